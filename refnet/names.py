@@ -1,0 +1,59 @@
+"""The one place that makes names: of steps, of weights, of file names.
+
+A step is ``stem``, ``block1a.expand``, …, ``logits``. The same name with slashes is the HDF5 group of its weights:
+``block1a.depthwise`` keeps its kernel in ``block1a/depthwise/kernel`` and its batch norm in ``block1a/depthwise/bn/*``.
+"""
+
+from __future__ import annotations
+
+from string import ascii_lowercase
+
+INPUT = "input"
+STEM = "stem"
+HEAD = "head"
+POOL = "pool"
+LOGITS = "logits"
+PROBABILITIES = "probabilities"
+
+EXPAND = "expand"
+DEPTHWISE = "depthwise"
+SQUEEZE = "squeeze"
+REDUCE = "reduce"
+GATE = "gate"
+EXCITE = "excite"
+PROJECT = "project"
+ADD = "add"
+
+BN_LEAVES = ("gamma", "beta", "mean", "variance")
+
+
+def block_name(stage: int, repeat: int) -> str:
+    """Name of a block: stages count from 1, repeats go a, b, … z, aa, ab, ….
+
+    Examples
+    --------
+    >>> block_name(1, 0), block_name(6, 2), block_name(4, 26)
+    ('block1a', 'block6c', 'block4aa')
+    """
+    letters = ""
+    repeat += 1
+    while repeat:
+        repeat, letter = divmod(repeat - 1, 26)
+        letters = ascii_lowercase[letter] + letters
+    return f"block{stage}{letters}"
+
+
+def step_name(block: str, part: str) -> str:
+    """Name of a step inside a block."""
+    return f"{block}.{part}"
+
+
+def weight_key(step: str, leaf: str) -> str:
+    """HDF5 path of one tensor of a step.
+
+    Examples
+    --------
+    >>> weight_key("block1a.depthwise", "bn/gamma")
+    'block1a/depthwise/bn/gamma'
+    """
+    return f"{step.replace('.', '/')}/{leaf}"
