@@ -24,6 +24,10 @@ EXCITE = "excite"
 PROJECT = "project"
 ADD = "add"
 
+CONV = "conv"
+BN = "bn"
+ACT = "act"
+
 BN_LEAVES = ("gamma", "beta", "mean", "variance")
 
 
@@ -43,9 +47,15 @@ def block_name(stage: int, repeat: int) -> str:
     return f"block{stage}{letters}"
 
 
-def step_name(block: str, part: str) -> str:
-    """Name of a step inside a block."""
-    return f"{block}.{part}"
+def part_name(whole: str, part: str) -> str:
+    """Name of a step inside a block, or of a part (``conv``, ``bn``, ``act``) inside a convolution.
+
+    Examples
+    --------
+    >>> part_name(part_name("block1a", EXPAND), BN)
+    'block1a.expand.bn'
+    """
+    return f"{whole}.{part}"
 
 
 def weight_key(step: str, leaf: str) -> str:

@@ -228,7 +228,7 @@ class _Layout:
         entry = last
 
         def name(part: str) -> str:
-            return names.step_name(block.name, part)
+            return names.part_name(block.name, part)
 
         if block.expands:
             last, shape = self.convolution(name(names.EXPAND), last, shape, block.channels, act)
