@@ -1,0 +1,71 @@
+"""The engine: packed weights, programs and threads of one network; arrays in, arrays out."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from refnet.kernels import atomic
+from refnet.kernels.compilation import interpreter
+from refnet.kernels.packed import pack_weights
+from refnet.kernels.program import Program, make_program
+from refnet.kernels.team import Team
+from refnet.plan import Step
+
+Array = npt.NDArray[Any]
+
+_PROGRAMS_KEPT = 8  # input sizes and sets of visible tensors
+
+
+class Engine:
+    """Runs the steps of one network. Safe to use from several threads at once: each run has its own memory.
+
+    Parameters
+    ----------
+    steps
+        Of any input size; only names and weights matter here.
+    tensors
+        The weights by key.
+    eps
+        Of the batch norms.
+    dtype
+        float32 or float64.
+    threads
+        How many threads share a run.
+    """
+
+    def __init__(
+        self, steps: Sequence[Step], tensors: Mapping[str, Array], eps: float, dtype: np.dtype[Any], threads: int
+    ) -> None:
+        self.dtype = dtype
+        self._packed = pack_weights(steps, tensors, eps, dtype)
+        self._team = Team(threads)
+        self._program = lru_cache(_PROGRAMS_KEPT)(self._make_program)
+
+    def run(self, steps: tuple[Step, ...], x: Array, wanted: Collection[str]) -> Iterator[tuple[str, Array]]:
+        """Run ``steps`` on one picture x [H, W, C]; yield the wanted tensors as soon as each is there, as copies."""
+        program, arenas = self._program(steps, frozenset(wanted))
+        arena = arenas.pop() if arenas else program.make_arena(self._team.threads)
+        program.put_input(arena, x)
+        row = 0
+        for name in sorted(wanted, key=lambda name: program.tensors[name].row):
+            last = program.tensors[name].row + 1
+            if last > row:
+                self._run_rows(program, row, last, arena)
+                row = last
+            yield name, program.get(arena, name)
+        arenas.append(arena)
+
+    def _make_program(self, steps: tuple[Step, ...], wanted: frozenset[str]) -> tuple[Program, list[Array]]:
+        """The program, and arenas for it that are not in use."""
+        return make_program(steps, self._packed, self.dtype, visible=wanted), []
+
+    def _run_rows(self, program: Program, first: int, last: int, arena: Array) -> None:
+        function = interpreter(self.dtype)
+        counters = np.zeros((2 * len(program.rows) + 1, atomic.STRIDE), np.int64)
+        arguments = (program.rows, first, last, arena, self._packed.flat, program.shape, counters)
+        self._team.run(lambda: function(*arguments))

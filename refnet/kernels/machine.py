@@ -1,0 +1,75 @@
+"""The CPU that kernels are compiled for: its vector registers, and the tile shapes that fit them.
+
+Tile shapes decide speed only. Each output element is the same chain of operations in every tile.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from numba.core.registry import cpu_target
+
+LANES = 16  # channels in a block of the activation layout, whatever the CPU
+
+# Vector extensions of CPUs named through NUMBA_CPU_NAME, which come without a feature list.
+_AVX512_NAMES = ("avx512", "knl", "icelake", "tigerlake", "sapphirerapids", "graniterapids", "znver4", "znver5")
+_NO_AVX_NAMES = ("x86-64", "core2", "penryn", "nehalem", "westmere", "generic")
+
+
+@dataclass(frozen=True)
+class Registers:
+    """Vector registers of a CPU: how many, and how many bytes in each."""
+
+    count: int
+    size: int
+
+
+def registers() -> Registers:
+    """Look up the registers of the CPU that Numba compiles for (the host, unless NUMBA_CPU_NAME says otherwise)."""
+    triple, name, features = cpu_target.target_context.codegen().magic_tuple()
+    if not triple.startswith(("x86_64", "i686")):
+        return Registers(32, 16)
+    if "+avx512f" in features or (not features and any(part in name for part in _AVX512_NAMES)):
+        return Registers(32, 64)
+    if "+avx" in features or (not features and name not in _NO_AVX_NAMES):
+        return Registers(16, 32)
+    return Registers(16, 16)
+
+
+@dataclass(frozen=True)
+class TileShapes:
+    """Tile shapes for one dtype.
+
+    Attributes
+    ----------
+    pixels, blocks
+        A pointwise tile: that many pixels by that many blocks of 16 output channels.
+    row
+        A depthwise tile: that many pixels of a row by one block of channels.
+    """
+
+    pixels: int
+    blocks: int
+    row: int
+
+
+def tile_shapes(itemsize: int, machine: Registers | None = None) -> TileShapes:
+    """Choose the tiles whose sums fill the registers, less one for each block of weights and one spare.
+
+    Examples
+    --------
+    >>> tile_shapes(4, Registers(32, 64)), tile_shapes(4, Registers(16, 32))
+    (TileShapes(pixels=14, blocks=2, row=7), TileShapes(pixels=6, blocks=1, row=3))
+    """
+    machine = machine or registers()
+    per_block = max(1, LANES * itemsize // machine.size)
+    blocks = 2 if per_block == 1 else 1
+    pixels = max(1, (machine.count - blocks * per_block - 1) // (blocks * per_block))
+    row = max(1, min(7, machine.count // per_block // 2 - 1))
+    return TileShapes(pixels, blocks, row)
+
+
+def tile_shapes_of(array_type: Any) -> TileShapes:
+    """Tile shapes for the element type of a Numba array type."""
+    return tile_shapes(array_type.dtype.bitwidth // 8)

@@ -1,0 +1,25 @@
+"""Softmax: short, sequential, the same chain as its definition."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numba import njit
+
+from refnet import scalar
+
+
+@njit(nogil=True, error_model="numpy")
+def softmax(arena: Any, x: int, y: int, classes: int) -> None:
+    """e = exp(x - max); the sum of e from +0 in order; e / sum."""
+    largest = arena[x]
+    for k in range(1, classes):
+        if arena[x + k] > largest:
+            largest = arena[x + k]
+    total = arena.dtype.type(0)
+    for k in range(classes):
+        e = scalar.exp(arena[x + k] - largest)
+        arena[y + k] = e
+        total += e
+    for k in range(classes):
+        arena[y + k] /= total

@@ -1,0 +1,58 @@
+"""Threads that help with a run, and may come late or not at all."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+
+class Team:
+    """A number of threads that call one function together: the caller, and helpers from a pool.
+
+    Work is claimed by whoever is there, so a helper that is still busy for another caller is not waited for. After a
+    fork the child's team starts its own helpers: threads do not survive a fork.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self.threads = threads
+        self._pool: ThreadPoolExecutor | None = None
+        _teams.add(self)
+
+    def run(self, function: Callable[[], None]) -> None:
+        """Call ``function`` in up to ``threads`` threads at once; return when every call has ended."""
+        helpers = [self._helpers().submit(function) for _ in range(self.threads - 1)]
+        try:
+            function()
+        finally:
+            for helper in helpers:
+                if not helper.cancel():
+                    helper.result()
+
+    def _helpers(self) -> ThreadPoolExecutor:
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self.threads - 1, thread_name_prefix="refnet")
+        return self._pool
+
+    def _forget_helpers(self) -> None:
+        self._pool = None
+
+
+_teams: weakref.WeakSet[Team] = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for team in _teams:
+        team._forget_helpers()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
+
+
+def available_cores() -> int:
+    """Number of cores this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
