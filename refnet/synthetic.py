@@ -8,8 +8,10 @@ Element i of the tensor ``key`` is made from the counter-based generator SplitMi
     u     = (z >> 40) / 2**23 - 1                           in [-1, 1), exact in float32
     value = center + u * half_width                         in float32, each operation rounded
 
-with a center and half width for each kind of tensor (``_spread``), chosen so that activations neither die out nor grow
-from the stem to the head of the deepest variant.
+with a center and half width for each kind of tensor (``_spread``). Two things keep activations healthy from the stem to
+the head of the deepest variant, so that a change in the picture still reaches the logits. In a pointwise kernel the
+weights of channels 2 j and 2 j + 1 are opposite (the second takes the u of the first, negated), so the mean that swish
+leaves in every channel cancels. And the gates close as the signal grows: a positive first, a negative second matrix.
 """
 
 from __future__ import annotations
@@ -20,8 +22,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from refnet import names
 from refnet.architecture import Architecture
-from refnet.plan import Shape, Step, make_plan
+from refnet.plan import Shape, Step, Weight, make_plan
 
 Array = npt.NDArray[Any]
 
@@ -32,7 +35,7 @@ def uniform(key: str, shape: Shape) -> Array:
     Examples
     --------
     >>> uniform("input", (3,))
-    array([...], dtype=float32)
+    array([-0.80436337,  0.30472076, -0.5927515 ], dtype=float32)
     """
     seed = 0xCBF29CE484222325
     for byte in key.encode():
@@ -59,20 +62,37 @@ def tensors(architecture: Architecture) -> dict[str, Array]:
     result = {}
     for step in make_plan(architecture):
         for weight in step.weights:
-            center, half_width = _spread(step, weight.key, weight.shape)
-            result[weight.key] = np.float32(center) + uniform(weight.key, weight.shape) * np.float32(half_width)
+            u = uniform(weight.key, weight.shape)
+            if step.op == "convolution" and step.kernel == 1 and weight.key.endswith("/kernel"):
+                channels = weight.shape[-2] // 2 * 2
+                u[:, :, 1:channels:2] = -u[:, :, 0:channels:2]
+            center, half_width = _spread(step, weight, gated=architecture.blocks[0].se_channels > 0)
+            result[weight.key] = np.float32(center) + u * np.float32(half_width)
     return result
 
 
-# Mean square of what a kernel sees, by the kind of step: what keeps the variance of its sums near 1.
-_MEAN_SQUARE = {"stem": 1.33, "expand": 1.0, "depthwise": 0.5, "project": 0.1, "head": 1.0, "logits": 0.3}
+# A kernel's weights have the variance gain / fan-in.
+_GAIN = {"stem": 0.75, "expand": 1.0, "depthwise": 3.0, "project": 1.0, "head": 1.0, "logits": 40.0}
+_GAIN_OF_GATED_PROJECT = 8.0
+_CENTER_AND_HALF_WIDTH = {
+    "gamma": (1.0, 0.25),
+    "beta": (0.0, 0.25),
+    "mean": (0.0, 0.125),
+    "variance": (1.0, 0.5),
+    "bias": (0.0, 0.25),
+}
 
 
-def _spread(step: Step, key: str, shape: Shape) -> tuple[float, float]:
+def _spread(step: Step, weight: Weight, *, gated: bool) -> tuple[float, float]:
     """Center and half width of a tensor's uniform distribution."""
-    leaf = key.rsplit("/", 1)[1]
+    leaf = weight.key.rsplit("/", 1)[1]
     kind = step.name.rsplit(".", 1)[-1]
+    fan_in = math.prod(weight.shape) // weight.shape[-1]
+    if kind == names.REDUCE and leaf == "kernel":
+        return 4 / fan_in, 2 / fan_in
+    if kind == names.GATE:
+        return (-2 / fan_in, 1 / fan_in) if leaf == "kernel" else (1.0, 0.5)
     if leaf == "kernel":
-        fan_in = math.prod(shape) // shape[-1]
-        return 0.0, math.sqrt(3 / (fan_in * _MEAN_SQUARE.get(kind, 1.0)))
-    return {"gamma": (1.0, 0.25), "variance": (1.0, 0.5), "mean": (0.0, 0.25)}.get(leaf, (0.0, 0.5))
+        gain = _GAIN_OF_GATED_PROJECT if gated and kind == names.PROJECT else _GAIN[kind]
+        return 0.0, math.sqrt(3 * gain / fan_in)
+    return _CENTER_AND_HALF_WIDTH[leaf]
