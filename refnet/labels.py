@@ -13,12 +13,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from refnet.errors import InputError
 
 
-class Label(NamedTuple):
+@dataclass(frozen=True)
+class Label:
     """One class: its place among the logits, its id and its text."""
 
     index: int
@@ -49,7 +49,8 @@ class Labels:
     Raises
     ------
     InputError
-        If the two are not of one length, an id comes twice, or an entry is empty or holds a control character.
+        If there is no class, the two are not of one length, an id comes twice, or an entry is empty or not
+        printable.
 
     Examples
     --------
@@ -64,15 +65,18 @@ class Labels:
     texts: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        if len(self.wnids) != len(self.texts):
-            raise InputError(f"{len(self.wnids)} ids for {len(self.texts)} texts: each class needs both")
+        if not self.wnids or len(self.wnids) != len(self.texts):
+            raise InputError(
+                f"{len(self.wnids)} ids and {len(self.texts)} texts; want one of each for every class"
+            )
+        seen: set[str] = set()
         for index, (wnid, text) in enumerate(zip(self.wnids, self.texts, strict=True)):
             for entry in (wnid, text):
-                if not (isinstance(entry, str) and entry and entry.isprintable()):
+                if not (entry and entry.isprintable()):
                     raise InputError(f"label {index}: {entry!r} is not a line of printable text")
-        if len(set(self.wnids)) != len(self.wnids):
-            twice = next(wnid for wnid in self.wnids if self.wnids.count(wnid) > 1)
-            raise InputError(f"label {self.wnids.index(twice)}: the id {twice} comes more than once")
+            if wnid in seen:
+                raise InputError(f"label {index}: the id {wnid} comes a second time")
+            seen.add(wnid)
 
     def __len__(self) -> int:
         return len(self.wnids)
@@ -95,11 +99,11 @@ class Labels:
         try:
             return self.wnids.index(wnid)
         except ValueError:
-            raise InputError(f"no class has the id {wnid!r}; the first of {len(self)} is {self.wnids[0]}") from None
+            raise InputError(f"no class has the id {wnid!r}; the first has {self.wnids[0]!r}") from None
 
 
 def parse_labels(table: str) -> Labels:
-    """Read a label table from its text.
+    r"""Read a label table from its text.
 
     Raises
     ------
@@ -108,7 +112,7 @@ def parse_labels(table: str) -> Labels:
 
     Examples
     --------
-    >>> len(parse_labels("cat\\tmy own cat\\ndog\\tthe neighbour's dog\\n"))
+    >>> len(parse_labels("cat\tmy own cat\ndog\tthe neighbour's dog\n"))
     2
     """
     rows = [line.split("\t") for line in table.splitlines()]

@@ -57,7 +57,9 @@ def _hex(*texts: str) -> tuple[float, ...]:
 
 EXP: Final[dict[str, ExpConstants]] = {
     "float32": ExpConstants(
-        *_hex("0x1.715476p+0", "0x1.62e43p-1", "-0x1.05c61p-29"),
+        inverse_ln2=float.fromhex("0x1.715476p+0"),
+        ln2_high=float.fromhex("0x1.62e43p-1"),
+        ln2_low=float.fromhex("-0x1.05c61p-29"),
         coefficients=_hex(
             "0x1.6a244cp-10", "0x1.1239d4p-7", "0x1.5558f2p-5", "0x1.555492p-3", "0x1.fffffcp-2", "0x1p0", "0x1p0"
         ),
@@ -69,7 +71,9 @@ EXP: Final[dict[str, ExpConstants]] = {
         sigmoid_bound=87.0,
     ),
     "float64": ExpConstants(
-        *_hex("0x1.71547652b82fep+0", "0x1.62e42fefa39efp-1", "0x1.abc9e3b39803fp-56"),
+        inverse_ln2=float.fromhex("0x1.71547652b82fep+0"),
+        ln2_high=float.fromhex("0x1.62e42fefa39efp-1"),
+        ln2_low=float.fromhex("0x1.abc9e3b39803fp-56"),
         coefficients=_hex(
             "0x1.ad7f78591017fp-26", "0x1.28ad68bdb3a3fp-22", "0x1.71df253bd594cp-19", "0x1.a0199a16c661cp-16",
             "0x1.a01a012a68f86p-13", "0x1.6c16c18426765p-10", "0x1.1111111127b9ep-7", "0x1.555555555088cp-5",

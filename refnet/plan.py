@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, NamedTuple
 
 from refnet import names
@@ -29,6 +30,9 @@ class Pads(NamedTuple):
     bottom: int = 0
     left: int = 0
     right: int = 0
+
+
+NO_PADS = Pads()
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,7 @@ class Step:
     shape: Shape
     kernel: int = 1
     stride: int = 1
-    pads: Pads = Pads()
+    pads: Pads = NO_PADS
     activation: Activation = "none"
     weights: tuple[Weight, ...] = ()
     macs: int = 0
@@ -85,6 +89,21 @@ class Step:
     def normalized(self) -> bool:
         """Whether a batch norm follows the operation."""
         return any(w.key.endswith("/bn/gamma") for w in self.weights)
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Names of the tensors inside a convolution: the sums, after batch norm, after the activation.
+
+        Examples
+        --------
+        >>> from refnet.architecture import variant
+        >>> make_plan(variant("b0"))["stem"].parts
+        ('stem.conv', 'stem.bn', 'stem.act')
+        """
+        if not self.normalized:
+            return ()
+        parts = (names.CONV, names.BN) if self.activation == "none" else (names.CONV, names.BN, names.ACT)
+        return tuple(names.part_name(self.name, part) for part in parts)
 
 
 @dataclass(frozen=True)
@@ -108,6 +127,11 @@ class Plan:
             if step.name == name:
                 return step
         raise InputError(f"no step {name!r} in {self.architecture.name}; see `refnet plan {self.architecture.name}`")
+
+    @cached_property
+    def shapes(self) -> dict[str, Shape]:
+        """Shape of every tensor that can be asked for, steps and their parts, without the batch."""
+        return {name: step.shape for step in self.steps for name in (*step.parts, step.name)}
 
     @property
     def params(self) -> int:
@@ -207,10 +231,9 @@ class _Layout:
 
     def lay_out(self, height: int, width: int) -> list[Step]:
         net = self.architecture
-        last, shape = names.INPUT, (height, width, IMAGE_CHANNELS)
-        last, shape = self.convolution(
-            names.STEM, last, shape, net.stem_channels, net.activation, kernel=3, stride=2
-        )
+        last = names.INPUT
+        shape: Shape = (height, width, IMAGE_CHANNELS)
+        last, shape = self.convolution(names.STEM, last, shape, net.stem_channels, net.activation, kernel=3, stride=2)
         for block in net.blocks:
             last, shape = self.block(block, last, shape)
         last, shape = self.convolution(names.HEAD, last, shape, net.head_channels, net.activation)
@@ -244,7 +267,15 @@ class _Layout:
         return last, shape
 
     def convolution(
-        self, name: str, last: str, shape: Shape, K: int, activation: Activation, *, kernel: int = 1, stride: int = 1
+        self,
+        name: str,
+        last: str,
+        shape: Shape,
+        K: int,
+        activation: Activation,
+        *,
+        kernel: int = 1,
+        stride: int = 1,
     ) -> tuple[str, Shape]:
         H, W, C = shape
         around = pads(self.padding, H, W, kernel, stride)
@@ -258,9 +289,7 @@ class _Layout:
             )
         )  # fmt: skip
 
-    def depthwise(
-        self, name: str, last: str, shape: Shape, block: Block, activation: Activation
-    ) -> tuple[str, Shape]:
+    def depthwise(self, name: str, last: str, shape: Shape, block: Block, activation: Activation) -> tuple[str, Shape]:
         H, W, C = shape
         around = pads(self.padding, H, W, block.kernel, block.stride)
         out = (*_out_size(H, W, around, block.kernel, block.stride), C)
@@ -276,9 +305,7 @@ class _Layout:
     def mean(self, name: str, last: str, shape: Shape) -> tuple[str, Shape]:
         return self.append(Step(name, "mean", (last,), shape, shape[-1:]))
 
-    def dense(
-        self, name: str, last: str, shape: Shape, K: int, activation: Activation = "none"
-    ) -> tuple[str, Shape]:
+    def dense(self, name: str, last: str, shape: Shape, K: int, activation: Activation = "none") -> tuple[str, Shape]:
         (C,) = shape
         kernel = Weight(names.weight_key(name, "kernel"), (C, K))
         bias = Weight(names.weight_key(name, "bias"), (K,))

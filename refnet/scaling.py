@@ -123,7 +123,12 @@ def cost_factor(alpha: float = ALPHA, beta: float = BETA, gamma: float = GAMMA) 
 
 
 def compound(
-    phi: float, alpha: float = ALPHA, beta: float = BETA, gamma: float = GAMMA, *, base: Coefficients | None = None
+    phi: float,
+    alpha: float = ALPHA,
+    beta: float = BETA,
+    gamma: float = GAMMA,
+    *,
+    base: Coefficients | None = None,
 ) -> Coefficients:
     """Scale depth, width and resolution together by the compound coefficient ``phi``.
 

@@ -36,8 +36,7 @@ def remez(degree: int, rounds: int = 12) -> list[mp.mpf]:
         extremes = [
             i
             for i in range(4001)
-            if (i in (0, 4000) or abs(values[i]) >= max(abs(values[i - 1]), abs(values[i + 1])))
-            and values[i] != 0
+            if (i in (0, 4000) or abs(values[i]) >= max(abs(values[i - 1]), abs(values[i + 1]))) and values[i] != 0
         ]
         chosen: list[int] = []
         for i in extremes:  # alternating signs, the largest of each run

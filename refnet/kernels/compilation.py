@@ -51,8 +51,8 @@ def _interpreter(dtype: np.dtype[Any]) -> Any:
             compiled = numba.njit(nogil=True, error_model="numpy")(function)
             compiled.compile(signature)
             warnings.warn(
-                f"compiled kernels could not be cached ({str(reason).splitlines()[0]}); they are compiled again in each "
-                "process. Set NUMBA_CACHE_DIR to a directory that can be written",
+                f"compiled kernels could not be cached ({str(reason).splitlines()[0]}); each process compiles them "
+                "again. Set NUMBA_CACHE_DIR to a directory that can be written",
                 CacheWarning,
                 stacklevel=2,
             )
@@ -71,7 +71,7 @@ def _digest_of_sources() -> str:
 def _announcing(dtype: np.dtype[Any]) -> Iterator[None]:
     """Say that kernels are being compiled, if they are."""
 
-    class Listener(event.Listener):  # type: ignore[misc]
+    class Listener(event.Listener):
         said = False
 
         def on_start(self, _: Any) -> None:

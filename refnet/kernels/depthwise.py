@@ -1,8 +1,8 @@
 """Depthwise convolution: T neighbouring pixels of a row by one block of 16 channels, in registers.
 
 For each kernel row the S weights are loaded, then the input row is walked once from left to right; each input pixel is
-used by every output it touches. So each output meets its taps in order of (ky, kx), as the contract says. Rows above and
-below the picture, and in the checked tile columns beside it, read a row of zeros instead.
+used by every output it touches. So each output meets its taps in order of (ky, kx), as the contract says. Rows above
+and below the picture, and in the checked tile columns beside it, are read from a row of zeros instead.
 
 Registers: T sums, S weights, one input; ``machine.tile_shapes`` chooses T.
 """

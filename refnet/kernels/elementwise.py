@@ -77,9 +77,7 @@ def add(arena: Any, x: int, other: int, y: int, pixels: int) -> None:
 
 
 @njit(nogil=True, error_model="numpy")
-def affine(
-    arena: Any, x: int, weights: Any, scale: int, shift: int, activation: int, y: int, pixels: int
-) -> None:
+def affine(arena: Any, x: int, weights: Any, scale: int, shift: int, activation: int, y: int, pixels: int) -> None:
     """Batch norm and activation by themselves, for the unfused view."""
     for p in range(pixels):
         _affine_pixel(arena, x + p * LANES, weights, scale, shift, activation, y + p * LANES)

@@ -6,12 +6,12 @@ element type; its values are vectors of 16 elements, which LLVM splits into as m
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba.core import cgutils
 
 from refnet.kernels.machine import LANES
 from refnet.numerics import EXP, ExpConstants
@@ -31,7 +31,7 @@ def index(value: int) -> ir.Constant:
 class Emitter:
     """Emits code on vectors of 16 elements of one array element type, at a builder's position."""
 
-    def __init__(self, context: Any, builder: ir.IRBuilder, array_type: types.Array) -> None:
+    def __init__(self, context: Any, builder: ir.IRBuilder, array_type: Any) -> None:
         self.context, self.builder = context, builder
         self.dtype = array_type.dtype
         self.scalar = context.get_value_type(self.dtype)
@@ -40,7 +40,7 @@ class Emitter:
 
     # --- memory: addresses are pointers to elements ---
 
-    def pointer(self, array_type: types.Array, array: Any, offset: ir.Value) -> ir.Value:
+    def pointer(self, array_type: Any, array: Any, offset: ir.Value) -> ir.Value:
         """Address of element ``offset`` of a one-dimensional array argument."""
         data = self.context.make_array(array_type)(self.context, self.builder, value=array).data
         return self.advance(data, offset)
@@ -132,13 +132,17 @@ class Emitter:
     # --- what follows a sum ---
 
     def finish(
-        self, sums: Sequence[ir.Value], scales: Sequence[ir.Value], shifts: Sequence[ir.Value], activation: ir.Value
+        self,
+        sums: Sequence[ir.Value],
+        scales: Sequence[ir.Value],
+        shifts: Sequence[ir.Value],
+        activation: ir.Value,
     ) -> None:
         """In each variable: fma(sum, scale, shift), then the activation that the code selects at run time."""
         b = self.builder
         for total, scale, shift in zip(sums, scales, shifts, strict=True):
             b.store(self.fma(b.load(total), scale, shift), total)
-        formulas = {
+        formulas: dict[int, Callable[[ir.Value], ir.Value]] = {
             SWISH: lambda y: b.fdiv(y, self.one_plus_exp_of_minus(y)),
             RELU6: lambda y: self.clamp(y, 0.0, 6.0),
             SIGMOID: lambda y: b.fdiv(self.constant(1.0), self.one_plus_exp_of_minus(y)),

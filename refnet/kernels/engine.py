@@ -39,7 +39,12 @@ class Engine:
     """
 
     def __init__(
-        self, steps: Sequence[Step], tensors: Mapping[str, Array], eps: float, dtype: np.dtype[Any], threads: int
+        self,
+        steps: Sequence[Step],
+        tensors: Mapping[str, Array],
+        eps: float,
+        dtype: np.dtype[Any],
+        threads: int,
     ) -> None:
         self.dtype = dtype
         self._packed = pack_weights(steps, tensors, eps, dtype)
@@ -47,10 +52,10 @@ class Engine:
         self._program = lru_cache(_PROGRAMS_KEPT)(self._make_program)
 
     def run(self, steps: tuple[Step, ...], x: Array, wanted: Collection[str]) -> Iterator[tuple[str, Array]]:
-        """Run ``steps`` on one picture x [H, W, C]; yield the wanted tensors as soon as each is there, as copies."""
+        """Run ``steps`` on one picture x f32[H, W, C]; yield the wanted tensors as soon as each is there, as copies."""
         program, arenas = self._program(steps, frozenset(wanted))
         arena = arenas.pop() if arenas else program.make_arena(self._team.threads)
-        program.put_input(arena, x)
+        program.put_input(arena, x.astype(self.dtype, copy=False))
         row = 0
         for name in sorted(wanted, key=lambda name: program.tensors[name].row):
             last = program.tensors[name].row + 1

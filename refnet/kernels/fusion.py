@@ -13,7 +13,7 @@ from refnet import names
 from refnet.architecture import Activation
 from refnet.kernels import rows
 from refnet.kernels.packed import Offsets, PackedWeights
-from refnet.plan import Pads, Shape, Step
+from refnet.plan import NO_PADS, Pads, Shape, Step
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Operation:
     activation: Activation = "none"
     kernel: int = 1
     stride: int = 1
-    pads: Pads = Pads()
+    pads: Pads = NO_PADS
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Layouts: activations in blocks of 16 channels, weights in the order in which tiles read them.
 
-An activation [H, W, C] becomes [C / 16][H * W][16] with the last block filled up by zeros: a vector of a tile is then one
-aligned line of memory, whatever C is. Outside the kernels everything is NHWC.
+An activation [H, W, C] becomes [C / 16][H * W][16] with the last block filled up by zeros: a vector of a tile is then
+one aligned line of memory, whatever C is. Outside the kernels everything is NHWC.
 """
 
 from __future__ import annotations

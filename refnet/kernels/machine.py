@@ -13,7 +13,16 @@ from numba.core.registry import cpu_target
 LANES = 16  # channels in a block of the activation layout, whatever the CPU
 
 # Vector extensions of CPUs named through NUMBA_CPU_NAME, which come without a feature list.
-_AVX512_NAMES = ("avx512", "knl", "icelake", "tigerlake", "sapphirerapids", "graniterapids", "znver4", "znver5")
+_AVX512_NAMES = (
+    "avx512",
+    "knl",
+    "icelake",
+    "tigerlake",
+    "sapphirerapids",
+    "graniterapids",
+    "znver4",
+    "znver5",
+)
 _NO_AVX_NAMES = ("x86-64", "core2", "penryn", "nehalem", "westmere", "generic")
 
 

@@ -31,8 +31,8 @@ class Offsets:
 class PackedWeights:
     """The flat array, and where each step finds its own.
 
-    ``identity`` is a scale of 1 and a shift of -0, which change no number: for sums that are wanted as they are. A bias is
-    a shift beside a scale of 1: fma(y, 1, b) == y + b.
+    ``identity`` is a scale of 1 and a shift of -0, which change no number: for sums that are wanted as they are. A bias
+    is a shift beside a scale of 1: fma(y, 1, b) == y + b.
     """
 
     flat: Array
@@ -69,8 +69,11 @@ def pack_weights(
         else:
             at = place(pack_kernel(kernel.reshape(-1, kernel.shape[-1]), panel_blocks))
         if step.normalized:
-            bn = (tensors[names.weight_key(step.name, f"bn/{leaf}")] for leaf in names.BN_LEAVES)
-            scale, shift = (place(fill_up(v)) for v in fold_batch_norm(*bn, eps, dtype))
+            gamma, beta, mean, variance = (
+                tensors[names.weight_key(step.name, f"bn/{leaf}")] for leaf in names.BN_LEAVES
+            )
+            folded = fold_batch_norm(gamma, beta, mean, variance, eps, dtype)
+            scale, shift = (place(fill_up(vector)) for vector in folded)
         else:
             scale = one
             shift = place(fill_up(tensors[names.weight_key(step.name, "bias")].astype(dtype)))

@@ -36,7 +36,22 @@ def _tile(
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         e = Emitter(context, builder, arena)
-        _, _, arena_, x_, x_block_, channels_, weights_, w_, scale_, shift_, activation_, residual_, y_, y_block_ = args
+        (
+            _,
+            _,
+            arena_,
+            x_,
+            x_block_,
+            channels_,
+            weights_,
+            w_,
+            scale_,
+            shift_,
+            activation_,
+            residual_,
+            y_,
+            y_block_,
+        ) = args
         totals = e.variables(M * B)
         e.set_all(totals, -0.0)  # -0 + first == first, whatever its sign
         x_pointer = e.pointer(arena, arena_, x_)
@@ -55,7 +70,14 @@ def _tile(
 
 
 def _sum_of_products(
-    e: Emitter, M: int, B: int, totals: list[ir.Value], x: ir.Value, x_block: ir.Value, channels: ir.Value, w: ir.Value
+    e: Emitter,
+    M: int,
+    B: int,
+    totals: list[ir.Value],
+    x: ir.Value,
+    x_block: ir.Value,
+    channels: ir.Value,
+    w: ir.Value,
 ) -> None:
     b = e.builder
     sums = e.variables(M * B)
@@ -88,7 +110,15 @@ def _sum_of_products(
 
 
 def _store(
-    e: Emitter, M: int, B: int, totals: list[ir.Value], arena: Any, arena_: Any, residual: Any, y: Any, y_block: Any
+    e: Emitter,
+    M: int,
+    B: int,
+    totals: list[ir.Value],
+    arena: Any,
+    arena_: Any,
+    residual: Any,
+    y: Any,
+    y_block: Any,
 ) -> None:
     """Write the totals, with the residual added where there is one (its offset is not negative)."""
     b = e.builder

@@ -43,7 +43,16 @@ def _pointwise_chunk(row: Any, chunk: int, arena: Any, weights: Any, shape: Any)
 
 @njit(nogil=True, error_model="numpy")
 def _panel(
-    row: Any, panel: int, x: int, x_block: int, taps: int, p: int, pixels: int, arena: Any, weights: Any, shape: Any
+    row: Any,
+    panel: int,
+    x: int,
+    x_block: int,
+    taps: int,
+    p: int,
+    pixels: int,
+    arena: Any,
+    weights: Any,
+    shape: Any,
 ) -> None:
     block = panel * shape[TILE_BLOCKS]
     y_block = row.out_height * row.out_width * LANES

@@ -14,8 +14,7 @@ def softmax(arena: Any, x: int, y: int, classes: int) -> None:
     """e = exp(x - max); the sum of e from +0 in order; e / sum."""
     largest = arena[x]
     for k in range(1, classes):
-        if arena[x + k] > largest:
-            largest = arena[x + k]
+        largest = max(largest, arena[x + k])
     total = arena.dtype.type(0)
     for k in range(classes):
         e = scalar.exp(arena[x + k] - largest)

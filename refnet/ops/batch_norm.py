@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from refnet.numerics import fold_batch_norm
@@ -20,6 +19,7 @@ def batch_norm(x: Array, gamma: Array, beta: Array, mean: Array, variance: Array
 
     Examples
     --------
+    >>> import numpy as np
     >>> one = np.ones(1, np.float32)
     >>> batch_norm(np.full((1, 1), 5, np.float32), one, one, one, 3 * one, 1.0)
     array([[3.]], dtype=float32)
@@ -34,6 +34,7 @@ def bias(x: Array, b: Array) -> Array:
 
     Examples
     --------
+    >>> import numpy as np
     >>> bias(np.ones((1, 2), np.float32), np.array([1, 2], np.float32))
     array([[2., 3.]], dtype=float32)
     """

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from refnet.numerics import TAPS_PER_BLOCK
 from refnet.ops.elementary import fma
-from refnet.plan import Pads
+from refnet.plan import NO_PADS, Pads
 
 Array = npt.NDArray[Any]
 
@@ -30,7 +30,7 @@ def _seen_by_tap(x: Array, ky: int, kx: int, R: int, S: int, stride: int) -> Arr
     return x[:, ky : H - R + ky + 1 : stride, kx : W - S + kx + 1 : stride]
 
 
-def convolution(x: Array, kernel: Array, *, stride: int = 1, pads: Pads = Pads()) -> Array:
+def convolution(x: Array, kernel: Array, *, stride: int = 1, pads: Pads = NO_PADS) -> Array:
     """Convolve x [N, H, W, C] with kernel f32[R, S, C, K] → [N, H', W', K].
 
     Examples
@@ -53,7 +53,7 @@ def convolution(x: Array, kernel: Array, *, stride: int = 1, pads: Pads = Pads()
     return y
 
 
-def depthwise(x: Array, kernel: Array, *, stride: int = 1, pads: Pads = Pads()) -> Array:
+def depthwise(x: Array, kernel: Array, *, stride: int = 1, pads: Pads = NO_PADS) -> Array:
     """Convolve each channel of x [N, H, W, C] with its own kernel f32[R, S, C] → [N, H', W', C], in one chain.
 
     Examples

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np  # noqa: F401  (the examples below use it)
 from numba import vectorize
 
 from refnet import scalar
@@ -16,6 +15,7 @@ def fma(x: Any, y: Any, z: Any) -> Any:
 
     Examples
     --------
+    >>> import numpy as np
     >>> float(fma(np.float32(0.1), np.float32(10), np.float32(-1))) == 0.1 * 10 - 1
     False
     >>> float(fma(np.float32(0.1), np.float32(10), np.float32(-1))).hex()
@@ -33,6 +33,7 @@ def exp(x: Any) -> Any:
 
     Examples
     --------
+    >>> import numpy as np
     >>> exp(np.array([0, 1, -1, -200], np.float32))
     array([1.        , 2.7182817 , 0.36787945, 0.        ], dtype=float32)
     """

@@ -15,9 +15,7 @@ Array = npt.NDArray[Any]
 _ACTIVATIONS = {"swish": ops.swish, "relu6": ops.relu6, "sigmoid": ops.sigmoid}
 
 
-def evaluate(
-    steps: Sequence[Step], tensors: Mapping[str, Array], eps: float, x: Array
-) -> Iterator[tuple[str, Array]]:
+def evaluate(steps: Sequence[Step], tensors: Mapping[str, Array], eps: float, x: Array) -> Iterator[tuple[str, Array]]:
     """Run steps in order on x [N, H, W, C]; yield the name and value of each, unfused parts included.
 
     Below a convolution these are ``.conv`` (the sum), ``.bn`` and, where there is one, ``.act``; then the step itself.
@@ -44,7 +42,8 @@ def _parts(step: Step, inputs: list[Array], tensors: Mapping[str, Array], eps: f
         convolve = ops.convolution if step.op == "convolution" else ops.depthwise
         x = convolve(x, weight("kernel"), stride=step.stride, pads=step.pads)
         yield names.part_name(step.name, names.CONV), x
-        x = ops.batch_norm(x, *(weight(f"bn/{leaf}") for leaf in names.BN_LEAVES), eps)
+        gamma, beta, mean, variance = (weight(f"bn/{leaf}") for leaf in names.BN_LEAVES)
+        x = ops.batch_norm(x, gamma, beta, mean, variance, eps)
         yield names.part_name(step.name, names.BN), x
     elif step.op == "dense":
         x = ops.bias(ops.dense(x, weight("kernel")), weight("bias"))

@@ -1,0 +1,225 @@
+"""Network: a plan and its weights, ready to run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from difflib import get_close_matches
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from refnet import images, names, ops
+from refnet.errors import InputError
+from refnet.kernels.engine import Engine
+from refnet.kernels.team import available_cores
+from refnet.labels import Labels
+from refnet.plan import IMAGE_CHANNELS, Plan, make_plan
+from refnet.store.weights import Weights
+
+Array = npt.NDArray[Any]
+
+MAX_THREADS = 256
+
+
+class Prediction(NamedTuple):
+    """One class that a network saw in a picture.
+
+    Attributes
+    ----------
+    index
+        Its place among the logits.
+    wnid, label
+        Its WordNet id and text; empty where the weights carry no labels.
+    probability
+        From the softmax over all classes.
+    """
+
+    index: int  # type: ignore[assignment]  # hides tuple.index, which nobody needs here
+    wnid: str
+    label: str
+    probability: float
+
+
+class Network:
+    """A network that runs: f32[N, H, W, 3] in, any of its tensors out.
+
+    One picture has one result, whatever the batch it comes in, the number of threads, the CPU, and what else is asked
+    for in the same run. Safe to call from several threads at once.
+
+    Parameters
+    ----------
+    weights
+        Architecture, tensors, padding rule and recipe.
+    dtype
+        ``float32``, or ``float64`` to measure errors against. Both see the same float32 input.
+    threads
+        How many threads share the work; by default one for each core.
+
+    Raises
+    ------
+    InputError
+        If the dtype or the number of threads is not possible.
+    """
+
+    def __init__(self, weights: Weights, *, dtype: npt.DTypeLike = "float32", threads: int | None = None) -> None:
+        self.weights = weights
+        self.dtype = _check_dtype(dtype)
+        self.threads = _check_threads(threads)
+        self._plan_for = lru_cache(8)(self._make_plan)
+        self.plan = self._plan_for(weights.architecture.resolution, weights.architecture.resolution)
+        self._engine = Engine(self.plan.steps, weights.tensors, weights.bn_eps, self.dtype, self.threads)
+
+    def __repr__(self) -> str:
+        return f"<Network {self.variant} {self.dtype} from {self.weights.provenance.publisher}>"
+
+    @property
+    def variant(self) -> str:
+        """Name of the architecture, such as ``b3``."""
+        return self.weights.architecture.name
+
+    @property
+    def labels(self) -> Labels | None:
+        """What the classes are called, if the weights say so."""
+        return self.weights.labels
+
+    def logits(self, x: Array) -> Array:
+        """Run the network: x f32[N, H, W, 3] → dtype[N, classes].
+
+        Raises
+        ------
+        InputError
+            If x is not a batch of finite, normalised pictures of that shape and dtype.
+        """
+        return self._collect(x, [names.LOGITS])[names.LOGITS]
+
+    def probabilities(self, x: Array) -> Array:
+        """Run the network and the softmax: x f32[N, H, W, 3] → dtype[N, classes]."""
+        return self._collect(x, [names.PROBABILITIES])[names.PROBABILITIES]
+
+    def features(self, x: Array, at: str | Sequence[str] = names.POOL) -> Any:
+        """Return the output of one named step, or a dictionary for several, from one pass over x f32[N, H, W, 3].
+
+        Parts of a convolution have names too: ``block1a.project.conv`` (the sums), ``.bn``, ``.act``.
+
+        Raises
+        ------
+        InputError
+            If there is no step of that name, or x is not what :meth:`logits` takes.
+        """
+        tensors = self._collect(x, [at] if isinstance(at, str) else at)
+        return tensors[at] if isinstance(at, str) else tensors
+
+    def trace(self, x: Array, steps: Iterable[str] | None = None) -> Iterator[tuple[str, Array]]:
+        """Iterate over (name, array) in execution order, over every step or those asked for.
+
+        Arrays are copies, dtype[N, …]. The memory is that of a run for each picture of the batch, and one step.
+        """
+        x = _check_input(x)
+        plan = self._plan_for(*x.shape[1:3])
+        wanted = [step.name for step in plan] if steps is None else self._check_names(steps)
+        runs = [self._engine.run(plan.steps, picture, wanted) for picture in x]
+        return self._in_step(runs)
+
+    @staticmethod
+    def _in_step(runs: list[Iterator[tuple[str, Array]]]) -> Iterator[tuple[str, Array]]:
+        for tensors in zip(*runs, strict=True):
+            yield tensors[0][0], np.stack([tensor for _, tensor in tensors])
+
+    def preprocess(self, image: Any) -> Array:
+        """Turn a picture, or a list of them, into the network's input by the weights' recipe: f32[N, H, W, 3].
+
+        A picture is a path, the bytes of a file, a PIL image, or an array u8[H, W, 3].
+
+        Raises
+        ------
+        ImageError, InputError
+            See :func:`refnet.images.preprocess`.
+        """
+        pictures = image if isinstance(image, list | tuple) else [image]
+        size = (self.plan.height, self.plan.width)
+        inputs = [images.preprocess(picture, self.weights.recipe, *size) for picture in pictures]
+        return np.stack(inputs) if inputs else np.empty((0, *size, IMAGE_CHANNELS), np.float32)
+
+    def predict(self, image: Any, top: int = 5) -> Any:
+        """Classify a picture: a list of the ``top`` most probable :class:`Prediction`; for a list, a list of lists.
+
+        Examples
+        --------
+        >>> import refnet
+        >>> refnet.load("lite0").predict("tests/data/chelsea.png", top=1)[0].label
+        'Egyptian cat'
+        """
+        classes = self.weights.architecture.classes
+        if isinstance(top, bool) or not isinstance(top, int) or not 1 <= top <= classes:
+            raise InputError(f"top={top!r}: want a whole number from 1 to {classes}")
+        probabilities = self.probabilities(self.preprocess(image))
+        ranked = ops.top_k(probabilities, top)
+        results = [
+            [self._prediction(int(index), float(row[index])) for index in best]
+            for row, best in zip(probabilities, ranked, strict=True)
+        ]
+        return results if isinstance(image, list | tuple) else results[0]
+
+    def _prediction(self, index: int, probability: float) -> Prediction:
+        if self.labels is None:
+            return Prediction(index, "", "", probability)
+        label = self.labels[index]
+        return Prediction(index, label.wnid, label.text, probability)
+
+    def _make_plan(self, height: int, width: int) -> Plan:
+        return make_plan(self.weights.architecture, (height, width), padding=self.weights.padding)
+
+    def _collect(self, x: Array, wanted: Iterable[str]) -> dict[str, Array]:
+        """Run picture by picture, which needs the memory of one."""
+        x = _check_input(x)
+        wanted = self._check_names(wanted)
+        plan = self._plan_for(*x.shape[1:3])
+        tensors = {name: np.empty((len(x), *plan.shapes[name]), self.dtype) for name in wanted}
+        for n, picture in enumerate(x):
+            for name, tensor in self._engine.run(plan.steps, picture, wanted):
+                tensors[name][n] = tensor
+        return tensors
+
+    def _check_names(self, wanted: Iterable[str]) -> list[str]:
+        wanted = list(dict.fromkeys(wanted))
+        for name in wanted:
+            if name not in self.plan.shapes:
+                near = get_close_matches(str(name), self.plan.shapes, n=1)
+                hint = f"did you mean {near[0]!r}? " if near else ""
+                raise InputError(f"{self.variant} has no step {name!r}; {hint}`refnet plan {self.variant}` lists them")
+        return wanted
+
+
+def _check_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
+    try:
+        checked = np.dtype(dtype)
+    except TypeError:
+        checked = np.dtype(object)
+    if checked not in (np.float32, np.float64):
+        raise InputError(f"dtype {dtype!r}: want float32 or float64")
+    return checked
+
+
+def _check_threads(threads: int | None) -> int:
+    if threads is None:
+        return available_cores()
+    if isinstance(threads, bool) or not isinstance(threads, int) or not 1 <= threads <= MAX_THREADS:
+        raise InputError(f"threads={threads!r}: want a whole number from 1 to {MAX_THREADS}")
+    return threads
+
+
+def _check_input(x: Array) -> Array:
+    want = "want a batch of normalised pictures, float32 [N, H, W, 3], as Network.preprocess makes it"
+    if not isinstance(x, np.ndarray):
+        raise InputError(f"the input is {type(x).__name__}; {want}")
+    if x.ndim != 4 or x.shape[3] != IMAGE_CHANNELS:
+        raise InputError(f"the input has the shape {list(x.shape)}; {want}")
+    if x.dtype != np.float32:
+        raise InputError(f"the input is of {x.dtype}; {want}")
+    finite = np.isfinite(x)
+    if not finite.all():
+        at = [int(i) for i in np.argwhere(~finite)[0]]
+        raise InputError(f"the input is {x[tuple(at)]} at {at}; every element must be finite")
+    return x
