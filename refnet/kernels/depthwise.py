@@ -70,7 +70,12 @@ def _tile(
 
 
 def _row_of(kernel: int, stride: int) -> Any:
-    """Make the function that computes one row of one block of channels."""
+    """Make the function that computes one output row of one block of channels.
+
+    The row's first tap lies at (top, left) of the picture at ``x``. Offsets count elements into ``arena`` (x, y, zeros,
+    scratch) and ``weights`` (w, scale, shift). ``zeros`` is the offset of a row of zeros as wide as the picture; T is
+    the pixels of a tile.
+    """
 
     @njit(nogil=True, error_model="numpy")
     def row(
@@ -98,31 +103,7 @@ def _row_of(kernel: int, stride: int) -> Any:
     return row
 
 
-_row_k3s1 = _row_of(3, 1)
-_row_k3s2 = _row_of(3, 2)
-_row_k5s1 = _row_of(5, 1)
-_row_k5s2 = _row_of(5, 2)
-
-
-@njit(nogil=True, error_model="numpy")
-def depthwise_row(
-    kernel: int, stride: int, arena: Any, x: int, height: int, width: int, top: int, left: int, zeros: int,
-    weights: Any, w: int, scale: int, shift: int, activation: int, y: int, out_width: int, T: int, scratch: int,
-) -> None:  # fmt: skip
-    """Compute one output row of one block of channels; its first tap lies at (top, left) of the picture at ``x``.
-
-    Offsets count elements into ``arena`` (x, y, zeros, scratch) and ``weights`` (w, scale, shift). ``zeros`` is the
-    offset of a row of zeros at least as long as the tile reaches; T is the pixels of a tile.
-    """
-    if kernel == 3 and stride == 1:
-        _row_k3s1(arena, x, height, width, top, left, zeros, weights, w, scale, shift, activation, y, out_width, T,
-                  scratch)  # fmt: skip
-    elif kernel == 3:
-        _row_k3s2(arena, x, height, width, top, left, zeros, weights, w, scale, shift, activation, y, out_width, T,
-                  scratch)  # fmt: skip
-    elif stride == 1:
-        _row_k5s1(arena, x, height, width, top, left, zeros, weights, w, scale, shift, activation, y, out_width, T,
-                  scratch)  # fmt: skip
-    else:
-        _row_k5s2(arena, x, height, width, top, left, zeros, weights, w, scale, shift, activation, y, out_width, T,
-                  scratch)  # fmt: skip
+row_k3s1 = _row_of(3, 1)
+row_k3s2 = _row_of(3, 2)
+row_k5s1 = _row_of(5, 1)
+row_k5s2 = _row_of(5, 2)

@@ -139,7 +139,11 @@ def _store(
 
 
 def _strip_of(blocks: int) -> Any:
-    """Make the function that walks a strip of pixels with tiles of ``blocks`` blocks."""
+    """Make the function that computes a strip of neighbouring pixels by ``blocks`` blocks of output channels.
+
+    Offsets count elements: x, y, residual into ``arena`` ([block][pixel][16], ``x_block`` and ``y_block`` apart),
+    w, scale, shift into ``weights``. A negative ``residual`` means none. M is the pixels of a full tile.
+    """
 
     @njit(nogil=True, error_model="numpy")
     def strip(
@@ -163,21 +167,5 @@ def _strip_of(blocks: int) -> Any:
     return strip
 
 
-_strip_1 = _strip_of(1)
-_strip_2 = _strip_of(2)
-
-
-@njit(nogil=True, error_model="numpy")
-def pointwise(
-    arena: Any, x: int, x_block: int, channels: int, weights: Any, w: int, scale: int, shift: int,
-    activation: int, residual: int, y: int, y_block: int, pixels: int, M: int, blocks: int,
-) -> None:  # fmt: skip
-    """Compute ``pixels`` neighbouring pixels of ``blocks`` (1 or 2) blocks of output channels.
-
-    Offsets count elements: x, y, residual into ``arena`` ([block][pixel][16], ``x_block`` and ``y_block`` apart),
-    w, scale, shift into ``weights``. A negative ``residual`` means none. M is the pixels of a full tile.
-    """
-    if blocks == 2:
-        _strip_2(arena, x, x_block, channels, weights, w, scale, shift, activation, residual, y, y_block, pixels, M)
-    else:
-        _strip_1(arena, x, x_block, channels, weights, w, scale, shift, activation, residual, y, y_block, pixels, M)
+strip_of_1 = _strip_of(1)
+strip_of_2 = _strip_of(2)

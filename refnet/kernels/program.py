@@ -87,7 +87,8 @@ def make_program(
     tiles = tile_shapes(dtype.itemsize)
     fused = fuse(steps, packed, visible)
     in_shape = steps[0].in_shape
-    dense_input = all(o.op == rows.CONVOLUTION for o in fused.operations if names.INPUT in o.inputs)
+    readers = [o for o in fused.operations if names.INPUT in o.inputs]
+    dense_input = in_shape[-1] <= LANES and all(o.op == rows.CONVOLUTION for o in readers)
     tensors, size = _place(fused, in_shape, dense_input)
     table = np.zeros(len(fused.operations), rows.ROW)
     for row, operation in zip(table, fused.operations, strict=True):
@@ -167,7 +168,7 @@ def _chunks(o: Operation, tiles: TileShapes) -> tuple[int, int]:
     if o.op == rows.SOFTMAX:
         return 1, 1
     if o.op == rows.CONVOLUTION:
-        return height, 1
+        return height, width
     if o.op == rows.POINTWISE:
         tile_macs = tiles.pixels * tiles.blocks * LANES * o.in_shape[-1]
         pixels = tiles.pixels * max(1, _CHUNK_MACS // tile_macs)

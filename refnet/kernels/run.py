@@ -12,10 +12,10 @@ from typing import Any
 from numba import njit
 
 from refnet.kernels import atomic, elementwise, rows
-from refnet.kernels.depthwise import depthwise_row
+from refnet.kernels.depthwise import row_k3s1, row_k3s2, row_k5s1, row_k5s2
 from refnet.kernels.machine import LANES
 from refnet.kernels.patches import gather
-from refnet.kernels.pointwise import pointwise
+from refnet.kernels.pointwise import strip_of_1, strip_of_2
 from refnet.kernels.softmax import softmax
 
 # Columns of the ``shape`` array: what holds for the whole program.
@@ -26,57 +26,41 @@ _MEAN, _EXCITE, _ADD, _SOFTMAX = rows.MEAN, rows.EXCITE, rows.ADD, rows.SOFTMAX
 
 
 @njit(nogil=True, error_model="numpy")
-def _pointwise_chunk(row: Any, chunk: int, arena: Any, weights: Any, shape: Any) -> None:
-    """One panel of output blocks on one strip of pixels."""
-    panel_blocks = shape[TILE_BLOCKS]
-    panels = (row.out_blocks + panel_blocks - 1) // panel_blocks
-    pixels = row.out_height * row.out_width
-    strips = (pixels + row.per_chunk - 1) // row.per_chunk
-    if row.panel_major:
-        panel, strip = chunk // strips, chunk % strips
-    else:
-        strip, panel = chunk // panels, chunk % panels
-    p = strip * row.per_chunk
-    _panel(row, panel, row.x + p * LANES, row.x_block, row.channels, p, min(row.per_chunk, pixels - p), arena, weights,
-           shape)  # fmt: skip
-
-
-@njit(nogil=True, error_model="numpy")
-def _panel(
-    row: Any,
-    panel: int,
-    x: int,
-    x_block: int,
-    taps: int,
-    p: int,
-    pixels: int,
-    arena: Any,
-    weights: Any,
-    shape: Any,
-) -> None:
-    block = panel * shape[TILE_BLOCKS]
-    y_block = row.out_height * row.out_width * LANES
-    at = block * y_block + p * LANES
-    pointwise(
-        arena, x, x_block, taps, weights, row.weights + block * LANES * taps,
-        row.scale + block * LANES, row.shift + block * LANES, row.activation,
-        row.other + at if row.other >= 0 else -1, row.y + at, y_block,
-        pixels, shape[TILE_PIXELS], min(shape[TILE_BLOCKS], row.out_blocks - block),
-    )  # fmt: skip
-
-
-@njit(nogil=True, error_model="numpy")
 def _convolution_chunk(row: Any, chunk: int, arena: Any, weights: Any, shape: Any, scratch: int) -> None:
-    """One output row, all output channels, through its patches."""
-    gather(
-        arena, row.x, row.x_pixel, row.x_block, row.height, row.width, row.channels, row.kernel, row.stride,
-        chunk * row.stride - row.top, -row.left, row.out_width, scratch,
-    )  # fmt: skip
+    """A strip of pixels, some panels of output channels: one of a pointwise convolution, all of a larger kernel."""
+    M, panel_blocks = shape[TILE_PIXELS], shape[TILE_BLOCKS]
+    panels = (row.out_blocks + panel_blocks - 1) // panel_blocks
+    all_pixels = row.out_height * row.out_width
+    if row.op == _CONVOLUTION:  # the chunk is an output row
+        gather(
+            arena, row.x, row.x_pixel, row.x_block, row.height, row.width, row.channels, row.kernel, row.stride,
+            chunk * row.stride - row.top, -row.left, row.out_width, scratch,
+        )  # fmt: skip
+        first_panel, last_panel, strip = 0, panels, chunk
+        x, x_block = scratch, row.out_width * LANES
+    else:
+        strips = (all_pixels + row.per_chunk - 1) // row.per_chunk
+        if row.panel_major:
+            first_panel, strip = chunk // strips, chunk % strips
+        else:
+            strip, first_panel = chunk // panels, chunk % panels
+        last_panel = first_panel + 1
+        x, x_block = row.x + strip * row.per_chunk * LANES, row.x_block
     taps = row.kernel * row.kernel * row.channels
-    panels = (row.out_blocks + shape[TILE_BLOCKS] - 1) // shape[TILE_BLOCKS]
-    for panel in range(panels):
-        _panel(row, panel, scratch, row.out_width * LANES, taps, chunk * row.out_width, row.out_width, arena, weights,
-               shape)  # fmt: skip
+    pixels = min(row.per_chunk, all_pixels - strip * row.per_chunk)
+    y_block = all_pixels * LANES
+    for panel in range(first_panel, last_panel):
+        block = panel * panel_blocks
+        at = block * y_block + strip * row.per_chunk * LANES
+        residual = row.other + at if row.other >= 0 else -1
+        w, scale, shift = row.weights + block * LANES * taps, row.scale + block * LANES, row.shift + block * LANES
+        arguments = (
+            arena, x, x_block, taps, weights, w, scale, shift, row.activation, residual, row.y + at, y_block, pixels, M,
+        )  # fmt: skip
+        if min(panel_blocks, row.out_blocks - block) == 2:
+            strip_of_2(*arguments)
+        else:
+            strip_of_1(*arguments)
 
 
 @njit(nogil=True, error_model="numpy")
@@ -85,30 +69,42 @@ def _depthwise_chunk(row: Any, chunk: int, arena: Any, weights: Any, shape: Any,
     strips = (row.out_height + row.per_chunk - 1) // row.per_chunk
     block, strip = chunk // strips, chunk % strips
     first = strip * row.per_chunk
+    x = row.x + block * row.x_block
+    w = row.weights + block * LANES * row.kernel * row.kernel
+    scale, shift = row.scale + block * LANES, row.shift + block * LANES
     for oy in range(first, min(first + row.per_chunk, row.out_height)):
-        depthwise_row(
-            row.kernel, row.stride, arena, row.x + block * row.x_block, row.height, row.width,
-            oy * row.stride - row.top, -row.left, shape[ZEROS], weights,
-            row.weights + block * LANES * row.kernel * row.kernel, row.scale + block * LANES,
-            row.shift + block * LANES, row.activation,
-            row.y + (block * row.out_height + oy) * row.out_width * LANES, row.out_width, shape[TILE_ROW], scratch,
+        top = oy * row.stride - row.top
+        y = row.y + (block * row.out_height + oy) * row.out_width * LANES
+        arguments = (
+            arena, x, row.height, row.width, top, -row.left, shape[ZEROS], weights, w, scale, shift, row.activation,
+            y, row.out_width, shape[TILE_ROW], scratch,
         )  # fmt: skip
+        if row.kernel == 3 and row.stride == 1:
+            row_k3s1(*arguments)
+        elif row.kernel == 3:
+            row_k3s2(*arguments)
+        elif row.stride == 1:
+            row_k5s1(*arguments)
+        else:
+            row_k5s2(*arguments)
 
 
 @njit(nogil=True, error_model="numpy")
-def _one_block(row: Any, block: int, arena: Any, weights: Any, scratch: int) -> None:
-    """One block of channels of an operation that works on each channel alone."""
+def _blocks_chunk(row: Any, chunk: int, arena: Any, weights: Any, scratch: int) -> None:
+    """Some blocks of channels of an operation that works on each channel alone."""
     pixels = row.out_height * row.out_width
-    x, y = row.x + block * row.x_block, row.y + block * pixels * LANES
-    if row.op == _MEAN:
-        elementwise.mean(arena, x, row.height, row.width, y, scratch)
-    elif row.op == _EXCITE:
-        elementwise.excite(arena, x, row.other + block * LANES, y, pixels)
-    elif row.op == _ADD:
-        elementwise.add(arena, x, row.other + block * row.x_block, y, pixels)
-    else:
-        elementwise.affine(arena, x, weights, row.scale + block * LANES, row.shift + block * LANES, row.activation, y,
-                           pixels)  # fmt: skip
+    first = chunk * row.per_chunk
+    for block in range(first, min(first + row.per_chunk, row.out_blocks)):
+        x, y = row.x + block * row.x_block, row.y + block * pixels * LANES
+        if row.op == _MEAN:
+            elementwise.mean(arena, x, row.height, row.width, y, scratch)
+        elif row.op == _EXCITE:
+            elementwise.excite(arena, x, row.other + block * LANES, y, pixels)
+        elif row.op == _ADD:
+            elementwise.add(arena, x, row.other + block * row.x_block, y, pixels)
+        else:
+            scale, shift = row.scale + block * LANES, row.shift + block * LANES
+            elementwise.affine(arena, x, weights, scale, shift, row.activation, y, pixels)
 
 
 def make_run_rows(sources: str) -> Any:
@@ -129,18 +125,14 @@ def make_run_rows(sources: str) -> Any:
             claimed, done = 2 * i * atomic.STRIDE, (2 * i + 1) * atomic.STRIDE
             chunk = atomic.fetch_add(counters_flat, claimed, 1)
             while chunk < row.chunks:
-                if row.op == _POINTWISE:
-                    _pointwise_chunk(row, chunk, arena, weights, shape)
-                elif row.op == _CONVOLUTION:
+                if row.op == _POINTWISE or row.op == _CONVOLUTION:
                     _convolution_chunk(row, chunk, arena, weights, shape, scratch)
                 elif row.op == _DEPTHWISE:
                     _depthwise_chunk(row, chunk, arena, weights, shape, scratch)
                 elif row.op == _SOFTMAX:
                     softmax(arena, row.x, row.y, row.channels)
                 else:
-                    first_block = chunk * row.per_chunk
-                    for block in range(first_block, min(first_block + row.per_chunk, row.out_blocks)):
-                        _one_block(row, block, arena, weights, scratch)
+                    _blocks_chunk(row, chunk, arena, weights, scratch)
                 atomic.fetch_add(counters_flat, done, 1)
                 chunk = atomic.fetch_add(counters_flat, claimed, 1)
             atomic.wait_until(counters_flat, done, row.chunks)

@@ -1,0 +1,86 @@
+"""Compiling: said when it happens, kept where possible, done without a cache where not."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SMALL = """
+import logging, sys, warnings
+logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
+import numpy as np
+from refnet import synthetic
+from refnet.architecture import efficientnet
+from refnet.kernels.engine import Engine
+from refnet.plan import make_plan
+from refnet.scaling import Coefficients
+plan = make_plan(efficientnet(Coefficients(0.1, 0.3, 32)))
+engine = Engine(plan.steps, synthetic.tensors(plan.architecture), 1e-3, np.dtype("float32"), 2)
+((_, logits),) = engine.run(plan.steps, synthetic.picture_tensor(32, 32)[0], ["logits"])
+print(logits[:4].tobytes().hex())
+"""
+
+NO_CACHE = """
+from numba.core import caching
+caching.FunctionCache._impl_class._locator_classes.clear()  # as where no directory can be written
+"""
+
+
+def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    root = str(Path(__file__).parents[2])
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": root, **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=300,
+    )
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def first(cache: Path) -> subprocess.CompletedProcess[str]:
+    """A run with a cold cache."""
+    return run(SMALL, NUMBA_CACHE_DIR=str(cache))
+
+
+def test_a_cold_cache_is_said_once_and_then_used(first: subprocess.CompletedProcess[str], cache: Path) -> None:
+    assert first.stderr.count("compiling the float32 kernels") == 1
+    assert list(cache.rglob("*.nbc"))
+    second = run(SMALL, NUMBA_CACHE_DIR=str(cache))
+    assert second.stderr == ""
+    assert second.stdout == first.stdout
+
+
+def test_a_damaged_cache_is_survived_with_one_warning(
+    first: subprocess.CompletedProcess[str], cache: Path, tmp_path: Path
+) -> None:
+    damaged = tmp_path / "cache"
+    shutil.copytree(cache, damaged)
+    for index in damaged.rglob("*.nbi"):
+        index.write_bytes(b"damaged")
+    result = run(SMALL, NUMBA_CACHE_DIR=str(damaged), NUMBA_OPT="0")
+    assert result.stdout == first.stdout
+    assert result.stderr.count("could not be cached") == 1
+
+
+def test_no_cache_at_all_is_one_warning(first: subprocess.CompletedProcess[str]) -> None:
+    result = run(NO_CACHE + SMALL, NUMBA_OPT="0")
+    assert result.stderr.count("CacheWarning") == 1
+    assert "NUMBA_CACHE_DIR" in result.stderr
+    assert result.stdout == first.stdout
+
+
+def test_no_threading_layer_of_numba_is_used(first: subprocess.CompletedProcess[str], cache: Path) -> None:
+    code = SMALL + "import numba\ntry:\n    numba.threading_layer()\nexcept ValueError:\n    print('none')\n"
+    assert run(code, NUMBA_CACHE_DIR=str(cache)).stdout == first.stdout + "none\n"

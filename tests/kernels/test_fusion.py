@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from refnet import synthetic
+from refnet.architecture import variant
+from refnet.kernels import rows
+from refnet.kernels.fusion import fuse
+from refnet.kernels.packed import PackedWeights, pack_weights
+from refnet.kernels.program import make_program
+from refnet.plan import Plan, make_plan
+
+
+@pytest.fixture(scope="module")
+def plan() -> Plan:
+    return make_plan(variant("b0"), 32)
+
+
+@pytest.fixture(scope="module")
+def packed(plan: Plan) -> PackedWeights:
+    return pack_weights(plan.steps, synthetic.tensors(plan.architecture), 1e-3, "float32")
+
+
+def test_everything_that_can_be_fused_is(plan: Plan, packed: PackedWeights) -> None:
+    fused = fuse(plan.steps, packed, ())
+    adds = sum(step.op == "add" for step in plan)
+    assert len(fused.operations) == len(plan) - adds
+    assert all(o.op not in (rows.ADD, rows.AFFINE) for o in fused.operations)
+
+
+def test_only_what_is_looked_at_is_split(plan: Plan, packed: PackedWeights) -> None:
+    whole = fuse(plan.steps, packed, ()).operations
+    split = fuse(plan.steps, packed, ("block2b.project", "stem.bn")).operations
+    assert len(split) == len(whole) + 3  # conv and bn of the stem, the add of block2b
+    names = [o.name for o in split]
+    assert names[:3] == ["stem.conv", "stem.bn", "stem"]
+    assert names[names.index("block2b.project") + 1] == "block2b.add"
+
+
+def test_every_step_and_part_can_be_looked_at(plan: Plan, packed: PackedWeights) -> None:
+    program = make_program(plan.steps, packed, np.float32, visible=plan.shapes)
+    assert set(plan.shapes) <= set(program.tensors)
+    assert all(program.tensors[name].shape == shape for name, shape in plan.shapes.items())
+
+
+def test_chunks_cover_the_work(plan: Plan, packed: PackedWeights) -> None:
+    program = make_program(plan.steps, packed, np.float32)
+    assert (program.rows["chunks"] >= 1).all()
+    assert (program.rows["per_chunk"] >= 1).all()
+
+
+def test_a_bias_is_a_shift_beside_a_scale_of_one(packed: PackedWeights) -> None:
+    offsets = packed.offsets["logits"]
+    assert (packed.flat[offsets.scale : offsets.scale + 1000] == 1).all()
+    bias = synthetic.tensors(variant("b0"))["logits/bias"]
+    assert (packed.flat[offsets.shift : offsets.shift + 1000] == bias).all()
+
+
+def test_packed_weights_begin_on_a_cache_line(packed: PackedWeights) -> None:
+    assert packed.flat.ctypes.data % 64 == 0

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from refnet.kernels.layout import fill_up, pack_activation, pack_depthwise, pack_kernel, unpack_activation
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (2, 3, 16), (3, 2, 17), (4, 5, 40)])
+def test_an_activation_comes_back(shape: tuple[int, int, int]) -> None:
+    x = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
+    packed = pack_activation(x)
+    assert packed.shape == (-(-shape[2] // 16), shape[0] * shape[1], 16)
+    back = unpack_activation(packed, shape)
+    assert (back == x).all()
+    assert back.base is None or not np.shares_memory(back, packed)
+
+
+def test_an_activation_is_in_blocks_of_16_channels() -> None:
+    x = np.arange(2 * 20, dtype=np.float32).reshape(1, 2, 20)
+    packed = pack_activation(x)
+    assert packed[0, 1].tolist() == list(range(20, 36))
+    assert packed[1, 1].tolist() == [36, 37, 38, 39] + [0] * 12
+
+
+def test_what_is_unpacked_is_a_copy() -> None:
+    packed = np.zeros((1, 1, 16), np.float32)
+    vector = unpack_activation(packed, (16,))
+    packed[:] = 1
+    assert not vector.any()
+
+
+def test_a_kernel_is_in_panels() -> None:
+    kernel = np.arange(2 * 40, dtype=np.float32).reshape(2, 40)
+    flat = pack_kernel(kernel, 2)
+    first, last = flat[: 2 * 32].reshape(2, 32), flat[2 * 32 :].reshape(2, 16)
+    assert first.tolist() == kernel[:, :32].tolist()
+    assert last[:, :8].tolist() == kernel[:, 32:].tolist()
+    assert not last[:, 8:].any()
+
+
+def test_a_depthwise_kernel_is_in_blocks() -> None:
+    kernel = np.arange(3 * 3 * 18, dtype=np.float32).reshape(3, 3, 18)
+    flat = pack_depthwise(kernel).reshape(2, 9, 16)
+    assert flat[0, 4].tolist() == kernel[1, 1, :16].tolist()
+    assert flat[1, 4].tolist() == [*kernel[1, 1, 16:].tolist(), *[0] * 14]
+
+
+def test_filling_up() -> None:
+    assert fill_up(np.ones(17, np.float32)).tolist() == [1] * 17 + [0] * 15

@@ -1,0 +1,148 @@
+"""Kernels against the definition, step by step: every byte equal."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from refnet.kernels.engine import Engine
+from refnet.ops.evaluate import evaluate
+from refnet.plan import NO_PADS, Step, Weight, _batch_norm, _out_size, pads
+
+DTYPES = ["float32", "float64"]
+
+
+def convolution_step(op: str, H: int, W: int, C: int, K: int, kernel: int, stride: int, padding: str, act: str) -> Step:
+    around = pads(padding, H, W, kernel, stride)
+    shape = (*_out_size(H, W, around, kernel, stride), K)
+    kernel_shape = (kernel, kernel, C, K) if op == "convolution" else (kernel, kernel, C)
+    weights = (Weight("s/kernel", kernel_shape), *_batch_norm("s", K))
+    return Step("s", op, ("input",), (H, W, C), shape, kernel, stride, around, act, weights)
+
+
+def random_tensors(steps: list[Step], seed: int) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    tensors = {}
+    for step in steps:
+        for weight in step.weights:
+            values = rng.standard_normal(weight.shape).astype(np.float32)
+            tensors[weight.key] = abs(values) + np.float32(0.5) if weight.key.endswith("variance") else values
+    return tensors
+
+
+def assert_same(steps: list[Step], dtype: str, seed: int = 0, *, threads: int = 2) -> None:
+    """Whole steps and every part of them, fused and split, from the kernels and from ops."""
+    tensors = random_tensors(steps, seed)
+    x = np.random.default_rng(seed + 1).standard_normal((1, *steps[0].in_shape)).astype(np.float32)
+    expected = dict(evaluate(steps, tensors, 1e-3, x.astype(dtype)))
+    engine = Engine(steps, tensors, 1e-3, np.dtype(dtype), threads)
+    for wanted in ([steps[-1].name], list(expected)):
+        got = dict(engine.run(tuple(steps), x[0], wanted))
+        assert list(got) == wanted
+        for name in wanted:
+            assert got[name].dtype == np.dtype(dtype)
+            assert got[name].tobytes() == expected[name][0].tobytes(), name
+
+
+# Channel tails (1, 17, 33), one and several chains of 64 taps, pixel counts below, at and above a tile.
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("act", ["none", "swish", "relu6"])
+@pytest.mark.parametrize(
+    ("H", "W", "C", "K"),
+    [(1, 1, 16, 16), (5, 7, 20, 24), (9, 9, 70, 33), (14, 15, 130, 40), (7, 7, 64, 112), (3, 5, 65, 1), (2, 2, 1, 17)],
+)
+def test_pointwise(H: int, W: int, C: int, K: int, act: str, dtype: str) -> None:
+    assert_same([convolution_step("convolution", H, W, C, K, 1, 1, "same", act)], dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("padding", ["same", "symmetric"])
+@pytest.mark.parametrize(("kernel", "stride"), [(3, 1), (3, 2), (5, 1), (5, 2)])
+@pytest.mark.parametrize(("H", "W", "C"), [(1, 1, 16), (1, 2, 17), (2, 9, 5), (15, 16, 33), (16, 15, 48), (31, 30, 20)])
+def test_depthwise(H: int, W: int, C: int, kernel: int, stride: int, padding: str, dtype: str) -> None:
+    assert_same([convolution_step("depthwise", H, W, C, C, kernel, stride, padding, "swish")], dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("padding", ["same", "symmetric"])
+@pytest.mark.parametrize(("kernel", "stride"), [(3, 2), (3, 1), (5, 2)])
+@pytest.mark.parametrize(("H", "W", "C", "K"), [(1, 1, 3, 32), (15, 16, 3, 40), (8, 9, 20, 33)])
+def test_large_kernel(H: int, W: int, C: int, K: int, kernel: int, stride: int, padding: str, dtype: str) -> None:
+    assert_same([convolution_step("convolution", H, W, C, K, kernel, stride, padding, "relu6")], dtype)
+
+
+def vector_steps(H: int, W: int, C: int, squeezed: int) -> list[Step]:
+    """A squeeze-excite with a residual: mean, two dense layers, excite, add."""
+    picture = (H, W, C)
+
+    def dense(name: str, last: str, n: int, k: int, act: str) -> Step:
+        weights = (Weight(f"{name}/kernel", (n, k)), Weight(f"{name}/bias", (k,)))
+        return Step(name, "dense", (last,), (n,), (k,), 1, 1, NO_PADS, act, weights)
+
+    return [
+        Step("squeeze", "mean", ("input",), picture, (C,)),
+        dense("reduce", "squeeze", C, squeezed, "swish"),
+        dense("gate", "reduce", squeezed, C, "sigmoid"),
+        Step("excite", "excite", ("input", "gate"), picture, picture),
+        Step("add", "add", ("excite", "input"), picture, picture),
+        Step("pool", "mean", ("add",), picture, (C,)),
+        Step("probabilities", "softmax", ("pool",), (C,), (C,)),
+    ]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("H", "W", "C", "squeezed"), [(1, 1, 16, 4), (7, 7, 100, 6), (12, 31, 33, 1), (5, 3, 1, 1)])
+def test_squeeze_excite_residual_softmax(H: int, W: int, C: int, squeezed: int, dtype: str) -> None:
+    assert_same(vector_steps(H, W, C, squeezed), dtype)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from(["convolution", "depthwise"]),
+    st.integers(1, 24),
+    st.integers(1, 24),
+    st.integers(1, 80),
+    st.integers(1, 50),
+    st.sampled_from([(1, 1), (3, 1), (3, 2), (5, 1), (5, 2)]),
+    st.sampled_from(["same", "symmetric"]),
+    st.sampled_from(["none", "swish", "relu6"]),
+    st.integers(1, 3),
+)
+def test_any_convolution(op, H, W, C, K, geometry, padding, act, threads) -> None:  # type: ignore[no-untyped-def]
+    kernel, stride = geometry if op == "convolution" else max(geometry, (3, 1))
+    K = C if op == "depthwise" else K
+    assert_same([convolution_step(op, H, W, C, K, kernel, stride, padding, act)], "float32", threads=threads)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_activations_over_their_whole_range(dtype: str) -> None:
+    """An identity convolution carries special and extreme values through every activation."""
+    special = [0.0, -0.0, 1e-45, -1e-45, 1e-38, -1e-38, 87, -87, 88, -88, 89, -89, 1e30, -1e30, 3e38, -3e38, 6, 7]
+    sweep = np.linspace(-110, 110, 16 * 1000 - len(special))
+    x = np.array([*special, *sweep], np.float32).reshape(1, 1000, 1, 16)
+    for act in ("swish", "relu6", "sigmoid"):
+        step = convolution_step("convolution", 1000, 1, 16, 16, 1, 1, "same", act)
+        tensors = random_tensors([step], 0)
+        tensors["s/kernel"] = np.eye(16, dtype=np.float32).reshape(1, 1, 16, 16)
+        tensors |= {f"s/bn/{leaf}": np.full(16, v, np.float32) for leaf, v in (("gamma", 1), ("beta", 0), ("mean", 0))}
+        tensors["s/bn/variance"] = np.ones(16, np.float32)
+        with np.errstate(over="ignore", under="ignore"):
+            (*_, (_, expected)) = evaluate([step], tensors, 0.0, x.astype(dtype))
+        engine = Engine([step], tensors, 0.0, np.dtype(dtype), 1)
+        ((_, got),) = engine.run((step,), x[0], ["s"])
+        assert got.tobytes() == expected[0].tobytes(), act
+
+
+def test_a_sum_of_underflowed_products_keeps_its_sign() -> None:
+    """-0 and +0 are different bits; both views keep the one that the chain gives."""
+    step = convolution_step("convolution", 1, 1, 65, 16, 1, 1, "same", "none")
+    tensors = random_tensors([step], 0)
+    tensors["s/kernel"] = np.full((1, 1, 65, 16), -1e-30, np.float32)
+    tensors["s/kernel"][..., 64, :] = 0
+    x = np.full((1, 1, 1, 65), 1e-30, np.float32)
+    expected = dict(evaluate([step], tensors, 1e-3, x))
+    got = dict(Engine([step], tensors, 1e-3, np.dtype("float32"), 1).run((step,), x[0], list(expected)))
+    for name, value in expected.items():
+        assert got[name].tobytes() == value[0].tobytes(), name

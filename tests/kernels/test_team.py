@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from refnet.kernels.team import Team, available_cores
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_everybody_calls_the_function(threads: int) -> None:
+    callers = []
+    barrier = threading.Barrier(threads, timeout=10)
+
+    def work() -> None:
+        barrier.wait()
+        callers.append(threading.get_ident())
+
+    Team(threads).run(work)
+    assert len(set(callers)) == threads
+
+
+def test_a_busy_helper_is_not_waited_for() -> None:
+    team, release, helper_is_in = Team(2), threading.Event(), threading.Event()
+
+    def occupy() -> None:
+        if threading.current_thread() is not other:
+            helper_is_in.set()
+            release.wait(10)
+
+    other = threading.Thread(target=team.run, args=(occupy,))
+    other.start()
+    assert helper_is_in.wait(10)
+    calls = []
+    begin = time.monotonic()
+    team.run(lambda: calls.append(1))
+    assert calls == [1]
+    assert time.monotonic() - begin < 5
+    release.set()
+    other.join()
+
+
+def test_an_error_comes_out_when_all_have_ended() -> None:
+    def fail() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Team(1).run(fail)
+
+
+def test_cores() -> None:
+    assert available_cores() >= 1
