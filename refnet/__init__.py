@@ -2,7 +2,7 @@
 
 >>> import refnet
 >>> refnet.predict("tests/data/chelsea.png", top=1)[0].label
-'Egyptian cat'
+'tiger cat'
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def predict(image: Any, model: str | os.PathLike[str] = "lite0", *, top: int = 5
     Examples
     --------
     >>> [prediction.label for prediction in predict("tests/data/chelsea.png", top=2)]
-    ['Egyptian cat', 'tabby, tabby cat']
+    ['tiger cat', 'Egyptian cat']
     """
     return _loaded(os.fspath(model) if isinstance(model, os.PathLike) else model).predict(image, top)
 

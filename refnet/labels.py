@@ -66,9 +66,7 @@ class Labels:
 
     def __post_init__(self) -> None:
         if not self.wnids or len(self.wnids) != len(self.texts):
-            raise InputError(
-                f"{len(self.wnids)} ids and {len(self.texts)} texts; want one of each for every class"
-            )
+            raise InputError(f"{len(self.wnids)} ids and {len(self.texts)} texts; want one of each for every class")
         seen: set[str] = set()
         for index, (wnid, text) in enumerate(zip(self.wnids, self.texts, strict=True)):
             for entry in (wnid, text):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -67,9 +67,16 @@ class Network:
         self.weights = weights
         self.dtype = _check_dtype(dtype)
         self.threads = _check_threads(threads)
-        self._plan_for = lru_cache(8)(self._make_plan)
-        self.plan = self._plan_for(weights.architecture.resolution, weights.architecture.resolution)
-        self._engine = Engine(self.plan.steps, weights.tensors, weights.bn_eps, self.dtype, self.threads)
+        self._plan_for = plan_for = lru_cache(8)(partial(_plan_for, weights))
+        self.plan = plan_for(weights.architecture.resolution, weights.architecture.resolution)
+        self._engine = Engine(
+            self.plan.steps,
+            lambda height, width: plan_for(height, width).steps,
+            weights.tensors,
+            weights.bn_eps,
+            self.dtype,
+            self.threads,
+        )
 
     def __repr__(self) -> str:
         return f"<Network {self.variant} {self.dtype} from {self.weights.provenance.publisher}>"
@@ -119,7 +126,7 @@ class Network:
         x = _check_input(x)
         plan = self._plan_for(*x.shape[1:3])
         wanted = [step.name for step in plan] if steps is None else self._check_names(steps)
-        runs = [self._engine.run(plan.steps, picture, wanted) for picture in x]
+        runs = [self._engine.run(picture, wanted) for picture in x]
         return self._in_step(runs)
 
     @staticmethod
@@ -149,7 +156,7 @@ class Network:
         --------
         >>> import refnet
         >>> refnet.load("lite0").predict("tests/data/chelsea.png", top=1)[0].label
-        'Egyptian cat'
+        'tiger cat'
         """
         classes = self.weights.architecture.classes
         if isinstance(top, bool) or not isinstance(top, int) or not 1 <= top <= classes:
@@ -168,9 +175,6 @@ class Network:
         label = self.labels[index]
         return Prediction(index, label.wnid, label.text, probability)
 
-    def _make_plan(self, height: int, width: int) -> Plan:
-        return make_plan(self.weights.architecture, (height, width), padding=self.weights.padding)
-
     def _collect(self, x: Array, wanted: Iterable[str]) -> dict[str, Array]:
         """Run picture by picture, which needs the memory of one."""
         x = _check_input(x)
@@ -178,7 +182,7 @@ class Network:
         plan = self._plan_for(*x.shape[1:3])
         tensors = {name: np.empty((len(x), *plan.shapes[name]), self.dtype) for name in wanted}
         for n, picture in enumerate(x):
-            for name, tensor in self._engine.run(plan.steps, picture, wanted):
+            for name, tensor in self._engine.run(picture, wanted):
                 tensors[name][n] = tensor
         return tensors
 
@@ -190,6 +194,10 @@ class Network:
                 hint = f"did you mean {near[0]!r}? " if near else ""
                 raise InputError(f"{self.variant} has no step {name!r}; {hint}`refnet plan {self.variant}` lists them")
         return wanted
+
+
+def _plan_for(weights: Weights, height: int, width: int) -> Plan:
+    return make_plan(weights.architecture, (height, width), padding=weights.padding)
 
 
 def _check_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -11,23 +11,26 @@ import numpy.typing as npt
 
 from refnet.kernels import atomic
 from refnet.kernels.compilation import interpreter
-from refnet.kernels.packed import pack_weights
+from refnet.kernels.packed import PackedWeights, pack_weights
 from refnet.kernels.program import Program, make_program
 from refnet.kernels.team import Team
 from refnet.plan import Step
 
 Array = npt.NDArray[Any]
+StepsFor = Callable[[int, int], Sequence[Step]]
 
 _PROGRAMS_KEPT = 8  # input sizes and sets of visible tensors
 
 
 class Engine:
-    """Runs the steps of one network. Safe to use from several threads at once: each run has its own memory.
+    """Runs one network. Safe to use from several threads at once: each run has its own memory.
 
     Parameters
     ----------
     steps
-        Of any input size; only names and weights matter here.
+        Those of the network, of any input size: their names and weights matter here.
+    steps_for
+        The steps for a picture's height and width.
     tensors
         The weights by key.
     eps
@@ -41,6 +44,7 @@ class Engine:
     def __init__(
         self,
         steps: Sequence[Step],
+        steps_for: StepsFor,
         tensors: Mapping[str, Array],
         eps: float,
         dtype: np.dtype[Any],
@@ -49,11 +53,11 @@ class Engine:
         self.dtype = dtype
         self._packed = pack_weights(steps, tensors, eps, dtype)
         self._team = Team(threads)
-        self._program = lru_cache(_PROGRAMS_KEPT)(self._make_program)
+        self._program = lru_cache(_PROGRAMS_KEPT)(partial(_program_and_arenas, steps_for, self._packed, dtype))
 
-    def run(self, steps: tuple[Step, ...], x: Array, wanted: Collection[str]) -> Iterator[tuple[str, Array]]:
-        """Run ``steps`` on one picture x f32[H, W, C]; yield the wanted tensors as soon as each is there, as copies."""
-        program, arenas = self._program(steps, frozenset(wanted))
+    def run(self, x: Array, wanted: Collection[str]) -> Iterator[tuple[str, Array]]:
+        """Run on one picture x f32[H, W, C]; yield the wanted tensors as soon as each is there, as copies."""
+        program, arenas = self._program(x.shape[0], x.shape[1], frozenset(wanted))
         arena = arenas.pop() if arenas else program.make_arena(self._team.threads)
         program.put_input(arena, x.astype(self.dtype, copy=False))
         row = 0
@@ -65,12 +69,15 @@ class Engine:
             yield name, program.get(arena, name)
         arenas.append(arena)
 
-    def _make_program(self, steps: tuple[Step, ...], wanted: frozenset[str]) -> tuple[Program, list[Array]]:
-        """The program, and arenas for it that are not in use."""
-        return make_program(steps, self._packed, self.dtype, visible=wanted), []
-
     def _run_rows(self, program: Program, first: int, last: int, arena: Array) -> None:
         function = interpreter(self.dtype)
         counters = np.zeros((2 * len(program.rows) + 1, atomic.STRIDE), np.int64)
         arguments = (program.rows, first, last, arena, self._packed.flat, program.shape, counters)
         self._team.run(lambda: function(*arguments))
+
+
+def _program_and_arenas(
+    steps_for: StepsFor, packed: PackedWeights, dtype: np.dtype[Any], height: int, width: int, wanted: frozenset[str]
+) -> tuple[Program, list[Array]]:
+    """The program for an input size, and arenas for it that are not in use."""
+    return make_program(steps_for(height, width), packed, dtype, visible=wanted), []

@@ -125,7 +125,7 @@ def make_run_rows(sources: str) -> Any:
             claimed, done = 2 * i * atomic.STRIDE, (2 * i + 1) * atomic.STRIDE
             chunk = atomic.fetch_add(counters_flat, claimed, 1)
             while chunk < row.chunks:
-                if row.op == _POINTWISE or row.op == _CONVOLUTION:
+                if row.op in (_POINTWISE, _CONVOLUTION):
                     _convolution_chunk(row, chunk, arena, weights, shape, scratch)
                 elif row.op == _DEPTHWISE:
                     _depthwise_chunk(row, chunk, arena, weights, shape, scratch)

@@ -35,7 +35,7 @@ def sigmoid(x: Array) -> Array:
 
 
 def swish(x: Array) -> Array:
-    """x / d with d = 1 + exp(clamp(-x)): half the error of x * sigmoid(x).
+    """x / d with d = 1 + exp(clamp(-x)): one rounding less than x * sigmoid(x).
 
     Examples
     --------

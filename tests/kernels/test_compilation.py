@@ -20,8 +20,9 @@ from refnet.kernels.engine import Engine
 from refnet.plan import make_plan
 from refnet.scaling import Coefficients
 plan = make_plan(efficientnet(Coefficients(0.1, 0.3, 32)))
-engine = Engine(plan.steps, synthetic.tensors(plan.architecture), 1e-3, np.dtype("float32"), 2)
-((_, logits),) = engine.run(plan.steps, synthetic.picture_tensor(32, 32)[0], ["logits"])
+tensors = synthetic.tensors(plan.architecture)
+engine = Engine(plan.steps, lambda height, width: plan.steps, tensors, 1e-3, np.dtype("float32"), 2)
+((_, logits),) = engine.run(synthetic.picture_tensor(32, 32)[0], ["logits"])
 print(logits[:4].tobytes().hex())
 """
 

@@ -32,14 +32,18 @@ def random_tensors(steps: list[Step], seed: int) -> dict[str, np.ndarray]:
     return tensors
 
 
+def make_engine(steps: list[Step], tensors: dict[str, np.ndarray], eps: float, dtype: str, threads: int = 1) -> Engine:
+    return Engine(steps, lambda height, width: steps, tensors, eps, np.dtype(dtype), threads)
+
+
 def assert_same(steps: list[Step], dtype: str, seed: int = 0, *, threads: int = 2) -> None:
     """Whole steps and every part of them, fused and split, from the kernels and from ops."""
     tensors = random_tensors(steps, seed)
     x = np.random.default_rng(seed + 1).standard_normal((1, *steps[0].in_shape)).astype(np.float32)
     expected = dict(evaluate(steps, tensors, 1e-3, x.astype(dtype)))
-    engine = Engine(steps, tensors, 1e-3, np.dtype(dtype), threads)
+    engine = make_engine(steps, tensors, 1e-3, dtype, threads)
     for wanted in ([steps[-1].name], list(expected)):
-        got = dict(engine.run(tuple(steps), x[0], wanted))
+        got = dict(engine.run(x[0], wanted))
         assert list(got) == wanted
         for name in wanted:
             assert got[name].dtype == np.dtype(dtype)
@@ -130,8 +134,8 @@ def test_activations_over_their_whole_range(dtype: str) -> None:
         tensors["s/bn/variance"] = np.ones(16, np.float32)
         with np.errstate(over="ignore", under="ignore"):
             (*_, (_, expected)) = evaluate([step], tensors, 0.0, x.astype(dtype))
-        engine = Engine([step], tensors, 0.0, np.dtype(dtype), 1)
-        ((_, got),) = engine.run((step,), x[0], ["s"])
+        engine = make_engine([step], tensors, 0.0, dtype)
+        ((_, got),) = engine.run(x[0], ["s"])
         assert got.tobytes() == expected[0].tobytes(), act
 
 
@@ -143,6 +147,6 @@ def test_a_sum_of_underflowed_products_keeps_its_sign() -> None:
     tensors["s/kernel"][..., 64, :] = 0
     x = np.full((1, 1, 1, 65), 1e-30, np.float32)
     expected = dict(evaluate([step], tensors, 1e-3, x))
-    got = dict(Engine([step], tensors, 1e-3, np.dtype("float32"), 1).run((step,), x[0], list(expected)))
+    got = dict(make_engine([step], tensors, 1e-3, "float32").run(x[0], list(expected)))
     for name, value in expected.items():
         assert got[name].tobytes() == value[0].tobytes(), name

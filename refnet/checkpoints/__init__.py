@@ -1,0 +1,1 @@
+"""Published checkpoints: readers of foreign formats that execute nothing, and one name map per publisher."""

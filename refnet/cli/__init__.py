@@ -1,0 +1,94 @@
+"""The command line: each command is a call that can be made from Python as well.
+
+Results go to standard output, everything else to standard error. Exit codes: 0 done, 1 `verify` found a
+difference, 2 an error, 130 interrupted, 141 nobody reads the output any more.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any, NoReturn
+
+from refnet import __version__
+from refnet.cli import info, plan, predict, terminal, verify
+from refnet.errors import InputError, RefnetError
+
+COMMANDS = (predict, info, plan, verify)
+ERROR, BROKEN_PIPE = 2, 141
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and return its exit code.
+
+    Parameters
+    ----------
+    arguments
+        Without the program's name; by default those of this process.
+    """
+    with terminal.reporting():
+        try:
+            code = _guarded(arguments)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            terminal.discard_output()
+            return BROKEN_PIPE
+        except OSError as error:  # a full disk behind standard output
+            terminal.discard_output()
+            terminal.say(f"error: {error}")
+            return ERROR
+        return code
+
+
+def _guarded(arguments: list[str] | None) -> int:
+    try:
+        return _run(arguments)
+    except RefnetError as error:
+        terminal.say(f"error: {error}")
+        return ERROR
+    except MemoryError as error:
+        terminal.say(f"error: not enough memory: {error}")
+        return ERROR
+    except KeyboardInterrupt:
+        return terminal.INTERRUPTED
+
+
+def _run(arguments: list[str] | None) -> int:
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.version:
+        from refnet.numerics import NUMERICS_VERSION
+
+        print(f"refnet {__version__}, numerics version {NUMERICS_VERSION}")
+        return 0
+    if options.command is None:
+        parser.print_help(sys.stderr)
+        return ERROR
+    code: int = options.run(options)
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="refnet",
+        description="EfficientNet defined to the bit: B0-B7 and Lite0-4 on the CPU, without a framework.",
+    )
+    parser.add_argument("--version", action="store_true", help="show the version and that of the numerics")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    for command in COMMANDS:
+        command.add(commands)
+    return parser
+
+
+class _Parser(argparse.ArgumentParser):
+    """Reports wrong arguments as refnet reports all else that is wrong: in one line."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_abbrev=False, **options)
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message}; see `{self.prog} --help`")
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        sys.stdout.flush()  # while main can still hear of a broken pipe
+        super().exit(status, message)

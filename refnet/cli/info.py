@@ -1,0 +1,151 @@
+"""``refnet info``: the variants, what they cost, and which weights are on this machine."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from refnet.architecture import Architecture, variant
+from refnet.cli import terminal
+from refnet.errors import WeightsNotFoundError
+from refnet.plan import make_plan
+from refnet.scaling import TABLE
+
+if TYPE_CHECKING:
+    from refnet.store import Weights
+
+# "#FLOPS" in Table 2 of the paper (Tan & Le, ICML 2019), where one is one multiply-add.
+PAPER_GIGA_MACS = {
+    "b0": 0.39, "b1": 0.70, "b2": 1.0, "b3": 1.8, "b4": 4.2, "b5": 9.9, "b6": 19, "b7": 37,
+}  # fmt: skip
+
+
+def add(commands: Any) -> None:
+    """Add the command and its options to the parser."""
+    parser = commands.add_parser(
+        "info",
+        help="the variants, what they cost, and which weights are here",
+        description="Show all variants, or all about one model.",
+    )
+    parser.add_argument("model", nargs="?", metavar="MODEL", help="name, NAME@synthetic or .h5 file")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Show one model, or the table of all variants."""
+    if options.model is not None:
+        model = describe_model(options.model)
+        terminal.print_json(model) if options.json else _show_model(model)
+    else:
+        variants = [describe(variant(name)) | {"file": weight_file(name)} for name in TABLE]
+        terminal.print_json(variants) if options.json else _show_table(variants)
+    return 0
+
+
+def describe(architecture: Architecture) -> dict[str, Any]:
+    """Gather what is known of a variant without any weights."""
+    plan, coefs = make_plan(architecture), architecture.coefficients
+    return {
+        "name": architecture.name,
+        "width": coefs.width,
+        "depth": coefs.depth,
+        "resolution": coefs.resolution,
+        "dropout": coefs.dropout,
+        "activation": architecture.activation,
+        "blocks": len(architecture.blocks),
+        "classes": architecture.classes,
+        "params": plan.params,
+        "macs": plan.macs,
+        "paper_giga_macs": PAPER_GIGA_MACS.get(architecture.name),
+    }
+
+
+def describe_model(model: str) -> dict[str, Any]:
+    """Gather what is known of a model: of its weights too, if they are on this machine."""
+    from refnet.models import find_weights
+
+    try:
+        weights = find_weights(model)
+    except WeightsNotFoundError as error:
+        if model not in TABLE:
+            raise
+        return describe(variant(model)) | {"file": None, "weights": None, "missing": str(error)}
+    found = {"file": weight_file(model), "weights": describe_weights(weights)}
+    return describe(weights.architecture) | found
+
+
+def describe_weights(weights: Weights) -> dict[str, Any]:
+    """Gather where weights come from, and how they want to be run."""
+    origin = weights.provenance
+    return {
+        "publisher": origin.publisher,
+        "source": origin.source,
+        "source_sha256": origin.source_sha256,
+        "averaging": origin.averaging,
+        "licence": origin.licence,
+        "padding": weights.padding,
+        "bn_eps": weights.bn_eps,
+        "recipe": weights.recipe.name,
+        "tensors": len(weights.tensors),
+        "digest": weights.digest(),
+    }
+
+
+def weight_file(model: str) -> str | None:
+    """Path of the file that a model's weights are in, or None if they are generated or not on this machine."""
+    from refnet.store import find
+
+    if model not in TABLE:
+        return model if model.endswith(".h5") else None
+    try:
+        return str(find(model))
+    except WeightsNotFoundError:
+        return None
+
+
+def _show_table(variants: list[dict[str, Any]]) -> None:
+    header = ["model", "width", "depth", "size", "dropout", "params", "GMACs", "paper", "weights"]
+    terminal.print_columns("<>>>>>>><", [header, *map(_row, variants)])
+    print("\nGMACs: 10^9 multiply-adds of one picture of that size; paper: the same in Table 2 of Tan & Le, 2019.")
+    print("Without weights on this machine a model runs with generated ones: b0@synthetic.")
+
+
+def _row(variant: dict[str, Any]) -> list[str]:
+    return [
+        variant["name"],
+        str(variant["width"]),
+        str(variant["depth"]),
+        str(variant["resolution"]),
+        str(variant["dropout"]),
+        f"{variant['params']:,}",
+        f"{variant['macs'] / 1e9:.2f}",
+        _two_digits(variant["paper_giga_macs"]) or "-",
+        variant["file"] or "-",
+    ]
+
+
+def _show_model(model: dict[str, Any]) -> None:
+    paper = _two_digits(model["paper_giga_macs"])
+    rows = [
+        ["model", model["name"]],
+        ["width, depth", f"{model['width']}, {model['depth']}"],
+        ["picture", f"{model['resolution']} x {model['resolution']} pixels"],
+        ["dropout", f"{model['dropout']}, in training only"],
+        ["activation", model["activation"]],
+        ["blocks", str(model["blocks"])],
+        ["classes", str(model["classes"])],
+        ["parameters", f"{model['params']:,}"],
+        ["multiply-adds", f"{model['macs']:,}" + (f" (paper: {paper} G)" if paper else "")],
+        ["weights", model["file"] or ("generated" if model["weights"] else "not on this machine")],
+    ]
+    if model["weights"]:
+        rows += [[f"  {key.replace('_', ' ')}", str(value)] for key, value in model["weights"].items() if value]
+    terminal.print_columns("<<", rows)
+    if not model["weights"]:
+        print(f"\n{terminal.printable(model['missing'])}")
+
+
+def _two_digits(paper: float | None) -> str:
+    """Write a number as the paper does: 0.70, 1.0, 19."""
+    return "" if paper is None else f"{paper:#.2g}".removesuffix(".")

@@ -1,0 +1,97 @@
+"""``refnet plan``: every step of a network, without running it."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, get_args
+
+from refnet.architecture import variant
+from refnet.cli import terminal
+from refnet.plan import Padding, Plan, Step, make_plan
+from refnet.scaling import TABLE
+
+if TYPE_CHECKING:
+    from refnet.architecture import Architecture
+
+
+def add(commands: Any) -> None:
+    """Add the command and its options to the parser."""
+    parser = commands.add_parser(
+        "plan",
+        help="every step of a network with its shapes, without running it",
+        description="Show the steps of a network in the order of execution. Sizes are height x width x channels, "
+        "pads are zeros at the top, bottom, left, right.",
+    )
+    parser.add_argument("model", metavar="MODEL", help="name, NAME@synthetic or .h5 file")
+    parser.add_argument("--size", type=_size, metavar="HxW", help="of the picture (default: the variant's own)")
+    parser.add_argument(
+        "--padding",
+        choices=get_args(Padding),
+        help="rule of the weights (default: same; for an .h5 file, its own)",
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON, with the keys of the weights")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Lay out the network and show it."""
+    architecture, padding = _network(options.model)
+    plan = make_plan(architecture, options.size, padding=options.padding or padding)
+    terminal.print_json(describe(plan)) if options.json else _show(plan)
+    return 0
+
+
+def _size(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"([0-9]{1,9})(?:x([0-9]{1,9}))?", text)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size; want 224, or HEIGHTxWIDTH as in 224x320")
+    return int(match[1]), int(match[2] or match[1])
+
+
+def _network(model: str) -> tuple[Architecture, Padding]:
+    """Find what a model looks like; a name needs no weights on this machine."""
+    if model in TABLE:
+        return variant(model), "same"
+    from refnet.models import find_weights
+
+    weights = find_weights(model)
+    return weights.architecture, weights.padding
+
+
+def describe(plan: Plan) -> dict[str, Any]:
+    """Turn a plan into what JSON can hold."""
+    return {
+        "model": plan.architecture.name,
+        "height": plan.height,
+        "width": plan.width,
+        "padding": plan.padding,
+        "params": plan.params,
+        "macs": plan.macs,
+        "steps": [
+            asdict(step) | {"pads": step.pads._asdict(), "params": step.params, "parts": step.parts} for step in plan
+        ],
+    }
+
+
+def _show(plan: Plan) -> None:
+    print(f"{plan.architecture.name}, picture {plan.height}x{plan.width}, padding {plan.padding}\n")
+    header = ["step", "op", "kernel", "pads", "output", "activation", "params", "MACs"]
+    total = [f"{len(plan)} steps", "", "", "", "", "", f"{plan.params:,}", f"{plan.macs:,}"]
+    terminal.print_columns("<<<<<<>>", [header, *map(_row, plan), total])
+
+
+def _row(step: Step) -> list[str]:
+    slides = step.op in ("convolution", "depthwise")
+    stride = f"/{step.stride}" if step.stride > 1 else ""
+    return [
+        step.name,
+        step.op,
+        f"{step.kernel}x{step.kernel}{stride}" if slides else "",
+        " ".join(map(str, step.pads)) if any(step.pads) else "",
+        "x".join(map(str, step.shape)),
+        "" if step.activation == "none" else step.activation,
+        f"{step.params:,}" if step.params else "",
+        f"{step.macs:,}" if step.macs else "",
+    ]

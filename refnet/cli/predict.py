@@ -1,0 +1,65 @@
+"""``refnet predict``: what is on these photos."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from refnet.cli import terminal
+from refnet.errors import ImageError
+
+if TYPE_CHECKING:
+    from refnet.network import Network, Prediction
+
+
+def add(commands: Any) -> None:
+    """Add the command and its options to the parser."""
+    parser = commands.add_parser(
+        "predict",
+        help="what is on these photos",
+        description="Classify photos. One that cannot be read is reported; the others are classified all the "
+        "same, and the exit code is then 2.",
+    )
+    parser.add_argument("photos", nargs="+", metavar="PHOTO", help="PNG, JPEG, WebP, GIF, BMP, TIFF or PPM")
+    parser.add_argument("-m", "--model", default="lite0", help="name, NAME@synthetic or .h5 file (default: lite0)")
+    parser.add_argument("--top", type=int, default=5, metavar="N", help="how many classes (default: 5)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--threads", type=int, metavar="N", help="by default one for each core")
+    parser.add_argument("--dtype", choices=("float32", "float64"), default="float32")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Classify each photo with one network."""
+    import refnet
+
+    network = refnet.load(options.model, dtype=options.dtype, threads=options.threads)
+    results: list[dict[str, Any]] = []
+    for photo in options.photos:
+        predictions = _predict(network, photo, options.top)
+        if predictions is None:
+            continue
+        if not options.json:
+            _show(predictions, heading=photo if len(options.photos) > 1 else None, first=not results)
+        answers = [prediction._asdict() for prediction in predictions]
+        results.append({"file": photo, "model": options.model, "predictions": answers})
+    if options.json:
+        terminal.print_json(results)
+    return 0 if len(results) == len(options.photos) else 2
+
+
+def _predict(network: Network, photo: str, top: int) -> list[Prediction] | None:
+    """Classify one photo; say why it cannot be done and return None if it is the photo's fault."""
+    try:
+        predictions: list[Prediction] = network.predict(photo, top)
+    except ImageError as error:
+        terminal.say(f"error: {error}")
+        return None
+    return predictions
+
+
+def _show(predictions: list[Prediction], *, heading: str | None, first: bool) -> None:
+    if heading is not None:
+        print(("" if first else "\n") + terminal.printable(heading))
+    rows = [[f"{p.probability:.2%}", p.label or f"class {p.index}", p.wnid] for p in predictions]
+    terminal.print_columns("><<", rows)

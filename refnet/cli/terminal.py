@@ -1,0 +1,96 @@
+"""What a person sees: plain text in columns, JSON, and one line on standard error for whatever needs saying."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+INTERRUPTED = 130  # exit code
+
+
+def print_json(value: Any) -> None:
+    """Print JSON that any locale can show."""
+    print(json.dumps(value, indent=2))
+
+
+def print_columns(alignment: str, rows: Sequence[Sequence[str]]) -> None:
+    """Print rows of text in columns, each aligned by its letter in ``alignment``: ``<`` or ``>``.
+
+    Examples
+    --------
+    >>> print_columns("<>", [["model", "width"], ["b0", "1.0"]])
+    model  width
+    b0       1.0
+    """
+    shown = [[printable(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
+    for row in shown:
+        cells = (f"{cell:{a}{w}}" for cell, a, w in zip(row, alignment, widths, strict=True))
+        print("  ".join(cells).rstrip())
+
+
+def printable(text: str) -> str:
+    r"""Return text as one line that cannot steer a terminal.
+
+    Examples
+    --------
+    >>> print(printable("cat\x1b[31m.png"))
+    cat\x1b[31m.png
+    """
+    line = " ".join(text.splitlines())
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
+
+
+def say(text: str) -> None:
+    """Print one line on standard error, with the program's name before it."""
+    sys.stdout.flush()  # so that results and remarks appear in their order
+    print(f"refnet: {printable(text)}", file=sys.stderr)
+
+
+@contextmanager
+def reporting() -> Iterator[None]:
+    """For the time of one command, show the package's log and all warnings through :func:`say`."""
+    log, handler = logging.getLogger("refnet"), _SayHandler()
+    with ExitStack() as stack, warnings.catch_warnings():
+        warnings.showwarning = _say_warning
+        stack.callback(log.setLevel, log.level)
+        log.setLevel(logging.INFO)
+        stack.callback(log.removeHandler, handler)
+        log.addHandler(handler)
+        stack.callback(setattr, sys, "unraisablehook", sys.unraisablehook)
+        sys.unraisablehook = _end_if_interrupted
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stack.callback(stream.reconfigure, errors=stream.errors)
+                stream.reconfigure(errors="backslashreplace")  # where the encoding lacks a letter
+        yield
+
+
+class _SayHandler(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        say(record.getMessage())
+
+
+def _say_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    say(f"warning: {message}")
+
+
+def _end_if_interrupted(unraisable: sys.UnraisableHookArgs) -> None:
+    """End the process if Python would ignore Ctrl-C, as it must inside LLVM, where the kernels are compiled."""
+    if isinstance(unraisable.exc_value, KeyboardInterrupt):
+        os._exit(INTERRUPTED)
+    sys.__unraisablehook__(unraisable)
+
+
+def discard_output() -> None:
+    """Send what is still to be written to nowhere: its reader is gone, or its disk is full."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)

@@ -1,0 +1,81 @@
+"""Weights to a file: the same content gives the same bytes, and a file is there whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+
+from refnet.errors import WeightsError
+from refnet.store.schema import Record, to_record
+from refnet.store.weights import Weights, check_tensors, expected
+
+
+def write(path: str | Path, weights: Weights) -> None:
+    """Write a weight file.
+
+    The bytes depend on the content only: not on the time, nor on the order or memory layout of the tensors.
+    An existing file is replaced in one step once the new one is complete.
+
+    Parameters
+    ----------
+    path
+        Where to; its directory must exist.
+    weights
+        What to write, with exactly the plan's tensors, float32 and finite.
+
+    Raises
+    ------
+    WeightsError
+        If the content is not fit to be read back, or the file cannot be written.
+    """
+    path = Path(path)
+    try:
+        record = to_record(weights)
+        check_tensors(weights)
+        record.attributes.update(tensors_digest=weights.digest(), metadata_digest=record.digest())
+    except WeightsError as error:
+        raise WeightsError(f"{path} not written: {error}") from error
+    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
+    try:
+        # The oldest format: readable by every HDF5 library, and the one without time stamps.
+        with h5py.File(unfinished, "x", libver=("earliest", "v110")) as file:
+            _write_record(file, record)
+            for weight in expected(weights.architecture):
+                tensor = np.ascontiguousarray(weights.tensors[weight.key], "<f4")
+                file.create_dataset(weight.key, data=tensor, track_times=False)
+        _flush_to_disk(unfinished)
+        unfinished.replace(path)
+    except OSError as error:
+        raise WeightsError(f"{path} not written: {error}") from error
+    finally:
+        with suppress(OSError):
+            unfinished.unlink()
+
+
+def _write_record(file: h5py.File, record: Record) -> None:
+    for name, value in record.attributes.items():
+        if isinstance(value, str):
+            text = _fixed_length([value])
+            file.attrs.create(name, text[0], dtype=text.dtype)
+        else:
+            file.attrs.create(name, value, dtype="<i8" if isinstance(value, int) else "<f8")
+    for path, rows in record.tables.items():
+        file.create_dataset(path, data=_fixed_length(rows), track_times=False)
+
+
+def _fixed_length(texts: Sequence[str]) -> npt.NDArray[np.bytes_]:
+    encoded = [text.encode() for text in texts]
+    length = max(1, *map(len, encoded))
+    return np.array(encoded, dtype=h5py.string_dtype("utf-8", length))
+
+
+def _flush_to_disk(path: Path) -> None:
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())

@@ -1,0 +1,400 @@
+"""The command line: what a person types, what they see, and one clear line for everything that is wrong."""
+
+import json
+import logging
+import os
+import shlex
+import struct
+import subprocess
+import sys
+import warnings
+import zlib
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+import refnet
+from refnet import cli, store, synthetic
+from refnet.architecture import efficientnet, variant
+from refnet.errors import InputError
+from refnet.labels import Labels
+from refnet.plan import make_plan
+from refnet.recipe import LITE
+from refnet.scaling import TABLE, Coefficients
+
+CHELSEA = Path(__file__).parent / "data" / "chelsea.png"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _compiled():
+    """Compile the kernels before any test looks at standard error."""
+    for dtype in ("float32", "float64"):
+        refnet.load("lite0@synthetic", dtype=dtype).logits(synthetic.picture_tensor(8, 8))
+
+
+@pytest.fixture
+def run(capsys):
+    """Run one command in this process: exit code, standard output, standard error."""
+
+    def run(*arguments):
+        code = cli.main(list(map(str, arguments)))
+        return code, *capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """A directory of photos and weight files, good and bad."""
+    place = tmp_path_factory.mktemp("files")
+    write_photos(place)
+    write_weights(place)
+    (place / "lite0.h5").symlink_to(store.find("lite0"))
+    return place
+
+
+def write_photos(place):
+    photo = Image.open(CHELSEA)
+    photo.save(place / "cat.png")
+    photo.save(place / "whole.jpg")
+    (place / "truncated.jpg").write_bytes((place / "whole.jpg").read_bytes()[:5000])
+    (place / "empty.jpg").write_bytes(b"")
+    (place / "text.jpg").write_text("a cat")
+    Image.new("RGB", (1, 1)).save(place / "pixel.png")
+    size = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
+    bomb = png_chunk(b"IHDR", size) + png_chunk(b"IDAT", zlib.compress(bytes(1000))) + png_chunk(b"IEND", b"")
+    (place / "bomb.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bomb)
+
+
+def png_chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def write_weights(place):
+    architecture = efficientnet(Coefficients(0.1, 0.1, 32), name="tiny", classes=3)
+    weights = store.Weights(
+        architecture=architecture,
+        padding="symmetric",
+        bn_eps=1e-5,
+        recipe=LITE,
+        tensors=synthetic.tensors(architecture),
+        labels=Labels(("cat", "kätzchen", "dog"), ("a cat", "ein Kätzchen", "a dog")),
+        provenance=store.Provenance(publisher="a test", licence="CC0-1.0"),
+    )
+    store.write(place / "tiny.h5", weights)
+    content = (place / "tiny.h5").read_bytes()
+    (place / "truncated.h5").write_bytes(content[: len(content) // 2])
+    at = content.index(weights.tensors["logits/kernel"].tobytes())
+    (place / "flipped.h5").write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
+    (place / "no_hdf5.h5").write_text("weights")
+
+
+class TestPredict:
+    def test_a_photo(self, run):
+        code, out, err = run("predict", CHELSEA, "--top", 2)
+        first, second = refnet.predict(CHELSEA, top=2)
+        assert (code, err) == (0, "")
+        assert out.splitlines() == [
+            f"{100 * first.probability:.2f}%  {first.label:12}  {first.wnid}",
+            f"{100 * second.probability:.2f}%  {second.label:12}  {second.wnid}",
+        ]
+        assert first.wnid == "n02123159"
+
+    def test_several_photos_have_headings(self, run, files):
+        code, out, _ = run("predict", CHELSEA, files / "cat.png", "-m", files / "tiny.h5", "--top", "1")
+        assert code == 0
+        first, answer, gap, second, same = out.splitlines()
+        assert (first, gap, second) == (str(CHELSEA), "", str(files / "cat.png"))
+        assert answer == same
+
+    def test_json(self, run, files):
+        model = files / "tiny.h5"
+        code, out, err = run("predict", CHELSEA, "-m", model, "--top", "3", "--json", "--dtype", "float64")
+        assert (code, err) == (0, "")
+        assert out.isascii()
+        predictions = refnet.load(model, dtype="float64").predict(CHELSEA, 3)
+        assert json.loads(out) == [
+            {"file": str(CHELSEA), "model": str(model), "predictions": [p._asdict() for p in predictions]}
+        ]
+
+    def test_weights_without_labels(self, run):
+        code, out, _ = run("predict", CHELSEA, "-m", "lite0@synthetic", "--top", "1", "--threads", "1")
+        assert code == 0
+        assert out.strip().partition("%  ")[2].startswith("class ")
+
+    def test_wrong_photos_do_not_stop_the_others(self, run, files):
+        photos = [files / name for name in ("nowhere.jpg", "cat.png", "empty.jpg")]
+        code, out, err = run("predict", *photos, "-m", files / "tiny.h5", "--top", "1", "--json")
+        assert code == 2
+        assert [result["file"] for result in json.loads(out)] == [str(files / "cat.png")]
+        nowhere, empty = err.splitlines()
+        assert nowhere.startswith(f"refnet: error: {files / 'nowhere.jpg'}: cannot read the picture")
+        assert empty == f"refnet: error: {files / 'empty.jpg'}: the file is empty"
+
+
+class TestInfo:
+    def test_all_variants(self, run):
+        code, out, err = run("info")
+        assert (code, err) == (0, "")
+        header, *rows = out.splitlines()[: len(TABLE) + 1]
+        assert header.split()[:5] == ["model", "width", "depth", "size", "dropout"]
+        assert [row.split()[0] for row in rows] == list(TABLE)
+        assert rows[1].split()[:8] == ["b1", "1.0", "1.1", "240", "0.2", "7,794,184", "0.69", "0.70"]
+        lite0 = next(row for row in rows if row.startswith("lite0"))
+        assert lite0.endswith(f"-  {store.find('lite0')}")
+
+    def test_all_variants_as_json(self, run):
+        variants = json.loads(run("info", "--json")[1])
+        papers = [variant["paper_giga_macs"] for variant in variants if variant["name"].startswith("b")]
+        assert papers == [0.39, 0.70, 1.0, 1.8, 4.2, 9.9, 19, 37]
+        for found in variants:
+            plan = make_plan(variant(found["name"]))
+            assert (found["params"], found["macs"]) == (plan.params, plan.macs)
+            if found["paper_giga_macs"]:
+                assert found["macs"] / 1e9 == pytest.approx(found["paper_giga_macs"], rel=0.05)
+
+    def test_trained_weights(self, run):
+        code, out, _ = run("info", "lite0")
+        assert code == 0
+        weights = store.read(store.find("lite0"))
+        for text in (str(store.find("lite0")), weights.provenance.publisher, weights.digest(), "same", "lite"):
+            assert text in out
+
+    def test_weights_that_are_not_here(self, run, monkeypatch, tmp_path):
+        monkeypatch.setenv("REFNET_WEIGHTS", str(tmp_path))
+        code, out, err = run("info", "b3")
+        assert (code, err) == (0, "")
+        assert "12,233,232" in out
+        assert "(paper: 1.8 G)" in out
+        assert f"no weights of b3 on this machine: no b3.h5 in {tmp_path}" in out
+        assert json.loads(run("info", "b3", "--json")[1])["weights"] is None
+
+    def test_a_file(self, run, files):
+        found = json.loads(run("info", files / "tiny.h5", "--json")[1])
+        assert found["file"] == str(files / "tiny.h5")
+        assert found["weights"]["padding"] == "symmetric"
+        assert found["weights"]["publisher"] == "a test"
+
+    def test_generated_weights(self, run):
+        out = run("info", "lite0@synthetic")[1]
+        assert "weights        generated" in out
+        assert "synthetic" in out
+
+
+class TestPlan:
+    def test_table(self, run):
+        code, out, err = run("plan", "b0")
+        assert (code, err) == (0, "")
+        title, _, _, stem, *_, total = out.splitlines()
+        assert title == "b0, picture 224x224, padding same"
+        assert stem.split() == [
+            *("stem", "convolution", "3x3/2", "0", "1", "0", "1", "112x112x32", "swish"),
+            *("928", "10,838,016"),
+        ]
+        assert total.split() == ["125", "steps", "5,288,548", "385,814,752"]
+
+    def test_json(self, run):
+        plan = make_plan(variant("lite1"), (33, 64), padding="symmetric")
+        arguments = ("plan", "lite1@synthetic", "--size", "33x64", "--padding", "symmetric", "--json")
+        found = json.loads(run(*arguments)[1])
+        assert (found["height"], found["width"], found["padding"]) == (33, 64, "symmetric")
+        assert (found["params"], found["macs"]) == (plan.params, plan.macs)
+        assert [step["name"] for step in found["steps"]] == [step.name for step in plan]
+        stem = found["steps"][0]
+        assert stem["pads"] == {"top": 1, "bottom": 1, "left": 1, "right": 1}
+        assert stem["shape"] == [17, 32, 32]
+        assert stem["weights"][0] == {"key": "stem/kernel", "shape": [3, 3, 3, 32], "trainable": True}
+
+    def test_a_file_has_its_own_rule(self, run, files):
+        assert run("plan", files / "tiny.h5")[1].startswith("tiny, picture 32x32, padding symmetric\n")
+        arguments = ("plan", files / "tiny.h5", "--padding", "same", "--size", "9")
+        assert run(*arguments)[1].startswith("tiny, picture 9x9, padding same\n")
+
+    def test_a_name_needs_no_weights(self, run, monkeypatch, tmp_path):
+        monkeypatch.setattr(store, "find", None)
+        monkeypatch.setenv("REFNET_WEIGHTS", str(tmp_path))
+        assert run("plan", "b7")[0] == 0
+
+
+class TestVerify:
+    def test_a_file(self, run, files):
+        code, out, err = run("verify", files / "tiny.h5")
+        assert (code, err) == (0, "")
+        digest = store.read(files / "tiny.h5").digest()
+        assert out.startswith(f"{files / 'tiny.h5'}  tiny  intact (")
+        assert out.endswith(f"tensors, digest {digest})\n")
+
+
+class TestTheProgram:
+    def test_version(self, run):
+        assert run("--version") == (0, f"refnet {refnet.__version__}, numerics version 1\n", "")
+
+    def test_nothing_to_do_shows_help(self, run):
+        code, out, err = run()
+        assert (code, out) == (2, "")
+        assert all(command in err for command in ("predict", "info", "plan", "verify"))
+
+    @pytest.mark.parametrize("command", [(), ("predict",), ("info",), ("plan",), ("verify",)])
+    def test_help(self, command, capsys):
+        with pytest.raises(SystemExit, match="0"):
+            cli.main([*command, "--help"])
+        assert capsys.readouterr().out.startswith(f"usage: {' '.join(('refnet', *command))} [-h]")
+
+    def test_log_and_warnings_are_single_lines(self, run, monkeypatch):
+        def speak(options):
+            logging.getLogger("refnet").info("compiling the %s kernels", "float32")
+            warnings.warn("compiled kernels could\nnot be cached", UserWarning, stacklevel=1)
+            return 0
+
+        monkeypatch.setattr(cli.info, "run", speak)
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            result = run("info")
+        assert result == (
+            0,
+            "",
+            "refnet: compiling the float32 kernels\nrefnet: warning: compiled kernels could not be cached\n",
+        )
+
+    def test_nothing_stays_changed(self, run):
+        log = logging.getLogger("refnet")
+        before = (log.level, list(log.handlers), warnings.showwarning, sys.unraisablehook, sys.stdout.errors)
+        run("info", "b9")
+        after = (log.level, list(log.handlers), warnings.showwarning, sys.unraisablehook, sys.stdout.errors)
+        assert after == before
+
+    @pytest.mark.parametrize(
+        ("error", "code", "message"),
+        [
+            (KeyboardInterrupt(), 130, ""),
+            (MemoryError("Unable to allocate 9 TiB"), 2, "not enough memory: Unable to allocate 9 TiB"),
+            (InputError("two\nlines \x1b[31m"), 2, r"two lines \x1b[31m"),
+        ],
+    )
+    def test_how_a_command_may_end(self, run, monkeypatch, error, code, message):
+        def fail(options):
+            raise error
+
+        monkeypatch.setattr(cli.info, "run", fail)
+        assert run("info") == (code, "", f"refnet: error: {message}\n" if message else "")
+
+
+WRONG = {
+    "predict nowhere.jpg": "nowhere.jpg: cannot read the picture: No such file or directory",
+    "predict .": ".: cannot read the picture: Is a directory",
+    "predict truncated.jpg": "truncated.jpg: the picture is damaged or cut short",
+    "predict empty.jpg": "empty.jpg: the file is empty",
+    "predict text.jpg": "text.jpg: not a picture; want one of the formats PNG, JPEG",
+    "predict bomb.png": "bomb.png: 60000 x 60000 pixels; want at most",
+    "predict pixel.png": "pixel.png: 1 x 1 pixels; want at least 4 a side",
+    "predict": "the following arguments are required: PHOTO; see `refnet predict --help`",
+    "predict cat.png --top 0": "top=0: want a whole number from 1 to 1000",
+    "predict cat.png --top 1001": "top=1001: want a whole number from 1 to 1000",
+    "predict cat.png --top few": "argument --top: invalid int value: 'few'; see `refnet predict --help`",
+    "predict cat.png --threads 0": "threads=0: want a whole number from 1 to 256",
+    "predict cat.png --dtype int8": "argument --dtype: invalid choice: 'int8'",
+    "predict cat.png -m b9": "unknown model 'b9'; want one of b0, b1",
+    "predict cat.png -m b9@synthetic": "unknown model 'b9@synthetic'; want one of b0, b1",
+    "predict cat.png -m b3": "no weights of b3 on this machine: no b3.h5 in",
+    "predict cat.png -m lite1": "no weights of lite1 on this machine: no lite1.h5 in",
+    "predict cat.png -m nowhere.h5": "nowhere.h5 does not exist",
+    "predict cat.png -m truncated.h5": "truncated.h5: cannot be read as HDF5",
+    "predict cat.png -m flipped.h5": "flipped.h5: tensors_digest",
+    "predict cat.png -m no_hdf5.h5": "no_hdf5.h5: cannot be read as HDF5",
+    "info b9": "unknown model 'b9'",
+    "info nowhere.h5": "nowhere.h5 does not exist",
+    "info truncated.h5": "truncated.h5: cannot be read as HDF5",
+    "plan": "the following arguments are required: MODEL",
+    "plan b9": "unknown model 'b9'",
+    "plan B0": "unknown model 'B0'",
+    "plan flipped.h5": "flipped.h5: tensors_digest",
+    "plan b0 --size abc": "argument --size: 'abc' is not a size; want 224, or HEIGHTxWIDTH",
+    "plan b0 --size 5x": "argument --size: '5x' is not a size",
+    "plan b0 --size 2.5": "argument --size: '2.5' is not a size",
+    "plan b0 --size=-5": "argument --size: '-5' is not a size",
+    "plan b0 --size 0x5": "input size 0x5: each side must be 1 to 16384 pixels",
+    "plan b0 --size 99999": "input size 99999x99999: each side must be 1 to 16384 pixels",
+    "plan b0 --size 99999999999999999999": "argument --size: '99999999999999999999' is not a size",
+    "plan b0 --padding valid": "argument --padding: invalid choice: 'valid'",
+    "plan b0 --siz 32": "unrecognized arguments: --siz 32; see `refnet --help`",
+    "verify b9": "no digests of 'b9'; there are those of lite0, b0, b1",
+    "verify nowhere.h5": "nowhere.h5 does not exist",
+    "verify truncated.h5": "truncated.h5: cannot be read as HDF5",
+    "verify flipped.h5": "flipped.h5: tensors_digest",
+    "verify b0 --threads 0": "threads=0: want a whole number from 1 to 256",
+    "paint": "argument COMMAND: invalid choice: 'paint'",
+}
+
+
+@pytest.mark.parametrize("command", WRONG)
+def test_one_line_for_what_is_wrong(run, files, monkeypatch, command):
+    monkeypatch.chdir(files)
+    monkeypatch.setattr(store.places, "places", lambda: [files])
+    code, out, err = run(*shlex.split(command))
+    assert (code, out) == (2, "")
+    assert err.startswith(f"refnet: error: {WRONG[command]}")
+    assert err.count("\n") == 1
+
+
+def test_the_command_that_an_error_names(run):
+    net = refnet.load("lite0@synthetic")
+    with pytest.raises(InputError, match=r"did you mean 'stem'\? `refnet plan lite0` lists them") as error:
+        net.features(net.preprocess(CHELSEA), "stemm")
+    command = shlex.split(str(error.value).split("`")[1])
+    assert "\nstem  " in run(*command[1:])[1]
+
+
+# As programs
+
+
+def start(*arguments, where, **environment):
+    """Run the program in another process, as from a shell."""
+    env = os.environ | {"PYTHONPATH": str(Path(refnet.__file__).parents[1])} | environment
+    env.pop("PYTHONUNBUFFERED", None)
+    return subprocess.run([sys.executable, *map(str, arguments)], cwd=where, env=env, capture_output=True, timeout=300)
+
+
+def test_from_another_directory(files, tmp_path):
+    done = start("-m", "refnet", "predict", files / "whole.jpg", "--top", "1", where=tmp_path)
+    assert done.returncode == 0
+    assert b"cat" in done.stdout
+    done = start("-m", "refnet", "predict", "whole.jpg", where=tmp_path)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.startswith(b"refnet: error: whole.jpg: cannot read the picture")
+    assert done.stderr.count(b"\n") == 1
+
+
+def test_a_locale_without_letters(files, tmp_path):
+    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii:strict"}
+    command = ("-m", "refnet", "predict", files / "cat.png", "-m", files / "tiny.h5", "--top", "3")
+    done = start(*command, where=tmp_path, **ascii_only)
+    assert done.returncode == 0
+    assert rb"ein K\xe4tzchen" in done.stdout
+
+
+def test_a_reader_that_leaves_early(tmp_path):
+    early = (
+        "import os, subprocess, sys; read, write = os.pipe(); os.close(read);"
+        "done = subprocess.run([sys.executable, '-m', 'refnet', 'plan', 'b7'], stdout=write, stderr=-1);"
+        "print(done.returncode, done.stderr)"
+    )
+    assert start("-c", early, where=tmp_path).stdout == b"141 b''\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk(tmp_path):
+    full = "import sys; sys.stdout = open('/dev/full', 'w'); from refnet.cli import main; sys.exit(main(['info']))"
+    done = start("-c", full, where=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr == b"refnet: error: [Errno 28] No space left on device\n"
+
+
+def test_quick_commands_do_not_wait_for_numba(tmp_path):
+    code = (
+        "import sys; from refnet.cli import main;"
+        "assert [main(a.split()) for a in ('info', 'info lite0', 'plan b0', '--version')] == [0] * 4;"
+        "assert 'numba' not in sys.modules and 'torch' not in sys.modules"
+    )
+    done = start("-c", code, where=tmp_path)
+    assert (done.returncode, done.stderr) == (0, b"")

@@ -1,0 +1,126 @@
+"""Several callers at once, and after a fork: right answers, no abort, no hang.
+
+Numba's threading layers (omp, tbb, workqueue) play no part: refnet's threads are its own, see kernels/team.py. So the
+answers are the same with any of them installed or chosen.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import refnet
+from refnet import synthetic
+from refnet.network import Network
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def net() -> Network:
+    return refnet.load("lite0", threads=2)
+
+
+def inputs(count: int) -> list[np.ndarray]:
+    return [synthetic.uniform(f"caller {i}", (1, 64, 64, 3)) for i in range(count)]
+
+
+def test_many_callers_of_one_network(net: Network) -> None:
+    xs = inputs(8)
+    expected = [net.logits(x) for x in xs]
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(5):
+            for got, want in zip(pool.map(net.logits, xs), expected, strict=True):
+                assert (got == want).all()
+
+
+def test_callers_of_different_networks_and_sizes(net: Network) -> None:
+    other = refnet.load("b0@synthetic", threads=3)
+    jobs = [(n, synthetic.picture_tensor(size, size)) for n in (net, other) for size in (32, 47, 64)] * 2
+    expected = [n.logits(x) for n, x in jobs]
+    with ThreadPoolExecutor(6) as pool:
+        for got, want in zip(pool.map(lambda job: job[0].logits(job[1]), jobs), expected, strict=True):
+            assert (got == want).all()
+
+
+FORK = """
+import os, sys, threading
+import refnet
+from refnet import synthetic
+net = refnet.load("lite0", threads=2)
+x = synthetic.picture_tensor(64, 64)
+if "before" in sys.argv:
+    expected = net.logits(x)          # threads are running when the process forks
+if "busy" in sys.argv:
+    stop = threading.Event()
+    busy = threading.Thread(target=lambda: [net.logits(x) for _ in iter(stop.is_set, True)])
+    busy.start()
+children = []
+for _ in range(3):
+    pid = os.fork()
+    if pid == 0:
+        same = net.logits(x).tobytes() == net.logits(x).tobytes()
+        if "before" in sys.argv:
+            same = same and (net.logits(x) == expected).all()
+        os._exit(0 if same else 1)
+    children.append(pid)
+codes = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in children]
+if "busy" in sys.argv:
+    stop.set()
+    busy.join()
+net.logits(x)
+print(codes)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.parametrize("layer", ["default", "workqueue", "omp"])
+@pytest.mark.parametrize("when", [["first"], ["before"], ["before", "busy"]], ids="-".join)
+def test_after_a_fork(when: list[str], layer: str) -> None:
+    result = subprocess.run(
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORK, *when],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "NUMBA_THREADING_LAYER": layer},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (result.returncode, result.stdout) == (0, "[0, 0, 0]\n"), result.stderr
+
+
+def test_first_calls_from_two_threads_compile_once() -> None:
+    code = """
+import threading
+import refnet
+from refnet import synthetic
+net = refnet.load("lite0", threads=2)
+x = synthetic.picture_tensor(32, 32)
+results = []
+callers = [threading.Thread(target=lambda: results.append(net.logits(x).tobytes())) for _ in range(4)]
+[c.start() for c in callers]
+[c.join() for c in callers]
+print(len(results), len(set(results)))
+"""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", code]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=True)
+    assert result.stdout == "4 1\n"
+
+
+def test_helpers_end_with_their_network() -> None:
+    before = set(threading.enumerate())
+    net = refnet.load("lite0", threads=3)
+    net.logits(synthetic.picture_tensor(32, 32))
+    helpers = set(threading.enumerate()) - before
+    assert helpers
+    del net
+    for helper in helpers:
+        helper.join(10)
+        assert not helper.is_alive()

@@ -1,0 +1,84 @@
+"""The promise: one result, whatever the CPU, the number of threads, the batch, and what else is looked at."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import refnet
+from refnet import synthetic
+from refnet.digest import tensor_digest
+
+ROOT = Path(__file__).parents[1]
+PHOTO = ROOT / "tests" / "data" / "chelsea.png"
+
+# Without fused multiply-add in hardware (it is a call to the C library there), with AVX2, with AVX-512, and this one.
+CPUS = ["nehalem", "haswell", "skylake-avx512", "native"]
+
+DIGESTS = """
+import json, sys
+import refnet
+from refnet import synthetic
+from refnet.digest import tensor_digest
+digests = {}
+for dtype in ("float32", "float64"):
+    for model, size in (("lite0", None), ("b0@synthetic", (61, 80))):
+        net = refnet.load(model, dtype=dtype, threads=2)
+        x = net.preprocess(sys.argv[1]) if size is None else synthetic.picture_tensor(*size)
+        for name, array in net.trace(x):
+            digests[f"{model} {dtype} {name}"] = tensor_digest(array)
+json.dump(digests, sys.stdout)
+"""
+
+
+def digests_on(cpu: str) -> dict[str, str]:
+    """Digests of every step of two networks, from kernels compiled for a CPU."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    if cpu != "native":
+        environment |= {"NUMBA_CPU_NAME": cpu, "NUMBA_CPU_FEATURES": ""}
+    command = [sys.executable, "-c", DIGESTS, str(PHOTO)]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=900)
+    digests: dict[str, str] = json.loads(result.stdout)
+    return digests
+
+
+@pytest.fixture(scope="module")
+def digests() -> dict[str, dict[str, str]]:
+    with ThreadPoolExecutor(2) as pool:
+        return dict(zip(CPUS, pool.map(digests_on, CPUS), strict=True))
+
+
+@pytest.mark.parametrize("cpu", CPUS[:-1])
+def test_one_digest_on_every_cpu(digests: dict[str, dict[str, str]], cpu: str) -> None:
+    native = digests["native"]
+    assert len(native) == 2 * (61 + 125)
+    assert digests[cpu] == native
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("model", ["lite0", "b0@synthetic", "b2@synthetic"])
+def test_one_digest_for_any_threads_batch_and_trace(model: str, dtype: str) -> None:
+    x = synthetic.picture_tensor(95, 64)
+    others = np.stack([synthetic.uniform(f"neighbour {i}", x.shape[1:]) for i in range(2)])
+    digests = set()
+    for threads in (1, 2, 3):
+        net = refnet.load(model, dtype=dtype, threads=threads)
+        traced = dict(net.trace(x))
+        looked_at = net.features(x, at=["stem.bn", "block2b.project", "logits"])
+        in_a_batch = net.logits(np.concatenate([others[:1], x, others[1:]]))[1:2]
+        for logits in (net.logits(x), traced["logits"], looked_at["logits"], in_a_batch):
+            digests.add(tensor_digest(logits))
+    assert len(digests) == 1
+
+
+def test_runs_repeat() -> None:
+    net = refnet.load("lite0", threads=2)
+    x = net.preprocess(PHOTO)
+    assert len({tensor_digest(net.logits(x)) for _ in range(20)}) == 1

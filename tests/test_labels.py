@@ -1,0 +1,72 @@
+"""Label tables: what the classes are called."""
+
+from pathlib import Path
+
+import pytest
+
+from refnet.errors import InputError
+from refnet.labels import Label, Labels, parse_labels, read_labels
+
+IMAGENET = Path(__file__).parents[1] / "weights" / "imagenet_labels.tsv"
+
+
+def test_a_label_knows_its_place():
+    labels = parse_labels("cat\tmy cat, Tom\ndog\tthe neighbour's dog\n")
+    assert list(labels) == [Label(0, "cat", "my cat, Tom"), Label(1, "dog", "the neighbour's dog")]
+    assert labels[-1] == labels[1]
+    assert labels[0].name == "my cat"
+    assert labels.index("dog") == 1
+    assert len(labels) == 2
+
+
+def test_no_label_beyond_the_last():
+    with pytest.raises(IndexError):
+        parse_labels("cat\tcat\n")[1]
+
+
+def test_the_imagenet_table_has_the_published_order():
+    labels = read_labels(IMAGENET)
+    assert len(labels) == 1000
+    assert list(labels.wnids) == sorted(labels.wnids)
+    assert (labels[0].name, labels[388].name, labels[999].name) == ("tench", "giant panda", "toilet tissue")
+    assert labels.index("n02510455") == 388
+    assert "".join(f"{label.wnid}\t{label.text}\n" for label in labels) == IMAGENET.read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("wnids", "texts", "message"),
+    [
+        (("a",), (), "1 ids and 0 texts"),
+        ((), (), "0 ids and 0 texts"),
+        (("a", "b", "a"), ("x", "y", "z"), "label 2: the id a comes a second time"),
+        (("a", ""), ("x", "y"), "label 1: ''"),
+        (("a",), ("bell\a",), "label 0: 'bell"),
+        (("a",), ("two\nlines",), "label 0"),
+        (("a",), ("\x1b[31mred",), "label 0"),
+    ],
+)
+def test_a_table_that_makes_no_sense(wnids, texts, message):
+    with pytest.raises(InputError, match=message.replace("[", r"\[")):
+        Labels(wnids, texts)
+
+
+@pytest.mark.parametrize("line", ["no tab", "one\ttwo\tthree", ""])
+def test_a_line_is_an_id_and_a_text(line):
+    with pytest.raises(InputError, match="line 2 of the label table"):
+        parse_labels(f"a\tx\n{line}\nb\ty\n")
+
+
+def test_an_unknown_id():
+    with pytest.raises(InputError, match="no class has the id 'cow'"):
+        parse_labels("cat\tcat\n").index("cow")
+
+
+def test_a_file_that_is_no_table(tmp_path):
+    with pytest.raises(InputError, match="absent"):
+        read_labels(tmp_path / "absent")
+    (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(InputError, match="binary: cannot read"):
+        read_labels(tmp_path / "binary")
+    (tmp_path / "short").write_text("a\n")
+    with pytest.raises(InputError, match="short: line 1"):
+        read_labels(tmp_path / "short")

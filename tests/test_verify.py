@@ -1,0 +1,202 @@
+"""The committed table of digests, and that it is believed."""
+
+import dataclasses
+import importlib.util
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from refnet import cli, names, store, verify
+from refnet.architecture import variant
+from refnet.errors import InputError, UnknownModelError
+from refnet.models import SYNTHETIC
+from refnet.numerics import NUMERICS_VERSION
+from refnet.plan import make_plan
+from refnet.scaling import TABLE as VARIANTS
+from refnet.verify import GENERATED, PHOTO, QUICK_PIXELS, Case, read_table, record, select, write_table
+
+ROOT = Path(__file__).parents[1]
+SMALL = Case("lite0@synthetic", GENERATED, (33, 18), "float32")
+ENTRIES = read_table(verify.TABLE)
+
+
+@pytest.fixture(scope="module")
+def make_digests():
+    """The tool that writes the table."""
+    spec = importlib.util.spec_from_file_location("make_digests", ROOT / "tools" / "make_digests.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def entry():
+    """What the smallest run gives."""
+    (entry,) = record([SMALL])
+    return entry
+
+
+@pytest.fixture
+def table(tmp_path, entry):
+    """Write a table of that run, with changes."""
+
+    def table(**changes):
+        write_table(tmp_path / "digests.json", [dataclasses.replace(entry, **changes)])
+        return tmp_path / "digests.json"
+
+    return table
+
+
+class TestTheCommittedTable:
+    def test_is_small_and_has_one_line_for_each_run(self):
+        text = verify.TABLE.read_text("ascii")
+        assert len(text) < 1_000_000
+        assert len(text.splitlines()) == len(ENTRIES) + 2
+        assert json.loads(text)["numerics"] == NUMERICS_VERSION
+
+    @pytest.mark.parametrize("name", VARIANTS)
+    def test_has_every_variant_small_and_at_its_own_size(self, name):
+        sizes = [e.size for e in ENTRIES if e.model == name + SYNTHETIC and e.dtype == "float32"]
+        resolution = VARIANTS[name].resolution
+        assert (resolution, resolution) in sizes
+        assert any(height != width and height * width <= QUICK_PIXELS for height, width in sizes)
+
+    def test_has_trained_weights_on_a_photograph(self):
+        photos = [e for e in ENTRIES if e.input == PHOTO]
+        assert [(e.model, e.dtype) for e in photos] == [("lite0", "float32"), ("lite0", "float64")]
+        assert {e.weights for e in photos} == {store.read(store.find("lite0")).digest()}
+
+    @pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: f"{e.model}-{e.size}-{e.dtype}")
+    def test_has_every_step(self, entry):
+        plan = make_plan(variant(entry.model.removesuffix(SYNTHETIC)), entry.size)
+        assert list(entry.steps) == [names.INPUT, *(step.name for step in plan)]
+        for digest in (entry.weights, *entry.steps.values()):
+            assert re.fullmatch("[0-9a-f]{64}", digest)
+
+    def test_is_what_the_tool_writes(self, make_digests):
+        cases = [Case(e.model, e.input, e.size, e.dtype) for e in ENTRIES]
+        assert list(make_digests.cases()) == cases
+
+
+class TestVerify:
+    @pytest.mark.parametrize("threads", [None, 1])
+    def test_identical(self, threads):
+        results = list(verify.verify("lite0", "b0", threads=threads))
+        assert [r.entry.model for r in results] == ["lite0"] * 2 + ["b0@synthetic"] * 3 + ["lite0@synthetic"] * 2
+        assert [r.difference for r in results if not r.identical] == []
+
+    def test_the_first_step_that_differs(self, table, entry):
+        wrong = {"block3b.add": "0" * 64, "block2a.project": "1" * 64}
+        (result,) = verify.verify(table=table(steps=entry.steps | wrong))
+        assert not result.identical
+        assert result.difference == ("block2a.project", entry.steps["block2a.project"], "1" * 64)
+
+    def test_another_input(self, table, entry):
+        (result,) = verify.verify(table=table(steps=entry.steps | {"input": "0" * 64, "stem": "1" * 64}))
+        assert result.difference == ("input", entry.steps["input"], "0" * 64)
+
+    def test_other_weights(self, table, entry):
+        (result,) = verify.verify(table=table(weights="0" * 64))
+        assert result.difference == ("weights", entry.weights, "0" * 64)
+
+    def test_a_table_of_other_steps(self, table, entry):
+        with pytest.raises(InputError, match="does not list the steps of lite0@synthetic"):
+            list(verify.verify(table=table(steps={"input": entry.steps["input"]})))
+
+    def test_unknown_model(self):
+        with pytest.raises(UnknownModelError, match=r"^no digests of 'b8'; there are those of lite0, b0, b1"):
+            verify.verify("b0", "b8")
+
+
+class TestSelect:
+    def test_quick(self):
+        for entry in select(ENTRIES):
+            assert entry.size[0] * entry.size[1] <= QUICK_PIXELS
+        assert {e.model.removesuffix(SYNTHETIC) for e in select(ENTRIES)} == set(VARIANTS)
+        assert select(ENTRIES, full=True) == ENTRIES
+
+    def test_names(self):
+        assert {e.model for e in select(ENTRIES, ["lite0"])} == {"lite0", "lite0@synthetic"}
+        assert {e.model for e in select(ENTRIES, ["lite0@synthetic", "b7"])} == {"lite0@synthetic", "b7@synthetic"}
+
+
+class TestTable:
+    def test_comes_back(self, table, entry):
+        path = table()
+        assert read_table(path) == [entry]
+        assert len(path.read_text().splitlines()) == 3
+
+    def test_of_another_numerics_version(self, tmp_path, table):
+        path = tmp_path / "old.json"
+        path.write_text(table().read_text().replace('"numerics": 1', '"numerics": 0'))
+        with pytest.raises(InputError, match=r"old\.json is of numerics version 0, this refnet of version 1"):
+            read_table(path)
+
+    @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"numerics": 1}', "ä"])
+    def test_that_is_none(self, tmp_path, text):
+        (tmp_path / "no.json").write_text(text, "utf-8")
+        with pytest.raises(InputError, match=r"no\.json: cannot read a table of digests: "):
+            read_table(tmp_path / "no.json")
+
+    def test_that_is_missing(self, tmp_path):
+        with pytest.raises(InputError, match=r"no\.json: cannot read a table of digests: .*No such file"):
+            read_table(tmp_path / "no.json")
+
+
+def test_a_photograph_that_is_missing():
+    with pytest.raises(InputError, match=r"^no dog\.png in .*data or .*data; install refnet again"):
+        verify.photo("dog.png")
+
+
+class TestCommand:
+    def test_identical(self, capsys):
+        assert cli.main(["verify", "lite0"]) == 0
+        first, *_, gap, summary = capsys.readouterr().out.splitlines()
+        assert first == "lite0            chelsea.png  224x224  float32  identical (61 steps)"
+        assert (gap, summary) == ("", "4 of 4 runs identical, numerics version 1")
+
+    @pytest.mark.parametrize(
+        ("where", "place"),
+        [
+            ("weights", "the weights, before any step"),
+            ("input", "the input, before any step"),
+            ("stem", "stem, step 1 of 61"),
+            ("probabilities", "probabilities, step 61 of 61"),
+        ],
+    )
+    def test_different(self, capsys, monkeypatch, table, entry, where, place):
+        if where == "weights":
+            found, changes = entry.weights, {"weights": "0" * 64}
+        else:
+            found, changes = entry.steps[where], {"steps": entry.steps | {where: "0" * 64}}
+        monkeypatch.setattr(verify, "TABLE", table(**changes))
+        assert cli.main(["verify"]) == 1
+        line, _, summary = capsys.readouterr().out.splitlines()
+        assert line.endswith(f"differs first in {place}: digest {found[:12]}, in the table 000000000000")
+        assert summary == "0 of 1 runs identical, numerics version 1"
+
+    def test_a_file_and_a_model(self, capsys, monkeypatch, table):
+        monkeypatch.setattr(verify, "TABLE", table())
+        assert cli.main(["verify", str(store.find("lite0")), "lite0"]) == 0
+        file, model, *_ = capsys.readouterr().out.splitlines()
+        assert "lite0.h5  lite0  intact" in file
+        assert model.endswith("identical (61 steps)")
+
+    def test_another_numerics_version(self, capsys, monkeypatch):
+        monkeypatch.setattr(verify, "NUMERICS_VERSION", 2)
+        assert cli.main(["verify", "b0"]) == 2
+        assert "is of numerics version 1, this refnet of version 2" in capsys.readouterr().err
+
+
+def test_the_tool(make_digests, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(make_digests, "cases", lambda: iter([SMALL]))
+    path = tmp_path / "digests.json"
+    seen = []
+    for _ in range(2):
+        assert make_digests.main(["-o", str(path)]) == 0
+        seen.append(capsys.readouterr().out.splitlines()[0].split()[-1])
+    path.write_text(path.read_text().replace('"stem": "', '"stem": "x'))
+    assert make_digests.main(["-o", str(path)]) == 0
+    assert [*seen, capsys.readouterr().out.splitlines()[0].split()[-1]] == ["new", "same", "CHANGED"]

@@ -1,0 +1,89 @@
+"""Write refnet/data/digests.json, the table that ``refnet verify`` compares with.
+
+    python tools/make_digests.py [-o refnet/data/digests.json]
+
+Every entry is computed anew. Within one numerics version the bits never move, so an entry that changes is a
+defect, here or in what wrote the table before.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from refnet.errors import RefnetError
+from refnet.models import SYNTHETIC
+from refnet.scaling import TABLE as VARIANTS
+from refnet.verify import GENERATED, PHOTO, TABLE, Case, Entry, read_table, record, write_table
+
+# Smaller than each variant's own size, so that all of them are verified in seconds: odd and even sides, hardly
+# a square, and stages that end in one row or column.
+SMALL = {
+    "b0": (113, 226),
+    "b1": (120, 161),
+    "b2": (131, 130),
+    "b3": (150, 99),
+    "b4": (95, 190),
+    "b5": (114, 229),
+    "b6": (133, 176),
+    "b7": (150, 151),
+    "lite0": (97, 64),
+    "lite1": (121, 120),
+    "lite2": (32, 260),
+    "lite3": (141, 139),
+    "lite4": (75, 300),
+}
+
+
+def cases() -> Iterator[Case]:
+    """Name all runs, those of one network together."""
+    for dtype in ("float32", "float64"):
+        yield Case("lite0", PHOTO, (VARIANTS["lite0"].resolution,) * 2, dtype)
+    for name, small in SMALL.items():
+        own = (VARIANTS[name].resolution,) * 2
+        for size in (small, own):
+            yield Case(name + SYNTHETIC, GENERATED, size, "float32")
+        if name == "b0":
+            yield Case(name + SYNTHETIC, GENERATED, own, "float64")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("-o", "--output", type=Path, default=TABLE)
+    options = parser.parse_args(arguments)
+    before = _entries_by_case(options.output)
+    entries = []
+    try:
+        for entry in record(cases()):
+            entries.append(entry)
+            size = "x".join(map(str, entry.size))
+            print(f"{entry.model:15}  {size:7}  {entry.dtype}  {_status(entry, before)}", flush=True)
+    except RefnetError as error:
+        print(error, file=sys.stderr)
+        return 2
+    write_table(options.output, entries)
+    print(f"wrote {options.output}: {len(entries)} entries, {options.output.stat().st_size} bytes")
+    return 0
+
+
+def _entries_by_case(path: Path) -> dict[Case, Entry]:
+    try:
+        return {_case(entry): entry for entry in read_table(path)}
+    except RefnetError:  # no table yet, or one of another numerics version
+        return {}
+
+
+def _case(entry: Entry) -> Case:
+    return Case(entry.model, entry.input, entry.size, entry.dtype)
+
+
+def _status(entry: Entry, before: dict[Case, Entry]) -> str:
+    old = before.get(_case(entry))
+    return "new" if old is None else "same" if old == entry else "CHANGED"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
