@@ -136,9 +136,7 @@ def to_rgb(image: Image.Image, where: str) -> Picture:
     if width * height > MAX_PIXELS:
         raise ImageError(f"{where}: {width} x {height} pixels; want at most {MAX_PIXELS} in all: shrink it")
     if image.mode not in MODES + MODES_16_BIT:
-        raise ImageError(
-            f"{where}: pixels of mode {image.mode!r} have no stated range; convert the picture to RGB"
-        )
+        raise ImageError(f"{where}: pixels of mode {image.mode!r} have no stated range; convert the picture to RGB")
     try:
         image.load()
         image = _upright(image)

@@ -1,6 +1,6 @@
 """Plan: an architecture and a picture size become a flat list of named steps.
 
-The only place that computes padding. Sizes: N batch, H W height and width, C channels in, K channels out, R S kernel.
+Sizes: N batch, H W height and width, C channels in, K channels out, R S kernel.
 """
 
 from __future__ import annotations
@@ -9,30 +9,18 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from refnet import names
 from refnet.architecture import Activation, Architecture, Block
 from refnet.errors import InputError
+from refnet.padding import NO_PADS, Padding, Pads, output_size, pads
 
-Padding = Literal["same", "symmetric"]
 Op = Literal["convolution", "depthwise", "mean", "dense", "excite", "add", "softmax"]
 Shape = tuple[int, ...]
 
 IMAGE_CHANNELS = 3
 MAX_SIDE = 1 << 14  # beyond any use; keeps every offset far from overflow
-
-
-class Pads(NamedTuple):
-    """Zeros added around a picture before a convolution, in pixels."""
-
-    top: int = 0
-    bottom: int = 0
-    left: int = 0
-    right: int = 0
-
-
-NO_PADS = Pads()
 
 
 @dataclass(frozen=True)
@@ -149,28 +137,6 @@ class Plan:
         return tuple(weight for step in self.steps for weight in step.weights)
 
 
-def pads(padding: Padding, height: int, width: int, kernel: int, stride: int) -> Pads:
-    """Compute the zeros around a picture, by TensorFlow's SAME rule or as k // 2 on each side.
-
-    SAME: the output has ceil(n / s) pixels, the total is what that needs, an odd one goes to the bottom and right.
-
-    Examples
-    --------
-    >>> pads("same", 224, 224, 3, 2), pads("same", 15, 15, 5, 2)
-    (Pads(top=0, bottom=1, left=0, right=1), Pads(top=2, bottom=2, left=2, right=2))
-    >>> pads("symmetric", 224, 224, 3, 2)
-    Pads(top=1, bottom=1, left=1, right=1)
-    """
-    if padding == "symmetric":
-        return Pads(*(kernel // 2,) * 4)
-
-    def same(size: int) -> tuple[int, int]:
-        total = max((math.ceil(size / stride) - 1) * stride + kernel - size, 0)
-        return total // 2, total - total // 2
-
-    return Pads(*same(height), *same(width))
-
-
 def make_plan(
     architecture: Architecture, size: int | tuple[int, int] | None = None, *, padding: Padding = "same"
 ) -> Plan:
@@ -279,7 +245,7 @@ class _Layout:
     ) -> tuple[str, Shape]:
         H, W, C = shape
         around = pads(self.padding, H, W, kernel, stride)
-        out = (*_out_size(H, W, around, kernel, stride), K)
+        out = (*output_size(H, W, around, kernel, stride), K)
         weight = Weight(names.weight_key(name, "kernel"), (kernel, kernel, C, K))
         return self.append(
             Step(
@@ -292,7 +258,7 @@ class _Layout:
     def depthwise(self, name: str, last: str, shape: Shape, block: Block, activation: Activation) -> tuple[str, Shape]:
         H, W, C = shape
         around = pads(self.padding, H, W, block.kernel, block.stride)
-        out = (*_out_size(H, W, around, block.kernel, block.stride), C)
+        out = (*output_size(H, W, around, block.kernel, block.stride), C)
         weight = Weight(names.weight_key(name, "kernel"), (block.kernel, block.kernel, C))
         return self.append(
             Step(
@@ -312,10 +278,3 @@ class _Layout:
         return self.append(
             Step(name, "dense", (last,), shape, (K,), activation=activation, weights=(kernel, bias), macs=C * K)
         )
-
-
-def _out_size(H: int, W: int, around: Pads, kernel: int, stride: int) -> tuple[int, int]:
-    return (
-        (H + around.top + around.bottom - kernel) // stride + 1,
-        (W + around.left + around.right - kernel) // stride + 1,
-    )

@@ -32,9 +32,7 @@ class Window(NamedTuple):
     width: int
 
 
-def padding_window(
-    picture_height: int, picture_width: int, height: int, width: int, padding: float
-) -> Window:
+def padding_window(picture_height: int, picture_width: int, height: int, width: int, padding: float) -> Window:
     """Choose the part of a picture that the network sees, as in the TensorFlow code of 2019.
 
     A square network of side s sees the central square of side
@@ -190,9 +188,7 @@ def resize_tf1_bicubic(picture: Picture, height: int, width: int) -> Pixels:
     return _blend(rows, *cubic_taps(picture.shape[1], width), axis=1)
 
 
-def _blend(
-    pixels: Picture | Pixels, index: NDArray[np.int64], weight: NDArray[np.float32], axis: int
-) -> Pixels:
+def _blend(pixels: Picture | Pixels, index: NDArray[np.int64], weight: NDArray[np.float32], axis: int) -> Pixels:
     """Weigh the four taps of every output along one axis and add them in order."""
     x0, x1, x2, x3 = (np.take(pixels, taps, axis=axis).astype(np.float32) for taps in index)
     w0, w1, w2, w3 = weight.reshape((4, -1, 1, 1) if axis == 0 else (4, 1, -1, 1))

@@ -1,4 +1,4 @@
-"""Sweep refnet's exp over all 2**32 float32 inputs: python tools/sweep_exp.py > tools/sweep_exp.md
+"""Sweep refnet's exp over all 2**32 float32 inputs: python tools/sweep_exp.py > tools/sweep_exp.md.
 
 For each binade of the argument the largest error in units in the last place (of the correctly rounded result, subnormal
 ones included), against the float64 exponential, and the SHA-256 over all results in the order of the arguments' bits,

@@ -14,7 +14,7 @@ from refnet import names
 from refnet.architecture import Architecture
 from refnet.checkpoints import torch_layout
 from refnet.checkpoints.torch_layout import Arrays, Converted, Modules
-from refnet.plan import Padding
+from refnet.padding import Padding
 
 PADDING: Padding = "same"
 BN_EPS = 1e-3

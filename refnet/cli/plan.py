@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from refnet.architecture import variant
 from refnet.cli import terminal
-from refnet.plan import Padding, Plan, Step, make_plan
+from refnet.padding import Padding
+from refnet.plan import Plan, Step, make_plan
 from refnet.scaling import TABLE
 
 if TYPE_CHECKING:

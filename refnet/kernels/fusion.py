@@ -13,7 +13,8 @@ from refnet import names
 from refnet.architecture import Activation
 from refnet.kernels import rows
 from refnet.kernels.packed import Offsets, PackedWeights
-from refnet.plan import NO_PADS, Pads, Shape, Step
+from refnet.padding import NO_PADS, Pads
+from refnet.plan import Shape, Step
 
 
 @dataclass(frozen=True)

