@@ -216,7 +216,7 @@ def grid_search(
         Spacing of the grid, and the allowed distance from the budget, both absolute.
     cost
         Cost of (alpha, beta, gamma) relative to the base network: the formula alpha * beta**2 * gamma**2, or,
-        counting the real network, for example ``lambda a, b, g: plan.macs(compound(1, a, b, g)) / plan.macs(b0)``.
+        counting the real network, the ``macs`` of ``make_plan(efficientnet(compound(1, a, b, g)))`` over those of B0.
     score
         Value to maximise. Without it the candidates closest to the budget come first.
 

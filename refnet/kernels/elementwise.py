@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
-from refnet.kernels.emit import Emitter
+from refnet.kernels.emit import Emitter, index
 from refnet.kernels.machine import LANES
+
+_MULTIPLY, _ADD = range(2)
 
 
 @intrinsic
@@ -32,22 +35,49 @@ def _add_up(typingctx: Any, arena: Any, x: Any, count: Any, stride: Any, y: Any)
 
 
 @intrinsic
-def _affine_pixel(
-    typingctx: Any, arena: Any, x: Any, weights: Any, scale: Any, shift: Any, activation: Any, y: Any
+def _combine(
+    typingctx: Any, operation: Any, arena: Any, x: Any, other: Any, other_stride: Any, y: Any, count: Any
 ) -> Any:
+    """``count`` blocks of 16 of x, each multiplied by or added to one of ``other``; ``operation`` is a literal."""
+    if not isinstance(operation, types.IntegerLiteral):
+        return None
+    emit_operation = ir.IRBuilder.fmul if operation.literal_value == _MULTIPLY else ir.IRBuilder.fadd
     int64 = types.int64
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         e = Emitter(context, builder, arena)
-        arena_, x_, weights_, scale_, shift_, activation_, y_ = args
-        (value,) = e.variables(1)
-        builder.store(e.load(e.pointer(arena, arena_, x_)), value)
-        per_channel = [e.load(e.pointer(weights, weights_, offset)) for offset in (scale_, shift_)]
-        e.finish([value], per_channel[:1], per_channel[1:], activation_)
-        e.store(builder.load(value), e.pointer(arena, arena_, y_))
+        _, arena_, x_, other_, other_stride_, y_, count_ = args
+        x_pointer, other_pointer, y_pointer = (e.pointer(arena, arena_, offset) for offset in (x_, other_, y_))
+        with e.loop(count_) as i:
+            at = builder.mul(i, index(LANES))
+            second = e.load(e.advance(other_pointer, builder.mul(i, other_stride_)))
+            e.store(emit_operation(builder, e.load(e.advance(x_pointer, at)), second), e.advance(y_pointer, at))
         return context.get_dummy_value()
 
-    return types.void(arena, int64, weights, *[int64] * 4), codegen
+    return types.void(operation, arena, *[int64] * 5), codegen
+
+
+@intrinsic
+def _affine(
+    typingctx: Any, arena: Any, x: Any, weights: Any, scale: Any, shift: Any, activation: Any, y: Any, count: Any
+) -> Any:
+    """``count`` blocks of 16: fma(x, scale, shift), then the activation."""
+    int64 = types.int64
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        e = Emitter(context, builder, arena)
+        arena_, x_, weights_, scale_, shift_, activation_, y_, count_ = args
+        x_pointer, y_pointer = (e.pointer(arena, arena_, offset) for offset in (x_, y_))
+        scales, shifts = ([e.load(e.pointer(weights, weights_, offset))] for offset in (scale_, shift_))
+        (value,) = e.variables(1)
+        with e.loop(count_) as i:
+            at = builder.mul(i, index(LANES))
+            builder.store(e.load(e.advance(x_pointer, at)), value)
+            e.finish([value], scales, shifts, activation_)
+            e.store(builder.load(value), e.advance(y_pointer, at))
+        return context.get_dummy_value()
+
+    return types.void(arena, int64, weights, *[int64] * 5), codegen
 
 
 @njit(nogil=True, error_model="numpy")
@@ -64,20 +94,16 @@ def mean(arena: Any, x: int, height: int, width: int, y: int, scratch: int) -> N
 @njit(nogil=True, error_model="numpy")
 def excite(arena: Any, x: int, gate: int, y: int, pixels: int) -> None:
     """Multiply each channel by its gate."""
-    for p in range(pixels):
-        for lane in range(LANES):
-            arena[y + p * LANES + lane] = arena[x + p * LANES + lane] * arena[gate + lane]
+    _combine(_MULTIPLY, arena, x, gate, 0, y, pixels)
 
 
 @njit(nogil=True, error_model="numpy")
 def add(arena: Any, x: int, other: int, y: int, pixels: int) -> None:
     """Add the residual."""
-    for i in range(pixels * LANES):
-        arena[y + i] = arena[x + i] + arena[other + i]
+    _combine(_ADD, arena, x, other, LANES, y, pixels)
 
 
 @njit(nogil=True, error_model="numpy")
 def affine(arena: Any, x: int, weights: Any, scale: int, shift: int, activation: int, y: int, pixels: int) -> None:
     """Batch norm and activation by themselves, for the unfused view."""
-    for p in range(pixels):
-        _affine_pixel(arena, x + p * LANES, weights, scale, shift, activation, y + p * LANES)
+    _affine(arena, x, weights, scale, shift, activation, y, pixels)

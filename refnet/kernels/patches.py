@@ -22,15 +22,23 @@ def gather(
     (top, left) is the first tap of the row's first pixel. A channel c of pixel p lies at
     x + c // 16 * x_block + p * x_pixel + c % 16.
     """
-    for ox in range(out_width):
-        tap = 0
-        for ky in range(kernel):
-            iy = top + ky
-            for kx in range(kernel):
-                ix = left + ox * stride + kx
-                inside = 0 <= iy < height and 0 <= ix < width
-                pixel = x + (iy * width + ix) * x_pixel
-                for c in range(channels):
-                    target = patches + (tap // LANES * out_width + ox) * LANES + tap % LANES
-                    arena[target] = arena[pixel + c // LANES * x_block + c % LANES] if inside else 0
-                    tap += 1
+    tap = 0
+    for ky in range(kernel):
+        iy = top + ky
+        for kx in range(kernel):
+            # Output pixels whose tap lies inside the row.
+            first = min(max(0, -((left + kx) // stride)), out_width)
+            last = max(first, min(out_width, (width - left - kx + stride - 1) // stride))
+            if not 0 <= iy < height:
+                first = last = out_width
+            pixel = x + (iy * width + left + kx) * x_pixel
+            for c in range(channels):
+                source = pixel + c // LANES * x_block + c % LANES
+                target = patches + tap // LANES * out_width * LANES + tap % LANES
+                for ox in range(first):
+                    arena[target + ox * LANES] = 0
+                for ox in range(first, last):
+                    arena[target + ox * LANES] = arena[source + ox * stride * x_pixel]
+                for ox in range(last, out_width):
+                    arena[target + ox * LANES] = 0
+                tap += 1
