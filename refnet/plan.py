@@ -173,10 +173,13 @@ def make_plan(
 
 
 def _sides(size: int | tuple[int, int]) -> tuple[int, int]:
-    height, width = (size, size) if isinstance(size, int) else size
-    for side in (height, width):
-        if not 1 <= side <= MAX_SIDE:
-            raise InputError(f"input size {height}x{width}: each side must be 1 to {MAX_SIDE} pixels")
+    sides = (size, size) if isinstance(size, int) else size
+    if isinstance(size, bool) or not (isinstance(sides, tuple | list) and len(sides) == 2):
+        raise InputError(f"input size {size!r}: want a whole number of pixels, or (height, width)")
+    height, width = sides
+    for side in sides:
+        if not isinstance(side, int) or not 1 <= side <= MAX_SIDE:
+            raise InputError(f"input size {height}x{width}: each side must be 1 to {MAX_SIDE} pixels, a whole number")
     return height, width
 
 

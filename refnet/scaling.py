@@ -21,6 +21,7 @@ from refnet.errors import InputError, UnknownModelError
 ALPHA, BETA, GAMMA = 1.2, 1.1, 1.15  # section 3.3 of the paper: the search result on B0
 BASE_RESOLUTION = 224
 DIVISOR = 8  # filter counts are multiples of it
+MAX_PHI = 64  # already 2**64 times the cost
 
 Dimension = Literal["width", "depth", "resolution"]
 
@@ -41,6 +42,11 @@ class Coefficients:
         Rate used in training; kept because it is published, without effect at inference.
     lite
         EfficientNet-Lite: no squeeze-excite, ReLU6, stem and head not widened, first and last stage not deepened.
+
+    Raises
+    ------
+    InputError
+        If a factor is not a finite number above 0, or the resolution not a whole number of pixels.
     """
 
     width: float = 1.0
@@ -48,6 +54,13 @@ class Coefficients:
     resolution: int = BASE_RESOLUTION
     dropout: float = 0.2
     lite: bool = False
+
+    def __post_init__(self) -> None:
+        for name, value in (("width", self.width), ("depth", self.depth)):
+            if not (math.isfinite(value) and value > 0):
+                raise InputError(f"{name}={value}: want a finite factor above 0")
+        if not isinstance(self.resolution, int) or self.resolution < 1:
+            raise InputError(f"resolution={self.resolution}: want a whole number of pixels, at least 1")
 
 
 # tensorflow/tpu, models/official/efficientnet: efficientnet_builder.py and lite/efficientnet_lite_builder.py.
@@ -137,7 +150,7 @@ def compound(
     Raises
     ------
     InputError
-        If a factor is below 1 (the rule scales up) or not finite.
+        If a factor is below 1 or not finite, or phi is out of any use.
 
     Examples
     --------
@@ -147,6 +160,8 @@ def compound(
     for name, value in (("alpha", alpha), ("beta", beta), ("gamma", gamma)):
         if not (math.isfinite(value) and value >= 1):
             raise InputError(f"{name}={value}: the compound rule needs a finite factor of at least 1")
+    if not abs(phi) <= MAX_PHI:
+        raise InputError(f"phi={phi}: want a number from -{MAX_PHI} to {MAX_PHI}")
     base = base or Coefficients()
     return replace(
         base,
@@ -162,13 +177,15 @@ def alone(dimension: Dimension, factor: float, *, base: Coefficients | None = No
     Raises
     ------
     InputError
-        If the dimension is none of width, depth, resolution.
+        If the dimension is none of width, depth, resolution, or the factor not a finite number above 0.
 
     Examples
     --------
     >>> alone("resolution", 1.5).resolution
     336
     """
+    if not (math.isfinite(factor) and factor > 0):
+        raise InputError(f"factor={factor}: want a finite factor above 0")
     base = base or Coefficients()
     if dimension == "width":
         return replace(base, width=base.width * factor)
@@ -216,7 +233,8 @@ def grid_search(
         Spacing of the grid, and the allowed distance from the budget, both absolute.
     cost
         Cost of (alpha, beta, gamma) relative to the base network: the formula alpha * beta**2 * gamma**2, or,
-        counting the real network, the ``macs`` of ``make_plan(efficientnet(compound(1, a, b, g)))`` over those of B0.
+        counting the real network, the ``macs`` of ``make_plan(efficientnet(compound(1, a, b, g)))`` over those of B0
+        (2.57 for the paper's choice, since numbers of blocks are rounded up). It must not fall as a factor grows.
     score
         Value to maximise. Without it the candidates closest to the budget come first.
 
@@ -238,14 +256,15 @@ def grid_search(
         for i in range(int((limit - 1) / step + 1e-9) + 1):
             yield round(1 + i * step, 10)
 
-    # No factor alone can exceed the whole budget; the formula bounds the grid for any measured cost as well.
     limit = budget + tolerance
     found = []
     for alpha in grid(limit):
-        for beta in grid(math.sqrt(limit)):
-            for gamma in grid(math.sqrt(limit)):
+        for beta in grid(limit):
+            for gamma in grid(limit):
                 spent = cost(alpha, beta, gamma)
-                if abs(spent - budget) <= tolerance + 1e-9:
+                if spent > limit + 1e-9:
+                    break
+                if spent >= budget - tolerance - 1e-9:
                     value = -abs(spent - budget) if score is None else score(compound(1, alpha, beta, gamma))
                     found.append(Candidate(alpha, beta, gamma, spent, value))
     return sorted(found, key=lambda candidate: -candidate.score)

@@ -244,3 +244,29 @@ def test_values_cannot_change():
         coefficients("b0").width = 2
     assert hash(coefficients("b0")) == hash(B0)
     assert Candidate(1, 1, 1, 1, 0).coefficients == B0
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda: Coefficients(width=0),
+        lambda: Coefficients(depth=-1),
+        lambda: Coefficients(width=math.nan),
+        lambda: Coefficients(depth=math.inf),
+        lambda: Coefficients(resolution=0),
+        lambda: Coefficients(resolution=224.0),
+        lambda: compound(math.nan),
+        lambda: compound(1e6),
+        lambda: alone("resolution", math.nan),
+        lambda: alone("depth", -1),
+    ],
+)
+def test_impossible_networks_are_refused(wrong):
+    with pytest.raises(InputError, match="want"):
+        wrong()
+
+
+def test_a_measured_cost_can_exceed_the_formula():
+    """A factor whose measured cost grows slower than its square is searched all the way to the budget."""
+    found = grid_search(2.0, step=0.25, tolerance=0.01, cost=lambda alpha, beta, gamma: alpha * beta * gamma)
+    assert {(c.alpha, c.beta, c.gamma) for c in found} >= {(2.0, 1.0, 1.0), (1.0, 2.0, 1.0), (1.0, 1.0, 2.0)}
