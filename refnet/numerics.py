@@ -14,7 +14,7 @@ import numpy.typing as npt
 NUMERICS_VERSION: Final = 1
 
 #: Taps of a convolution that are summed in one chain before the chain is added to the result.
-TAPS_PER_BLOCK: Final = 64
+TAPS_PER_BLOCK: Final = 32
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ def in_one_chain(dtype):
     return total
 
 
-def in_blocks(dtype, size=64):
+def in_blocks(dtype, size=32):
     """Sum of products as a convolution makes it: a chain for each block of taps, then the blocks in order."""
 
     def total(taps):

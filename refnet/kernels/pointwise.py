@@ -1,7 +1,7 @@
 """Pointwise convolution: every output pixel from the input pixel under it, by a register tile.
 
 The tile keeps the sums of M pixels by B blocks of 16 output channels in registers. For each input channel in order it
-broadcasts one input element per pixel and multiplies it with the same B vectors of weights: one fma per sum. After 64
+broadcasts one input element per pixel and multiplies it with the same B vectors of weights: one fma per sum. After 32
 taps the sums are added to the totals (kept in memory close by) and start again from +0, as the contract says. Batch
 norm, activation and residual follow while the tile is in registers.
 

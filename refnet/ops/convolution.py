@@ -1,6 +1,6 @@
 """Convolutions and dense layers: sums of products in a stated order.
 
-A tap is one (ky, kx, ci) of a kernel. Taps are taken in ascending order, in blocks of 64: within a block
+A tap is one (ky, kx, ci) of a kernel. Taps are taken in ascending order, in blocks of 32: within a block
 acc = +0, then acc = fma(x, w, acc) tap by tap; the blocks' sums are added in order, y = acc0, y = y + acc1, ….
 The picture is surrounded by zeros (``pads``), and taps that fall on them take part like all others.
 """

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from numba import vectorize
 
 from refnet import scalar
 
+_FORMATS = ("float32", "float64")  # in this order: NumPy takes the first that holds the arguments without loss
 
-@vectorize
+
+@cache
+def _ufunc(function: Callable[..., Any], arguments: int) -> Callable[..., Any]:
+    """Compile a scalar function into a ufunc for both formats, when it is first called."""
+    signatures = [f"{dtype}({', '.join([dtype] * arguments)})" for dtype in _FORMATS]
+    ufunc: Callable[..., Any] = vectorize(signatures)(function)
+    return ufunc
+
+
 def fma(x: Any, y: Any, z: Any) -> Any:
     """x * y + z with a single rounding, element by element.
 
@@ -21,10 +32,9 @@ def fma(x: Any, y: Any, z: Any) -> Any:
     >>> float(fma(np.float32(0.1), np.float32(10), np.float32(-1))).hex()
     '0x1.0000000000000p-26'
     """
-    return scalar.fma(x, y, z)
+    return _ufunc(_fma, 3)(x, y, z)
 
 
-@vectorize
 def exp(x: Any) -> Any:
     """e**x, element by element, float32 or float64, at most 1 ulp from the truth (see tools/sweep_exp.py).
 
@@ -37,4 +47,12 @@ def exp(x: Any) -> Any:
     >>> exp(np.array([0, 1, -1, -200], np.float32))
     array([1.        , 2.7182817 , 0.36787945, 0.        ], dtype=float32)
     """
+    return _ufunc(_exp, 1)(x)
+
+
+def _fma(x: Any, y: Any, z: Any) -> Any:
+    return scalar.fma(x, y, z)
+
+
+def _exp(x: Any) -> Any:
     return scalar.exp(x)

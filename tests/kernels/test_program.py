@@ -51,12 +51,22 @@ def assert_same(steps: list[Step], dtype: str, seed: int = 0, *, threads: int = 
             assert got[name].tobytes() == expected[name][0].tobytes(), name
 
 
-# Channel tails (1, 17, 33), one and several chains of 64 taps, pixel counts below, at and above a tile.
+# Channel tails (1, 17, 33), one and several chains of 32 taps, pixel counts below, at and above a tile.
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("act", ["none", "swish", "relu6"])
 @pytest.mark.parametrize(
     ("H", "W", "C", "K"),
-    [(1, 1, 16, 16), (5, 7, 20, 24), (9, 9, 70, 33), (14, 15, 130, 40), (7, 7, 64, 112), (3, 5, 65, 1), (2, 2, 1, 17)],
+    [
+        (1, 1, 16, 16),
+        (5, 7, 20, 24),
+        (9, 9, 70, 33),
+        (14, 15, 130, 40),
+        (7, 7, 64, 112),
+        (4, 4, 32, 5),
+        (6, 3, 33, 48),
+        (3, 5, 65, 1),
+        (2, 2, 1, 17),
+    ],
 )
 def test_pointwise(H: int, W: int, C: int, K: int, act: str, dtype: str) -> None:
     assert_same([convolution_step("convolution", H, W, C, K, 1, 1, "same", act)], dtype)

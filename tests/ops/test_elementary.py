@@ -1,4 +1,6 @@
 import math
+import subprocess
+import sys
 from decimal import Decimal, localcontext
 from fractions import Fraction
 
@@ -214,3 +216,19 @@ def test_strided_and_empty_arrays():
     np.testing.assert_array_equal(exp(x.T), exp(x).T)
     np.testing.assert_array_equal(exp(x[::2, 1::2]), exp(x)[::2, 1::2])
     assert exp(x[:0]).shape == (0, 4)
+
+
+@pytest.mark.parametrize("first", ["float32", "float64"])
+def test_the_format_does_not_depend_on_what_was_called_before(first):
+    """A ufunc compiled for float64 alone would take float32 as well, and compute in float64."""
+    code = f"""
+import numpy as np
+from refnet.ops import dense, exp, fma
+one = np.ones((1, 1), "{first}")
+fma(one, one, one), exp(one), dense(one, one.astype("float32"))
+for dtype in ("float32", "float64"):
+    x = np.full((1, 3), 0.1, dtype)
+    print(fma(x, x, x).dtype, exp(x).dtype, dense(x, np.ones((3, 1), "float32")).dtype)
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout == "float32 float32 float32\nfloat64 float64 float64\n"
