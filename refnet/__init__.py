@@ -79,7 +79,7 @@ def predict(image: Any, model: str | os.PathLike[str] = "lite0", *, top: int = 5
     image
         A path, the bytes of a file, a PIL image, an array u8[H, W, 3], or a list of these.
     model
-        See :func:`load`; kept for the next call.
+        See :func:`load`. It is kept for the next call, so a file that changes meanwhile is not read again.
     top
         How many predictions, most probable first.
 
@@ -98,7 +98,8 @@ def predict(image: Any, model: str | os.PathLike[str] = "lite0", *, top: int = 5
     >>> [prediction.label for prediction in predict("tests/data/chelsea.png", top=2)]
     ['tiger cat', 'Egyptian cat']
     """
-    return _loaded(os.fspath(model) if isinstance(model, os.PathLike) else model).predict(image, top)
+    network = _loaded(os.fspath(model)) if isinstance(model, str | os.PathLike) else load(model)
+    return network.predict(image, top)
 
 
 @lru_cache(2)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from refnet import names
+from refnet.errors import InputError
 from refnet.scaling import Coefficients, coefficients, round_filters, round_repeats
 
 Activation = Literal["none", "swish", "relu6", "sigmoid"]
@@ -95,6 +96,11 @@ class Architecture:
 def efficientnet(coefs: Coefficients, *, name: str = "custom", classes: int = CLASSES) -> Architecture:
     """Build the network of any coefficients.
 
+    Raises
+    ------
+    InputError
+        If there is not at least one class.
+
     Examples
     --------
     >>> from refnet.scaling import compound
@@ -102,6 +108,8 @@ def efficientnet(coefs: Coefficients, *, name: str = "custom", classes: int = CL
     >>> len(net.blocks), net.blocks[0].name, net.head_channels
     (23, 'block1a', 1408)
     """
+    if classes < 1:
+        raise InputError(f"classes={classes}: want at least one")
     fixed = coefs.lite  # Lite: "fix_head_stem"
     stem = STEM_CHANNELS if fixed else round_filters(STEM_CHANNELS, coefs.width)
     head = HEAD_CHANNELS if fixed else round_filters(HEAD_CHANNELS, coefs.width)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from functools import lru_cache, partial
@@ -11,12 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from refnet import images, names, ops
-from refnet.errors import InputError
-from refnet.kernels.engine import Engine
-from refnet.kernels.team import available_cores
+from refnet.engine.runner import Engine
+from refnet.engine.team import available_cores
+from refnet.errors import InputError, WeightsError
 from refnet.labels import Labels
 from refnet.plan import IMAGE_CHANNELS, Plan, make_plan
-from refnet.store.weights import Weights
+from refnet.store.weights import Weights, check_tensors
 
 Array = npt.NDArray[Any]
 
@@ -61,9 +62,12 @@ class Network:
     ------
     InputError
         If the dtype or the number of threads is not possible.
+    WeightsError
+        If the tensors are not those of the architecture.
     """
 
     def __init__(self, weights: Weights, *, dtype: npt.DTypeLike = "float32", threads: int | None = None) -> None:
+        check_tensors(weights)
         self.weights = weights
         self.dtype = _check_dtype(dtype)
         self.threads = _check_threads(threads)
@@ -115,10 +119,10 @@ class Network:
         InputError
             If there is no step of that name, or x is not what :meth:`logits` takes.
         """
-        tensors = self._collect(x, [at] if isinstance(at, str) else at)
+        tensors = self._collect(x, at)
         return tensors[at] if isinstance(at, str) else tensors
 
-    def trace(self, x: Array, steps: Iterable[str] | None = None) -> Iterator[tuple[str, Array]]:
+    def trace(self, x: Array, steps: str | Iterable[str] | None = None) -> Iterator[tuple[str, Array]]:
         """Iterate over (name, array) in execution order, over every step or those asked for.
 
         Arrays are copies, dtype[N, …]. The memory is that of a run for each picture of the batch, and one step.
@@ -158,10 +162,12 @@ class Network:
         >>> refnet.load("lite0").predict("tests/data/chelsea.png", top=1)[0].label
         'tiger cat'
         """
-        classes = self.weights.architecture.classes
-        if isinstance(top, bool) or not isinstance(top, int) or not 1 <= top <= classes:
-            raise InputError(f"top={top!r}: want a whole number from 1 to {classes}")
+        top = _whole_number("top", top, self.weights.architecture.classes)
         probabilities = self.probabilities(self.preprocess(image))
+        if not np.isfinite(probabilities).all():
+            raise WeightsError(
+                f"{self.variant} gives no finite answer: its weights overflow {self.dtype} on this picture"
+            )
         ranked = ops.top_k(probabilities, top)
         results = [
             [self._prediction(int(index), float(row[index])) for index in best]
@@ -175,7 +181,7 @@ class Network:
         label = self.labels[index]
         return Prediction(index, label.wnid, label.text, probability)
 
-    def _collect(self, x: Array, wanted: Iterable[str]) -> dict[str, Array]:
+    def _collect(self, x: Array, wanted: str | Iterable[str]) -> dict[str, Array]:
         """Run picture by picture, which needs the memory of one."""
         x = _check_input(x)
         wanted = self._check_names(wanted)
@@ -186,14 +192,14 @@ class Network:
                 tensors[name][n] = tensor
         return tensors
 
-    def _check_names(self, wanted: Iterable[str]) -> list[str]:
-        wanted = list(dict.fromkeys(wanted))
-        for name in wanted:
-            if name not in self.plan.shapes:
+    def _check_names(self, wanted: str | Iterable[str]) -> list[str]:
+        names = [wanted] if isinstance(wanted, str) or not isinstance(wanted, Iterable) else list(wanted)
+        for name in names:
+            if not (isinstance(name, str) and name in self.plan.shapes):
                 near = get_close_matches(str(name), self.plan.shapes, n=1)
                 hint = f"did you mean {near[0]!r}? " if near else ""
                 raise InputError(f"{self.variant} has no step {name!r}; {hint}`refnet plan {self.variant}` lists them")
-        return wanted
+        return list(dict.fromkeys(names))
 
 
 def _plan_for(weights: Weights, height: int, width: int) -> Plan:
@@ -202,8 +208,8 @@ def _plan_for(weights: Weights, height: int, width: int) -> Plan:
 
 def _check_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
     try:
-        checked = np.dtype(dtype)
-    except TypeError:
+        checked = np.dtype(object if dtype is None else dtype)
+    except (TypeError, ValueError):
         checked = np.dtype(object)
     if checked not in (np.float32, np.float64):
         raise InputError(f"dtype {dtype!r}: want float32 or float64")
@@ -211,11 +217,18 @@ def _check_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
 
 
 def _check_threads(threads: int | None) -> int:
-    if threads is None:
-        return available_cores()
-    if isinstance(threads, bool) or not isinstance(threads, int) or not 1 <= threads <= MAX_THREADS:
-        raise InputError(f"threads={threads!r}: want a whole number from 1 to {MAX_THREADS}")
-    return threads
+    return available_cores() if threads is None else _whole_number("threads", threads, MAX_THREADS)
+
+
+def _whole_number(name: str, value: int, largest: int) -> int:
+    """Check a number of something; NumPy's whole numbers are welcome."""
+    try:
+        checked = operator.index(value)
+    except TypeError:
+        checked = 0
+    if isinstance(value, bool) or not 1 <= checked <= largest:
+        raise InputError(f"{name}={value!r}: want a whole number from 1 to {largest}")
+    return checked
 
 
 def _check_input(x: Array) -> Array:

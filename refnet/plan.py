@@ -6,6 +6,7 @@ Sizes: N batch, H W height and width, C channels in, K channels out, R S kernel.
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -173,13 +174,13 @@ def make_plan(
 
 
 def _sides(size: int | tuple[int, int]) -> tuple[int, int]:
-    sides = (size, size) if isinstance(size, int) else size
-    if isinstance(size, bool) or not (isinstance(sides, tuple | list) and len(sides) == 2):
-        raise InputError(f"input size {size!r}: want a whole number of pixels, or (height, width)")
-    height, width = sides
-    for side in sides:
-        if not isinstance(side, int) or not 1 <= side <= MAX_SIDE:
-            raise InputError(f"input size {height}x{width}: each side must be 1 to {MAX_SIDE} pixels, a whole number")
+    pair = size if isinstance(size, tuple | list) else (size, size)
+    try:
+        height, width = (operator.index(side) for side in pair)
+    except (TypeError, ValueError):
+        raise InputError(f"input size {size!r}: want a whole number of pixels, or (height, width)") from None
+    if isinstance(size, bool) or not all(1 <= side <= MAX_SIDE for side in (height, width)):
+        raise InputError(f"input size {height}x{width}: each side must be 1 to {MAX_SIDE} pixels, a whole number")
     return height, width
 
 

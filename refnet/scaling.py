@@ -22,6 +22,7 @@ ALPHA, BETA, GAMMA = 1.2, 1.1, 1.15  # section 3.3 of the paper: the search resu
 BASE_RESOLUTION = 224
 DIVISOR = 8  # filter counts are multiples of it
 MAX_PHI = 64  # already 2**64 times the cost
+MAX_BUDGET = 64
 
 Dimension = Literal["width", "depth", "resolution"]
 
@@ -241,7 +242,7 @@ def grid_search(
     Raises
     ------
     InputError
-        If the budget is below 1, or step or tolerance are not positive.
+        If the budget is below 1 or out of any use, or step or tolerance are not positive.
 
     Examples
     --------
@@ -249,8 +250,10 @@ def grid_search(
     >>> best.alpha, best.beta, best.gamma
     (1.2, 1.1, 1.15)
     """
-    if not (budget >= 1 and step > 0 and tolerance > 0):
-        raise InputError(f"budget={budget}, step={step}, tolerance={tolerance}: need a budget >= 1, the others > 0")
+    if not (1 <= budget <= MAX_BUDGET and step > 0 and tolerance > 0):
+        raise InputError(
+            f"budget={budget}, step={step}, tolerance={tolerance}: need a budget of 1 to {MAX_BUDGET}, the others > 0"
+        )
 
     def grid(limit: float) -> Iterator[float]:
         for i in range(int((limit - 1) / step + 1e-9) + 1):
@@ -259,7 +262,11 @@ def grid_search(
     limit = budget + tolerance
     found = []
     for alpha in grid(limit):
+        if cost(alpha, 1, 1) > limit + 1e-9:
+            break
         for beta in grid(limit):
+            if cost(alpha, beta, 1) > limit + 1e-9:
+                break
             for gamma in grid(limit):
                 spent = cost(alpha, beta, gamma)
                 if spent > limit + 1e-9:

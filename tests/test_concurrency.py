@@ -95,6 +95,38 @@ def test_after_a_fork(when: list[str], layer: str) -> None:
     assert (result.returncode, result.stdout) == (0, "[0, 0, 0]\n"), result.stderr
 
 
+FORK_WHILE_COMPILING = """
+import os, sys, threading, time
+import refnet
+from refnet import synthetic
+net = refnet.load("lite0", threads=2)
+x = synthetic.picture_tensor(32, 32)
+caller = threading.Thread(target=net.logits, args=(x,))
+caller.start()
+time.sleep(float(sys.argv[1]))
+pid = os.fork()
+if pid == 0:
+    net.logits(x)
+    os._exit(0)
+code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+caller.join()
+print(code)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.parametrize(("cold", "seconds"), [(True, 2), (False, 0.1), (False, 0.3)])
+def test_a_fork_while_another_thread_compiles_or_loads(cold: bool, seconds: float, tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "NUMBA_OPT": "0"}
+    if cold:
+        environment["NUMBA_CACHE_DIR"] = str(tmp_path)
+    else:
+        del environment["NUMBA_OPT"]
+    command = [sys.executable, "-W", "ignore", "-c", FORK_WHILE_COMPILING, str(seconds)]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=True)
+    assert result.stdout == "0\n"
+
+
 def test_first_calls_from_two_threads_compile_once() -> None:
     code = """
 import threading

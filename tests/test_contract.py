@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import refnet
 from refnet import synthetic
@@ -82,3 +83,22 @@ def test_runs_repeat() -> None:
     net = refnet.load("lite0", threads=2)
     x = net.preprocess(PHOTO)
     assert len({tensor_digest(net.logits(x)) for _ in range(20)}) == 1
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_subnormals_are_kept_whatever_the_caller_has_set(threads: int) -> None:
+    """PyTorch can make a thread flush subnormal numbers to zero; results do not notice."""
+    net = refnet.load("lite0", threads=threads)
+    x = synthetic.picture_tensor(32, 32) * np.float32(2.0**-126)
+    sums = net.features(x, at="stem.conv")
+    smallest_normal = np.finfo(np.float32).tiny
+    assert ((sums != 0) & (np.abs(sums) < smallest_normal)).any()
+    assert torch.set_flush_denormal(True)
+    try:
+        assert np.float32(smallest_normal) * np.float32(0.5) == 0  # it does have an effect
+        fresh = refnet.load("lite0", threads=threads)
+        assert tensor_digest(fresh.features(x, at="stem.conv")) == tensor_digest(sums)
+        assert tensor_digest(net.features(x, at="stem.conv")) == tensor_digest(sums)
+        assert np.float32(smallest_normal) * np.float32(0.5) == 0  # and the caller's mode is left alone
+    finally:
+        torch.set_flush_denormal(False)

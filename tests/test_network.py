@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,10 +13,10 @@ from PIL import Image
 import refnet
 from refnet import synthetic
 from refnet.architecture import efficientnet
-from refnet.errors import ImageError, InputError
+from refnet.errors import ImageError, InputError, WeightsError
+from refnet.evaluate import evaluate
 from refnet.models import BN_EPS
 from refnet.network import Network, Prediction
-from refnet.ops.evaluate import evaluate
 from refnet.plan import make_plan
 from refnet.recipe import LITE
 from refnet.scaling import Coefficients
@@ -169,13 +170,17 @@ def test_other_wrong_arguments(net: Network) -> None:
         net.features(x, at="block2a.depthwse")
     with pytest.raises(InputError, match="no step 7"):
         list(net.trace(x, [7]))  # type: ignore[list-item]
+    with pytest.raises(InputError, match="no step"):
+        net.features(x, at=None)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="no step"):
+        list(net.trace(x, [["stem"]]))  # type: ignore[list-item]
     for top in (0, 11, 2.0, True, "5"):
         with pytest.raises(InputError, match="1 to 10"):
             net.predict(PHOTO, top=top)  # type: ignore[arg-type]
     for threads in (0, -1, 1.5, True, 10**6):
         with pytest.raises(InputError, match="threads"):
             Network(small(), threads=threads)  # type: ignore[arg-type]
-    for dtype in ("float16", "int32", object, "nonsense"):
+    for dtype in ("float16", "int32", object, "nonsense", None, [("a", "f4"), ("a", "f4")]):
         with pytest.raises(InputError, match="float32 or float64"):
             Network(small(), dtype=dtype)
     with pytest.raises(ImageError):
@@ -189,3 +194,38 @@ def test_what_it_says_of_itself(lite0: Network) -> None:
     assert len(lite0.labels) == 1000
     assert sum(step.params for step in lite0.plan) == 4_652_008
     assert {"name", "params", "macs", "shape"} <= set(dir(next(iter(lite0.plan))))
+
+
+def test_numpy_numbers_and_single_names_are_welcome(net: Network) -> None:
+    x = synthetic.picture_tensor(40, 40)
+    assert len(net.predict(PHOTO, top=np.int64(3))) == 3
+    assert Network(small(), threads=np.int32(2)).threads == 2
+    assert [name for name, _ in net.trace(x, "stem")] == ["stem"]
+
+
+def test_weights_of_another_shape_are_refused() -> None:
+    weights = small()
+    for key, tensor in (
+        ("logits/kernel", weights.tensors["logits/kernel"].T),
+        ("head/kernel", weights.tensors["head/kernel"][:, :, :2]),
+        ("logits/bias", weights.tensors["logits/bias"].astype(np.float64)),
+    ):
+        wrong = replace(weights, tensors={**weights.tensors, key: tensor})
+        with pytest.raises(WeightsError, match=key):
+            Network(wrong)
+
+
+def test_an_answer_that_is_not_finite_is_an_error() -> None:
+    weights = small()
+    huge = {**weights.tensors, "logits/kernel": np.full_like(weights.tensors["logits/kernel"], 3e38)}
+    with pytest.raises(WeightsError, match="no finite answer"):
+        Network(replace(weights, tensors=huge)).predict(PHOTO)
+
+
+def test_memory_of_earlier_runs_is_given_back() -> None:
+    """A traced batch needs an arena for each picture; afterwards one is kept."""
+    net = Network(small())
+    x = synthetic.picture_tensor(40, 40)
+    list(net.trace(np.concatenate([x] * 6), ["stem"]))
+    _, idle = net._engine._program(40, 40, frozenset(["stem"]))
+    assert len(idle) == 1

@@ -152,16 +152,17 @@ def _strip_of(blocks: int) -> Any:
     ) -> None:  # fmt: skip
         p = 0
         while p < pixels:
-            r = residual + p * LANES if residual >= 0 else residual
             if pixels >= M:
                 p = min(p, pixels - M)  # the last tile overlaps its neighbour: same values, written twice
-                r = residual + p * LANES if residual >= 0 else residual
-                _tile(0, blocks, arena, x + p * LANES, x_block, channels, weights, w, scale, shift,
-                      activation, r, y + p * LANES, y_block)  # fmt: skip
+            at = p * LANES
+            r = residual + at if residual >= 0 else -1
+            if pixels >= M:
+                _tile(0, blocks, arena, x + at, x_block, channels, weights, w, scale, shift, activation, r, y + at,
+                      y_block)  # fmt: skip
                 p += M
             else:
-                _tile(1, blocks, arena, x + p * LANES, x_block, channels, weights, w, scale, shift,
-                      activation, r, y + p * LANES, y_block)  # fmt: skip
+                _tile(1, blocks, arena, x + at, x_block, channels, weights, w, scale, shift, activation, r, y + at,
+                      y_block)  # fmt: skip
                 p += 1
 
     return strip

@@ -13,12 +13,13 @@ from numba import njit
 
 from refnet.kernels import atomic, elementwise, rows
 from refnet.kernels.depthwise import row_k3s1, row_k3s2, row_k5s1, row_k5s2
+from refnet.kernels.float_mode import restore_mode, set_default_mode
 from refnet.kernels.machine import LANES
 from refnet.kernels.patches import gather
 from refnet.kernels.pointwise import strip_of_1, strip_of_2
 from refnet.kernels.softmax import softmax
 
-# Columns of the ``shape`` array: what holds for the whole program.
+# Places in ``constants``: what holds for the whole program.
 TILE_PIXELS, TILE_BLOCKS, TILE_ROW, ZEROS, SCRATCH, SCRATCH_SIZE = range(6)
 
 _CONVOLUTION, _POINTWISE, _DEPTHWISE = rows.CONVOLUTION, rows.POINTWISE, rows.DEPTHWISE
@@ -26,9 +27,9 @@ _MEAN, _EXCITE, _ADD, _SOFTMAX = rows.MEAN, rows.EXCITE, rows.ADD, rows.SOFTMAX
 
 
 @njit(nogil=True, error_model="numpy")
-def _convolution_chunk(row: Any, chunk: int, arena: Any, weights: Any, shape: Any, scratch: int) -> None:
+def _convolution_chunk(row: Any, chunk: int, arena: Any, weights: Any, constants: Any, scratch: int) -> None:
     """A strip of pixels, some panels of output channels: one of a pointwise convolution, all of a larger kernel."""
-    M, panel_blocks = shape[TILE_PIXELS], shape[TILE_BLOCKS]
+    M, panel_blocks = constants[TILE_PIXELS], constants[TILE_BLOCKS]
     panels = (row.out_blocks + panel_blocks - 1) // panel_blocks
     all_pixels = row.out_height * row.out_width
     if row.op == _CONVOLUTION:  # the chunk is an output row
@@ -64,7 +65,7 @@ def _convolution_chunk(row: Any, chunk: int, arena: Any, weights: Any, shape: An
 
 
 @njit(nogil=True, error_model="numpy")
-def _depthwise_chunk(row: Any, chunk: int, arena: Any, weights: Any, shape: Any, scratch: int) -> None:
+def _depthwise_chunk(row: Any, chunk: int, arena: Any, weights: Any, constants: Any, scratch: int) -> None:
     """Some output rows of one block of channels."""
     strips = (row.out_height + row.per_chunk - 1) // row.per_chunk
     block, strip = chunk // strips, chunk % strips
@@ -76,8 +77,8 @@ def _depthwise_chunk(row: Any, chunk: int, arena: Any, weights: Any, shape: Any,
         top = oy * row.stride - row.top
         y = row.y + (block * row.out_height + oy) * row.out_width * LANES
         arguments = (
-            arena, x, row.height, row.width, top, -row.left, shape[ZEROS], weights, w, scale, shift, row.activation,
-            y, row.out_width, shape[TILE_ROW], scratch,
+            arena, x, row.height, row.width, top, -row.left, constants[ZEROS], weights, w, scale, shift, row.activation,
+            y, row.out_width, constants[TILE_ROW], scratch,
         )  # fmt: skip
         if row.kernel == 3 and row.stride == 1:
             row_k3s1(*arguments)
@@ -110,25 +111,26 @@ def _blocks_chunk(row: Any, chunk: int, arena: Any, weights: Any, scratch: int) 
 def make_run_rows(sources: str) -> Any:
     """Make the interpreter: a function to be compiled, tied to a digest of the sources it is made from.
 
-    ``run_rows(program, first, last, arena, weights, shape, counters)`` runs rows first … last - 1 together with
+    ``run_rows(program, first, last, arena, weights, constants, counters)`` runs rows first … last - 1 together with
     whoever else calls it with the same ``counters``, i64[2 * rows + 1, STRIDE], zero at the start: chunks claimed and
     chunks done of each row, then the number of threads, from which each takes its own piece of scratch memory.
     """
 
-    def run_rows(program: Any, first: int, last: int, arena: Any, weights: Any, shape: Any, counters: Any) -> None:
+    def run_rows(program: Any, first: int, last: int, arena: Any, weights: Any, constants: Any, counters: Any) -> None:
         _ = sources  # part of the key under which Numba caches the compiled code
+        mode = set_default_mode()
         counters_flat = counters.reshape(counters.size)
         thread = atomic.fetch_add(counters_flat, 2 * len(program) * atomic.STRIDE, 1)
-        scratch = shape[SCRATCH] + thread * shape[SCRATCH_SIZE]
+        scratch = constants[SCRATCH] + thread * constants[SCRATCH_SIZE]
         for i in range(first, last):
             row = program[i]
             claimed, done = 2 * i * atomic.STRIDE, (2 * i + 1) * atomic.STRIDE
             chunk = atomic.fetch_add(counters_flat, claimed, 1)
             while chunk < row.chunks:
                 if row.op in (_POINTWISE, _CONVOLUTION):
-                    _convolution_chunk(row, chunk, arena, weights, shape, scratch)
+                    _convolution_chunk(row, chunk, arena, weights, constants, scratch)
                 elif row.op == _DEPTHWISE:
-                    _depthwise_chunk(row, chunk, arena, weights, shape, scratch)
+                    _depthwise_chunk(row, chunk, arena, weights, constants, scratch)
                 elif row.op == _SOFTMAX:
                     softmax(arena, row.x, row.y, row.channels)
                 else:
@@ -136,5 +138,6 @@ def make_run_rows(sources: str) -> Any:
                 atomic.fetch_add(counters_flat, done, 1)
                 chunk = atomic.fetch_add(counters_flat, claimed, 1)
             atomic.wait_until(counters_flat, done, row.chunks)
+        restore_mode(mode)
 
     return run_rows

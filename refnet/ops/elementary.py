@@ -9,6 +9,7 @@ from typing import Any
 from numba import vectorize
 
 from refnet import scalar
+from refnet.compiling import LOCK
 
 _FORMATS = ("float32", "float64")  # in this order: NumPy takes the first that holds the arguments without loss
 
@@ -17,7 +18,8 @@ _FORMATS = ("float32", "float64")  # in this order: NumPy takes the first that h
 def _ufunc(function: Callable[..., Any], arguments: int) -> Callable[..., Any]:
     """Compile a scalar function into a ufunc for both formats, when it is first called."""
     signatures = [f"{dtype}({', '.join([dtype] * arguments)})" for dtype in _FORMATS]
-    ufunc: Callable[..., Any] = vectorize(signatures)(function)
+    with LOCK:
+        ufunc: Callable[..., Any] = vectorize(signatures)(function)
     return ufunc
 
 

@@ -16,7 +16,7 @@ logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
 import numpy as np
 from refnet import synthetic
 from refnet.architecture import efficientnet
-from refnet.kernels.engine import Engine
+from refnet.engine.runner import Engine
 from refnet.plan import make_plan
 from refnet.scaling import Coefficients
 plan = make_plan(efficientnet(Coefficients(0.1, 0.3, 32)))
@@ -63,16 +63,19 @@ def test_a_cold_cache_is_said_once_and_then_used(first: subprocess.CompletedProc
     assert second.stdout == first.stdout
 
 
-def test_a_damaged_cache_is_survived_with_one_warning(
-    first: subprocess.CompletedProcess[str], cache: Path, tmp_path: Path
+@pytest.mark.parametrize("part", ["*.nbi", "*.nbc"], ids=["index", "code"])
+def test_a_damaged_cache_is_mended(
+    first: subprocess.CompletedProcess[str], cache: Path, tmp_path: Path, part: str
 ) -> None:
     damaged = tmp_path / "cache"
     shutil.copytree(cache, damaged)
-    for index in damaged.rglob("*.nbi"):
-        index.write_bytes(b"damaged")
-    result = run(SMALL, NUMBA_CACHE_DIR=str(damaged), NUMBA_OPT="0")
+    for file in damaged.rglob(part):
+        file.write_bytes(file.read_bytes()[:100])
+    result = run(SMALL, NUMBA_CACHE_DIR=str(damaged))
     assert result.stdout == first.stdout
-    assert result.stderr.count("could not be cached") == 1
+    assert result.stderr.count("compiling the float32 kernels") == 1
+    assert "could not be cached" not in result.stderr
+    assert run(SMALL, NUMBA_CACHE_DIR=str(damaged)).stderr == ""
 
 
 def test_no_cache_at_all_is_one_warning(first: subprocess.CompletedProcess[str]) -> None:
@@ -85,3 +88,10 @@ def test_no_cache_at_all_is_one_warning(first: subprocess.CompletedProcess[str])
 def test_no_threading_layer_of_numba_is_used(first: subprocess.CompletedProcess[str], cache: Path) -> None:
     code = SMALL + "import numba\ntry:\n    numba.threading_layer()\nexcept ValueError:\n    print('none')\n"
     assert run(code, NUMBA_CACHE_DIR=str(cache)).stdout == first.stdout + "none\n"
+
+
+def test_without_a_compiler_there_is_one_error() -> None:
+    code = SMALL.replace("((_, logits),) =", "from refnet.errors import RefnetError\ntry:\n    next(").replace(
+        '["logits"])\nprint', '["logits"]))\nexcept RefnetError as error:\n    print(error)\n    sys.exit()\nprint'
+    )
+    assert "NUMBA_DISABLE_JIT" in run(code, NUMBA_DISABLE_JIT="1").stdout

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 
 from refnet import names
 from refnet.architecture import Activation
+from refnet.engine.packed import Offsets, PackedWeights
 from refnet.kernels import rows
-from refnet.kernels.packed import Offsets, PackedWeights
 from refnet.padding import NO_PADS, Pads
 from refnet.plan import Shape, Step
 

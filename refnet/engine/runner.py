@@ -9,21 +9,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from refnet.engine.packed import PackedWeights, pack_weights
+from refnet.engine.program import Program, make_program
+from refnet.engine.team import Team
 from refnet.kernels import atomic
 from refnet.kernels.compilation import interpreter
-from refnet.kernels.packed import PackedWeights, pack_weights
-from refnet.kernels.program import Program, make_program
-from refnet.kernels.team import Team
 from refnet.plan import Step
 
 Array = npt.NDArray[Any]
 StepsFor = Callable[[int, int], Sequence[Step]]
 
-_PROGRAMS_KEPT = 8  # input sizes and sets of visible tensors
+_PROGRAMS_KEPT = 4  # input sizes and sets of visible tensors
+_ARENAS_KEPT = 1  # of each program, while nobody uses it
 
 
 class Engine:
-    """Runs one network. Safe to use from several threads at once: each run has its own memory.
+    """Runs one network. Safe to use from several threads at once: each run has memory of its own.
 
     Parameters
     ----------
@@ -58,7 +59,10 @@ class Engine:
     def run(self, x: Array, wanted: Collection[str]) -> Iterator[tuple[str, Array]]:
         """Run on one picture x f32[H, W, C]; yield the wanted tensors as soon as each is there, as copies."""
         program, arenas = self._program(x.shape[0], x.shape[1], frozenset(wanted))
-        arena = arenas.pop() if arenas else program.make_arena(self._team.threads)
+        try:
+            arena = arenas.pop()
+        except IndexError:
+            arena = program.make_arena(self._team.threads)
         program.put_input(arena, x.astype(self.dtype, copy=False))
         row = 0
         for name in sorted(wanted, key=lambda name: program.tensors[name].row):
@@ -67,12 +71,13 @@ class Engine:
                 self._run_rows(program, row, last, arena)
                 row = last
             yield name, program.get(arena, name)
-        arenas.append(arena)
+        if len(arenas) < _ARENAS_KEPT:
+            arenas.append(arena)
 
     def _run_rows(self, program: Program, first: int, last: int, arena: Array) -> None:
         function = interpreter(self.dtype)
         counters = np.zeros((2 * len(program.rows) + 1, atomic.STRIDE), np.int64)
-        arguments = (program.rows, first, last, arena, self._packed.flat, program.shape, counters)
+        arguments = (program.rows, first, last, arena, self._packed.flat, program.constants, counters)
         self._team.run(lambda: function(*arguments))
 
 

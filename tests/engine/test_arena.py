@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refnet.kernels.arena import Arena
+from refnet.engine.arena import Arena
 
 
 @given(st.lists(st.tuples(st.integers(1, 50), st.integers(0, 6)), min_size=1, max_size=30))

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from refnet.kernels.layout import fill_up, pack_activation, pack_depthwise, pack_kernel, unpack_activation
+from refnet.engine.layout import fill_up, pack_activation, pack_depthwise, pack_kernel, unpack_activation
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1), (2, 3, 16), (3, 2, 17), (4, 5, 40)])

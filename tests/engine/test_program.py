@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from refnet.kernels.engine import Engine
-from refnet.ops.evaluate import evaluate
+from refnet.engine.runner import Engine
+from refnet.evaluate import evaluate
 from refnet.padding import NO_PADS, output_size, pads
 from refnet.plan import Step, Weight, _batch_norm
 

@@ -5,10 +5,10 @@ import pytest
 
 from refnet import synthetic
 from refnet.architecture import variant
+from refnet.engine.fusion import fuse
+from refnet.engine.packed import PackedWeights, pack_weights
+from refnet.engine.program import make_program
 from refnet.kernels import rows
-from refnet.kernels.fusion import fuse
-from refnet.kernels.packed import PackedWeights, pack_weights
-from refnet.kernels.program import make_program
 from refnet.plan import Plan, make_plan
 
 

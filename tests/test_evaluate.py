@@ -5,7 +5,7 @@ import pytest
 
 from refnet import synthetic
 from refnet.architecture import Architecture, Block
-from refnet.ops.evaluate import evaluate
+from refnet.evaluate import evaluate
 from refnet.plan import make_plan
 from refnet.scaling import Coefficients
 

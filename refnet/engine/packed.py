@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from refnet import names
-from refnet.kernels.layout import blocks_of, fill_up, pack_depthwise, pack_kernel
+from refnet.engine.layout import blocks_of, fill_up, pack_depthwise, pack_kernel
 from refnet.kernels.machine import LANES, tile_shapes
 from refnet.numerics import fold_batch_norm
 from refnet.plan import Step

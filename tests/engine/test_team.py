@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from refnet.kernels.team import Team, available_cores
+from refnet.engine.team import Team, available_cores
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
@@ -51,3 +52,13 @@ def test_an_error_comes_out_when_all_have_ended() -> None:
 
 def test_cores() -> None:
     assert available_cores() >= 1
+
+
+def test_without_helpers_the_caller_does_it_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_more_threads(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", no_more_threads)
+    calls = []
+    Team(3).run(lambda: calls.append(1))
+    assert calls == [1]

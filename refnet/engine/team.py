@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import weakref
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 
 class Team:
@@ -22,7 +22,7 @@ class Team:
 
     def run(self, function: Callable[[], None]) -> None:
         """Call ``function`` in up to ``threads`` threads at once; return when every call has ended."""
-        helpers = [self._helpers().submit(function) for _ in range(self.threads - 1)]
+        helpers = self._call_helpers(function)
         try:
             function()
         finally:
@@ -30,10 +30,16 @@ class Team:
                 if not helper.cancel():
                     helper.result()
 
-    def _helpers(self) -> ThreadPoolExecutor:
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(self.threads - 1, thread_name_prefix="refnet")
-        return self._pool
+    def _call_helpers(self, function: Callable[[], None]) -> list[Future[None]]:
+        helpers: list[Future[None]] = []
+        try:
+            for _ in range(self.threads - 1):
+                if self._pool is None:
+                    self._pool = ThreadPoolExecutor(self.threads - 1, thread_name_prefix="refnet")
+                helpers.append(self._pool.submit(function))
+        except RuntimeError:  # no more threads to be had, or the interpreter is ending: go on with those there are
+            pass
+        return helpers
 
     def _forget_helpers(self) -> None:
         self._pool = None

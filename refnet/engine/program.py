@@ -11,13 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from refnet import names
+from refnet.engine.arena import Arena
+from refnet.engine.fusion import Operation, Operations, fuse
+from refnet.engine.layout import blocks_of, pack_activation, unpack_activation
+from refnet.engine.packed import PackedWeights, aligned_empty
 from refnet.kernels import rows, run
-from refnet.kernels.arena import Arena
 from refnet.kernels.emit import ACTIVATION_CODES
-from refnet.kernels.fusion import Operation, Operations, fuse
-from refnet.kernels.layout import blocks_of, pack_activation, unpack_activation
 from refnet.kernels.machine import LANES, TileShapes, tile_shapes
-from refnet.kernels.packed import PackedWeights, aligned_empty
 from refnet.plan import Shape, Step
 
 Array = npt.NDArray[Any]
@@ -43,8 +43,8 @@ class Program:
     ----------
     rows
         Record array of ``rows.ROW``.
-    shape
-        i64[6]: what holds for all rows; see ``run``.
+    constants
+        i64[6]: what holds for all rows; see ``kernels.run``.
     tensors
         What can be read: each from the end of its row until the next row begins.
     dense_input
@@ -52,16 +52,16 @@ class Program:
     """
 
     rows: Array
-    shape: Array
+    constants: Array
     tensors: dict[str, Tensor]
     dense_input: bool
     dtype: np.dtype[Any]
 
     def make_arena(self, threads: int) -> Array:
         """Memory for one run by so many threads."""
-        size = self.shape[run.SCRATCH] + threads * self.shape[run.SCRATCH_SIZE]
+        size = self.constants[run.SCRATCH] + threads * self.constants[run.SCRATCH_SIZE]
         arena = aligned_empty(int(size), self.dtype)
-        arena[self.shape[run.ZEROS] : self.shape[run.SCRATCH]] = 0
+        arena[self.constants[run.ZEROS] : self.constants[run.SCRATCH]] = 0
         return arena
 
     def put_input(self, arena: Array, x: Array) -> None:
@@ -97,9 +97,9 @@ def make_program(
             row[field] = value
     zeros = max(o.in_shape[1] if len(o.in_shape) == 3 else 1 for o in fused.operations) * LANES
     scratch = max(_scratch(o, tiles) for o in fused.operations)
-    shape = np.array([tiles.pixels, tiles.blocks, tiles.row, size, size + zeros, scratch], np.int64)
+    constants = np.array([tiles.pixels, tiles.blocks, tiles.row, size, size + zeros, scratch], np.int64)
     tensors |= {alias: tensors[name] for alias, name in fused.aliases.items() if name in tensors}
-    return Program(table, shape, tensors, dense_input, dtype)
+    return Program(table, constants, tensors, dense_input, dtype)
 
 
 def _elements(shape: Shape) -> int:
