@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 MAX_PIXELS = 1 << 26  # below Pillow's own limit, so that this one speaks first
+BAND = 1 << 16  # pixels that are laid over white at a time, lest wide integers take many times the picture's memory
 MIN_SIDE = 4  # the bicubic filter reads four pixels an axis; what is smaller is a colour, not a picture
 
 # Format -> its first bytes, and its decoder in Pillow. No other decoder ever sees the bytes: some start
@@ -168,8 +169,13 @@ def over_white(rgba: Picture) -> Picture:
     >>> over_white(np.array([[[0, 100, 200, 128]]], np.uint8)).tolist()
     [[[127, 177, 227]]]
     """
-    colour, alpha = rgba[..., :3].astype(np.uint16), rgba[..., 3:].astype(np.uint16)
-    return ((colour * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
+    pixels: Picture = rgba.reshape(-1, 4)
+    picture: Picture = np.empty((len(pixels), 3), np.uint8)
+    for start in range(0, len(pixels), BAND):
+        band = pixels[start : start + BAND].astype(np.uint16)
+        colour, alpha = band[:, :3], band[:, 3:]
+        picture[start : start + BAND] = (colour * alpha + 255 * (255 - alpha) + 127) // 255
+    return picture.reshape(*rgba.shape[:2], 3)
 
 
 def check_side(height: int, width: int, where: str) -> None:

@@ -127,10 +127,13 @@ def _read_file(path: str | os.PathLike[str]) -> bytes:
             size = os.fstat(file.fileno()).st_size
             if size > MAX_BYTES:
                 raise ImageError(f"{os.fsdecode(path)}: {size} bytes; want at most {MAX_BYTES}")
-            return file.read()
+            data = file.read(size or MAX_BYTES + 1)  # pipes and devices have no size, and maybe no end
     except (OSError, ValueError) as error:  # ValueError: a null byte in the path
         reason = getattr(error, "strerror", None) or str(error)
         raise ImageError(f"{os.fsdecode(path)}: cannot read the picture: {reason}") from error
+    if len(data) > MAX_BYTES:
+        raise ImageError(f"{os.fsdecode(path)}: more than {MAX_BYTES} bytes; want at most as many")
+    return data
 
 
 def _check_array(array: NDArray[np.generic]) -> Picture:

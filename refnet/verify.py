@@ -10,17 +10,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from itertools import groupby, starmap
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from refnet import names, synthetic
-from refnet.digest import tensor_digest
+from refnet.digest import DTYPES, tensor_digest
 from refnet.errors import InputError, UnknownModelError
 from refnet.models import SYNTHETIC, find_weights
 from refnet.network import Network
 from refnet.numerics import NUMERICS_VERSION
+from refnet.plan import MAX_SIDE
 
 TABLE = Path(__file__).parent / "data" / "digests.json"
 PHOTO = "chelsea.png"
@@ -166,14 +167,35 @@ def read_table(path: Path) -> list[Entry]:
     try:
         table = json.loads(path.read_text("ascii"))
         numerics, lines = table["numerics"], table["entries"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(f"{path}: cannot read a table of digests: {error}") from error
+    if type(numerics) is not int or not isinstance(lines, list):
+        raise InputError(f"{path}: cannot read a table of digests: want a number in numerics and a list in entries")
     if numerics != NUMERICS_VERSION:
         raise InputError(
             f"{path} is of numerics version {numerics}, this refnet of version {NUMERICS_VERSION}: "
             "their bits need not agree"
         )
-    return [Entry(**line | {"size": tuple(line["size"])}) for line in lines]
+    return [_parse(line, f"{path}, entry {number}") for number, line in enumerate(lines)]
+
+
+def _parse(line: Any, where: str) -> Entry:
+    """Make an entry of what JSON holds, whatever it is."""
+    keys = [field.name for field in fields(Entry)]
+    if not isinstance(line, dict) or sorted(line) != sorted(keys):
+        raise InputError(f"{where}: want an object of {', '.join(keys)}")
+    size, steps = line["size"], line["steps"]
+    if not all(isinstance(line[key], str) for key in ("model", "input", "weights")):
+        raise InputError(f"{where}: want text in model, input and weights")
+    if line["dtype"] not in DTYPES:
+        raise InputError(f"{where}: want one of {', '.join(DTYPES)} in dtype")
+    if not (
+        isinstance(size, list) and len(size) == 2 and all(type(side) is int and 1 <= side <= MAX_SIDE for side in size)
+    ):
+        raise InputError(f"{where}: want height and width in size, whole numbers from 1 to {MAX_SIDE}")
+    if not (isinstance(steps, dict) and all(isinstance(digest, str) for digest in steps.values())):
+        raise InputError(f"{where}: want an object of names and digests in steps")
+    return Entry(**line | {"size": (size[0], size[1])})
 
 
 def write_table(path: Path, entries: Iterable[Entry]) -> None:

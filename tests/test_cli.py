@@ -225,6 +225,24 @@ class TestVerify:
         assert out.startswith(f"{files / 'tiny.h5'}  tiny  intact (")
         assert out.endswith(f"tensors, digest {digest})\n")
 
+    def test_json(self, run, files):
+        """A file and a model; tests/test_verify.py has what differs."""
+        code, out, err = run("verify", files / "tiny.h5", "lite3", "--json")
+        assert (code, err) == (0, "")
+        same = {"result": "identical", "step": None, "expected": None, "got": None}
+        file, model = json.loads(out)
+        digest = store.read(files / "tiny.h5").digest()
+        name = str(files / "tiny.h5")
+        assert file == same | {"model": name, "input": None, "size": None, "dtype": None, "weights": digest}
+        assert len(model.pop("weights")) == 64
+        assert model == same | {
+            "model": "lite3@synthetic", "input": "generated", "size": [141, 139], "dtype": "float32",
+        }  # fmt: skip
+
+    def test_json_of_a_file_alone(self, run, files):
+        (file,) = json.loads(run("verify", "--json", files / "tiny.h5")[1])
+        assert file["result"] == "identical"
+
 
 class TestTheProgram:
     def test_version(self, run):
@@ -241,15 +259,17 @@ class TestTheProgram:
             cli.main([*command, "--help"])
         assert capsys.readouterr().out.startswith(f"usage: {' '.join(('refnet', *command))} [-h]")
 
-    def test_log_and_warnings_are_single_lines(self, run, monkeypatch):
+    @pytest.mark.parametrize("action", ["error", "ignore", "default", "always"])
+    def test_log_and_warnings_are_single_lines(self, run, monkeypatch, action):
         def speak(options):
             logging.getLogger("refnet").info("compiling the %s kernels", "float32")
             warnings.warn("compiled kernels could\nnot be cached", UserWarning, stacklevel=1)
+            warnings.warn("not for you", DeprecationWarning, stacklevel=1)
             return 0
 
         monkeypatch.setattr(cli.info, "run", speak)
         with warnings.catch_warnings():
-            warnings.simplefilter("always")
+            warnings.simplefilter(action)
             result = run("info")
         assert result == (
             0,
@@ -260,9 +280,24 @@ class TestTheProgram:
     def test_nothing_stays_changed(self, run):
         log = logging.getLogger("refnet")
         before = (log.level, list(log.handlers), warnings.showwarning, sys.unraisablehook, sys.stdout.errors)
+        filters = list(warnings.filters)
         run("info", "b9")
         after = (log.level, list(log.handlers), warnings.showwarning, sys.unraisablehook, sys.stdout.errors)
         assert after == before
+        assert warnings.filters == filters
+
+    @pytest.mark.parametrize("closed", [["stdout"], ["stderr"], ["stdout", "stderr"]])
+    @pytest.mark.parametrize(("command", "code"), [("info", 0), ("info b9", 2), ("", 2), ("plan b0 --json", 0)])
+    def test_closed_streams(self, monkeypatch, closed, command, code):
+        with monkeypatch.context() as patch:
+            for name in closed:
+                patch.setattr(sys, name, None)
+            assert cli.main(command.split()) == code
+            assert [getattr(sys, name) for name in closed] == [None] * len(closed)
+
+    def test_json_has_no_nan(self):
+        with pytest.raises(ValueError, match="not JSON compliant"):
+            cli.terminal.print_json([float("nan")])
 
     @pytest.mark.parametrize(
         ("error", "code", "message"),
@@ -388,6 +423,38 @@ def test_a_full_disk(tmp_path):
     done = start("-c", full, where=tmp_path)
     assert done.returncode == 2
     assert done.stderr == b"refnet: error: [Errno 28] No space left on device\n"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a shell that closes descriptors")
+@pytest.mark.parametrize(
+    ("command", "code", "out", "err"),
+    [
+        ("info >&-", 0, b"", b""),
+        ("--help >&-", 0, b"", b""),
+        ("predict whole.jpg -m tiny.h5 --top 1 >&-", 0, b"", b""),
+        ("info b9 2>&-", 2, b"", b""),
+        ("--version 2>&-", 0, b"refnet ", b""),
+        ("info <&- >&- 2>&-", 0, b"", b""),
+    ],
+)
+def test_streams_closed_by_the_shell(files, command, code, out, err):
+    program = f"exec {shlex.quote(sys.executable)} -m refnet {command}"
+    start_shell = f"import subprocess, sys; sys.exit(subprocess.call({program!r}, shell=True))"
+    done = start("-c", start_shell, where=files)
+    assert (done.returncode, done.stdout[: len(out)], done.stderr) == (code, out, err)
+
+
+def test_warnings_as_errors_are_lines_all_the_same(files):
+    data = (files / "whole.jpg").read_bytes()
+    entry = struct.pack("<HHII", 0x0112, 3, 1, 1)
+    exif = b"Exif\0\0II*\0" + struct.pack("<IH", 8, 9) + entry + b"\x1a\x01"  # one entry of nine
+    segment = b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif
+    (files / "exif.jpg").write_bytes(data[:2] + segment + data[2:])
+    done = start("-W", "error", "-m", "refnet", "predict", "exif.jpg", "-m", "tiny.h5", "--top", "1", where=files)
+    assert done.returncode == 0
+    assert done.stdout.count(b"\n") == 1
+    assert done.stderr.startswith(b"refnet: warning: Corrupt EXIF data")
+    assert done.stderr.count(b"\n") == 1
 
 
 def test_quick_commands_do_not_wait_for_numba(tmp_path):

@@ -1,5 +1,6 @@
 import io
 import struct
+import tracemalloc
 import warnings
 import zlib
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFile
 
+import refnet.decode
 from refnet.decode import DECODERS, MAX_PIXELS, MIN_SIDE, decode, over_white, recognise, to_rgb
 from refnet.errors import ImageError
 
@@ -110,6 +112,30 @@ def test_over_white_is_rounded_to_nearest():
     rgba = np.stack([colour, colour, colour, alpha], axis=2).astype(np.uint8)
     exact = (colour * alpha + 255 * (255 - alpha)) / 255
     assert np.abs(over_white(rgba)[..., 0] - exact).max() < 0.5
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (2, 3), (5, 1), (1, 7), (4, 6)])
+def test_over_white_is_the_same_in_any_bands(monkeypatch, shape):
+    rgba = RNG.integers(0, 256, (*shape, 4), dtype=np.uint8)
+    wide = rgba.astype(int)
+    expected = (wide[..., :3] * wide[..., 3:] + 255 * (255 - wide[..., 3:]) + 127) // 255
+    for band in (1, 5, 24, 1000):
+        monkeypatch.setattr(refnet.decode, "BAND", band)
+        picture = over_white(rgba)
+        assert (picture.dtype, picture.shape) == (np.uint8, (*shape, 3))
+        assert np.array_equal(picture, expected)
+        assert np.array_equal(over_white(rgba.swapaxes(0, 1)), expected.swapaxes(0, 1))
+
+
+@pytest.mark.parametrize("shape", [(2000, 2000), (4, 1_000_000)])
+def test_over_white_needs_little_more_than_the_picture(shape):
+    rgba = np.full((*shape, 4), 99, np.uint8)
+    tracemalloc.start()
+    try:
+        picture = over_white(rgba)
+        assert tracemalloc.get_traced_memory()[1] < picture.nbytes + 40 * refnet.decode.BAND
+    finally:
+        tracemalloc.stop()
 
 
 def test_rgba_and_la():

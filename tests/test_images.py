@@ -1,7 +1,10 @@
 import hashlib
 import io
+import os
 import subprocess
 import sys
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +65,42 @@ def test_files_that_cannot_be_read(tmp_path, monkeypatch):
     monkeypatch.setattr(images, "MAX_BYTES", 4999)
     with pytest.raises(ImageError, match=r"cat\.png: 5000 bytes; want at most 4999"):
         read_image(missing)
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="needs /dev/zero")
+def test_file_without_an_end(monkeypatch):
+    monkeypatch.setattr(images, "MAX_BYTES", 4999)
+    with pytest.raises(ImageError, match=r"^/dev/zero: more than 4999 bytes; want at most as many$"):
+        read_image("/dev/zero")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+@pytest.mark.parametrize("limit", [images.MAX_BYTES, CHELSEA.stat().st_size, CHELSEA.stat().st_size - 1])
+def test_pipe(tmp_path, monkeypatch, chelsea, limit):
+    monkeypatch.setattr(images, "MAX_BYTES", limit)
+    os.mkfifo(tmp_path / "pipe")
+
+    def write():
+        with suppress(BrokenPipeError):
+            (tmp_path / "pipe").write_bytes(CHELSEA.read_bytes())
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        if limit < CHELSEA.stat().st_size:
+            with pytest.raises(ImageError, match=f"pipe: more than {limit} bytes"):
+                read_image(tmp_path / "pipe")
+        else:
+            assert np.array_equal(read_image(tmp_path / "pipe"), chelsea)
+    finally:
+        writer.join()
+
+
+@pytest.mark.skipif(not Path("/proc/version").exists(), reason="needs /proc")
+def test_file_that_says_it_is_empty():
+    assert Path("/proc/version").stat().st_size == 0
+    with pytest.raises(ImageError, match="/proc/version: not a picture"):
+        read_image("/proc/version")
 
 
 def test_file_without_permission(monkeypatch):

@@ -254,6 +254,12 @@ class TestRefusedWriting:
         assert [path.name for path in tmp_path.iterdir()] == ["tiny.h5"]
 
 
+def make_checkout(root: Path) -> None:
+    """Leave the mark by which a source checkout is known."""
+    (root / "tools").mkdir()
+    (root / "tools" / "convert_lite.py").touch()
+
+
 class TestFind:
     def test_the_repository_holds_lite0(self):
         assert store.find("lite0") == ROOT / "weights" / "lite0.h5"
@@ -271,6 +277,17 @@ class TestFind:
         monkeypatch.setattr("refnet.store.places._PACKAGE", tmp_path / "refnet")
         assert store.find("lite0") == tmp_path / "refnet" / "weights" / "lite0.h5"
 
+    def test_weights_beside_the_package_count_in_a_source_checkout_only(self, tmp_path, monkeypatch):
+        monkeypatch.delenv("REFNET_WEIGHTS", raising=False)
+        monkeypatch.setattr("refnet.store.places._PACKAGE", tmp_path / "refnet")
+        (tmp_path / "weights").mkdir()
+        (tmp_path / "weights" / "lite0.h5").touch()
+        with pytest.raises(WeightsNotFoundError) as caught:
+            store.find("lite0")
+        assert str(tmp_path / "weights") not in str(caught.value)
+        make_checkout(tmp_path)
+        assert store.find("lite0") == tmp_path / "weights" / "lite0.h5"
+
     @pytest.mark.parametrize(
         ("name", "remedy"),
         [
@@ -285,6 +302,7 @@ class TestFind:
     def test_what_is_not_here_is_named_with_its_remedy(self, tmp_path, monkeypatch, name, remedy):
         monkeypatch.setenv("REFNET_WEIGHTS", str(tmp_path / "absent"))
         monkeypatch.setattr("refnet.store.places._PACKAGE", tmp_path / "refnet")
+        make_checkout(tmp_path)
         with pytest.raises(WeightsNotFoundError, match=f"no {name}.h5 in .*absent.*; .*{remedy}") as caught:
             store.find(name)
         for place in (tmp_path / "absent", tmp_path / "refnet" / "weights", tmp_path / "weights"):

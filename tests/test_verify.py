@@ -140,6 +140,59 @@ class TestTable:
         with pytest.raises(InputError, match=r"no\.json: cannot read a table of digests: "):
             read_table(tmp_path / "no.json")
 
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            (None, "want an object of model, input, size, dtype, weights, steps"),
+            (7, "want an object of model"),
+            ("lite0", "want an object of model"),
+            ([["model", "lite0"]], "want an object of model"),
+            ({}, "want an object of model"),
+            ({"more": 1}, "want an object of model"),
+            ({"model": None}, "want text in model, input and weights"),
+            ({"input": ["generated"]}, "want text in model, input and weights"),
+            ({"weights": 7}, "want text in model, input and weights"),
+            ({"dtype": "float16"}, "want one of float32, float64 in dtype"),
+            ({"dtype": {}}, "want one of float32, float64 in dtype"),
+            ({"size": None}, "want height and width in size, whole numbers from 1 to 16384"),
+            ({"size": 7}, "want height and width in size"),
+            ({"size": "ab"}, "want height and width in size"),
+            ({"size": [32]}, "want height and width in size"),
+            ({"size": [32, 32.0]}, "want height and width in size"),
+            ({"size": [True, True]}, "want height and width in size"),
+            ({"size": [0, 32]}, "want height and width in size"),
+            ({"size": [32, 16385]}, "want height and width in size"),
+            ({"steps": None}, "want an object of names and digests in steps"),
+            ({"steps": ["input"]}, "want an object of names and digests in steps"),
+            ({"steps": {"input": None}}, "want an object of names and digests in steps"),
+        ],
+    )
+    def test_with_a_malformed_entry(self, tmp_path, entry, change, message):
+        good = dataclasses.asdict(entry)
+        missing = {key: good[key] for key in list(good)[1:]}
+        bad = missing if change == {} else good | change if isinstance(change, dict) else change
+        (tmp_path / "bad.json").write_text(json.dumps({"numerics": NUMERICS_VERSION, "entries": [good, bad]}))
+        with pytest.raises(InputError, match=rf"bad\.json, entry 1: {message}"):
+            read_table(tmp_path / "bad.json")
+
+    @pytest.mark.parametrize("entries", ["null", "7", '"lite0"', "{}"])
+    def test_without_a_list(self, tmp_path, entries):
+        (tmp_path / "no.json").write_text(f'{{"numerics": {NUMERICS_VERSION}, "entries": {entries}}}')
+        with pytest.raises(InputError, match=r"no\.json: cannot read a table of digests: want a number in numerics"):
+            read_table(tmp_path / "no.json")
+
+    @pytest.mark.parametrize("numerics", ["true", "1.0", "null", "[]"])
+    def test_with_a_version_that_is_no_whole_number(self, tmp_path, numerics):
+        (tmp_path / "no.json").write_text(f'{{"numerics": {numerics}, "entries": []}}')
+        with pytest.raises(InputError, match="want a number in numerics"):
+            read_table(tmp_path / "no.json")
+
+    @pytest.mark.parametrize("bracket", ["[", '{"a":'])
+    def test_that_is_nested_deeply(self, tmp_path, bracket):
+        (tmp_path / "deep.json").write_text('{"numerics": 1, "entries": ' + bracket * 200_000)
+        with pytest.raises(InputError, match=r"deep\.json: cannot read a table of digests: "):
+            read_table(tmp_path / "deep.json")
+
     def test_that_is_missing(self, tmp_path):
         with pytest.raises(InputError, match=r"no\.json: cannot read a table of digests: .*No such file"):
             read_table(tmp_path / "no.json")
@@ -176,6 +229,14 @@ class TestCommand:
         line, _, summary = capsys.readouterr().out.splitlines()
         assert line.endswith(f"differs first in {place}: digest {found[:12]}, in the table 000000000000")
         assert summary == "0 of 1 runs identical, numerics version 1"
+        assert cli.main(["verify", "--json"]) == 1
+        assert json.loads(capsys.readouterr().out) == [
+            {
+                **{"model": entry.model, "input": entry.input, "size": list(entry.size), "dtype": entry.dtype},
+                **{"weights": changes.get("weights", entry.weights), "result": "differs"},
+                **{"step": where, "expected": "0" * 64, "got": found},
+            }
+        ]
 
     def test_a_file_and_a_model(self, capsys, monkeypatch, table):
         monkeypatch.setattr(verify, "TABLE", table())

@@ -1,8 +1,8 @@
 """Sweep refnet's exp over all 2**32 float32 inputs: python tools/sweep_exp.py > tools/sweep_exp.md.
 
-For each binade of the argument the largest error in units in the last place (of the correctly rounded result, subnormal
-ones included), against the float64 exponential, and the SHA-256 over all results in the order of the arguments' bits,
-little-endian, every NaN written as 0x7FC00000. Takes a few minutes.
+For each binade of the argument the largest error against the float64 exponential, in units in the last place (the
+spacing of float32 at the magnitude of the true result, subnormal ones included), and the SHA-256 over all results, in
+the order of the arguments' bits, little-endian, every NaN written as 0x7FC00000. Takes a few minutes.
 """
 
 from __future__ import annotations
@@ -16,15 +16,29 @@ from refnet.numerics import NUMERICS_VERSION
 from refnet.ops import exp
 
 CHUNK = 1 << 23  # one binade
+OVERFLOW = 2.0**128 - 2.0**103  # half a unit above the largest float32: from here on the right result is infinity
 
 
 def ulps(got: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Distance of each result from the truth, in units in the last place of float32."""
-    truth = np.exp(x.astype(np.float64))
-    with np.errstate(over="ignore"):
-        unit = np.spacing(np.minimum(truth, np.finfo(np.float32).max).astype(np.float32)).astype(np.float64)
-    overflow = truth >= float(np.finfo(np.float32).max) + unit / 2  # rounds to infinity
-    return np.where(overflow, np.where(np.isinf(got), 0, np.inf), np.abs(got.astype(np.float64) - truth) / unit)
+    """Distance of each result from the truth, in units in the last place of float32.
+
+    Raises
+    ------
+    ArithmeticError
+        If a result, or its distance, is not a number.
+    """
+    with np.errstate(over="ignore", under="ignore"):
+        truth = np.exp(x.astype(np.float64))
+    overflow = truth >= OVERFLOW
+    finite = np.where(overflow, 1, truth)
+    # Not np.spacing: at the largest float32 it is infinite. Below the normal numbers the spacing stays the same.
+    exponent = np.minimum(np.frexp(np.maximum(finite, 2.0**-126))[1] - 1, 127)
+    distance = np.abs(got.astype(np.float64) - finite) / np.ldexp(1.0, exponent - 23)
+    error = np.where(overflow, np.where(got == np.inf, 0, np.inf), distance)
+    wrong = np.isnan(got) | np.isnan(error)
+    if wrong.any():
+        raise ArithmeticError(f"exp of {float(x[wrong][0]).hex()} is not a number")
+    return error
 
 
 def main() -> None:

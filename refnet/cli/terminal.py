@@ -10,14 +10,18 @@ import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 INTERRUPTED = 130  # exit code
 
+# What libraries tell their developers; nothing that a person at a terminal could mend.
+FOR_DEVELOPERS = (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning, BytesWarning)
+
 
 def print_json(value: Any) -> None:
-    """Print JSON that any locale can show."""
-    print(json.dumps(value, indent=2))
+    """Print JSON that any locale can show and any program can read; it has no NaN and no infinity."""
+    print(json.dumps(value, indent=2, allow_nan=False))
 
 
 def print_columns(alignment: str, rows: Sequence[Sequence[str]]) -> None:
@@ -56,10 +60,20 @@ def say(text: str) -> None:
 
 @contextmanager
 def reporting() -> Iterator[None]:
-    """For the time of one command, show the package's log and all warnings through :func:`say`."""
+    """For the time of one command, show the package's log and all warnings through :func:`say`.
+
+    A warning is a line here even where Python was told to make it an error, or nothing at all.
+    """
     log, handler = logging.getLogger("refnet"), _SayHandler()
     with ExitStack() as stack, warnings.catch_warnings():
+        warnings.simplefilter("always")
+        for category in FOR_DEVELOPERS:
+            warnings.simplefilter("ignore", category)
         warnings.showwarning = _say_warning
+        for name in ("stdout", "stderr"):
+            if getattr(sys, name) is None:  # closed before Python started
+                stack.callback(setattr, sys, name, None)
+                setattr(sys, name, stack.enter_context(Path(os.devnull).open("w", encoding="utf-8")))
         stack.callback(log.setLevel, log.level)
         log.setLevel(logging.INFO)
         stack.callback(log.removeHandler, handler)

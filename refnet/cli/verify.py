@@ -24,6 +24,7 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("models", nargs="*", metavar="MODEL", help="name, NAME@synthetic or .h5 file")
     parser.add_argument("--full", action="store_true", help="also at the size that each variant was made for")
+    parser.add_argument("--json", action="store_true", help="print JSON, when all is done")
     parser.add_argument("--threads", type=int, metavar="N", help="by default one for each core")
     parser.set_defaults(run=run)
 
@@ -32,33 +33,58 @@ def run(options: argparse.Namespace) -> int:
     """Prove files, then verify models; print each result as it is there."""
     files = [model for model in options.models if model.endswith(".h5")]
     models = [model for model in options.models if model not in files]
-    for file in files:
-        _prove(file)
-    return 0 if files and not models else _verify(models, options.full, options.threads)
+    proofs = [_prove(file, quiet=options.json) for file in files]
+    results = [] if files and not models else _verify(models, options)
+    if options.json:
+        terminal.print_json(proofs + [describe(result) for result in results])
+    return 0 if all(result.identical for result in results) else DIFFERENT
 
 
-def _prove(file: str) -> None:
+def _prove(file: str, *, quiet: bool) -> dict[str, Any]:
+    """Read a file, which fails unless its tensors have the digests inside it."""
     from refnet.store import read
 
     weights = read(file)
-    print(
-        f"{terminal.printable(file)}  {weights.architecture.name}  "
-        f"intact ({len(weights.tensors)} tensors, digest {weights.digest()})"
-    )
+    if not quiet:
+        print(
+            f"{terminal.printable(file)}  {weights.architecture.name}  "
+            f"intact ({len(weights.tensors)} tensors, digest {weights.digest()})"
+        )
+    run = {"model": file, "input": None, "size": None, "dtype": None, "weights": weights.digest()}
+    return run | {"result": "identical", "step": None, "expected": None, "got": None}
 
 
-def _verify(models: list[str], full: bool, threads: int | None) -> int:
+def _verify(models: list[str], options: argparse.Namespace) -> list[Result]:
     from refnet.numerics import NUMERICS_VERSION
     from refnet.verify import verify
 
     results = []
-    for result in verify(*models, full=full, threads=threads):
+    for result in verify(*models, full=options.full, threads=options.threads):
         entry = result.entry
         size = "x".join(map(str, entry.size))
-        print(f"{entry.model:15}  {entry.input:11}  {size:7}  {entry.dtype}  {_verdict(result)}", flush=True)
-        results.append(result.identical)
-    print(f"\n{sum(results)} of {len(results)} runs identical, numerics version {NUMERICS_VERSION}")
-    return 0 if all(results) else DIFFERENT
+        if not options.json:
+            print(f"{entry.model:15}  {entry.input:11}  {size:7}  {entry.dtype}  {_verdict(result)}", flush=True)
+        results.append(result)
+    if not options.json:
+        identical = sum(result.identical for result in results)
+        print(f"\n{identical} of {len(results)} runs identical, numerics version {NUMERICS_VERSION}")
+    return results
+
+
+def describe(result: Result) -> dict[str, Any]:
+    """Turn a result into what JSON can hold; ``step`` may also be ``weights`` or ``input``."""
+    entry, difference = result.entry, result.difference
+    return {
+        "model": entry.model,
+        "input": entry.input,
+        "size": list(entry.size),
+        "dtype": entry.dtype,
+        "weights": entry.weights,
+        "result": "identical" if difference is None else "differs",
+        "step": difference and difference.where,
+        "expected": difference and difference.wanted,
+        "got": difference and difference.found,
+    }
 
 
 def _verdict(result: Result) -> str:

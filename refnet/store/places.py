@@ -44,7 +44,14 @@ def find(name: str) -> Path:
 def places() -> list[Path]:
     """List the directories in which weight files are looked for, first to last."""
     own = os.environ.get(VARIABLE)
-    return [*([Path(own)] if own else []), _PACKAGE / "weights", _PACKAGE.parent / "weights"]
+    beside = _PACKAGE.parent
+    # Only a source checkout has the tool that writes there; beside an installed package are other people's files.
+    checkout = (beside / "tools" / "convert_lite.py").is_file()
+    return [
+        *([Path(own)] if own else []),
+        _PACKAGE / "weights",
+        *([beside / "weights"] if checkout else []),
+    ]
 
 
 def remedy(name: str) -> str:

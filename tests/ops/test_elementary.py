@@ -128,7 +128,7 @@ def test_exp_special_values(dtype):
 def units_in_the_last_place(truth, dtype):
     """Spacing of the format at the magnitude of each true result, whatever the format makes of it."""
     info = np.finfo(dtype)
-    exponent = np.frexp(truth)[1] - 1
+    exponent = np.frexp(np.maximum(truth, info.smallest_normal))[1] - 1
     return np.ldexp(1.0, np.clip(exponent, info.minexp, info.maxexp - 1) - info.nmant)
 
 
