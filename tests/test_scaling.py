@@ -232,7 +232,16 @@ def test_grid_search_may_find_nothing():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"budget": 0.99}, {"budget": math.nan}, {"step": 0}, {"step": -1}, {"tolerance": 0}, {"step": math.nan}]
+    "wrong",
+    [
+        {"budget": 0.99},
+        {"budget": math.nan},
+        {"step": 0},
+        {"step": -1},
+        {"tolerance": 0},
+        {"step": math.nan},
+        {"budget": math.inf},
+    ],
 )
 def test_grid_search_errors(wrong):
     with pytest.raises(InputError, match="need a budget >= 1"):
