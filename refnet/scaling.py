@@ -252,7 +252,8 @@ def grid_search(
     """
     if not (1 <= budget <= MAX_BUDGET and step > 0 and tolerance > 0):
         raise InputError(
-            f"budget={budget}, step={step}, tolerance={tolerance}: need a budget >= 1 (at most {MAX_BUDGET}), the others > 0"
+            f"budget={budget}, step={step}, tolerance={tolerance}: "
+            f"need a budget >= 1 (at most {MAX_BUDGET}), the others > 0"
         )
 
     def grid(limit: float) -> Iterator[float]:
