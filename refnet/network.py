@@ -193,13 +193,13 @@ class Network:
         return tensors
 
     def _check_names(self, wanted: str | Iterable[str]) -> list[str]:
-        names = [wanted] if isinstance(wanted, str) or not isinstance(wanted, Iterable) else list(wanted)
-        for name in names:
+        asked = [wanted] if isinstance(wanted, str) or not isinstance(wanted, Iterable) else list(wanted)
+        for name in asked:
             if not (isinstance(name, str) and name in self.plan.shapes):
                 near = get_close_matches(str(name), self.plan.shapes, n=1)
                 hint = f"did you mean {near[0]!r}? " if near else ""
                 raise InputError(f"{self.variant} has no step {name!r}; {hint}`refnet plan {self.variant}` lists them")
-        return list(dict.fromkeys(names))
+        return list(dict.fromkeys(asked))
 
 
 def _plan_for(weights: Weights, height: int, width: int) -> Plan:

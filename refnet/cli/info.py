@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from refnet.architecture import Architecture, variant
+from refnet.architecture import variant
+from refnet.catalogue import describe, describe_model, weight_file
 from refnet.cli import terminal
-from refnet.errors import WeightsNotFoundError
-from refnet.plan import make_plan
 from refnet.scaling import TABLE
-
-if TYPE_CHECKING:
-    from refnet.store import Weights
-
-# "#FLOPS" in Table 2 of the paper (Tan & Le, ICML 2019), where one is one multiply-add.
-PAPER_GIGA_MACS = {
-    "b0": 0.39, "b1": 0.70, "b2": 1.0, "b3": 1.8, "b4": 4.2, "b5": 9.9, "b6": 19, "b7": 37,
-}  # fmt: skip
 
 
 def add(commands: Any) -> None:
@@ -41,67 +32,6 @@ def run(options: argparse.Namespace) -> int:
         variants = [describe(variant(name)) | {"file": weight_file(name)} for name in TABLE]
         terminal.print_json(variants) if options.json else _show_table(variants)
     return 0
-
-
-def describe(architecture: Architecture) -> dict[str, Any]:
-    """Gather what is known of a variant without any weights."""
-    plan, coefs = make_plan(architecture), architecture.coefficients
-    return {
-        "name": architecture.name,
-        "width": coefs.width,
-        "depth": coefs.depth,
-        "resolution": coefs.resolution,
-        "dropout": coefs.dropout,
-        "activation": architecture.activation,
-        "blocks": len(architecture.blocks),
-        "classes": architecture.classes,
-        "params": plan.params,
-        "macs": plan.macs,
-        "paper_giga_macs": PAPER_GIGA_MACS.get(architecture.name),
-    }
-
-
-def describe_model(model: str) -> dict[str, Any]:
-    """Gather what is known of a model: of its weights too, if they are on this machine."""
-    from refnet.models import find_weights
-
-    try:
-        weights = find_weights(model)
-    except WeightsNotFoundError as error:
-        if model not in TABLE:
-            raise
-        return describe(variant(model)) | {"file": None, "weights": None, "missing": str(error)}
-    found = {"file": weight_file(model), "weights": describe_weights(weights)}
-    return describe(weights.architecture) | found
-
-
-def describe_weights(weights: Weights) -> dict[str, Any]:
-    """Gather where weights come from, and how they want to be run."""
-    origin = weights.provenance
-    return {
-        "publisher": origin.publisher,
-        "source": origin.source,
-        "source_sha256": origin.source_sha256,
-        "averaging": origin.averaging,
-        "licence": origin.licence,
-        "padding": weights.padding,
-        "bn_eps": weights.bn_eps,
-        "recipe": weights.recipe.name,
-        "tensors": len(weights.tensors),
-        "digest": weights.digest(),
-    }
-
-
-def weight_file(model: str) -> str | None:
-    """Path of the file that a model's weights are in, or None if they are generated or not on this machine."""
-    from refnet.store import find
-
-    if model not in TABLE:
-        return model if model.endswith(".h5") else None
-    try:
-        return str(find(model))
-    except WeightsNotFoundError:
-        return None
 
 
 def _show_table(variants: list[dict[str, Any]]) -> None:

@@ -45,12 +45,13 @@ def _prove(file: str, *, quiet: bool) -> dict[str, Any]:
     from refnet.store import read
 
     weights = read(file)
+    digest = weights.digest()
     if not quiet:
         print(
             f"{terminal.printable(file)}  {weights.architecture.name}  "
-            f"intact ({len(weights.tensors)} tensors, digest {weights.digest()})"
+            f"intact ({len(weights.tensors)} tensors, digest {digest})"
         )
-    run = {"model": file, "input": None, "size": None, "dtype": None, "weights": weights.digest()}
+    run = {"model": file, "input": None, "size": None, "dtype": None, "weights": digest}
     return run | {"result": "identical", "step": None, "expected": None, "got": None}
 
 

@@ -43,9 +43,9 @@ def unpack_activation(x: Array, shape: tuple[int, ...]) -> Array:
     return np.array(pixels, order="C").reshape(shape)
 
 
-def fill_up(vector: Array, fill: float = 0.0) -> Array:
-    """[K] → [K rounded up to blocks of 16]."""
-    padded = np.full(blocks_of(len(vector)) * LANES, fill, vector.dtype)
+def fill_up(vector: Array) -> Array:
+    """[K] → [K rounded up to blocks of 16], zeros at the end."""
+    padded = np.zeros(blocks_of(len(vector)) * LANES, vector.dtype)
     padded[: len(vector)] = vector
     return padded
 

@@ -63,9 +63,7 @@ def _tile(
             e.store(b.load(sums[t]), e.advance(y_pointer, t * LANES))
         return context.get_dummy_value()
 
-    signature = types.void(
-        kernel, stride, checked, arena, *[int64] * 6, weights, *[int64] * 5
-    )  # fmt: skip
+    signature = types.void(kernel, stride, checked, arena, *[int64] * 6, weights, *[int64] * 5)
     return signature, codegen
 
 
