@@ -1,13 +1,16 @@
 """Fusion: the steps of a plan become operations, each one sweep over memory.
 
-A convolution, its batch norm, its activation and the residual that follows are one operation, unless somebody wants to
-see a tensor in between; then it is split there. Splitting moves no bit.
+A convolution, its batch norm, its activation and the residual that follows are one operation, and so are an expansion
+and the depthwise convolution after it, unless somebody wants to see a tensor in between; then it is split there.
+Splitting moves no bit.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeGuard
 
 from refnet import names
 from refnet.architecture import Activation
@@ -19,7 +22,11 @@ from refnet.plan import Shape, Step
 
 @dataclass(frozen=True)
 class Operation:
-    """One sweep: what it computes (a code of ``rows``), from which tensors, and the name of the one it makes."""
+    """One sweep: what it computes (a code of ``rows``), from which tensors, and the name of the one it makes.
+
+    A depthwise convolution may bring its ``expansion`` with it, whose output then exists piece by piece only, and leave
+    the sums of its output rows under the name ``row_sums``.
+    """
 
     op: int
     name: str
@@ -31,6 +38,8 @@ class Operation:
     kernel: int = 1
     stride: int = 1
     pads: Pads = NO_PADS
+    expansion: Operation | None = None
+    row_sums: str | None = None
 
 
 @dataclass(frozen=True)
@@ -55,25 +64,41 @@ def fuse(steps: Sequence[Step], packed: PackedWeights, visible: Collection[str])
     """Turn steps into operations that make every tensor in ``visible``."""
     operations: list[Operation] = []
     aliases: dict[str, str] = {}
+    readers = Counter(name for step in steps for name in step.inputs)
+
+    def can_absorb(last: Operation | None) -> TypeGuard[Operation]:
+        """Whether ``last`` is a pointwise convolution whose output nobody but the next step looks at."""
+        if last is None or last.op != rows.POINTWISE:
+            return False
+        return readers[last.name] == 1 and last.name not in visible
+
     for step in steps:
         operation = _whole(step, packed)
+        last = operations[-1] if operations and operations[-1].name == step.inputs[0] else None
         if not step.normalized:
-            absorbed = step.op == "add" and _absorb(operations, step, visible)
-            if not absorbed:
+            if step.op == "add" and can_absorb(last):
+                operations[-1] = replace(last, name=step.name, inputs=(*last.inputs, step.inputs[1]))
+            elif step.op == "mean" and last is not None and last.op == rows.DEPTHWISE:
+                sums = f"{last.name}/row_sums"
+                operations[-1] = replace(last, row_sums=sums)
+                operations.append(replace(operation, inputs=(sums,)))
+            else:
                 operations.append(operation)
             continue
         conv, bn, act = (names.part_name(step.name, part) for part in (names.CONV, names.BN, names.ACT))
         aliases[bn if step.activation == "none" else act] = step.name
         if not {conv, bn, act} & set(visible):
+            if step.op == "depthwise" and can_absorb(last):
+                operation = replace(operation, inputs=last.inputs, expansion=operations.pop())
             operations.append(operation)
             continue
         operations.append(replace(operation, name=conv, offsets=_identity(operation, packed), activation="none"))
-        last = replace(operation, op=rows.AFFINE, in_shape=step.shape)
+        affine = replace(operation, op=rows.AFFINE, in_shape=step.shape)
         if step.activation != "none":
-            operations.append(replace(last, name=bn, inputs=(conv,), activation="none"))
-            operations.append(replace(last, inputs=(bn,), offsets=packed.identity))
+            operations.append(replace(affine, name=bn, inputs=(conv,), activation="none"))
+            operations.append(replace(affine, inputs=(bn,), offsets=packed.identity))
         else:
-            operations.append(replace(last, inputs=(conv,)))
+            operations.append(replace(affine, inputs=(conv,)))
     return Operations(tuple(operations), aliases)
 
 
@@ -92,12 +117,3 @@ def _whole(step: Step, packed: PackedWeights) -> Operation:
 def _identity(operation: Operation, packed: PackedWeights) -> Offsets:
     """The operation's own kernel, followed by a scale and a shift that change nothing."""
     return replace(packed.identity, kernel=operation.offsets.kernel)
-
-
-def _absorb(operations: list[Operation], add: Step, visible: Collection[str]) -> bool:
-    """Let the projection before a residual add it as well, unless its own tensor is wanted."""
-    last = operations[-1] if operations else None
-    if last is None or last.op != rows.POINTWISE or last.name != add.inputs[0] or last.name in visible:
-        return False
-    operations[-1] = replace(last, name=add.name, inputs=(*last.inputs, add.inputs[1]))
-    return True

@@ -16,7 +16,7 @@ from refnet.engine.fusion import Operation, Operations, fuse
 from refnet.engine.layout import blocks_of, pack_activation, unpack_activation
 from refnet.engine.packed import PackedWeights, aligned_empty
 from refnet.kernels import rows, run
-from refnet.kernels.emit import ACTIVATION_CODES
+from refnet.kernels.finish import ACTIVATION_CODES
 from refnet.kernels.machine import LANES, TileShapes, tile_shapes
 from refnet.plan import Shape, Step
 
@@ -24,6 +24,13 @@ Array = npt.NDArray[Any]
 
 # Multiply-adds in a chunk: many against the 100 ns of claiming it, few against a step.
 _CHUNK_MACS = 400_000
+
+# A depthwise convolution with its expansion: chunks are larger, and a strip is so many times the rows shared by two.
+_FUSED_CHUNK_MACS = 1_000_000
+_LEAST_SHARE = 8
+
+# Of a line buffer: it stays in the second-level cache, with room for the weights and the input.
+_BUFFER_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True)
@@ -44,7 +51,7 @@ class Program:
     rows
         Record array of ``rows.ROW``.
     constants
-        i64[6]: what holds for all rows; see ``kernels.run``.
+        i64[8]: what holds for all rows; see ``kernels.run``.
     tensors
         What can be read: each from the end of its row until the next row begins.
     dense_input
@@ -87,19 +94,21 @@ def make_program(
     tiles = tile_shapes(dtype.itemsize)
     fused = fuse(steps, packed, visible)
     in_shape = steps[0].in_shape
-    readers = [o for o in fused.operations if names.INPUT in o.inputs]
-    dense_input = in_shape[-1] <= LANES and all(o.op == rows.CONVOLUTION for o in readers)
+    dense_input = any(o.op == rows.CONVOLUTION for o in fused.operations if names.INPUT in o.inputs)
     tensors, size = _place(fused, in_shape, dense_input)
-    table = np.zeros(len(fused.operations), rows.ROW)
-    for row, operation in zip(table, fused.operations, strict=True):
-        dense = dense_input and operation.inputs[0] == names.INPUT
-        for field, value in _row(operation, tensors, tiles, dense).items():
-            row[field] = value
-    zeros = max(o.in_shape[1] if len(o.in_shape) == 3 else 1 for o in fused.operations) * LANES
-    scratch = max(_scratch(o, tiles) for o in fused.operations)
-    constants = np.array([tiles.pixels, tiles.blocks, tiles.row, size, size + zeros, scratch], np.int64)
+    table: list[dict[str, int]] = []
+    for operation in fused.operations:
+        if operation.expansion is not None:
+            table.append(_row(operation.expansion, tensors, tiles, dtype) | {"chunks": 0})
+        table.append(_row(operation, tensors, tiles, dtype))
+    zeros = max((row["pitch"] for row in table), default=0) * LANES + _overhang(tiles)
+    scratch = max(_scratch(row, tiles) for row in table)
+    constants = np.array(
+        [tiles.pixels, tiles.half, tiles.blocks, tiles.row, tiles.short_row, size, size + zeros, scratch], np.int64
+    )
     tensors |= {alias: tensors[name] for alias, name in fused.aliases.items() if name in tensors}
-    return Program(table, constants, tensors, dense_input, dtype)
+    records = np.array([tuple(row[field] for field in rows.ROW.names or ()) for row in table], rows.ROW)
+    return Program(records, constants, tensors, dense_input, dtype)
 
 
 def _elements(shape: Shape) -> int:
@@ -112,7 +121,9 @@ def _place(fused: Operations, in_shape: Shape, dense_input: bool) -> tuple[dict[
     arena = Arena()
     size = _elements((math.prod(in_shape),)) if dense_input else _elements(in_shape)
     tensors = {names.INPUT: Tensor(-1, arena.place(size, until=last_reader[names.INPUT]), in_shape)}
+    row = -1
     for i, operation in enumerate(fused.operations):
+        row += 1 if operation.expansion is None else 2
         arena.release(before=i)
         until = last_reader.get(operation.name, i)
         first = operation.inputs[0]
@@ -121,23 +132,31 @@ def _place(fused: Operations, in_shape: Shape, dense_input: bool) -> tuple[dict[
             arena.extend(offset, until=until)
         else:
             offset = arena.place(_elements(operation.shape), until=until)
-        tensors[operation.name] = Tensor(i, offset, operation.shape)
+        tensors[operation.name] = Tensor(row, offset, operation.shape)
+        if operation.row_sums is not None:
+            shape = (operation.shape[0], 1, operation.shape[-1])
+            offset = arena.place(_elements(shape), until=last_reader[operation.row_sums])
+            tensors[operation.row_sums] = Tensor(row, offset, shape)
     return tensors, arena.size
 
 
-def _row(o: Operation, tensors: dict[str, Tensor], tiles: TileShapes, dense: bool) -> dict[str, int]:
+def _row(o: Operation, tensors: dict[str, Tensor], tiles: TileShapes, dtype: np.dtype[Any]) -> dict[str, int]:
     in_height, in_width, channels = _as_picture(o.in_shape)
     out_height, out_width, out_channels = _as_picture(o.shape)
+    source = tensors[o.inputs[0]]
+    if o.op == rows.MEAN:
+        in_height, in_width, _ = source.shape  # of the row sums, where there are some
+    pitch = max(o.pads.left + in_width, (out_width - 1) * o.stride + o.kernel)
     chunks, per_chunk = _chunks(o, tiles)
     return {
         "op": o.op,
         "chunks": chunks,
         "per_chunk": per_chunk,
         "panel_major": out_channels > out_height * out_width,
-        "x": tensors[o.inputs[0]].offset,
+        "x": source.offset,
         "other": tensors[o.inputs[1]].offset if len(o.inputs) > 1 else -1,
-        "y": tensors[o.name].offset,
-        "x_pixel": channels if dense else LANES,
+        "y": tensors[o.name].offset if o.name in tensors else -1,
+        "row_sums": tensors[o.row_sums].offset if o.row_sums is not None else -1,
         "x_block": in_height * in_width * LANES,
         "channels": channels,
         "out_blocks": blocks_of(out_channels),
@@ -149,6 +168,10 @@ def _row(o: Operation, tensors: dict[str, Tensor], tiles: TileShapes, dense: boo
         "stride": o.stride,
         "top": o.pads.top,
         "left": o.pads.left,
+        "expansion": o.expansion is not None,
+        "buffer_rows": max(o.kernel, min(in_height, _BUFFER_BYTES // (pitch * LANES * tiles.blocks * dtype.itemsize))),
+        "pitch": pitch,
+        "count": math.prod(o.in_shape[:-1]),
         "weights": o.offsets.kernel,
         "scale": o.offsets.scale,
         "shift": o.offsets.shift,
@@ -165,25 +188,44 @@ def _chunks(o: Operation, tiles: TileShapes) -> tuple[int, int]:
     """Number of chunks, and how much each holds: pixels (pointwise), rows (depthwise), or blocks of channels."""
     height, width, channels = _as_picture(o.shape)
     blocks = blocks_of(channels)
+    panels = -(-blocks // tiles.blocks)
     if o.op == rows.SOFTMAX:
         return 1, 1
     if o.op == rows.CONVOLUTION:
-        return height, width
+        return height, 1
     if o.op == rows.POINTWISE:
         tile_macs = tiles.pixels * tiles.blocks * LANES * o.in_shape[-1]
         pixels = tiles.pixels * max(1, _CHUNK_MACS // tile_macs)
-        return -(-height * width // pixels) * -(-blocks // tiles.blocks), pixels
+        return -(-height * width // pixels) * panels, pixels
     if o.op == rows.DEPTHWISE:
-        per_chunk = min(height, max(1, _CHUNK_MACS // (width * LANES * o.kernel**2)))
-        return -(-height // per_chunk) * blocks, per_chunk
+        strips = -(-height // _strip_rows(o, tiles))
+        per_chunk = -(-height // strips)
+        return -(-height // per_chunk) * panels, per_chunk
     per_chunk = max(1, _CHUNK_MACS // (math.prod(_as_picture(o.in_shape)[:2]) * LANES * 4))
     return -(-blocks // per_chunk), per_chunk
 
 
-def _scratch(o: Operation, tiles: TileShapes) -> int:
+def _strip_rows(o: Operation, tiles: TileShapes) -> int:
+    """Output rows of a depthwise chunk: enough work, and with an expansion few input rows that two strips both make."""
+    macs = o.kernel**2
+    if o.expansion is not None:
+        macs += o.expansion.in_shape[-1] * o.stride**2
+    target = _CHUNK_MACS if o.expansion is None else _FUSED_CHUNK_MACS
+    enough = -(-target // (o.shape[1] * tiles.blocks * LANES * macs))
+    return enough if o.expansion is None else max(enough, _LEAST_SHARE * (o.kernel - o.stride) // o.stride)
+
+
+def _scratch(row: dict[str, int], tiles: TileShapes) -> int:
     """Elements of memory that a thread needs for itself."""
-    if o.op == rows.CONVOLUTION:
-        return blocks_of(o.kernel**2 * o.in_shape[-1]) * o.shape[1] * LANES
-    if o.op == rows.MEAN:
-        return o.in_shape[0] * LANES
-    return tiles.row * LANES
+    if row["op"] == rows.CONVOLUTION:
+        return row["kernel"] * row["pitch"] * row["channels"]
+    if row["op"] == rows.MEAN:
+        return row["height"] * LANES
+    if row["op"] == rows.DEPTHWISE:
+        return tiles.blocks * row["buffer_rows"] * row["pitch"] * LANES + _overhang(tiles)
+    return 0
+
+
+def _overhang(tiles: TileShapes) -> int:
+    """Elements behind a row of a line buffer that a tile wider than the picture may touch."""
+    return (2 * tiles.short_row + 5) * LANES

@@ -9,6 +9,7 @@ from numba import njit, types
 from numba.extending import intrinsic
 
 from refnet.kernels.emit import Emitter, index
+from refnet.kernels.finish import finish
 from refnet.kernels.machine import LANES
 
 _MULTIPLY, _ADD = range(2)
@@ -57,36 +58,13 @@ def _combine(
     return types.void(operation, arena, *[int64] * 5), codegen
 
 
-@intrinsic
-def _affine(
-    typingctx: Any, arena: Any, x: Any, weights: Any, scale: Any, shift: Any, activation: Any, y: Any, count: Any
-) -> Any:
-    """``count`` blocks of 16: fma(x, scale, shift), then the activation."""
-    int64 = types.int64
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        e = Emitter(context, builder, arena)
-        arena_, x_, weights_, scale_, shift_, activation_, y_, count_ = args
-        x_pointer, y_pointer = (e.pointer(arena, arena_, offset) for offset in (x_, y_))
-        scales, shifts = ([e.load(e.pointer(weights, weights_, offset))] for offset in (scale_, shift_))
-        (value,) = e.variables(1)
-        with e.loop(count_) as i:
-            at = builder.mul(i, index(LANES))
-            builder.store(e.load(e.advance(x_pointer, at)), value)
-            e.finish([value], scales, shifts, activation_)
-            e.store(builder.load(value), e.advance(y_pointer, at))
-        return context.get_dummy_value()
-
-    return types.void(arena, int64, weights, *[int64] * 5), codegen
-
-
 @njit(nogil=True, error_model="numpy")
-def mean(arena: Any, x: int, height: int, width: int, y: int, scratch: int) -> None:
+def mean(arena: Any, x: int, height: int, width: int, count: int, y: int, scratch: int) -> None:
     """Global mean of one block: each row from the left, the rows' sums from the top, one division."""
     for h in range(height):
         _add_up(arena, x + h * width * LANES, width, LANES, scratch + h * LANES)
     _add_up(arena, scratch, height, LANES, y)
-    size = arena.dtype.type(height * width)
+    size = arena.dtype.type(count)
     for lane in range(LANES):
         arena[y + lane] /= size
 
@@ -106,4 +84,7 @@ def add(arena: Any, x: int, other: int, y: int, pixels: int) -> None:
 @njit(nogil=True, error_model="numpy")
 def affine(arena: Any, x: int, weights: Any, scale: int, shift: int, activation: int, y: int, pixels: int) -> None:
     """Batch norm and activation by themselves, for the unfused view."""
-    _affine(arena, x, weights, scale, shift, activation, y, pixels)
+    if x != y:
+        for i in range(pixels * LANES):
+            arena[y + i] = arena[x + i]
+    finish(arena, y, pixels, weights, scale, shift, activation, -1, -1)

@@ -6,19 +6,16 @@ element type; its values are vectors of 16 elements, which LLVM splits into as m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from llvmlite import ir
+from numba import types
 from numba.core import cgutils
+from numba.extending import intrinsic
 
 from refnet.kernels.machine import LANES
-from refnet.numerics import EXP, ExpConstants
-
-# Activation codes in a program row.
-NONE, SWISH, RELU6, SIGMOID = range(4)
-ACTIVATION_CODES = {"none": NONE, "swish": SWISH, "relu6": RELU6, "sigmoid": SIGMOID}
 
 INDEX = ir.IntType(64)
 
@@ -26,6 +23,21 @@ INDEX = ir.IntType(64)
 def index(value: int) -> ir.Constant:
     """Return a 64-bit constant."""
     return ir.Constant(INDEX, value)
+
+
+@intrinsic
+def aligned_frame(typingctx: Any) -> Any:
+    """Give the function that calls this a stack frame on a cache line, and keep it from being inlined elsewhere.
+
+    Registers that a tile spills would otherwise straddle two lines, in some processes and not in others.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        builder.function.attributes.alignstack = 64
+        builder.function.attributes.add("noinline")
+        return context.get_dummy_value()
+
+    return types.void(), codegen
 
 
 class Emitter:
@@ -87,6 +99,29 @@ class Emitter:
         with cgutils.for_range(self.builder, count) as loop:
             yield loop.index
 
+    def counter(self, start: int) -> ir.Value:
+        """Make an integer variable."""
+        variable = cgutils.alloca_once(self.builder, INDEX)
+        self.builder.store(index(start), variable)
+        return variable
+
+    @contextmanager
+    def while_less(self, counter: ir.Value, end: ir.Value) -> Iterator[None]:
+        """Emit the body of a loop that goes on while an integer variable is below ``end``."""
+        b = self.builder
+        test, body, after = (b.append_basic_block(name) for name in ("while", "body", "after"))
+        b.branch(test)
+        b.position_at_end(test)
+        b.cbranch(b.icmp_signed("<", b.load(counter), end), body, after)
+        b.position_at_end(body)
+        yield
+        b.branch(test)
+        b.position_at_end(after)
+
+    def minimum(self, i: ir.Value, j: ir.Value) -> ir.Value:
+        """Return the lesser integer."""
+        return self.builder.select(self.builder.icmp_signed("<", i, j), i, j)
+
     # --- arithmetic ---
 
     def constant(self, value: float) -> ir.Constant:
@@ -105,49 +140,3 @@ class Emitter:
         for comparison, bound in (("<", self.constant(low)), (">", self.constant(high))):
             x = self.builder.select(self.builder.fcmp_ordered(comparison, x, bound), bound, x)
         return x
-
-    def one_plus_exp_of_minus(self, x: ir.Value) -> ir.Value:
-        """1 + exp(clamp(-x)): the denominator of sigmoid and swish. See ops/elementary.py for the steps."""
-        b, c = self.builder, self._exp_constants()
-        z = self.clamp(b.fneg(x), -c.sigmoid_bound, c.sigmoid_bound)
-        shifted = self.fma(z, self.constant(c.inverse_ln2), self.constant(c.shifter))
-        minus_n = b.fneg(b.fsub(shifted, self.constant(c.shifter)))
-        r = self.fma(minus_n, self.constant(c.ln2_high), z)
-        r = self.fma(minus_n, self.constant(c.ln2_low), r)
-        p = self.constant(c.coefficients[0])
-        for a in c.coefficients[1:]:
-            p = self.fma(p, r, self.constant(a))
-        return b.fadd(self.constant(1.0), b.fmul(p, self._power_of_two(shifted, c)))
-
-    def _power_of_two(self, shifted: ir.Value, c: ExpConstants) -> ir.Value:
-        """2**n from the low bits of n + shifter; the clamp keeps n among the exponents of normal numbers."""
-        b, integers = self.builder, ir.VectorType(self.integer, LANES)
-        bits = b.shl(b.bitcast(shifted, integers), ir.Constant(integers, [c.mantissa_bits] * LANES))
-        one = ir.Constant(integers, [c.exponent_bias << c.mantissa_bits] * LANES)
-        return b.bitcast(b.add(bits, one), self.vector)
-
-    def _exp_constants(self) -> ExpConstants:
-        return EXP[str(self.dtype)]
-
-    # --- what follows a sum ---
-
-    def finish(
-        self,
-        sums: Sequence[ir.Value],
-        scales: Sequence[ir.Value],
-        shifts: Sequence[ir.Value],
-        activation: ir.Value,
-    ) -> None:
-        """In each variable: fma(sum, scale, shift), then the activation that the code selects at run time."""
-        b = self.builder
-        for total, scale, shift in zip(sums, scales, shifts, strict=True):
-            b.store(self.fma(b.load(total), scale, shift), total)
-        formulas: dict[int, Callable[[ir.Value], ir.Value]] = {
-            SWISH: lambda y: b.fdiv(y, self.one_plus_exp_of_minus(y)),
-            RELU6: lambda y: self.clamp(y, 0.0, 6.0),
-            SIGMOID: lambda y: b.fdiv(self.constant(1.0), self.one_plus_exp_of_minus(y)),
-        }
-        for code, formula in formulas.items():
-            with b.if_then(b.icmp_signed("==", activation, index(code))):
-                for total in sums:
-                    b.store(formula(b.load(total)), total)

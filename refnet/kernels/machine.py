@@ -54,13 +54,17 @@ class TileShapes:
     ----------
     pixels, blocks
         A pointwise tile: that many pixels by that many blocks of 16 output channels.
-    row
-        A depthwise tile: that many pixels of a row by one block of channels.
+    half
+        Pixels of the tile for the end of a strip.
+    row, short_row
+        Depthwise tiles: that many pixels of a row by one block of channels.
     """
 
     pixels: int
+    half: int
     blocks: int
     row: int
+    short_row: int
 
 
 def tile_shapes(itemsize: int, machine: Registers | None = None) -> TileShapes:
@@ -68,15 +72,17 @@ def tile_shapes(itemsize: int, machine: Registers | None = None) -> TileShapes:
 
     Examples
     --------
-    >>> tile_shapes(4, Registers(32, 64)), tile_shapes(4, Registers(16, 32))
-    (TileShapes(pixels=14, blocks=2, row=7), TileShapes(pixels=6, blocks=1, row=3))
+    >>> tile_shapes(4, Registers(32, 64))
+    TileShapes(pixels=14, half=7, blocks=2, row=7, short_row=4)
+    >>> tile_shapes(4, Registers(16, 32))
+    TileShapes(pixels=6, half=3, blocks=1, row=3, short_row=2)
     """
     machine = machine or registers()
     per_block = max(1, LANES * itemsize // machine.size)
     blocks = 2 if per_block == 1 else 1
     pixels = max(1, (machine.count - blocks * per_block - 1) // (blocks * per_block))
     row = max(1, min(7, machine.count // per_block // 2 - 1))
-    return TileShapes(pixels, blocks, row)
+    return TileShapes(pixels, max(1, pixels // 2), blocks, row, (row + 1) // 2)
 
 
 def tile_shapes_of(array_type: Any) -> TileShapes:

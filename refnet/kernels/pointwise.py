@@ -1,9 +1,13 @@
-"""Pointwise convolution: every output pixel from the input pixel under it, by a register tile.
+"""Convolution by a register tile: M neighbouring output pixels by B blocks of 16 output channels.
 
-The tile keeps the sums of M pixels by B blocks of 16 output channels in registers. For each input channel in order it
-broadcasts one input element per pixel and multiplies it with the same B vectors of weights: one fma per sum. After 32
-taps the sums are added to the totals (kept in memory close by) and start again from +0, as the contract says. Batch
-norm, activation and residual follow while the tile is in registers.
+The tile keeps M * B sums in registers. For each tap in order it broadcasts one input element per pixel and multiplies
+it with the same B vectors of weights: one fma per sum. After 32 taps the sums are stored, or added to what is stored,
+and start again from +0, as the contract says. What follows a sum is done for a few tiles at once, while they are in the
+first-level cache (see ``finish``).
+
+Where the input of a tap lies: taps come in groups that lie side by side. A pointwise convolution reads a pixel's
+channels in groups of 16, ``x_group`` elements apart, and pixels 16 apart. The stem reads rows of a padded picture
+[row][pixel][channel]: a group is a row of its kernel, pixels are a stride apart (see ``line_buffer``).
 
 Registers: M * B sums, B weights, one broadcast; ``machine.tile_shapes`` chooses M and B.
 Refuses nothing: callers pass offsets that lie inside the arrays.
@@ -11,162 +15,184 @@ Refuses nothing: callers pass offsets that lie inside the arrays.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
-from refnet.kernels.emit import INDEX, Emitter, index
+from refnet.kernels.emit import Emitter, aligned_frame, index
+from refnet.kernels.finish import finish
 from refnet.kernels.machine import LANES, tile_shapes_of
 from refnet.numerics import TAPS_PER_BLOCK
+
+# Kinds of tile, by their number of pixels and by where their input lies.
+FULL, HALF, ONE = range(3)
+BLOCKED, PICTURE = range(2)
+
+TILES_TO_FINISH = 4  # at once: they fit the first-level cache beside the weights
+
+
+def _pixels(shape: int, arena: Any) -> int:
+    tiles = tile_shapes_of(arena)
+    return {FULL: tiles.pixels, HALF: tiles.half, ONE: 1}[shape]
 
 
 @intrinsic
 def _tile(
-    typingctx: Any, pixels: Any, blocks: Any, arena: Any, x: Any, x_block: Any, channels: Any,
-    weights: Any, w: Any, scale: Any, shift: Any, activation: Any, residual: Any, y: Any, y_block: Any,
+    typingctx: Any, shape: Any, blocks: Any, layout: Any, arena: Any, x: Any, x_group: Any, group: Any, x_pixel: Any,
+    taps: Any, weights: Any, w: Any, y: Any, y_block: Any, column: Any, width: Any, gap: Any,
 ) -> Any:  # fmt: skip
-    """Compute one tile; ``pixels`` and ``blocks`` are literals, 0 pixels meaning the shape that fits the CPU."""
+    """Compute the sums of one tile; ``shape``, ``blocks`` and ``layout`` are literals.
+
+    Output pixels lie 16 elements apart, and ``gap`` more after the last one of a row of ``width``; the first one lies
+    in ``column``.
+    """
     if not isinstance(blocks, types.IntegerLiteral):
         return None
-    M = pixels.literal_value or tile_shapes_of(arena).pixels
-    B = blocks.literal_value
+    M, B = _pixels(shape.literal_value, arena), blocks.literal_value
+    in_blocks = layout.literal_value == BLOCKED
     int64 = types.int64
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         e = Emitter(context, builder, arena)
-        (
-            _,
-            _,
-            arena_,
-            x_,
-            x_block_,
-            channels_,
-            weights_,
-            w_,
-            scale_,
-            shift_,
-            activation_,
-            residual_,
-            y_,
-            y_block_,
-        ) = args
-        totals = e.variables(M * B)
-        e.set_all(totals, -0.0)  # -0 + first == first, whatever its sign
-        x_pointer = e.pointer(arena, arena_, x_)
-        w_pointer = e.pointer(weights, weights_, w_)
-        _sum_of_products(e, M, B, totals, x_pointer, x_block_, channels_, w_pointer)
-        per_block = [e.pointer(weights, weights_, offset) for offset in (scale_, shift_)]
-        scales, shifts = ([e.load(e.advance(p, b * LANES)) for b in range(B)] * M for p in per_block)
-        e.finish(totals, scales, shifts, activation_)
-        _store(e, M, B, totals, arena, arena_, residual_, y_, y_block_)
+        arena_, x_, x_group_, group_, x_pixel_, taps_, weights_, w_, y_, y_block_, column_, width_, gap_ = args[3:]
+        source = _Source(
+            e.pointer(arena, arena_, x_),
+            x_group_,
+            index(LANES) if in_blocks else group_,
+            index(LANES) if in_blocks else x_pixel_,
+        )
+        targets = []
+        pixel = e.pointer(arena, arena_, y_)
+        for _ in range(M):
+            targets += [e.advance(pixel, builder.mul(y_block_, index(i))) for i in range(B)]
+            column_ = builder.add(column_, index(1))
+            row_ends = builder.icmp_signed("==", column_, width_)
+            column_ = builder.select(row_ends, index(0), column_)
+            pixel = e.advance(pixel, builder.select(row_ends, builder.add(gap_, index(LANES)), index(LANES)))
+        _sum_of_products(e, M, B, source, taps_, e.pointer(weights, weights_, w_), targets)
         return context.get_dummy_value()
 
-    signature = types.void(
-        pixels, blocks, arena, int64, int64, int64, weights, int64, int64, int64, int64, int64, int64, int64
-    )
+    signature = types.void(shape, blocks, layout, arena, *[int64] * 5, weights, *[int64] * 6)
     return signature, codegen
 
 
+class _Source(NamedTuple):
+    """Where the taps of a tile's first pixel lie, in groups, and how far it is to the next pixel."""
+
+    start: ir.Value
+    x_group: ir.Value
+    group: ir.Value
+    x_pixel: ir.Value
+
+
 def _sum_of_products(
-    e: Emitter,
-    M: int,
-    B: int,
-    totals: list[ir.Value],
-    x: ir.Value,
-    x_block: ir.Value,
-    channels: ir.Value,
-    w: ir.Value,
+    e: Emitter, M: int, B: int, x: _Source, taps: ir.Value, w: ir.Value, targets: list[ir.Value]
 ) -> None:
+    """Chain by chain: the first is stored, the others are added to what is stored."""
     b = e.builder
     sums = e.variables(M * B)
-    taps = index(TAPS_PER_BLOCK)
-    chains = b.udiv(b.add(channels, index(TAPS_PER_BLOCK - 1)), taps)
-    with e.loop(chains) as chain:
+    tap = e.counter(0)
+    with e.while_less(tap, taps):
+        first = b.load(tap)
         e.set_all(sums, 0.0)
-        first = b.mul(chain, taps)
-        left = b.sub(channels, first)
-        count = b.select(b.icmp_signed("<", left, taps), left, taps)
-        groups = b.udiv(b.add(count, index(LANES - 1)), index(LANES))
-        with e.loop(groups) as group:
-            begin = b.mul(group, index(LANES))
-            rest = b.sub(count, begin)
-            lanes = b.select(b.icmp_signed("<", rest, index(LANES)), rest, index(LANES))
-            channel = b.add(first, begin)
-            x_group = e.advance(x, b.mul(b.udiv(channel, index(LANES)), x_block))
-            w_group = e.advance(w, b.mul(channel, index(B * LANES)))
-            with e.loop(lanes) as lane:
-                w_tap = e.advance(w_group, b.mul(lane, index(B * LANES)))
-                weights = [e.load(e.advance(w_tap, i * LANES)) for i in range(B)]
-                x_tap = e.advance(x_group, lane)
-                for m in range(M):
-                    element = e.load_broadcast(e.advance(x_tap, m * LANES))
-                    for i in range(B):
-                        acc = sums[m * B + i]
-                        b.store(e.fma(element, weights[i], b.load(acc)), acc)
-        for acc, total in zip(sums, totals, strict=True):
-            b.store(b.fadd(b.load(total), b.load(acc)), total)
+        end = e.minimum(taps, b.add(first, index(TAPS_PER_BLOCK)))
+        with e.while_less(tap, end):
+            _group(e, M, B, sums, x, w, tap, end)
+        with b.if_else(b.icmp_signed("==", first, index(0))) as (is_first, is_later):
+            with is_first:
+                for acc, target in zip(sums, targets, strict=True):
+                    e.store(b.load(acc), target)
+            with is_later:
+                for acc, target in zip(sums, targets, strict=True):
+                    e.store(b.fadd(e.load(target), b.load(acc)), target)
 
 
-def _store(
-    e: Emitter,
-    M: int,
-    B: int,
-    totals: list[ir.Value],
-    arena: Any,
-    arena_: Any,
-    residual: Any,
-    y: Any,
-    y_block: Any,
+def _group(
+    e: Emitter, M: int, B: int, sums: list[ir.Value], x: _Source, w: ir.Value, tap: ir.Value, end: ir.Value
 ) -> None:
-    """Write the totals, with the residual added where there is one (its offset is not negative)."""
+    """Take the taps from ``tap`` to the end of its group, or of its chain if that comes first."""
     b = e.builder
-
-    def element(base: ir.Value, m: int, i: int) -> ir.Value:
-        return e.advance(e.advance(base, b.mul(y_block, index(i))), m * LANES)
-
-    with b.if_then(b.icmp_signed(">=", residual, ir.Constant(INDEX, 0))):
-        base = e.pointer(arena, arena_, residual)
+    first = b.load(tap)
+    inside = b.urem(first, x.group)
+    count = e.minimum(b.sub(x.group, inside), b.sub(end, first))
+    x_group = e.advance(x.start, b.add(b.mul(b.udiv(first, x.group), x.x_group), inside))
+    w_group = e.advance(w, b.mul(first, index(B * LANES)))
+    with e.loop(count) as lane:
+        w_tap = e.advance(w_group, b.mul(lane, index(B * LANES)))
+        weights = [e.load(e.advance(w_tap, i * LANES)) for i in range(B)]
+        x_tap = e.advance(x_group, lane)
         for m in range(M):
+            element = e.load_broadcast(e.advance(x_tap, b.mul(x.x_pixel, index(m))))
             for i in range(B):
-                total = totals[m * B + i]
-                b.store(b.fadd(b.load(total), e.load(element(base, m, i))), total)
-    base = e.pointer(arena, arena_, y)
-    for m in range(M):
-        for i in range(B):
-            e.store(b.load(totals[m * B + i]), element(base, m, i))
+                acc = sums[m * B + i]
+                b.store(e.fma(element, weights[i], b.load(acc)), acc)
+    b.store(b.add(first, count), tap)
 
 
-def _strip_of(blocks: int) -> Any:
+def _strip_of(blocks: int, layout: int) -> Any:
     """Make the function that computes a strip of neighbouring pixels by ``blocks`` blocks of output channels.
 
-    Offsets count elements: x, y, residual into ``arena`` ([block][pixel][16], ``x_block`` and ``y_block`` apart),
-    w, scale, shift into ``weights``. A negative ``residual`` means none. M is the pixels of a full tile.
+    Offsets count elements: x, y, residual into ``arena``, w, scale, shift into ``weights``. The output is
+    [block][pixel][16], blocks ``y_block`` apart, with ``gap`` elements after every ``width`` pixels; the residual lies
+    like an output without gaps; a negative one means none. ``full`` and ``half`` are the pixels of those tiles.
     """
 
     @njit(nogil=True, error_model="numpy")
     def strip(
-        arena: Any, x: int, x_block: int, channels: int, weights: Any, w: int, scale: int, shift: int,
-        activation: int, residual: int, y: int, y_block: int, pixels: int, M: int,
+        arena: Any, x: int, x_group: int, group: int, x_pixel: int, taps: int, weights: Any, w: int, scale: int,
+        shift: int, activation: int, residual: int, y: int, y_block: int, pixels: int, width: int, gap: int, full: int,
+        half: int,
     ) -> None:  # fmt: skip
+        aligned_frame()
         p = 0
+        unfinished = 0
         while p < pixels:
-            if pixels >= M:
-                p = min(p, pixels - M)  # the last tile overlaps its neighbour: same values, written twice
-            at = p * LANES
-            r = residual + at if residual >= 0 else -1
-            if pixels >= M:
-                _tile(0, blocks, arena, x + at, x_block, channels, weights, w, scale, shift, activation, r, y + at,
-                      y_block)  # fmt: skip
-                p += M
+            left = pixels - p
+            tile = full if left > half and pixels >= full else half if pixels >= half else 1
+            p = min(p, pixels - tile)  # the last tile overlaps its neighbour: same values, made twice
+            unfinished = min(unfinished, p)
+            row = p // width
+            source, target, column = x + p * x_pixel, y + p * LANES + row * gap, p - row * width
+            if tile == full:
+                _tile(FULL, blocks, layout, arena, source, x_group, group, x_pixel, taps, weights, w, target, y_block,
+                      column, width, gap)  # fmt: skip
+            elif tile == half:
+                _tile(HALF, blocks, layout, arena, source, x_group, group, x_pixel, taps, weights, w, target, y_block,
+                      column, width, gap)  # fmt: skip
             else:
-                _tile(1, blocks, arena, x + at, x_block, channels, weights, w, scale, shift, activation, r, y + at,
-                      y_block)  # fmt: skip
-                p += 1
+                _tile(ONE, blocks, layout, arena, source, x_group, group, x_pixel, taps, weights, w, target, y_block,
+                      column, width, gap)  # fmt: skip
+            p += tile
+            if p - unfinished >= TILES_TO_FINISH * full or p == pixels:
+                _finish(
+                    arena, y, y_block, blocks, unfinished, p, width, gap, weights, scale, shift, activation, residual
+                )
+                unfinished = p
 
     return strip
 
 
-strip_of_1 = _strip_of(1)
-strip_of_2 = _strip_of(2)
+@njit(nogil=True, error_model="numpy")
+def _finish(
+    arena: Any, y: int, y_block: int, blocks: int, first: int, last: int, width: int, gap: int, weights: Any,
+    scale: int, shift: int, activation: int, residual: int,
+) -> None:  # fmt: skip
+    """Finish pixels ``first`` … ``last`` - 1 of a strip, row by row if there are gaps between rows."""
+    aligned_frame()
+    while first < last:
+        row = first // width if gap > 0 else 0
+        end = min(last, (row + 1) * width) if gap > 0 else last
+        for block in range(blocks):
+            at = block * y_block + first * LANES
+            r = residual + at if residual >= 0 else -1
+            s = block * LANES
+            finish(arena, y + at + row * gap, end - first, weights, scale + s, shift + s, activation, r, -1)
+        first = end
+
+
+strip_of_1 = _strip_of(1, BLOCKED)
+strip_of_2 = _strip_of(2, BLOCKED)
+picture_strip_of_1 = _strip_of(1, PICTURE)
+picture_strip_of_2 = _strip_of(2, PICTURE)

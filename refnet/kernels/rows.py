@@ -16,14 +16,14 @@ ROW = np.dtype(
         (field, np.int64)
         for field in (
             "op",
-            "chunks",
+            "chunks",  # 0: computed by the row that follows, piece by piece
             "per_chunk",  # pixels or rows of one chunk
             "panel_major",  # whether neighbouring chunks share weights rather than pixels
             "x",  # arena offsets: input, second input (negative: none), output
             "other",
             "y",
-            "x_pixel",  # elements from a pixel to the next, and from a block of channels to the next
-            "x_block",
+            "row_sums",  # where a depthwise convolution leaves the sums of its output rows (negative: nowhere)
+            "x_block",  # elements from a block of channels to the next
             "channels",  # of the input (C) and, in blocks of 16, of the output
             "out_blocks",
             "height",
@@ -34,6 +34,10 @@ ROW = np.dtype(
             "stride",
             "top",
             "left",
+            "expansion",  # 1: the row before makes the input, piece by piece; 0: the input is at x
+            "buffer_rows",  # of the line buffer, and the pixels in each
+            "pitch",
+            "count",  # what a mean is divided by
             "weights",  # weights offsets
             "scale",
             "shift",

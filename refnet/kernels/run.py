@@ -14,13 +14,13 @@ from numba import njit
 from refnet.kernels import atomic, elementwise, rows
 from refnet.kernels.depthwise import row_k3s1, row_k3s2, row_k5s1, row_k5s2
 from refnet.kernels.float_mode import restore_mode, set_default_mode
+from refnet.kernels.line_buffer import clear_margins, copy_rows, picture_rows
 from refnet.kernels.machine import LANES
-from refnet.kernels.patches import gather
-from refnet.kernels.pointwise import strip_of_1, strip_of_2
+from refnet.kernels.pointwise import picture_strip_of_1, picture_strip_of_2, strip_of_1, strip_of_2
 from refnet.kernels.softmax import softmax
 
 # Places in ``constants``: what holds for the whole program.
-TILE_PIXELS, TILE_BLOCKS, TILE_ROW, ZEROS, SCRATCH, SCRATCH_SIZE = range(6)
+TILE_PIXELS, TILE_HALF, TILE_BLOCKS, TILE_ROW, TILE_SHORT_ROW, ZEROS, SCRATCH, SCRATCH_SIZE = range(8)
 
 _CONVOLUTION, _POINTWISE, _DEPTHWISE = rows.CONVOLUTION, rows.POINTWISE, rows.DEPTHWISE
 _MEAN, _EXCITE, _ADD, _SOFTMAX = rows.MEAN, rows.EXCITE, rows.ADD, rows.SOFTMAX
@@ -28,57 +28,122 @@ _MEAN, _EXCITE, _ADD, _SOFTMAX = rows.MEAN, rows.EXCITE, rows.ADD, rows.SOFTMAX
 
 @njit(nogil=True, error_model="numpy")
 def _convolution_chunk(row: Any, chunk: int, arena: Any, weights: Any, constants: Any, scratch: int) -> None:
-    """A strip of pixels, some panels of output channels: one of a pointwise convolution, all of a larger kernel."""
-    M, panel_blocks = constants[TILE_PIXELS], constants[TILE_BLOCKS]
-    panels = (row.out_blocks + panel_blocks - 1) // panel_blocks
-    all_pixels = row.out_height * row.out_width
-    if row.op == _CONVOLUTION:  # the chunk is an output row
-        gather(
-            arena, row.x, row.x_pixel, row.x_block, row.height, row.width, row.channels, row.kernel, row.stride,
-            chunk * row.stride - row.top, -row.left, row.out_width, scratch,
-        )  # fmt: skip
-        first_panel, last_panel, strip = 0, panels, chunk
-        x, x_block = scratch, row.out_width * LANES
-    else:
-        strips = (all_pixels + row.per_chunk - 1) // row.per_chunk
-        if row.panel_major:
-            first_panel, strip = chunk // strips, chunk % strips
-        else:
-            strip, first_panel = chunk // panels, chunk % panels
-        last_panel = first_panel + 1
-        x, x_block = row.x + strip * row.per_chunk * LANES, row.x_block
-    taps = row.kernel * row.kernel * row.channels
-    pixels = min(row.per_chunk, all_pixels - strip * row.per_chunk)
-    y_block = all_pixels * LANES
-    for panel in range(first_panel, last_panel):
-        block = panel * panel_blocks
-        at = block * y_block + strip * row.per_chunk * LANES
-        residual = row.other + at if row.other >= 0 else -1
-        w, scale, shift = row.weights + block * LANES * taps, row.scale + block * LANES, row.shift + block * LANES
+    """One output row, all channels, of a convolution that reads the network's input."""
+    pitch, size = row.pitch, row.channels
+    picture_rows(
+        arena, row.x, row.height, row.width, size, chunk * row.stride - row.top, scratch, row.kernel, pitch, row.left
+    )
+    taps = row.kernel * row.kernel * size
+    y_block = row.out_height * row.out_width * LANES
+    panel_blocks = constants[TILE_BLOCKS]
+    for block in range(0, row.out_blocks, panel_blocks):
+        y = row.y + block * y_block + chunk * row.out_width * LANES
         arguments = (
-            arena, x, x_block, taps, weights, w, scale, shift, row.activation, residual, row.y + at, y_block, pixels, M,
+            arena, scratch, pitch * size, row.kernel * size, row.stride * size, taps,
+            weights, row.weights + block * LANES * taps, row.scale + block * LANES, row.shift + block * LANES,
+            row.activation, -1, y, y_block, row.out_width, row.out_width, 0,
+            constants[TILE_PIXELS], constants[TILE_HALF],
         )  # fmt: skip
         if min(panel_blocks, row.out_blocks - block) == 2:
-            strip_of_2(*arguments)
+            picture_strip_of_2(*arguments)
         else:
-            strip_of_1(*arguments)
+            picture_strip_of_1(*arguments)
 
 
 @njit(nogil=True, error_model="numpy")
-def _depthwise_chunk(row: Any, chunk: int, arena: Any, weights: Any, constants: Any, scratch: int) -> None:
-    """Some output rows of one block of channels."""
-    strips = (row.out_height + row.per_chunk - 1) // row.per_chunk
-    block, strip = chunk // strips, chunk % strips
+def _pointwise_panel(
+    row: Any, panel: int, first: int, pixels: int, arena: Any, weights: Any, constants: Any, residual: int, y: int,
+    y_block: int, gap: int,
+) -> None:  # fmt: skip
+    """A panel of output channels of some neighbouring pixels, to ``y``."""
+    panel_blocks = constants[TILE_BLOCKS]
+    block = panel * panel_blocks
+    arguments = (
+        arena, row.x + first * LANES, row.x_block, LANES, LANES, row.channels,
+        weights, row.weights + block * LANES * row.channels, row.scale + block * LANES, row.shift + block * LANES,
+        row.activation, residual, y, y_block, pixels, row.width, gap, constants[TILE_PIXELS], constants[TILE_HALF],
+    )  # fmt: skip
+    if min(panel_blocks, row.out_blocks - block) == 2:
+        strip_of_2(*arguments)
+    else:
+        strip_of_1(*arguments)
+
+
+@njit(nogil=True, error_model="numpy")
+def _pointwise_chunk(row: Any, chunk: int, arena: Any, weights: Any, constants: Any) -> None:
+    """A strip of pixels, one panel of output channels."""
+    panels = (row.out_blocks + constants[TILE_BLOCKS] - 1) // constants[TILE_BLOCKS]
+    all_pixels = row.out_height * row.out_width
+    strips = (all_pixels + row.per_chunk - 1) // row.per_chunk
+    if row.panel_major:
+        panel, strip = chunk // strips, chunk % strips
+    else:
+        strip, panel = chunk // panels, chunk % panels
     first = strip * row.per_chunk
-    x = row.x + block * row.x_block
-    w = row.weights + block * LANES * row.kernel * row.kernel
-    scale, shift = row.scale + block * LANES, row.shift + block * LANES
-    for oy in range(first, min(first + row.per_chunk, row.out_height)):
-        top = oy * row.stride - row.top
-        y = row.y + (block * row.out_height + oy) * row.out_width * LANES
+    pixels = min(row.per_chunk, all_pixels - first)
+    y_block = all_pixels * LANES
+    at = panel * constants[TILE_BLOCKS] * y_block + first * LANES
+    residual = row.other + at if row.other >= 0 else -1
+    _pointwise_panel(row, panel, first, pixels, arena, weights, constants, residual, row.y + at, y_block, 0)
+
+
+@njit(nogil=True, error_model="numpy")
+def _depthwise_chunk(
+    row: Any, expansion: Any, chunk: int, arena: Any, weights: Any, constants: Any, scratch: int
+) -> None:
+    """Some output rows of a panel of channels.
+
+    The input goes through a line buffer that stays in the cache: it is copied there from the arena, or made there by
+    the expansion before it, which then is nowhere else.
+    """
+    panel_blocks = constants[TILE_BLOCKS]
+    strips = (row.out_height + row.per_chunk - 1) // row.per_chunk
+    panel, strip = chunk // strips, chunk % strips
+    first_block = panel * panel_blocks
+    blocks = min(panel_blocks, row.out_blocks - first_block)
+    oy, end = strip * row.per_chunk, min((strip + 1) * row.per_chunk, row.out_height)
+    buffer_rows, pitch, width = row.buffer_rows, row.pitch, row.width
+    buffer_block = buffer_rows * pitch * LANES
+    for b in range(blocks):
+        clear_margins(arena, scratch + b * buffer_block, buffer_rows, pitch, row.left, width, LANES)
+    filled = max(0, oy * row.stride - row.top)
+    needed = min(row.height, (end - 1) * row.stride - row.top + row.kernel)
+    while oy < end:
+        # As many rows as the buffer holds, then all output rows that they are enough for.
+        limit = min(needed, max(0, oy * row.stride - row.top) + buffer_rows)
+        while filled < limit:
+            slot = filled % buffer_rows
+            count = min(limit - filled, buffer_rows - slot)
+            target = scratch + (slot * pitch + row.left) * LANES
+            if row.expansion:
+                _pointwise_panel(expansion, panel, filled * width, count * width, arena, weights, constants, -1, target,
+                                 buffer_block, (pitch - width) * LANES)  # fmt: skip
+            else:
+                for b in range(blocks):
+                    x = row.x + (first_block + b) * row.x_block
+                    copy_rows(arena, x, width, filled, filled + count, scratch + b * buffer_block, buffer_rows, pitch,
+                              row.left, LANES)  # fmt: skip
+            filled += count
+        ready = end if limit == needed else (limit + row.top - row.kernel) // row.stride + 1
+        for b in range(blocks):
+            _depthwise_rows(row, first_block + b, oy, ready, arena, weights, constants, scratch + b * buffer_block,
+                            scratch + panel_blocks * buffer_block)  # fmt: skip
+        oy = ready
+
+
+@njit(nogil=True, error_model="numpy")
+def _depthwise_rows(
+    row: Any, block: int, first: int, last: int, arena: Any, weights: Any, constants: Any, buffer: int, scratch: int
+) -> None:
+    """Output rows ``first`` … ``last`` - 1 of one block, from the line buffer, and their sums where they are wanted."""
+    w, scale, shift = row.weights + block * LANES * row.kernel**2, row.scale + block * LANES, row.shift + block * LANES
+    for oy in range(first, last):
+        at = block * row.out_height + oy
+        y, total = row.y + at * row.out_width * LANES, row.row_sums + at * LANES if row.row_sums >= 0 else -1
         arguments = (
-            arena, x, row.height, row.width, top, -row.left, constants[ZEROS], weights, w, scale, shift, row.activation,
-            y, row.out_width, constants[TILE_ROW], scratch,
+            arena, buffer, row.buffer_rows, row.pitch, row.height, oy * row.stride - row.top, constants[ZEROS],
+            weights, w, scale, shift, row.activation, y, total, row.out_width,
+            constants[TILE_ROW], constants[TILE_SHORT_ROW], scratch,
         )  # fmt: skip
         if row.kernel == 3 and row.stride == 1:
             row_k3s1(*arguments)
@@ -98,7 +163,7 @@ def _blocks_chunk(row: Any, chunk: int, arena: Any, weights: Any, scratch: int) 
     for block in range(first, min(first + row.per_chunk, row.out_blocks)):
         x, y = row.x + block * row.x_block, row.y + block * pixels * LANES
         if row.op == _MEAN:
-            elementwise.mean(arena, x, row.height, row.width, y, scratch)
+            elementwise.mean(arena, x, row.height, row.width, row.count, y, scratch)
         elif row.op == _EXCITE:
             elementwise.excite(arena, x, row.other + block * LANES, y, pixels)
         elif row.op == _ADD:
@@ -127,10 +192,12 @@ def make_run_rows(sources: str) -> Any:
             claimed, done = 2 * i * atomic.STRIDE, (2 * i + 1) * atomic.STRIDE
             chunk = atomic.fetch_add(counters_flat, claimed, 1)
             while chunk < row.chunks:
-                if row.op in (_POINTWISE, _CONVOLUTION):
-                    _convolution_chunk(row, chunk, arena, weights, constants, scratch)
+                if row.op == _POINTWISE:
+                    _pointwise_chunk(row, chunk, arena, weights, constants)
                 elif row.op == _DEPTHWISE:
-                    _depthwise_chunk(row, chunk, arena, weights, constants, scratch)
+                    _depthwise_chunk(row, program[i - row.expansion], chunk, arena, weights, constants, scratch)
+                elif row.op == _CONVOLUTION:
+                    _convolution_chunk(row, chunk, arena, weights, constants, scratch)
                 elif row.op == _SOFTMAX:
                     softmax(arena, row.x, row.y, row.channels)
                 else:

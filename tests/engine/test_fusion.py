@@ -25,7 +25,10 @@ def packed(plan: Plan) -> PackedWeights:
 def test_everything_that_can_be_fused_is(plan: Plan, packed: PackedWeights) -> None:
     fused = fuse(plan.steps, packed, ())
     adds = sum(step.op == "add" for step in plan)
-    assert len(fused.operations) == len(plan) - adds
+    expansions = sum(step.name.endswith(".expand") for step in plan)
+    assert len(fused.operations) == len(plan) - adds - expansions
+    assert sum(o.expansion is not None for o in fused.operations) == expansions
+    assert all(o.row_sums for o in fused.operations if o.op == rows.DEPTHWISE)
     assert all(o.op not in (rows.ADD, rows.AFFINE) for o in fused.operations)
 
 
@@ -46,7 +49,8 @@ def test_every_step_and_part_can_be_looked_at(plan: Plan, packed: PackedWeights)
 
 def test_chunks_cover_the_work(plan: Plan, packed: PackedWeights) -> None:
     program = make_program(plan.steps, packed, np.float32)
-    assert (program.rows["chunks"] >= 1).all()
+    made_by_the_next = np.append(program.rows["expansion"][1:], 0)
+    assert ((program.rows["chunks"] >= 1) != made_by_the_next).all()
     assert (program.rows["per_chunk"] >= 1).all()
 
 

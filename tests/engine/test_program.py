@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -86,6 +88,33 @@ def test_depthwise(H: int, W: int, C: int, kernel: int, stride: int, padding: st
 @pytest.mark.parametrize(("H", "W", "C", "K"), [(1, 1, 3, 32), (15, 16, 3, 40), (8, 9, 20, 33)])
 def test_large_kernel(H: int, W: int, C: int, K: int, kernel: int, stride: int, padding: str, dtype: str) -> None:
     assert_same([convolution_step("convolution", H, W, C, K, kernel, stride, padding, "relu6")], dtype)
+
+
+# One strip and several, line buffers smaller and larger than the picture, rows of every mixture of tiles.
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("padding", ["same", "symmetric"])
+@pytest.mark.parametrize(("kernel", "stride"), [(3, 1), (3, 2), (5, 1), (5, 2)])
+@pytest.mark.parametrize(("H", "W", "C", "K"), [(1, 1, 8, 16), (3, 2, 5, 33), (70, 9, 40, 48), (300, 131, 3, 17)])
+def test_expansion_and_depthwise(
+    H: int, W: int, C: int, K: int, kernel: int, stride: int, padding: str, dtype: str
+) -> None:
+    assert_same(expanded_steps(H, W, C, K, kernel, stride, padding), dtype)
+
+
+def expanded_steps(H: int, W: int, C: int, K: int, kernel: int, stride: int, padding: str) -> list[Step]:
+    """An expansion, a depthwise convolution, and the mean of what it makes."""
+    expand = convolution_step("convolution", H, W, C, K, 1, 1, "same", "swish")
+    depthwise = convolution_step("depthwise", H, W, K, K, kernel, stride, padding, "swish")
+
+    def renamed(step: Step, name: str, source: str) -> Step:
+        weights = tuple(Weight(name + weight.key.removeprefix("s"), weight.shape) for weight in step.weights)
+        return replace(step, name=name, inputs=(source,), weights=weights)
+
+    return [
+        renamed(expand, "expand", "input"),
+        renamed(depthwise, "depthwise", "expand"),
+        Step("squeeze", "mean", ("depthwise",), depthwise.shape, (K,)),
+    ]
 
 
 def vector_steps(H: int, W: int, C: int, squeezed: int) -> list[Step]:

@@ -1,0 +1,117 @@
+"""What follows a sum: batch norm, activation, residual, in place, over a run of pixels of one block of 16 channels.
+
+The vectors of a few pixels take each step of the exponential together: one alone would wait for every result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from refnet.kernels.emit import Emitter, index
+from refnet.kernels.machine import LANES
+from refnet.numerics import EXP
+
+# Activation codes in a program row.
+NONE, SWISH, RELU6, SIGMOID = range(4)
+ACTIVATION_CODES = {"none": NONE, "swish": SWISH, "relu6": RELU6, "sigmoid": SIGMOID}
+
+_TOGETHER = 4  # pixels
+
+Vectors = Sequence[ir.Value]
+
+
+@intrinsic
+def finish(
+    typingctx: Any, arena: Any, y: Any, pixels: Any, weights: Any, scale: Any, shift: Any, activation: Any,
+    residual: Any, total: Any,
+) -> Any:  # fmt: skip
+    """In each pixel: fma(y, scale, shift), the activation, plus the residual.
+
+    Offsets count elements into ``arena`` (y, residual, total) and ``weights`` (scale, shift). A negative ``residual``
+    means none. Where ``total`` is not negative, the sum of the pixels goes there, from +0 in order.
+    """
+    int64 = types.int64
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        b, e = builder, Emitter(context, builder, arena)
+        arena_, y_, pixels_, weights_, scale_, shift_, activation_, residual_, total_ = args
+        scale_value, shift_value = (e.load(e.pointer(weights, weights_, offset)) for offset in (scale_, shift_))
+        y_pointer, residual_pointer, total_pointer = (e.pointer(arena, arena_, o) for o in (y_, residual_, total_))
+        (sum_,) = e.variables(1)
+        e.set_all([sum_], 0.0)
+
+        def some(count: int, first: ir.Value) -> None:
+            at = [b.mul(b.add(first, index(i)), index(LANES)) for i in range(count)]
+            values = e.variables(count)
+            for value, offset in zip(values, at, strict=True):
+                b.store(e.fma(e.load(e.advance(y_pointer, offset)), scale_value, shift_value), value)
+            for code, formula in _FORMULAS.items():
+                with b.if_then(b.icmp_signed("==", activation_, index(code))):
+                    for value, result in zip(values, formula(e, [b.load(v) for v in values]), strict=True):
+                        b.store(result, value)
+            with b.if_then(b.icmp_signed(">=", residual_, index(0))):
+                for value, offset in zip(values, at, strict=True):
+                    b.store(b.fadd(b.load(value), e.load(e.advance(residual_pointer, offset))), value)
+            for value, offset in zip(values, at, strict=True):
+                e.store(b.load(value), e.advance(y_pointer, offset))
+                b.store(b.fadd(b.load(sum_), b.load(value)), sum_)
+
+        groups = b.sdiv(pixels_, index(_TOGETHER))
+        with e.loop(groups) as group:
+            some(_TOGETHER, b.mul(group, index(_TOGETHER)))
+        done = b.mul(groups, index(_TOGETHER))
+        with e.loop(b.sub(pixels_, done)) as pixel:
+            some(1, b.add(done, pixel))
+        with b.if_then(b.icmp_signed(">=", total_, index(0))):
+            e.store(b.load(sum_), total_pointer)
+        return context.get_dummy_value()
+
+    return types.void(arena, int64, int64, weights, *[int64] * 5), codegen
+
+
+def _swish(e: Emitter, ys: Vectors) -> Vectors:
+    return [e.builder.fdiv(y, d) for y, d in zip(ys, _one_plus_exp_of_minus(e, ys), strict=True)]
+
+
+def _relu6(e: Emitter, ys: Vectors) -> Vectors:
+    return [e.clamp(y, 0.0, 6.0) for y in ys]
+
+
+def _sigmoid(e: Emitter, ys: Vectors) -> Vectors:
+    return [e.builder.fdiv(e.constant(1.0), d) for d in _one_plus_exp_of_minus(e, ys)]
+
+
+_FORMULAS = {SWISH: _swish, RELU6: _relu6, SIGMOID: _sigmoid}
+
+
+def _one_plus_exp_of_minus(e: Emitter, xs: Vectors) -> Vectors:
+    """1 + exp(clamp(-x)): the denominators of sigmoid and swish. See ops/elementary.py for the steps.
+
+    The last differs in form, not in bits: p * 2**n adds n to the exponent of p. Both are normal numbers, as the clamp
+    makes sure; and n is 0 in the bits of a NaN that arithmetic made.
+    """
+    b, c = e.builder, EXP[str(e.dtype)]
+    integers = ir.VectorType(e.integer, LANES)
+    mantissa = ir.Constant(integers, [c.mantissa_bits] * LANES)
+
+    def each(formula: Callable[..., ir.Value], *columns: Vectors) -> Vectors:
+        return [formula(*values) for values in zip(*columns, strict=True)]
+
+    def times_power_of_two(p: ir.Value, shifted: ir.Value) -> ir.Value:
+        n = b.shl(b.bitcast(shifted, integers), mantissa)
+        return b.bitcast(b.add(b.bitcast(p, integers), n), e.vector)
+
+    z = each(lambda x: e.clamp(b.fneg(x), -c.sigmoid_bound, c.sigmoid_bound), xs)
+    shifted = each(lambda z: e.fma(z, e.constant(c.inverse_ln2), e.constant(c.shifter)), z)
+    n = each(lambda s: b.fsub(s, e.constant(c.shifter)), shifted)
+    r = each(lambda n, z: e.fma(n, e.constant(-c.ln2_high), z), n, z)
+    r = each(lambda n, r: e.fma(n, e.constant(-c.ln2_low), r), n, r)
+    p: Vectors = [e.constant(c.coefficients[0])] * len(xs)
+    for a in c.coefficients[1:]:
+        p = each(lambda p, r, a=a: e.fma(p, r, e.constant(a)), p, r)
+    return each(lambda p, s: b.fadd(e.constant(1.0), times_power_of_two(p, s)), p, shifted)
