@@ -8,9 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from numba.core.registry import cpu_target
 
 LANES = 16  # channels in a block of the activation layout, whatever the CPU
+
+# Numbers of a type: Numba would compile a function once more for each literal that it is called with.
+NOWHERE = np.int64(-1)
+ZERO = np.int64(0)
+PIXEL = np.int64(LANES)
 
 # Vector extensions of CPUs named through NUMBA_CPU_NAME, which come without a feature list.
 _AVX512_NAMES = (

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import numpy as np
 from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
@@ -167,7 +168,19 @@ def _strip_of(blocks: int, layout: int) -> Any:
             p += tile
             if p - unfinished >= TILES_TO_FINISH * full or p == pixels:
                 _finish(
-                    arena, y, y_block, blocks, unfinished, p, width, gap, weights, scale, shift, activation, residual
+                    arena,
+                    y,
+                    y_block,
+                    np.int64(blocks),
+                    unfinished,
+                    p,
+                    width,
+                    gap,
+                    weights,
+                    scale,
+                    shift,
+                    activation,
+                    residual,
                 )
                 unfinished = p
 

@@ -15,7 +15,7 @@ from refnet.kernels import atomic, elementwise, rows
 from refnet.kernels.depthwise import row_k3s1, row_k3s2, row_k5s1, row_k5s2
 from refnet.kernels.float_mode import restore_mode, set_default_mode
 from refnet.kernels.line_buffer import clear_margins, copy_rows, picture_rows
-from refnet.kernels.machine import LANES
+from refnet.kernels.machine import LANES, NOWHERE, PIXEL, ZERO
 from refnet.kernels.pointwise import picture_strip_of_1, picture_strip_of_2, strip_of_1, strip_of_2
 from refnet.kernels.softmax import softmax
 
@@ -25,8 +25,11 @@ TILE_PIXELS, TILE_HALF, TILE_BLOCKS, TILE_ROW, TILE_SHORT_ROW, ZEROS, SCRATCH, S
 _CONVOLUTION, _POINTWISE, _DEPTHWISE = rows.CONVOLUTION, rows.POINTWISE, rows.DEPTHWISE
 _MEAN, _EXCITE, _ADD, _SOFTMAX = rows.MEAN, rows.EXCITE, rows.ADD, rows.SOFTMAX
 
+# LLVM optimises all that a function calls anew with every function around it: no functions between here and the tiles.
+_inlined = njit(nogil=True, error_model="numpy", inline="always")
 
-@njit(nogil=True, error_model="numpy")
+
+@_inlined
 def _convolution_chunk(row: Any, chunk: int, arena: Any, weights: Any, constants: Any, scratch: int) -> None:
     """One output row, all channels, of a convolution that reads the network's input."""
     pitch, size = row.pitch, row.channels
@@ -41,7 +44,7 @@ def _convolution_chunk(row: Any, chunk: int, arena: Any, weights: Any, constants
         arguments = (
             arena, scratch, pitch * size, row.kernel * size, row.stride * size, taps,
             weights, row.weights + block * LANES * taps, row.scale + block * LANES, row.shift + block * LANES,
-            row.activation, -1, y, y_block, row.out_width, row.out_width, 0,
+            row.activation, NOWHERE, y, y_block, row.out_width, row.out_width, ZERO,
             constants[TILE_PIXELS], constants[TILE_HALF],
         )  # fmt: skip
         if min(panel_blocks, row.out_blocks - block) == 2:
@@ -50,7 +53,7 @@ def _convolution_chunk(row: Any, chunk: int, arena: Any, weights: Any, constants
             picture_strip_of_1(*arguments)
 
 
-@njit(nogil=True, error_model="numpy")
+@_inlined
 def _pointwise_panel(
     row: Any, panel: int, first: int, pixels: int, arena: Any, weights: Any, constants: Any, residual: int, y: int,
     y_block: int, gap: int,
@@ -59,7 +62,7 @@ def _pointwise_panel(
     panel_blocks = constants[TILE_BLOCKS]
     block = panel * panel_blocks
     arguments = (
-        arena, row.x + first * LANES, row.x_block, LANES, LANES, row.channels,
+        arena, row.x + first * LANES, row.x_block, PIXEL, PIXEL, row.channels,
         weights, row.weights + block * LANES * row.channels, row.scale + block * LANES, row.shift + block * LANES,
         row.activation, residual, y, y_block, pixels, row.width, gap, constants[TILE_PIXELS], constants[TILE_HALF],
     )  # fmt: skip
@@ -69,7 +72,7 @@ def _pointwise_panel(
         strip_of_1(*arguments)
 
 
-@njit(nogil=True, error_model="numpy")
+@_inlined
 def _pointwise_chunk(row: Any, chunk: int, arena: Any, weights: Any, constants: Any) -> None:
     """A strip of pixels, one panel of output channels."""
     panels = (row.out_blocks + constants[TILE_BLOCKS] - 1) // constants[TILE_BLOCKS]
@@ -84,10 +87,10 @@ def _pointwise_chunk(row: Any, chunk: int, arena: Any, weights: Any, constants: 
     y_block = all_pixels * LANES
     at = panel * constants[TILE_BLOCKS] * y_block + first * LANES
     residual = row.other + at if row.other >= 0 else -1
-    _pointwise_panel(row, panel, first, pixels, arena, weights, constants, residual, row.y + at, y_block, 0)
+    _pointwise_panel(row, panel, first, pixels, arena, weights, constants, residual, row.y + at, y_block, ZERO)
 
 
-@njit(nogil=True, error_model="numpy")
+@_inlined
 def _depthwise_chunk(
     row: Any, expansion: Any, chunk: int, arena: Any, weights: Any, constants: Any, scratch: int
 ) -> None:
@@ -105,7 +108,7 @@ def _depthwise_chunk(
     buffer_rows, pitch, width = row.buffer_rows, row.pitch, row.width
     buffer_block = buffer_rows * pitch * LANES
     for b in range(blocks):
-        clear_margins(arena, scratch + b * buffer_block, buffer_rows, pitch, row.left, width, LANES)
+        clear_margins(arena, scratch + b * buffer_block, buffer_rows, pitch, row.left, width, PIXEL)
     filled = max(0, oy * row.stride - row.top)
     needed = min(row.height, (end - 1) * row.stride - row.top + row.kernel)
     while oy < end:
@@ -116,13 +119,13 @@ def _depthwise_chunk(
             count = min(limit - filled, buffer_rows - slot)
             target = scratch + (slot * pitch + row.left) * LANES
             if row.expansion:
-                _pointwise_panel(expansion, panel, filled * width, count * width, arena, weights, constants, -1, target,
-                                 buffer_block, (pitch - width) * LANES)  # fmt: skip
+                _pointwise_panel(expansion, panel, filled * width, count * width, arena, weights, constants, NOWHERE,
+                                 target, buffer_block, (pitch - width) * LANES)  # fmt: skip
             else:
                 for b in range(blocks):
                     x = row.x + (first_block + b) * row.x_block
                     copy_rows(arena, x, width, filled, filled + count, scratch + b * buffer_block, buffer_rows, pitch,
-                              row.left, LANES)  # fmt: skip
+                              row.left, PIXEL)  # fmt: skip
             filled += count
         ready = end if limit == needed else (limit + row.top - row.kernel) // row.stride + 1
         for b in range(blocks):
@@ -131,7 +134,7 @@ def _depthwise_chunk(
         oy = ready
 
 
-@njit(nogil=True, error_model="numpy")
+@_inlined
 def _depthwise_rows(
     row: Any, block: int, first: int, last: int, arena: Any, weights: Any, constants: Any, buffer: int, scratch: int
 ) -> None:
@@ -155,7 +158,7 @@ def _depthwise_rows(
             row_k5s2(*arguments)
 
 
-@njit(nogil=True, error_model="numpy")
+@_inlined
 def _blocks_chunk(row: Any, chunk: int, arena: Any, weights: Any, scratch: int) -> None:
     """Some blocks of channels of an operation that works on each channel alone."""
     pixels = row.out_height * row.out_width
