@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
@@ -12,16 +12,16 @@ import numpy as np
 import numpy.typing as npt
 
 from refnet import images, names, ops
+from refnet.architecture import Architecture
+from refnet.checks import float_dtype, thread_count, whole_number
 from refnet.engine.runner import Engine
-from refnet.engine.team import available_cores
 from refnet.errors import InputError, WeightsError
 from refnet.labels import Labels
+from refnet.padding import Padding
 from refnet.plan import IMAGE_CHANNELS, Plan, make_plan
 from refnet.store.weights import Weights, check_tensors
 
 Array = npt.NDArray[Any]
-
-MAX_THREADS = 256
 
 
 class Prediction(NamedTuple):
@@ -52,7 +52,8 @@ class Network:
     Parameters
     ----------
     weights
-        Architecture, tensors, padding rule and recipe.
+        Architecture, tensors, padding rule and recipe. The network keeps them packed for its kernels;
+        ``network.weights.tensors`` unpacks each one that is asked for.
     dtype
         ``float32``, or ``float64`` to measure errors against. Both see the same float32 input.
     threads
@@ -68,19 +69,34 @@ class Network:
 
     def __init__(self, weights: Weights, *, dtype: npt.DTypeLike = "float32", threads: int | None = None) -> None:
         check_tensors(weights)
-        self.weights = weights
-        self.dtype = _check_dtype(dtype)
-        self.threads = _check_threads(threads)
-        self._plan_for = plan_for = lru_cache(8)(partial(_plan_for, weights))
+        self._set_up(weights, weights.tensors, dtype, threads)
+
+    @classmethod
+    def taking(cls, weights: Weights, *, dtype: npt.DTypeLike = "float32", threads: int | None = None) -> Network:
+        """Make a network of weights that are checked already and that nobody else needs.
+
+        Their tensors are taken out of ``weights`` one by one, so that there is never a second copy of them all.
+        """
+        network = cls.__new__(cls)
+        network._set_up(weights, _Taken(weights.tensors), dtype, threads)
+        return network
+
+    def _set_up(
+        self, weights: Weights, tensors: Mapping[str, Array], dtype: npt.DTypeLike, threads: int | None
+    ) -> None:
+        self.dtype = float_dtype(dtype)
+        self.threads = thread_count(threads)
+        self._plan_for = plan_for = lru_cache(8)(partial(_plan_for, weights.architecture, weights.padding))
         self.plan = plan_for(weights.architecture.resolution, weights.architecture.resolution)
         self._engine = Engine(
             self.plan.steps,
             lambda height, width: plan_for(height, width).steps,
-            weights.tensors,
+            tensors,
             weights.bn_eps,
             self.dtype,
             self.threads,
         )
+        self.weights = replace(weights, tensors=self._engine.weights)
 
     def __repr__(self) -> str:
         return f"<Network {self.variant} {self.dtype} from {self.weights.provenance.publisher}>"
@@ -162,7 +178,7 @@ class Network:
         >>> refnet.load("lite0").predict("tests/data/chelsea.png", top=1)[0].label
         'tiger cat'
         """
-        top = _whole_number("top", top, self.weights.architecture.classes)
+        top = whole_number("top", top, self.weights.architecture.classes)
         probabilities = self.probabilities(self.preprocess(image))
         if not np.isfinite(probabilities).all():
             raise WeightsError(
@@ -182,14 +198,12 @@ class Network:
         return Prediction(index, label.wnid, label.text, probability)
 
     def _collect(self, x: Array, wanted: str | Iterable[str]) -> dict[str, Array]:
-        """Run picture by picture, which needs the memory of one."""
+        """Run all pictures; as many are in memory at once as there are threads."""
         x = _check_input(x)
         wanted = self._check_names(wanted)
         plan = self._plan_for(*x.shape[1:3])
         tensors = {name: np.empty((len(x), *plan.shapes[name]), self.dtype) for name in wanted}
-        for n, picture in enumerate(x):
-            for name, tensor in self._engine.run(picture, wanted):
-                tensors[name][n] = tensor
+        self._engine.run_batch(x, tensors)
         return tensors
 
     def _check_names(self, wanted: str | Iterable[str]) -> list[str]:
@@ -202,33 +216,24 @@ class Network:
         return list(dict.fromkeys(asked))
 
 
-def _plan_for(weights: Weights, height: int, width: int) -> Plan:
-    return make_plan(weights.architecture, (height, width), padding=weights.padding)
+def _plan_for(architecture: Architecture, padding: Padding, height: int, width: int) -> Plan:
+    return make_plan(architecture, (height, width), padding=padding)
 
 
-def _check_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
-    try:
-        checked = np.dtype(object if dtype is None else dtype)
-    except (TypeError, ValueError):
-        checked = np.dtype(object)
-    if checked not in (np.float32, np.float64):
-        raise InputError(f"dtype {dtype!r}: want float32 or float64")
-    return checked
+class _Taken(Mapping[str, Array]):
+    """Tensors that are gone from where they were once they are looked at."""
 
+    def __init__(self, tensors: Mapping[str, Array]) -> None:
+        self._tensors = tensors if isinstance(tensors, dict) else dict(tensors)
 
-def _check_threads(threads: int | None) -> int:
-    return available_cores() if threads is None else _whole_number("threads", threads, MAX_THREADS)
+    def __getitem__(self, key: str) -> Array:
+        return self._tensors.pop(key)
 
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._tensors)
 
-def _whole_number(name: str, value: int, largest: int) -> int:
-    """Check a number of something; NumPy's whole numbers are welcome."""
-    try:
-        checked = operator.index(value)
-    except TypeError:
-        checked = 0
-    if isinstance(value, bool) or not 1 <= checked <= largest:
-        raise InputError(f"{name}={value!r}: want a whole number from 1 to {largest}")
-    return checked
+    def __len__(self) -> int:
+        return len(self._tensors)
 
 
 def _check_input(x: Array) -> Array:

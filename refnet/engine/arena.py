@@ -34,6 +34,11 @@ class Arena:
         self.size = max(self.size, offset + size)
         return offset
 
+    @property
+    def in_use(self) -> int:
+        """Elements reserved now."""
+        return sum(end - offset for offset, end, _ in self._live)
+
     def extend(self, offset: int, *, until: int) -> None:
         """Keep what lies at ``offset`` for longer: another tensor is written over it."""
         self._live = [(o, end, max(t, until) if o == offset else t) for o, end, t in self._live]

@@ -14,7 +14,7 @@ from typing import TypeGuard
 
 from refnet import names
 from refnet.architecture import Activation
-from refnet.engine.packed import Offsets, PackedWeights
+from refnet.engine.packed import Offsets, WeightsLayout
 from refnet.kernels import rows
 from refnet.padding import NO_PADS, Pads
 from refnet.plan import Shape, Step
@@ -60,7 +60,7 @@ _CODES = {
 }
 
 
-def fuse(steps: Sequence[Step], packed: PackedWeights, visible: Collection[str]) -> Operations:
+def fuse(steps: Sequence[Step], weights: WeightsLayout, visible: Collection[str]) -> Operations:
     """Turn steps into operations that make every tensor in ``visible``."""
     operations: list[Operation] = []
     aliases: dict[str, str] = {}
@@ -73,7 +73,7 @@ def fuse(steps: Sequence[Step], packed: PackedWeights, visible: Collection[str])
         return readers[last.name] == 1 and last.name not in visible
 
     for step in steps:
-        operation = _whole(step, packed)
+        operation = _whole(step, weights)
         last = operations[-1] if operations and operations[-1].name == step.inputs[0] else None
         if not step.normalized:
             if step.op == "add" and can_absorb(last):
@@ -92,28 +92,28 @@ def fuse(steps: Sequence[Step], packed: PackedWeights, visible: Collection[str])
                 operation = replace(operation, inputs=last.inputs, expansion=operations.pop())
             operations.append(operation)
             continue
-        operations.append(replace(operation, name=conv, offsets=_identity(operation, packed), activation="none"))
+        operations.append(replace(operation, name=conv, offsets=_identity(operation, weights), activation="none"))
         affine = replace(operation, op=rows.AFFINE, in_shape=step.shape)
         if step.activation != "none":
             operations.append(replace(affine, name=bn, inputs=(conv,), activation="none"))
-            operations.append(replace(affine, inputs=(bn,), offsets=packed.identity))
+            operations.append(replace(affine, inputs=(bn,), offsets=weights.identity))
         else:
             operations.append(replace(affine, inputs=(conv,)))
     return Operations(tuple(operations), aliases)
 
 
-def _whole(step: Step, packed: PackedWeights) -> Operation:
+def _whole(step: Step, weights: WeightsLayout) -> Operation:
     if step.op == "convolution":
         code = rows.POINTWISE if step.kernel == 1 and step.stride == 1 else rows.CONVOLUTION
     else:
         code = _CODES[step.op]
-    offsets = packed.offsets.get(step.name, packed.identity)
+    offsets = weights.offsets.get(step.name, weights.identity)
     return Operation(
         code, step.name, step.inputs, step.in_shape, step.shape, offsets, step.activation,
         step.kernel, step.stride, step.pads,
     )  # fmt: skip
 
 
-def _identity(operation: Operation, packed: PackedWeights) -> Offsets:
+def _identity(operation: Operation, weights: WeightsLayout) -> Offsets:
     """The operation's own kernel, followed by a scale and a shift that change nothing."""
-    return replace(packed.identity, kernel=operation.offsets.kernel)
+    return replace(weights.identity, kernel=operation.offsets.kernel)

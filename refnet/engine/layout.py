@@ -6,6 +6,7 @@ one aligned line of memory, whatever C is. Outside the kernels everything is NHW
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -43,11 +44,9 @@ def unpack_activation(x: Array, shape: tuple[int, ...]) -> Array:
     return np.array(pixels, order="C").reshape(shape)
 
 
-def fill_up(vector: Array) -> Array:
-    """[K] → [K rounded up to blocks of 16], zeros at the end."""
-    padded = np.zeros(blocks_of(len(vector)) * LANES, vector.dtype)
-    padded[: len(vector)] = vector
-    return padded
+def packed_size(shape: tuple[int, ...]) -> int:
+    """Elements of a packed kernel of ``shape``, [..., C, K] or [R, S, C]."""
+    return math.prod(shape[:-1]) * blocks_of(shape[-1]) * LANES
 
 
 def pack_kernel(kernel: Array, panel_blocks: int) -> Array:
@@ -59,13 +58,34 @@ def pack_kernel(kernel: Array, panel_blocks: int) -> Array:
     True
     """
     taps, K = kernel.shape
-    padded = np.zeros((taps, blocks_of(K) * LANES), kernel.dtype)
-    padded[:, :K] = kernel
     width = panel_blocks * LANES
-    return np.concatenate([padded[:, k : k + width].ravel() for k in range(0, padded.shape[1], width)])
+    packed = np.zeros(taps * blocks_of(K) * LANES, kernel.dtype)
+    for k in range(0, K, width):
+        panel = packed[k * taps :][: taps * width].reshape(taps, -1)
+        part = kernel[:, k : k + width]
+        panel[:, : part.shape[1]] = part
+    return packed
+
+
+def unpack_kernel(packed: Array, shape: tuple[int, ...], panel_blocks: int) -> Array:
+    """Undo :func:`pack_kernel`: a new array of ``shape``, [..., C, K]."""
+    K = shape[-1]
+    taps, width = math.prod(shape[:-1]), panel_blocks * LANES
+    kernel = np.empty((taps, K), packed.dtype)
+    for k in range(0, K, width):
+        part = kernel[:, k : k + width]
+        columns = blocks_of(part.shape[1]) * LANES
+        part[:] = packed[k * taps :][: taps * columns].reshape(taps, columns)[:, : part.shape[1]]
+    return kernel.reshape(shape)
 
 
 def pack_depthwise(kernel: Array) -> Array:
     """[R, S, C] → [C / 16][R * S][16], flat."""
-    R, S, C = kernel.shape
-    return pack_activation(kernel.reshape(R, S, C)).ravel()
+    return pack_activation(kernel).ravel()
+
+
+def unpack_depthwise(packed: Array, shape: tuple[int, ...]) -> Array:
+    """Undo :func:`pack_depthwise`: a new array of ``shape``, [R, S, C]."""
+    R, S, C = shape
+    size = R * S * blocks_of(C) * LANES
+    return unpack_activation(packed[:size].reshape(-1, R * S, LANES), shape)

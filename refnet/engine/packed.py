@@ -1,8 +1,11 @@
-"""Packed weights: all tensors of a network in one flat array, in the layout and dtype that the kernels read."""
+"""Packed weights: all tensors of a network in one flat array, in the layout and dtype that the kernels read.
+
+The layout follows from the steps alone. Kernels are kept packed only, and unpacked again for those who ask.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 from refnet import names
-from refnet.engine.layout import blocks_of, fill_up, pack_depthwise, pack_kernel
+from refnet.engine.layout import (
+    blocks_of,
+    pack_depthwise,
+    pack_kernel,
+    packed_size,
+    unpack_depthwise,
+    unpack_kernel,
+)
 from refnet.kernels.machine import LANES, tile_shapes
 from refnet.numerics import fold_batch_norm
 from refnet.plan import Step
@@ -28,66 +38,95 @@ class Offsets:
 
 
 @dataclass(frozen=True)
-class PackedWeights:
-    """The flat array, and where each step finds its own.
+class WeightsLayout:
+    """Where each step finds its weights.
 
     ``identity`` is a scale of 1 and a shift of -0, which change no number: for sums that are wanted as they are. A bias
-    is a shift beside a scale of 1: fma(y, 1, b) == y + b.
+    is a shift beside a scale of 1: fma(y, 1, b) == y + b. ``size`` counts elements.
     """
 
-    flat: Array
     offsets: dict[str, Offsets]
     identity: Offsets
+    size: int
 
 
-def pack_weights(
-    steps: Sequence[Step], tensors: Mapping[str, Array], eps: float, dtype: npt.DTypeLike
-) -> PackedWeights:
-    """Lay out the tensors of ``steps`` for the kernels; batch norms become scale and shift."""
-    dtype = np.dtype(dtype)
-    panel_blocks = tile_shapes(dtype.itemsize).blocks
-    pieces: list[Array] = []
-    end = 0
-
-    def place(piece: Array) -> int:
-        nonlocal end
-        begin = end
-        pieces.append(piece)
-        end += piece.size
-        return begin
-
+def lay_out(steps: Sequence[Step]) -> WeightsLayout:
+    """Give every kernel, scale and shift its place."""
     widest = max((blocks_of(step.shape[-1]) for step in steps), default=1) * LANES
-    one = place(np.ones(widest, dtype))
-    identity = Offsets(0, one, place(np.full(widest, -0.0, dtype)))
+    identity, end = Offsets(0, 0, widest), 2 * widest
     offsets = {}
     for step in steps:
         if not step.weights:
             continue
-        kernel = tensors[names.weight_key(step.name, "kernel")].astype(dtype)
+        kernel, end = end, end + packed_size(step.weights[0].shape)
+        vector = blocks_of(step.shape[-1]) * LANES
+        scale, end = (end, end + vector) if step.normalized else (identity.scale, end)
+        offsets[step.name] = Offsets(kernel, scale, end)
+        end += vector
+    return WeightsLayout(offsets, identity, end)
+
+
+class PackedWeights(Mapping[str, Array]):
+    """The flat array; as a mapping, the tensors it was made of, by key."""
+
+    def __init__(self, steps: Sequence[Step], tensors: Mapping[str, Array], eps: float, dtype: npt.DTypeLike) -> None:
+        """Pack ``tensors``, each looked at once; batch norms become scale and shift."""
+        self.layout = lay_out(steps)
+        self.flat = aligned_empty(self.layout.size, np.dtype(dtype))
+        self._panel_blocks = tile_shapes(self.flat.itemsize).blocks
+        self._kernels: dict[str, Step] = {}
+        self._vectors: dict[str, Array] = {}
+        self._keys = [weight.key for step in steps for weight in step.weights]
+        identity = self.layout.identity
+        self.flat[identity.scale : identity.shift] = 1
+        self.flat[identity.shift : 2 * identity.shift] = -0.0
+        for step in steps:
+            if step.weights:
+                self._pack(step, tensors, eps)
+
+    def _pack(self, step: Step, tensors: Mapping[str, Array], eps: float) -> None:
+        at = self.layout.offsets[step.name]
+        key = names.weight_key(step.name, "kernel")
+        self._kernels[key] = step
+        kernel = tensors[key].astype(self.flat.dtype, copy=False)
         if step.op == "depthwise":
-            at = place(pack_depthwise(kernel))
+            self._place(at.kernel, pack_depthwise(kernel))
         else:
-            at = place(pack_kernel(kernel.reshape(-1, kernel.shape[-1]), panel_blocks))
+            self._place(at.kernel, pack_kernel(kernel.reshape(-1, kernel.shape[-1]), self._panel_blocks))
+        for weight in step.weights[1:]:
+            self._vectors[weight.key] = tensors[weight.key]
         if step.normalized:
             gamma, beta, mean, variance = (
-                tensors[names.weight_key(step.name, f"bn/{leaf}")] for leaf in names.BN_LEAVES
+                self._vectors[names.weight_key(step.name, f"bn/{leaf}")] for leaf in names.BN_LEAVES
             )
-            folded = fold_batch_norm(gamma, beta, mean, variance, eps, dtype)
-            scale, shift = (place(fill_up(vector)) for vector in folded)
+            scale, shift = fold_batch_norm(gamma, beta, mean, variance, eps, self.flat.dtype)
+            self._place(at.scale, scale)
         else:
-            scale = one
-            shift = place(fill_up(tensors[names.weight_key(step.name, "bias")].astype(dtype)))
-        offsets[step.name] = Offsets(at, scale, shift)
-    return PackedWeights(_aligned_concatenate(pieces, end, dtype), offsets, identity)
+            shift = self._vectors[names.weight_key(step.name, "bias")]
+        self._place(at.shift, shift)
 
+    def _place(self, begin: int, values: Array) -> None:
+        """Write values, and zeros up to a whole block of channels."""
+        end = begin + values.size
+        self.flat[begin:end] = values
+        self.flat[end : begin + blocks_of(values.size) * LANES] = 0
 
-def _aligned_concatenate(pieces: list[Array], size: int, dtype: np.dtype[Any]) -> Array:
-    flat = aligned_empty(size, dtype)
-    at = 0
-    for piece in pieces:
-        flat[at : at + piece.size] = piece
-        at += piece.size
-    return flat
+    def __getitem__(self, key: str) -> Array:
+        if key in self._vectors:
+            return self._vectors[key]
+        step = self._kernels[key]
+        shape = step.weights[0].shape
+        begin = self.layout.offsets[step.name].kernel
+        packed = self.flat[begin : begin + packed_size(shape)].astype(np.float32, copy=False)
+        if step.op == "depthwise":
+            return unpack_depthwise(packed, shape)
+        return unpack_kernel(packed, shape, self._panel_blocks)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._keys)
+
+    def __len__(self) -> int:
+        return len(self._keys)
 
 
 def aligned_empty(size: int, dtype: np.dtype[Any], alignment: int = 64) -> Array:

@@ -14,7 +14,7 @@ from refnet import names
 from refnet.engine.arena import Arena
 from refnet.engine.fusion import Operation, Operations, fuse
 from refnet.engine.layout import blocks_of, pack_activation, unpack_activation
-from refnet.engine.packed import PackedWeights, aligned_empty
+from refnet.engine.packed import WeightsLayout, aligned_empty
 from refnet.kernels import rows, run
 from refnet.kernels.finish import ACTIVATION_CODES
 from refnet.kernels.machine import LANES, TileShapes, tile_shapes
@@ -35,11 +35,15 @@ _BUFFER_BYTES = 256 * 1024
 
 @dataclass(frozen=True)
 class Tensor:
-    """Where a tensor lies in the arena, the row that makes it (-1: the input), and its shape outside."""
+    """Where a tensor lies in the arena, and its shape outside.
+
+    ``row`` makes it (-1: it is the input); so many elements of the arena are ``in_use`` meanwhile.
+    """
 
     row: int
     offset: int
     shape: Shape
+    in_use: int
 
 
 @dataclass(frozen=True)
@@ -64,10 +68,13 @@ class Program:
     dense_input: bool
     dtype: np.dtype[Any]
 
+    def arena_size(self, threads: int) -> int:
+        """Elements of memory for one run by so many threads: activations, zeros, and a piece for each thread."""
+        return int(self.constants[run.SCRATCH] + threads * self.constants[run.SCRATCH_SIZE])
+
     def make_arena(self, threads: int) -> Array:
         """Memory for one run by so many threads."""
-        size = self.constants[run.SCRATCH] + threads * self.constants[run.SCRATCH_SIZE]
-        arena = aligned_empty(int(size), self.dtype)
+        arena = aligned_empty(self.arena_size(threads), self.dtype)
         arena[self.constants[run.ZEROS] : self.constants[run.SCRATCH]] = 0
         return arena
 
@@ -87,12 +94,12 @@ class Program:
 
 
 def make_program(
-    steps: Sequence[Step], packed: PackedWeights, dtype: npt.DTypeLike, *, visible: Collection[str] = ()
+    steps: Sequence[Step], weights: WeightsLayout, dtype: npt.DTypeLike, *, visible: Collection[str] = ()
 ) -> Program:
     """Make the program of ``steps``, in which every tensor named in ``visible`` can be read."""
     dtype = np.dtype(dtype)
     tiles = tile_shapes(dtype.itemsize)
-    fused = fuse(steps, packed, visible)
+    fused = fuse(steps, weights, visible)
     in_shape = steps[0].in_shape
     dense_input = any(o.op == rows.CONVOLUTION for o in fused.operations if names.INPUT in o.inputs)
     tensors, size = _place(fused, in_shape, dense_input)
@@ -120,7 +127,7 @@ def _place(fused: Operations, in_shape: Shape, dense_input: bool) -> tuple[dict[
     last_reader = {name: i for i, o in enumerate(fused.operations) for name in o.inputs}
     arena = Arena()
     size = _elements((math.prod(in_shape),)) if dense_input else _elements(in_shape)
-    tensors = {names.INPUT: Tensor(-1, arena.place(size, until=last_reader[names.INPUT]), in_shape)}
+    tensors = {names.INPUT: Tensor(-1, arena.place(size, until=last_reader[names.INPUT]), in_shape, size)}
     row = -1
     for i, operation in enumerate(fused.operations):
         row += 1 if operation.expansion is None else 2
@@ -132,11 +139,11 @@ def _place(fused: Operations, in_shape: Shape, dense_input: bool) -> tuple[dict[
             arena.extend(offset, until=until)
         else:
             offset = arena.place(_elements(operation.shape), until=until)
-        tensors[operation.name] = Tensor(row, offset, operation.shape)
         if operation.row_sums is not None:
             shape = (operation.shape[0], 1, operation.shape[-1])
-            offset = arena.place(_elements(shape), until=last_reader[operation.row_sums])
-            tensors[operation.row_sums] = Tensor(row, offset, shape)
+            sums = arena.place(_elements(shape), until=last_reader[operation.row_sums])
+            tensors[operation.row_sums] = Tensor(row, sums, shape, arena.in_use)
+        tensors[operation.name] = Tensor(row, offset, operation.shape, arena.in_use)
     return tensors, arena.size
 
 

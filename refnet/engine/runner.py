@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from refnet.engine.packed import PackedWeights, pack_weights
+from refnet.engine.packed import PackedWeights, WeightsLayout
 from refnet.engine.program import Program, make_program
 from refnet.engine.team import Team
 from refnet.kernels import atomic
@@ -20,7 +20,7 @@ Array = npt.NDArray[Any]
 StepsFor = Callable[[int, int], Sequence[Step]]
 
 _PROGRAMS_KEPT = 4  # input sizes and sets of visible tensors
-_ARENAS_KEPT = 1  # of each program, while nobody uses it
+_ALONE = Team(1)
 
 
 class Engine:
@@ -52,12 +52,38 @@ class Engine:
         threads: int,
     ) -> None:
         self.dtype = dtype
-        self._packed = pack_weights(steps, tensors, eps, dtype)
+        self.weights = PackedWeights(steps, tensors, eps, dtype)
         self._team = Team(threads)
-        self._program = lru_cache(_PROGRAMS_KEPT)(partial(_program_and_arenas, steps_for, self._packed, dtype))
+        self._program = lru_cache(_PROGRAMS_KEPT)(partial(_program_and_arenas, steps_for, self.weights.layout, dtype))
 
     def run(self, x: Array, wanted: Collection[str]) -> Iterator[tuple[str, Array]]:
         """Run on one picture x f32[H, W, C]; yield the wanted tensors as soon as each is there, as copies."""
+        return self._run(x, wanted, self._team)
+
+    def run_batch(self, x: Array, into: Mapping[str, Array]) -> None:
+        """Run on pictures x f32[N, H, W, C]; write picture n's tensor into ``into[name][n]``.
+
+        Pictures are shared out among the threads, who then never wait for each other; all work on the last ones, where
+        there are too few to go round.
+        """
+        threads = self._team.threads
+        alone = len(x) - len(x) % threads if threads > 1 else 0
+        pictures = iter(range(alone))
+
+        def work() -> None:
+            for n in pictures:
+                self._fill(x, into, n, _ALONE)
+
+        if alone:
+            self._team.run(work)
+        for n in range(alone, len(x)):
+            self._fill(x, into, n, self._team)
+
+    def _fill(self, x: Array, into: Mapping[str, Array], n: int, team: Team) -> None:
+        for name, tensor in self._run(x[n], into, team):
+            into[name][n] = tensor
+
+    def _run(self, x: Array, wanted: Collection[str], team: Team) -> Iterator[tuple[str, Array]]:
         program, arenas = self._program(x.shape[0], x.shape[1], frozenset(wanted))
         try:
             arena = arenas.pop()
@@ -68,21 +94,21 @@ class Engine:
         for name in sorted(wanted, key=lambda name: program.tensors[name].row):
             last = program.tensors[name].row + 1
             if last > row:
-                self._run_rows(program, row, last, arena)
+                self._run_rows(program, row, last, arena, team)
                 row = last
             yield name, program.get(arena, name)
-        if len(arenas) < _ARENAS_KEPT:
+        if len(arenas) < self._team.threads:
             arenas.append(arena)
 
-    def _run_rows(self, program: Program, first: int, last: int, arena: Array) -> None:
+    def _run_rows(self, program: Program, first: int, last: int, arena: Array, team: Team) -> None:
         function = interpreter(self.dtype)
         counters = np.zeros((2 * len(program.rows) + 1, atomic.STRIDE), np.int64)
-        arguments = (program.rows, first, last, arena, self._packed.flat, program.constants, counters)
-        self._team.run(lambda: function(*arguments))
+        arguments = (program.rows, first, last, arena, self.weights.flat, program.constants, counters)
+        team.run(lambda: function(*arguments))
 
 
 def _program_and_arenas(
-    steps_for: StepsFor, packed: PackedWeights, dtype: np.dtype[Any], height: int, width: int, wanted: frozenset[str]
+    steps_for: StepsFor, layout: WeightsLayout, dtype: np.dtype[Any], height: int, width: int, wanted: frozenset[str]
 ) -> tuple[Program, list[Array]]:
     """The program for an input size, and arenas for it that are not in use."""
-    return make_program(steps_for(height, width), packed, dtype, visible=wanted), []
+    return make_program(steps_for(height, width), layout, dtype, visible=wanted), []

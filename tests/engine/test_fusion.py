@@ -6,7 +6,7 @@ import pytest
 from refnet import synthetic
 from refnet.architecture import variant
 from refnet.engine.fusion import fuse
-from refnet.engine.packed import PackedWeights, pack_weights
+from refnet.engine.packed import PackedWeights
 from refnet.engine.program import make_program
 from refnet.kernels import rows
 from refnet.plan import Plan, make_plan
@@ -19,11 +19,11 @@ def plan() -> Plan:
 
 @pytest.fixture(scope="module")
 def packed(plan: Plan) -> PackedWeights:
-    return pack_weights(plan.steps, synthetic.tensors(plan.architecture), 1e-3, "float32")
+    return PackedWeights(plan.steps, synthetic.tensors(plan.architecture), 1e-3, "float32")
 
 
 def test_everything_that_can_be_fused_is(plan: Plan, packed: PackedWeights) -> None:
-    fused = fuse(plan.steps, packed, ())
+    fused = fuse(plan.steps, packed.layout, ())
     adds = sum(step.op == "add" for step in plan)
     expansions = sum(step.name.endswith(".expand") for step in plan)
     assert len(fused.operations) == len(plan) - adds - expansions
@@ -33,8 +33,8 @@ def test_everything_that_can_be_fused_is(plan: Plan, packed: PackedWeights) -> N
 
 
 def test_only_what_is_looked_at_is_split(plan: Plan, packed: PackedWeights) -> None:
-    whole = fuse(plan.steps, packed, ()).operations
-    split = fuse(plan.steps, packed, ("block2b.project", "stem.bn")).operations
+    whole = fuse(plan.steps, packed.layout, ()).operations
+    split = fuse(plan.steps, packed.layout, ("block2b.project", "stem.bn")).operations
     assert len(split) == len(whole) + 3  # conv and bn of the stem, the add of block2b
     names = [o.name for o in split]
     assert names[:3] == ["stem.conv", "stem.bn", "stem"]
@@ -42,20 +42,20 @@ def test_only_what_is_looked_at_is_split(plan: Plan, packed: PackedWeights) -> N
 
 
 def test_every_step_and_part_can_be_looked_at(plan: Plan, packed: PackedWeights) -> None:
-    program = make_program(plan.steps, packed, np.float32, visible=plan.shapes)
+    program = make_program(plan.steps, packed.layout, np.float32, visible=plan.shapes)
     assert set(plan.shapes) <= set(program.tensors)
     assert all(program.tensors[name].shape == shape for name, shape in plan.shapes.items())
 
 
 def test_chunks_cover_the_work(plan: Plan, packed: PackedWeights) -> None:
-    program = make_program(plan.steps, packed, np.float32)
+    program = make_program(plan.steps, packed.layout, np.float32)
     made_by_the_next = np.append(program.rows["expansion"][1:], 0)
     assert ((program.rows["chunks"] >= 1) != made_by_the_next).all()
     assert (program.rows["per_chunk"] >= 1).all()
 
 
 def test_a_bias_is_a_shift_beside_a_scale_of_one(packed: PackedWeights) -> None:
-    offsets = packed.offsets["logits"]
+    offsets = packed.layout.offsets["logits"]
     assert (packed.flat[offsets.scale : offsets.scale + 1000] == 1).all()
     bias = synthetic.tensors(variant("b0"))["logits/bias"]
     assert (packed.flat[offsets.shift : offsets.shift + 1000] == bias).all()

@@ -3,7 +3,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from refnet.engine.layout import fill_up, pack_activation, pack_depthwise, pack_kernel, unpack_activation
+from refnet.engine.layout import (
+    pack_activation,
+    pack_depthwise,
+    pack_kernel,
+    packed_size,
+    unpack_activation,
+    unpack_depthwise,
+    unpack_kernel,
+)
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1), (2, 3, 16), (3, 2, 17), (4, 5, 40)])
@@ -46,5 +54,18 @@ def test_a_depthwise_kernel_is_in_blocks() -> None:
     assert flat[1, 4].tolist() == [*kernel[1, 1, 16:].tolist(), *[0] * 14]
 
 
-def test_filling_up() -> None:
-    assert fill_up(np.ones(17, np.float32)).tolist() == [1] * 17 + [0] * 15
+@pytest.mark.parametrize("shape", [(1, 1, 5, 40), (3, 3, 3, 32), (7, 1), (1, 1, 2, 33)])
+@pytest.mark.parametrize("panel_blocks", [1, 2])
+def test_a_kernel_comes_back(shape: tuple[int, ...], panel_blocks: int) -> None:
+    kernel = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
+    packed = pack_kernel(kernel.reshape(-1, shape[-1]), panel_blocks)
+    assert packed.size == packed_size(shape)
+    assert (unpack_kernel(packed, shape, panel_blocks) == kernel).all()
+
+
+@pytest.mark.parametrize("shape", [(3, 3, 18), (5, 5, 16), (3, 3, 1)])
+def test_a_depthwise_kernel_comes_back(shape: tuple[int, ...]) -> None:
+    kernel = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
+    packed = pack_depthwise(kernel)
+    assert packed.size == packed_size(shape)
+    assert (unpack_depthwise(packed, shape) == kernel).all()
