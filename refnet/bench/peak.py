@@ -1,0 +1,91 @@
+"""The peak: how many fused multiply-adds the CPU can do in a second, on so many threads at once."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numba
+import numpy.typing as npt
+
+from refnet.checks import float_dtype, thread_count
+from refnet.compiling import LOCK
+from refnet.errors import RefnetError
+from refnet.kernels import peak
+
+_BURST_SECONDS = 5e-3  # short, so that some are not disturbed; long against the start of the threads
+_BURSTS = 20
+
+
+def fma_peak(dtype: npt.DTypeLike = "float32", threads: int | None = None) -> float:
+    """Measure what the CPU can do: the best of several short bursts of fused multiply-adds on registers.
+
+    Parameters
+    ----------
+    dtype
+        float32 or float64.
+    threads
+        How many threads at once; by default one for each core.
+
+    Returns
+    -------
+    float
+        GFLOP/s of all threads together.
+
+    Raises
+    ------
+    InputError
+        If the dtype or the number of threads is not possible.
+    RefnetError
+        If Numba's compiler is switched off, or there are no more threads to be had.
+
+    Examples
+    --------
+    >>> fma_peak("float32", threads=1) > 0
+    True
+    """
+    values = peak.start_values(float_dtype(dtype))
+    threads = thread_count(threads)
+    if numba.config.DISABLE_JIT:
+        raise RefnetError("Numba's compiler is switched off by NUMBA_DISABLE_JIT; the peak cannot be measured")
+    with LOCK:
+        peak.burn(values, 1)  # compiles, the first time
+    repeats = _repeats_of_a_burst(values)
+    bursts = zip(*_bursts(values, repeats, threads), strict=True)
+    shortest = min(max(ends) - min(begins) for begins, ends in (zip(*burst, strict=True) for burst in bursts))
+    return float(threads * repeats * peak.flops_of(values) / shortest / 1e9)
+
+
+def _repeats_of_a_burst(values: Any) -> int:
+    """How many repeats take as long as a burst should."""
+    repeats = 1000
+    while True:
+        begin = time.perf_counter()
+        peak.burn(values, repeats)
+        if time.perf_counter() - begin >= _BURST_SECONDS:
+            return repeats
+        repeats *= 2
+
+
+def _bursts(values: Any, repeats: int, threads: int) -> list[list[tuple[float, float]]]:
+    """Begin and end of each burst in each thread; they begin together."""
+    barrier = threading.Barrier(threads)
+
+    def work() -> list[tuple[float, float]]:
+        mine, times = values.copy(), []
+        for _ in range(_BURSTS):
+            barrier.wait()
+            begin = time.perf_counter()
+            peak.burn(mine, repeats)
+            times.append((begin, time.perf_counter()))
+        return times
+
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            workers = [pool.submit(work) for _ in range(threads)]
+        except RuntimeError as error:
+            barrier.abort()  # those that have started would wait for ever
+            raise RefnetError(f"cannot start {threads} threads to measure the peak: {error}") from error
+        return [worker.result() for worker in workers]

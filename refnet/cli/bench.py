@@ -1,0 +1,167 @@
+"""``refnet bench``: how fast the networks run here, and where their time goes."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from refnet.cli import terminal
+from refnet.cli.bench_tables import show
+from refnet.cli.plan import picture_size
+from refnet.errors import InputError, WeightsNotFoundError
+from refnet.scaling import TABLE
+
+if TYPE_CHECKING:
+    from refnet.bench import StepTime, Timing
+    from refnet.store import Weights
+
+DEFAULT = "b0@synthetic"
+
+
+def add(commands: Any) -> None:
+    """Add the command and its options to the parser."""
+    parser = commands.add_parser(
+        "bench",
+        help="how fast the networks run here, and where their time goes",
+        description="Time calls on generated pictures, and compare with the FMA peak: what the CPU can do at most, "
+        "measured before and after on as many threads. A variant whose weights are not here runs with generated "
+        "ones, which takes as long.",
+    )
+    parser.add_argument(
+        "models", nargs="*", metavar="MODEL", help=f"name, NAME@synthetic or .h5 file (default: {DEFAULT})"
+    )
+    parser.add_argument("--threads", type=int, metavar="N", help="by default one for each core")
+    parser.add_argument("--batch", type=int, default=1, metavar="N", help="pictures in a call (default: 1)")
+    parser.add_argument("--dtype", choices=("float32", "float64"), default="float32")
+    parser.add_argument("--size", type=picture_size, metavar="HxW", help="of the picture (default: the variant's own)")
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--seconds", type=float, metavar="S", help="time calls for so long (default: 2)")
+    length.add_argument("--rounds", type=int, metavar="N", help="time so many calls")
+    parser.add_argument("--steps", action="store_true", help="show what each step takes")
+    parser.add_argument("--plot", metavar="FILE", help="draw what each step takes, as .png, .svg or .pdf")
+    parser.add_argument("--json", action="store_true", help="print JSON, when all is done")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Time each model; print a table of all, and one of the steps of each."""
+    models = options.models or [DEFAULT]
+    if options.plot is not None:
+        from refnet.bench.plot import check_path
+
+        if len(models) > 1:
+            raise InputError(f"--plot draws one model; got {len(models)}")
+        check_path(options.plot)
+    timings = [_time(model, options) for model in models]
+    if options.json:
+        terminal.print_json([describe(name, timing) for name, timing in timings])
+    else:
+        show(timings)
+    if options.plot is not None:
+        from refnet.bench.plot import save_plot
+
+        ((name, timing),) = timings
+        save_plot(timing, options.plot, title=name)
+    return 0
+
+
+def _time(model: str, options: argparse.Namespace) -> tuple[str, Timing]:
+    """Load a model and time it; the name says with which weights."""
+    from refnet.bench import bench
+    from refnet.bench.measure import SECONDS
+    from refnet.network import Network
+
+    name, weights = _weights(model)
+    network = Network(weights, dtype=options.dtype, threads=options.threads)
+    with _one_line(name) as progress:
+        timing = bench(
+            network,
+            batch=options.batch,
+            size=options.size,
+            rounds=options.rounds,
+            seconds=SECONDS if options.seconds is None else options.seconds,
+            steps=options.steps or options.plot is not None,
+            progress=progress,
+        )
+    return name, timing
+
+
+def _weights(model: str) -> tuple[str, Weights]:
+    from refnet.models import SYNTHETIC, find_weights
+
+    try:
+        return model, find_weights(model)
+    except WeightsNotFoundError:
+        if model not in TABLE:
+            raise
+    name = model + SYNTHETIC
+    terminal.say(f"no weights of {model} on this machine; timing {name}, which takes as long")
+    return name, find_weights(name)
+
+
+@contextmanager
+def _one_line(name: str) -> Iterator[Callable[[str], None]]:
+    """Show what is going on in one line of a terminal that is written anew, and wiped in the end."""
+    if not sys.stderr.isatty():
+        yield lambda phase: None
+        return
+    shown = -1.0
+
+    def show(phase: str) -> None:
+        nonlocal shown
+        if time.monotonic() - shown > 0.2:  # seldom: writing takes time, too
+            sys.stderr.write(f"\r\x1b[K{terminal.printable(name)}: {phase}")
+            sys.stderr.flush()
+            shown = time.monotonic()
+
+    try:
+        yield show
+    finally:
+        sys.stderr.write("\r\x1b[K")
+        sys.stderr.flush()
+
+
+def describe(name: str, timing: Timing) -> dict[str, Any]:
+    """Turn a timing into what JSON can hold."""
+    low, high = timing.quartiles
+    found: dict[str, Any] = {
+        "model": name,
+        "size": [timing.height, timing.width],
+        "batch": timing.batch,
+        "dtype": timing.dtype,
+        "threads": timing.threads,
+        "macs": timing.macs,
+        "calls": len(timing.calls),
+        "ms": {
+            "median": timing.seconds * 1e3,
+            "low_quartile": low * 1e3,
+            "high_quartile": high * 1e3,
+            "min": min(timing.calls) * 1e3,
+        },
+        "ms_per_picture": timing.seconds_per_picture * 1e3,
+        "gflops": timing.gflops,
+        "peak_gflops": timing.peak,
+        "share_of_peak": timing.share_of_peak,
+        "resident_bytes": timing.resident_bytes,
+        "engine_bytes": timing.engine_bytes,
+    }
+    if timing.steps:
+        found["steps"] = [_describe_step(step, timing) for step in timing.steps]
+        found["kinds"] = [_describe_step(step, timing) for step in timing.by_kind()]
+    return found
+
+
+def _describe_step(step: StepTime, timing: Timing) -> dict[str, Any]:
+    return {
+        "steps": list(step.steps),
+        "kind": step.kind,
+        "us": step.seconds * 1e6,
+        "share_of_time": step.seconds / timing.seconds_of_steps,
+        "macs": step.macs,
+        "gflops": step.gflops,
+        "share_of_peak": step.gflops / timing.peak,
+    }
