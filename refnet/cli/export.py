@@ -1,0 +1,38 @@
+"""``refnet export``: a network as an ONNX file."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from refnet.cli import terminal
+from refnet.cli.plan import picture_size
+
+
+def add(commands: Any) -> None:
+    """Add the command and its options to the parser."""
+    parser = commands.add_parser(
+        "export",
+        help="a network as an ONNX file, for other engines",
+        description="Write a network as an ONNX graph for pictures of one size, with its weights as they are and "
+        "refnet's name for every tensor. An existing file is replaced. Needs `pip install 'refnet[onnx]'`.",
+    )
+    parser.add_argument("model", metavar="MODEL", help="name, NAME@synthetic or .h5 file")
+    parser.add_argument("-o", "--output", required=True, metavar="FILE", help="where to, such as b1.onnx")
+    parser.add_argument("--size", type=picture_size, metavar="HxW", help="of the picture (default: the variant's own)")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the file and say what is in it."""
+    from refnet.export import export_onnx
+    from refnet.models import find_weights
+
+    weights = find_weights(options.model)
+    export_onnx(weights, options.output, size=options.size)
+    architecture = weights.architecture
+    height, width = options.size or (architecture.resolution,) * 2
+    size = Path(options.output).stat().st_size
+    print(f"{terminal.printable(options.output)}  {architecture.name}  {height}x{width}  {size:,} bytes")
+    return 0
