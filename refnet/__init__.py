@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from refnet.network import Network
+    from refnet.warming import Warm
 
 __version__ = "0.1.0"
 
@@ -38,6 +39,7 @@ __all__ = [
     "WeightsNotFoundError",
     "load",
     "predict",
+    "warmup",
 ]
 
 
@@ -68,7 +70,7 @@ def load(model: str | os.PathLike[str], *, dtype: npt.DTypeLike = "float32", thr
     from refnet.models import find_weights
     from refnet.network import Network
 
-    return Network(find_weights(model), dtype=dtype, threads=threads)
+    return Network.taking(find_weights(model), dtype=dtype, threads=threads)
 
 
 def predict(image: Any, model: str | os.PathLike[str] = "lite0", *, top: int = 5) -> Any:
@@ -105,3 +107,43 @@ def predict(image: Any, model: str | os.PathLike[str] = "lite0", *, top: int = 5
 @lru_cache(2)
 def _loaded(model: str) -> Network:
     return load(model)
+
+
+def warmup(
+    *models: str | os.PathLike[str], dtype: npt.DTypeLike | None = None, cache: str | os.PathLike[str] | None = None
+) -> list[Warm]:
+    """Compile the kernels ahead and keep them on disk; read each model, check it and run it once.
+
+    All models share the kernels. They are found again by the same refnet, Numba and Python in the same place, on the
+    same kind of CPU; what does not find them compiles again.
+
+    Parameters
+    ----------
+    models
+        Each as :func:`load` takes it. One that is wrong is an error before anything is compiled.
+    dtype
+        ``float32`` or ``float64``; by default both.
+    cache
+        A directory for the compiled kernels, made where there is none. A process finds them there if the environment
+        variable NUMBA_CACHE_DIR named it when Numba was imported, even if it may not write there. By default they are
+        kept where this process looks for them.
+
+    Returns
+    -------
+    list
+        Of :class:`refnet.warming.Warm` (dtype, seconds or None, directory), one for each dtype.
+
+    Raises
+    ------
+    RefnetError
+        Of the family in :mod:`refnet.errors`: a model that is not here or damaged, a wrong dtype, a directory that is
+        none or cannot be written.
+
+    Examples
+    --------
+    >>> [kernels.dtype for kernels in warmup("lite0", dtype="float32")]
+    ['float32']
+    """
+    from refnet.warming import warm_up
+
+    return warm_up(models, dtype, cache)

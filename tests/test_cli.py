@@ -251,9 +251,9 @@ class TestTheProgram:
     def test_nothing_to_do_shows_help(self, run):
         code, out, err = run()
         assert (code, out) == (2, "")
-        assert all(command in err for command in ("predict", "info", "plan", "verify"))
+        assert all(command in err for command in ("predict", "info", "plan", "verify", "warmup"))
 
-    @pytest.mark.parametrize("command", [(), ("predict",), ("info",), ("plan",), ("verify",)])
+    @pytest.mark.parametrize("command", [(), ("predict",), ("info",), ("plan",), ("verify",), ("warmup",)])
     def test_help(self, command, capsys):
         with pytest.raises(SystemExit, match="0"):
             cli.main([*command, "--help"])
@@ -358,6 +358,9 @@ WRONG = {
     "verify truncated.h5": "truncated.h5: cannot be read as HDF5",
     "verify flipped.h5": "flipped.h5: tensors_digest",
     "verify b0 --threads 0": "threads=0: want a whole number from 1 to 256",
+    "warmup b9": "unknown model 'b9'; want one of b0, b1",
+    "warmup --dtype int8": "argument --dtype: invalid choice: 'int8'",
+    "warmup --cache cat.png": "cat.png: not a directory; compiled kernels want one that can be written",
     "paint": "argument COMMAND: invalid choice: 'paint'",
 }
 
@@ -406,6 +409,18 @@ def test_a_locale_without_letters(files, tmp_path):
     done = start(*command, where=tmp_path, **ascii_only)
     assert done.returncode == 0
     assert rb"ein K\xe4tzchen" in done.stdout
+
+
+def test_the_program_itself(tmp_path):
+    """A process of its own may collect garbage less often; the library leaves that alone."""
+    code = (
+        "import gc, sys; before = gc.get_threshold(); import refnet.__main__, refnet.cli;"
+        "refnet.cli.main(['--version']); assert (gc.get_threshold(), gc.get_freeze_count()) == (before, 0);"
+        "sys.argv[1:] = ['--version']; code = refnet.__main__.main(); assert gc.get_freeze_count(); sys.exit(code)"
+    )
+    done = start("-c", code, where=tmp_path)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.count(b"refnet") == 2
 
 
 def test_a_reader_that_leaves_early(tmp_path):

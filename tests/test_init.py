@@ -107,6 +107,7 @@ def test_public_names():
     assert set(refnet.__all__) == {
         "load",
         "predict",
+        "warmup",
         "RefnetError",
         "CheckpointError",
         "ImageError",
@@ -124,7 +125,7 @@ def test_public_names_are_documented(name):
     assert inspect.getdoc(getattr(refnet, name))
 
 
-def test_arguments_of_the_two_functions():
+def test_arguments_of_the_functions():
     """The public API; other people's calls depend on it."""
 
     def arguments(function):
@@ -134,6 +135,7 @@ def test_arguments_of_the_two_functions():
     empty = inspect.Parameter.empty
     assert arguments(refnet.load) == [("model", empty, False), ("dtype", "float32", True), ("threads", None, True)]
     assert arguments(refnet.predict) == [("image", empty, False), ("model", "lite0", False), ("top", 5, True)]
+    assert arguments(refnet.warmup) == [("models", empty, False), ("dtype", None, True), ("cache", None, True)]
 
 
 def test_errors_are_one_family():

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from refnet.__main__ import main
+from refnet.cli import main
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")

@@ -15,6 +15,7 @@ from refnet.scaling import TABLE
 
 if TYPE_CHECKING:
     from refnet.architecture import Architecture
+    from refnet.engine.memory import Memory
 
 
 def add(commands: Any) -> None:
@@ -26,12 +27,16 @@ def add(commands: Any) -> None:
         "pads are zeros at the top, bottom, left, right.",
     )
     parser.add_argument("model", metavar="MODEL", help="name, NAME@synthetic or .h5 file")
-    parser.add_argument("--size", type=_size, metavar="HxW", help="of the picture (default: the variant's own)")
+    parser.add_argument("--size", type=picture_size, metavar="HxW", help="of the picture (default: the variant's own)")
     parser.add_argument(
         "--padding",
         choices=get_args(Padding),
         help="rule of the weights (default: same; for an .h5 file, its own)",
     )
+    parser.add_argument("--memory", action="store_true", help="show the memory of a run as well, in bytes")
+    parser.add_argument("--threads", type=int, metavar="N", help="for --memory: of the run (default: all cores)")
+    parser.add_argument("--batch", type=int, default=1, metavar="N", help="for --memory: pictures (default: 1)")
+    parser.add_argument("--dtype", choices=("float32", "float64"), default="float32", help="for --memory: of the run")
     parser.add_argument("--json", action="store_true", help="print JSON, with the keys of the weights")
     parser.set_defaults(run=run)
 
@@ -40,11 +45,24 @@ def run(options: argparse.Namespace) -> int:
     """Lay out the network and show it."""
     architecture, padding = _network(options.model)
     plan = make_plan(architecture, options.size, padding=options.padding or padding)
-    terminal.print_json(describe(plan)) if options.json else _show(plan)
+    memory = _memory(plan, options) if options.memory else None
+    if options.json:
+        terminal.print_json(describe(plan) | ({} if memory is None else {"memory": describe_memory(memory)}))
+    else:
+        _show(plan, memory)
     return 0
 
 
-def _size(text: str) -> tuple[int, int]:
+def _memory(plan: Plan, options: argparse.Namespace) -> Memory:
+    from refnet.checks import thread_count, whole_number
+    from refnet.engine.memory import plan_memory
+
+    threads, batch = thread_count(options.threads), whole_number("batch", options.batch, 2**31)
+    return plan_memory(plan.steps, options.dtype, threads=threads, batch=batch)
+
+
+def picture_size(text: str) -> tuple[int, int]:
+    """Read an option's ``224`` or ``224x320`` as (height, width)."""
     match = re.fullmatch(r"([0-9]{1,9})(?:x([0-9]{1,9}))?", text)
     if match is None:
         raise argparse.ArgumentTypeError(f"{text!r} is not a size; want 224, or HEIGHTxWIDTH as in 224x320")
@@ -76,11 +94,31 @@ def describe(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _show(plan: Plan) -> None:
+def describe_memory(memory: Memory) -> dict[str, Any]:
+    """Turn the memory of a run into what JSON can hold."""
+    return asdict(memory) | {"total": memory.total}
+
+
+def _show(plan: Plan, memory: Memory | None) -> None:
     print(f"{plan.architecture.name}, picture {plan.height}x{plan.width}, padding {plan.padding}\n")
     header = ["step", "op", "kernel", "pads", "output", "activation", "params", "MACs"]
     total = [f"{len(plan)} steps", "", "", "", "", "", f"{plan.params:,}", f"{plan.macs:,}"]
-    terminal.print_columns("<<<<<<>>", [header, *map(_row, plan), total])
+    table = [header, *map(_row, plan), total]
+    if memory is None:
+        terminal.print_columns("<<<<<<>>", table)
+        return
+    in_use = ["in use", *(f"{used:,}" if used else "with a later step" for used in memory.in_use.values()), ""]
+    terminal.print_columns("<<<<<<>>>", [[*row, used] for row, used in zip(table, in_use, strict=True)])
+    print()
+    pictures = [["pictures at once", str(memory.pictures)]] if memory.pictures > 1 else []
+    parts = [
+        ["weights", f"{memory.weights:,}"],
+        ["activations", f"{memory.activations:,}"],
+        ["line buffers", f"{memory.line_buffers:,}"],
+        *pictures,
+        ["memory of a run", f"{memory.total:,}"],
+    ]
+    terminal.print_columns("<>", parts)
 
 
 def _row(step: Step) -> list[str]:

@@ -13,6 +13,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from refnet.cli.progress import BAR
+from refnet.compiling import listening
+
 INTERRUPTED = 130  # exit code
 
 # What libraries tell their developers; nothing that a person at a terminal could mend.
@@ -54,6 +57,7 @@ def printable(text: str) -> str:
 
 def say(text: str) -> None:
     """Print one line on standard error, with the program's name before it."""
+    BAR.clear()
     sys.stdout.flush()  # so that results and remarks appear in their order
     print(f"refnet: {printable(text)}", file=sys.stderr)
 
@@ -61,6 +65,8 @@ def say(text: str) -> None:
 @contextmanager
 def reporting() -> Iterator[None]:
     """For the time of one command, show the package's log and all warnings through :func:`say`.
+
+    On a terminal, there is a bar while the kernels are compiled.
 
     A warning is a line here even where Python was told to make it an error, or nothing at all.
     """
@@ -84,6 +90,9 @@ def reporting() -> Iterator[None]:
             if isinstance(stream, io.TextIOWrapper):
                 stack.callback(stream.reconfigure, errors=stream.errors)
                 stream.reconfigure(errors="backslashreplace")  # where the encoding lacks a letter
+        if sys.stderr.isatty():
+            stack.callback(BAR.close)
+            stack.enter_context(listening(BAR))
         yield
 
 
@@ -99,6 +108,7 @@ def _say_warning(message: Warning | str, *_: Any, **__: Any) -> None:
 def _end_if_interrupted(unraisable: sys.UnraisableHookArgs) -> None:
     """End the process if Python would ignore Ctrl-C, as it must inside LLVM, where the kernels are compiled."""
     if isinstance(unraisable.exc_value, KeyboardInterrupt):
+        BAR.close()
         os._exit(INTERRUPTED)
     sys.__unraisablehook__(unraisable)
 

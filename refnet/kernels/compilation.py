@@ -8,19 +8,25 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import sys
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
 from numba.core import event
+from numba.core.dispatcher import Dispatcher
 
-from refnet.compiling import LOCK
+from refnet.compiling import LOCK, Progress, tell
 from refnet.errors import RefnetError
 from refnet.kernels import rows, run
+from refnet.kernels.cache import KernelCache
+
+LAST_SHARE = 0.4  # of the time to compile, spent on all functions together once each of them is compiled
 
 _log = logging.getLogger("refnet")
 _interpreters: dict[str, Any] = {}
@@ -28,6 +34,15 @@ _interpreters: dict[str, Any] = {}
 
 class CacheWarning(UserWarning):
     """Compiled kernels cannot be kept; each process compiles again."""
+
+
+class _Kernels(NamedTuple):
+    """The interpreter, compiled; how long that took, if it was not in the cache; where it is kept, or why not."""
+
+    function: Any
+    seconds: float | None
+    directory: Path | None
+    problem: str
 
 
 def interpreter(dtype: np.dtype[Any]) -> Any:
@@ -41,19 +56,49 @@ def interpreter(dtype: np.dtype[Any]) -> Any:
     if dtype.name not in _interpreters:
         with LOCK:
             if dtype.name not in _interpreters:
-                _interpreters[dtype.name], problem = _load_or_compile(dtype)
-                if problem:
+                kernels = _load_or_compile(dtype, None, required=False)
+                if kernels.problem:
                     warnings.warn(
-                        f"compiled kernels could not be cached ({problem}); each process compiles them again. "
+                        f"compiled kernels could not be cached ({kernels.problem}); each process compiles them again. "
                         "Set NUMBA_CACHE_DIR to a directory that can be written",
                         CacheWarning,
                         stacklevel=2,
                     )
+                _interpreters[dtype.name] = kernels.function
     return _interpreters[dtype.name]
 
 
-def _load_or_compile(dtype: np.dtype[Any]) -> tuple[Any, str]:
-    """The compiled function, and why it could not be cached (empty if it was)."""
+def prepare(dtype: np.dtype[Any], directory: Path | None = None) -> tuple[float | None, Path]:
+    """Make sure that the kernels are on disk, for this process and later ones.
+
+    Parameters
+    ----------
+    dtype
+        float32 or float64.
+    directory
+        What NUMBA_CACHE_DIR will be later; by default, what it is now.
+
+    Returns
+    -------
+    seconds
+        How long compiling took; None if they were there already.
+    directory
+        Where they are.
+
+    Raises
+    ------
+    RefnetError
+        If they cannot be kept, if possible before they are compiled, or Numba's compiler is switched off.
+    """
+    with LOCK:
+        kernels = _load_or_compile(dtype, directory, required=True)
+        if kernels.directory is None:
+            raise RefnetError(f"compiled kernels cannot be kept: {kernels.problem}")
+        _interpreters.setdefault(dtype.name, kernels.function)
+    return kernels.seconds, kernels.directory
+
+
+def _load_or_compile(dtype: np.dtype[Any], directory: Path | None, *, required: bool) -> _Kernels:
     if numba.config.DISABLE_JIT:
         raise RefnetError("Numba's compiler is switched off by NUMBA_DISABLE_JIT; refnet cannot run without it")
     numbers = np.empty(0, dtype)
@@ -61,23 +106,12 @@ def _load_or_compile(dtype: np.dtype[Any]) -> tuple[Any, str]:
     arguments = (np.empty(0, rows.ROW), 0, 0, numbers, numbers, integers, integers.reshape(0, 1))
     signature = tuple(numba.typeof(argument) for argument in arguments)
     function = run.make_run_rows(_digest_of_sources())
-    problem = ""
-    with _announcing(dtype):
-        # No place for a cache, a full disk or a damaged cache raise errors of many kinds. A damaged one is mended by
-        # the second attempt, which begins with an empty index; the third does without.
-        for attempt in range(3):
-            try:
-                compiled = numba.njit(nogil=True, error_model="numpy", cache=attempt < 2)(function)
-                if attempt == 1:
-                    compiled._cache.flush()
-                compiled.compile(signature)
-            except Exception as reason:
-                if attempt == 2:
-                    raise
-                problem = str(reason) or type(reason).__name__
-            else:
-                return compiled, problem.splitlines()[0] if attempt == 2 else ""
-    raise AssertionError
+    compiled = numba.njit(nogil=True, error_model="numpy")(function)
+    cache = compiled._cache = KernelCache(function, directory, required=required)
+    with _announcing(dtype, compiled) as listener:
+        compiled.compile(signature)
+    directory = Path(cache.cache_path) if cache.cache_path else None
+    return _Kernels(compiled, listener.seconds, directory, cache.problem)
 
 
 def _digest_of_sources() -> str:
@@ -89,20 +123,54 @@ def _digest_of_sources() -> str:
     return digest.hexdigest()
 
 
+class _Listener(event.Listener):
+    """Hears from Numba of each function that begins or ends to be compiled, and tells how far all of them are.
+
+    They are nested: the interpreter begins first, and when it has all that it calls, LLVM optimises the whole.
+    """
+
+    def __init__(self, dtype: str, interpreter: Any) -> None:
+        self.seconds: float | None = None
+        self._dtype = dtype
+        self._interpreter = interpreter
+        self._functions = _functions()
+        self._count = len(self._functions)
+        self._start = 0.0
+
+    def on_start(self, happened: Any) -> None:
+        if happened.data["dispatcher"] is self._interpreter:
+            self._start = time.perf_counter()
+            _log.info("compiling the %s kernels for this CPU; it takes about 10 seconds, once", self._dtype)
+            self._tell()
+
+    def on_end(self, happened: Any) -> None:
+        function = happened.data["dispatcher"]
+        if function is self._interpreter:
+            self.seconds = time.perf_counter() - self._start
+            tell(Progress(self._dtype, 1.0, 1.0))
+        elif function in self._functions:
+            self._functions.remove(function)
+            self._tell()
+
+    def _tell(self) -> None:
+        step = (1 - LAST_SHARE) / self._count
+        done = (self._count - len(self._functions)) * step
+        tell(Progress(self._dtype, done, done + step if self._functions else 1.0))
+
+
+def _functions() -> set[Any]:
+    """The functions in the kernels' modules that are compiled by themselves.
+
+    Those that the interpreter does not call do little harm here.
+    """
+    modules = [module for name, module in sys.modules.items() if name.startswith("refnet.kernels.")]
+    found = {value for module in modules for value in vars(module).values() if isinstance(value, Dispatcher)}
+    return {function for function in found if function.targetoptions.get("inline") != "always"}
+
+
 @contextmanager
-def _announcing(dtype: np.dtype[Any]) -> Iterator[None]:
+def _announcing(dtype: np.dtype[Any], interpreter: Any) -> Iterator[_Listener]:
     """Say that kernels are being compiled, if they are."""
-
-    class Listener(event.Listener):
-        said = False
-
-        def on_start(self, _: Any) -> None:
-            if not self.said:
-                self.said = True
-                _log.info("compiling the %s kernels for this CPU; it takes about 10 seconds, once", dtype.name)
-
-        def on_end(self, _: Any) -> None:
-            pass
-
-    with event.install_listener("numba:compile", Listener()):
-        yield
+    listener = _Listener(dtype.name, interpreter)
+    with event.install_listener("numba:compile", listener):
+        yield listener
