@@ -1,7 +1,7 @@
 """Fusion: the steps of a plan become operations, each one sweep over memory.
 
 A convolution, its batch norm, its activation and the residual that follows are one operation, and so are an expansion
-and the depthwise convolution after it, unless somebody wants to see a tensor in between; then it is split there.
+(or the stem) and the depthwise convolution after it. Where somebody wants to see a tensor in between, they are split.
 Splitting moves no bit.
 """
 
@@ -24,8 +24,8 @@ from refnet.plan import Shape, Step
 class Operation:
     """One sweep: what it computes (a code of ``rows``), from which tensors, and the name of the one it makes.
 
-    A depthwise convolution may bring its ``expansion`` with it, whose output then exists piece by piece only, and leave
-    the sums of its output rows under the name ``row_sums``.
+    A depthwise convolution may bring what makes its input, its ``expansion``, with it, whose output then exists piece
+    by piece only, and leave the sums of its output rows under the name ``row_sums``.
     """
 
     op: int
@@ -66,17 +66,15 @@ def fuse(steps: Sequence[Step], weights: WeightsLayout, visible: Collection[str]
     aliases: dict[str, str] = {}
     readers = Counter(name for step in steps for name in step.inputs)
 
-    def can_absorb(last: Operation | None) -> TypeGuard[Operation]:
-        """Whether ``last`` is a pointwise convolution whose output nobody but the next step looks at."""
-        if last is None or last.op != rows.POINTWISE:
-            return False
-        return readers[last.name] == 1 and last.name not in visible
+    def can_absorb(last: Operation | None, *codes: int) -> TypeGuard[Operation]:
+        """Whether ``last`` is one of these operations, and nobody but the next step looks at what it makes."""
+        return last is not None and last.op in codes and readers[last.name] == 1 and last.name not in visible
 
     for step in steps:
         operation = _whole(step, weights)
         last = operations[-1] if operations and operations[-1].name == step.inputs[0] else None
         if not step.normalized:
-            if step.op == "add" and can_absorb(last):
+            if step.op == "add" and can_absorb(last, rows.POINTWISE):
                 operations[-1] = replace(last, name=step.name, inputs=(*last.inputs, step.inputs[1]))
             elif step.op == "mean" and last is not None and last.op == rows.DEPTHWISE:
                 sums = f"{last.name}/row_sums"
@@ -88,7 +86,7 @@ def fuse(steps: Sequence[Step], weights: WeightsLayout, visible: Collection[str]
         conv, bn, act = (names.part_name(step.name, part) for part in (names.CONV, names.BN, names.ACT))
         aliases[bn if step.activation == "none" else act] = step.name
         if not {conv, bn, act} & set(visible):
-            if step.op == "depthwise" and can_absorb(last):
+            if step.op == "depthwise" and can_absorb(last, rows.POINTWISE, rows.CONVOLUTION):
                 operation = replace(operation, inputs=last.inputs, expansion=operations.pop())
             operations.append(operation)
             continue

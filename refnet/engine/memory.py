@@ -75,6 +75,6 @@ def plan_memory(
         weights=layout.size * itemsize + vectors,
         activations=activations * itemsize,
         line_buffers=(program.arena_size(threads) - activations) * itemsize,
-        pictures=threads if batch >= threads else 1,
+        pictures=program.pictures_at_once(threads, batch),
         in_use={name: None if tensor is None else tensor.in_use * itemsize for name, tensor in in_use.items()},
     )

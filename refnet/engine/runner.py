@@ -63,11 +63,12 @@ class Engine:
     def run_batch(self, x: Array, into: Mapping[str, Array]) -> None:
         """Run on pictures x f32[N, H, W, C]; write picture n's tensor into ``into[name][n]``.
 
-        Pictures are shared out among the threads, who then never wait for each other; all work on the last ones, where
-        there are too few to go round.
+        Small pictures are shared out among the threads; all threads together work on each large one, and on the last
+        ones where there are too few to go round.
         """
-        threads = self._team.threads
-        alone = len(x) - len(x) % threads if threads > 1 else 0
+        program, _ = self._program(x.shape[1], x.shape[2], frozenset(into))
+        at_once = program.pictures_at_once(self._team.threads, len(x))
+        alone = len(x) - len(x) % at_once if at_once > 1 else 0
         pictures = iter(range(alone))
 
         def work() -> None:

@@ -65,6 +65,14 @@ class Emitter:
         """Load 16 elements."""
         return self.builder.load(self._as_vector(pointer), align=self.dtype.bitwidth // 8)
 
+    def prefetch(self, pointer: ir.Value) -> None:
+        """Ask for the line of memory at an address, which need not be there, before it is read."""
+        i8, i32 = ir.IntType(8).as_pointer(), ir.IntType(32)
+        signature = ir.FunctionType(ir.VoidType(), [i8, i32, i32, i32])
+        function = cgutils.get_or_insert_function(self.builder.module, signature, "llvm.prefetch.p0")
+        read, keep, data = i32(0), i32(2), i32(1)
+        self.builder.call(function, [self.builder.bitcast(pointer, i8), read, keep, data])
+
     def store(self, value: ir.Value, pointer: ir.Value) -> None:
         """Store 16 elements."""
         self.builder.store(value, self._as_vector(pointer), align=self.dtype.bitwidth // 8)

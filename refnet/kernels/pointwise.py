@@ -42,10 +42,11 @@ def _pixels(shape: int, arena: Any) -> int:
 @intrinsic
 def _tile(
     typingctx: Any, shape: Any, blocks: Any, layout: Any, arena: Any, x: Any, x_group: Any, group: Any, x_pixel: Any,
-    taps: Any, weights: Any, w: Any, y: Any, y_block: Any, column: Any, width: Any, gap: Any,
+    taps: Any, weights: Any, w: Any, ahead: Any, y: Any, y_block: Any, column: Any, width: Any, gap: Any,
 ) -> Any:  # fmt: skip
     """Compute the sums of one tile; ``shape``, ``blocks`` and ``layout`` are literals.
 
+    On the way it asks for the weights that lie ``ahead`` elements further on.
     Output pixels lie 16 elements apart, and ``gap`` more after the last one of a row of ``width``; the first one lies
     in ``column``.
     """
@@ -57,7 +58,9 @@ def _tile(
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         e = Emitter(context, builder, arena)
-        arena_, x_, x_group_, group_, x_pixel_, taps_, weights_, w_, y_, y_block_, column_, width_, gap_ = args[3:]
+        arena_, x_, x_group_, group_, x_pixel_, taps_, weights_, w_, ahead_, y_, y_block_, column_, width_, gap_ = args[
+            3:
+        ]
         source = _Source(
             e.pointer(arena, arena_, x_),
             x_group_,
@@ -72,10 +75,10 @@ def _tile(
             row_ends = builder.icmp_signed("==", column_, width_)
             column_ = builder.select(row_ends, index(0), column_)
             pixel = e.advance(pixel, builder.select(row_ends, builder.add(gap_, index(LANES)), index(LANES)))
-        _sum_of_products(e, M, B, source, taps_, e.pointer(weights, weights_, w_), targets)
+        _sum_of_products(e, M, B, source, taps_, e.pointer(weights, weights_, w_), ahead_, targets)
         return context.get_dummy_value()
 
-    signature = types.void(shape, blocks, layout, arena, *[int64] * 5, weights, *[int64] * 6)
+    signature = types.void(shape, blocks, layout, arena, *[int64] * 5, weights, *[int64] * 7)
     return signature, codegen
 
 
@@ -89,7 +92,7 @@ class _Source(NamedTuple):
 
 
 def _sum_of_products(
-    e: Emitter, M: int, B: int, x: _Source, taps: ir.Value, w: ir.Value, targets: list[ir.Value]
+    e: Emitter, M: int, B: int, x: _Source, taps: ir.Value, w: ir.Value, ahead: ir.Value, targets: list[ir.Value]
 ) -> None:
     """Chain by chain: the first is stored, the others are added to what is stored."""
     b = e.builder
@@ -100,7 +103,7 @@ def _sum_of_products(
         e.set_all(sums, 0.0)
         end = e.minimum(taps, b.add(first, index(TAPS_PER_BLOCK)))
         with e.while_less(tap, end):
-            _group(e, M, B, sums, x, w, tap, end)
+            _group(e, M, B, sums, x, w, ahead, tap, end)
         with b.if_else(b.icmp_signed("==", first, index(0))) as (is_first, is_later):
             with is_first:
                 for acc, target in zip(sums, targets, strict=True):
@@ -111,7 +114,15 @@ def _sum_of_products(
 
 
 def _group(
-    e: Emitter, M: int, B: int, sums: list[ir.Value], x: _Source, w: ir.Value, tap: ir.Value, end: ir.Value
+    e: Emitter,
+    M: int,
+    B: int,
+    sums: list[ir.Value],
+    x: _Source,
+    w: ir.Value,
+    ahead: ir.Value,
+    tap: ir.Value,
+    end: ir.Value,
 ) -> None:
     """Take the taps from ``tap`` to the end of its group, or of its chain if that comes first."""
     b = e.builder
@@ -123,6 +134,8 @@ def _group(
     with e.loop(count) as lane:
         w_tap = e.advance(w_group, b.mul(lane, index(B * LANES)))
         weights = [e.load(e.advance(w_tap, i * LANES)) for i in range(B)]
+        for i in range(B):
+            e.prefetch(e.advance(e.advance(w_tap, ahead), i * LANES))
         x_tap = e.advance(x_group, lane)
         for m in range(M):
             element = e.load_broadcast(e.advance(x_tap, b.mul(x.x_pixel, index(m))))
@@ -149,6 +162,7 @@ def _strip_of(blocks: int, layout: int) -> Any:
         aligned_frame()
         p = 0
         unfinished = 0
+        ahead = taps * blocks * LANES  # the next panel, which comes from far away: the first tile asks for it
         while p < pixels:
             left = pixels - p
             tile = full if left > half and pixels >= full else half if pixels >= half else 1
@@ -157,15 +171,16 @@ def _strip_of(blocks: int, layout: int) -> Any:
             row = p // width
             source, target, column = x + p * x_pixel, y + p * LANES + row * gap, p - row * width
             if tile == full:
-                _tile(FULL, blocks, layout, arena, source, x_group, group, x_pixel, taps, weights, w, target, y_block,
-                      column, width, gap)  # fmt: skip
+                _tile(FULL, blocks, layout, arena, source, x_group, group, x_pixel, taps, weights, w, ahead, target,
+                      y_block, column, width, gap)  # fmt: skip
             elif tile == half:
-                _tile(HALF, blocks, layout, arena, source, x_group, group, x_pixel, taps, weights, w, target, y_block,
-                      column, width, gap)  # fmt: skip
+                _tile(HALF, blocks, layout, arena, source, x_group, group, x_pixel, taps, weights, w, ahead, target,
+                      y_block, column, width, gap)  # fmt: skip
             else:
-                _tile(ONE, blocks, layout, arena, source, x_group, group, x_pixel, taps, weights, w, target, y_block,
-                      column, width, gap)  # fmt: skip
+                _tile(ONE, blocks, layout, arena, source, x_group, group, x_pixel, taps, weights, w, ahead, target,
+                      y_block, column, width, gap)  # fmt: skip
             p += tile
+            ahead = 0
             if p - unfinished >= TILES_TO_FINISH * full or p == pixels:
                 _finish(
                     arena,

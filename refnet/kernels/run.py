@@ -30,27 +30,37 @@ _inlined = njit(nogil=True, error_model="numpy", inline="always")
 
 
 @_inlined
-def _convolution_chunk(row: Any, chunk: int, arena: Any, weights: Any, constants: Any, scratch: int) -> None:
-    """One output row, all channels, of a convolution that reads the network's input."""
-    pitch, size = row.pitch, row.channels
-    picture_rows(
-        arena, row.x, row.height, row.width, size, chunk * row.stride - row.top, scratch, row.kernel, pitch, row.left
-    )
-    taps = row.kernel * row.kernel * size
-    y_block = row.out_height * row.out_width * LANES
+def _convolution_panel(
+    row: Any, panel: int, oy: int, arena: Any, weights: Any, constants: Any, scratch: int, y: int, y_block: int
+) -> None:
+    """A panel of output channels of output row ``oy``, to ``y``, of a convolution that reads the network's input."""
     panel_blocks = constants[TILE_BLOCKS]
-    for block in range(0, row.out_blocks, panel_blocks):
-        y = row.y + block * y_block + chunk * row.out_width * LANES
-        arguments = (
-            arena, scratch, pitch * size, row.kernel * size, row.stride * size, taps,
-            weights, row.weights + block * LANES * taps, row.scale + block * LANES, row.shift + block * LANES,
-            row.activation, NOWHERE, y, y_block, row.out_width, row.out_width, ZERO,
-            constants[TILE_PIXELS], constants[TILE_HALF],
-        )  # fmt: skip
-        if min(panel_blocks, row.out_blocks - block) == 2:
-            picture_strip_of_2(*arguments)
-        else:
-            picture_strip_of_1(*arguments)
+    size, pitch = row.channels, row.pitch
+    picture = scratch + constants[SCRATCH_SIZE] - row.kernel * pitch * size  # the last piece of the thread's own
+    picture_rows(
+        arena, row.x, row.height, row.width, size, oy * row.stride - row.top, picture, row.kernel, pitch, row.left
+    )
+    block = panel * panel_blocks
+    taps = row.kernel * row.kernel * size
+    arguments = (
+        arena, picture, pitch * size, row.kernel * size, row.stride * size, taps,
+        weights, row.weights + block * LANES * taps, row.scale + block * LANES, row.shift + block * LANES,
+        row.activation, NOWHERE, y, y_block, row.out_width, row.out_width, ZERO,
+        constants[TILE_PIXELS], constants[TILE_HALF],
+    )  # fmt: skip
+    if min(panel_blocks, row.out_blocks - block) == 2:
+        picture_strip_of_2(*arguments)
+    else:
+        picture_strip_of_1(*arguments)
+
+
+@_inlined
+def _convolution_chunk(row: Any, chunk: int, arena: Any, weights: Any, constants: Any, scratch: int) -> None:
+    """One output row of one panel."""
+    panel, oy = chunk // row.out_height, chunk % row.out_height
+    y_block = row.out_height * row.out_width * LANES
+    y = row.y + panel * constants[TILE_BLOCKS] * y_block + oy * row.out_width * LANES
+    _convolution_panel(row, panel, oy, arena, weights, constants, scratch, y, y_block)
 
 
 @_inlined
@@ -97,7 +107,7 @@ def _depthwise_chunk(
     """Some output rows of a panel of channels.
 
     The input goes through a line buffer that stays in the cache: it is copied there from the arena, or made there by
-    the expansion before it, which then is nowhere else.
+    the convolution before it, which then is nowhere else.
     """
     panel_blocks = constants[TILE_BLOCKS]
     strips = (row.out_height + row.per_chunk - 1) // row.per_chunk
@@ -118,7 +128,11 @@ def _depthwise_chunk(
             slot = filled % buffer_rows
             count = min(limit - filled, buffer_rows - slot)
             target = scratch + (slot * pitch + row.left) * LANES
-            if row.expansion:
+            if row.expansion and expansion.op == _CONVOLUTION:
+                for i in range(count):
+                    _convolution_panel(expansion, panel, filled + i, arena, weights, constants, scratch,
+                                       target + i * pitch * LANES, buffer_block)  # fmt: skip
+            elif row.expansion:
                 _pointwise_panel(expansion, panel, filled * width, count * width, arena, weights, constants, NOWHERE,
                                  target, buffer_block, (pitch - width) * LANES)  # fmt: skip
             else:
@@ -194,6 +208,7 @@ def make_run_rows(sources: str) -> Any:
             row = program[i]
             claimed, done = 2 * i * atomic.STRIDE, (2 * i + 1) * atomic.STRIDE
             chunk = atomic.fetch_add(counters_flat, claimed, 1)
+            computed = 0
             while chunk < row.chunks:
                 if row.op == _POINTWISE:
                     _pointwise_chunk(row, chunk, arena, weights, constants)
@@ -205,8 +220,10 @@ def make_run_rows(sources: str) -> Any:
                     softmax(arena, row.x, row.y, row.channels)
                 else:
                     _blocks_chunk(row, chunk, arena, weights, scratch)
-                atomic.fetch_add(counters_flat, done, 1)
+                computed += 1
                 chunk = atomic.fetch_add(counters_flat, claimed, 1)
+            if computed > 0:
+                atomic.fetch_add(counters_flat, done, computed)
             atomic.wait_until(counters_flat, done, row.chunks)
         restore_mode(mode)
 
