@@ -32,6 +32,9 @@ _LEAST_SHARE = 16
 # Of the activations of one picture among several: measured, B2 (5 MB) gains by it, B4 (16 MB) loses.
 _CACHED_BYTES = 8 * 2**20
 
+# Inputs up to this size are in some cache near the core when they are read again.
+_NEAR_BYTES = 4 * 2**20
+
 # Of a line buffer: it stays in the second-level cache, with room for the weights and the input.
 _BUFFER_BYTES = 256 * 1024
 
@@ -179,6 +182,7 @@ def _row(o: Operation, tensors: dict[str, Tensor], tiles: TileShapes, dtype: np.
         "other": tensors[o.inputs[1]].offset if len(o.inputs) > 1 else -1,
         "y": tensors[o.name].offset if o.name in tensors else -1,
         "row_sums": tensors[o.row_sums].offset if o.row_sums is not None else -1,
+        "far": _elements(o.in_shape) * dtype.itemsize > _NEAR_BYTES,
         "x_block": in_height * in_width * LANES,
         "channels": channels,
         "out_blocks": blocks_of(out_channels),

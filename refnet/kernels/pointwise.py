@@ -42,13 +42,13 @@ def _pixels(shape: int, arena: Any) -> int:
 @intrinsic
 def _tile(
     typingctx: Any, shape: Any, blocks: Any, layout: Any, arena: Any, x: Any, x_group: Any, group: Any, x_pixel: Any,
-    taps: Any, weights: Any, w: Any, ahead: Any, y: Any, y_block: Any, column: Any, width: Any, gap: Any,
+    far: Any, taps: Any, weights: Any, w: Any, ahead: Any, y: Any, y_block: Any, column: Any, width: Any, gap: Any,
 ) -> Any:  # fmt: skip
     """Compute the sums of one tile; ``shape``, ``blocks`` and ``layout`` are literals.
 
-    On the way it asks for the weights that lie ``ahead`` elements further on.
-    Output pixels lie 16 elements apart, and ``gap`` more after the last one of a row of ``width``; the first one lies
-    in ``column``.
+    On the way it asks for the weights that lie ``ahead`` elements further on and, if the input is ``far`` away (in
+    memory rather than in a cache), for what the next tile will read. Output pixels lie 16 elements apart, and ``gap``
+    more after the last one of a row of ``width``; the first one lies in ``column``.
     """
     if not isinstance(blocks, types.IntegerLiteral):
         return None
@@ -58,14 +58,16 @@ def _tile(
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         e = Emitter(context, builder, arena)
-        arena_, x_, x_group_, group_, x_pixel_, taps_, weights_, w_, ahead_, y_, y_block_, column_, width_, gap_ = args[
-            3:
-        ]
-        source = _Source(
+        arena_, x_, x_group_, group_, x_pixel_, far_, taps_, weights_, w_, ahead_ = args[3:13]
+        y_, y_block_, column_, width_, gap_ = args[13:]
+        operands = _Operands(
             e.pointer(arena, arena_, x_),
             x_group_,
             index(LANES) if in_blocks else group_,
             index(LANES) if in_blocks else x_pixel_,
+            builder.icmp_signed("!=", far_, index(0)) if in_blocks else None,
+            e.pointer(weights, weights_, w_),
+            ahead_,
         )
         targets = []
         pixel = e.pointer(arena, arena_, y_)
@@ -75,25 +77,26 @@ def _tile(
             row_ends = builder.icmp_signed("==", column_, width_)
             column_ = builder.select(row_ends, index(0), column_)
             pixel = e.advance(pixel, builder.select(row_ends, builder.add(gap_, index(LANES)), index(LANES)))
-        _sum_of_products(e, M, B, source, taps_, e.pointer(weights, weights_, w_), ahead_, targets)
+        _sum_of_products(e, M, B, operands, taps_, targets)
         return context.get_dummy_value()
 
-    signature = types.void(shape, blocks, layout, arena, *[int64] * 5, weights, *[int64] * 7)
+    signature = types.void(shape, blocks, layout, arena, *[int64] * 6, weights, *[int64] * 7)
     return signature, codegen
 
 
-class _Source(NamedTuple):
-    """Where the taps of a tile's first pixel lie, in groups, and how far it is to the next pixel."""
+class _Operands(NamedTuple):
+    """What a tile multiplies: addresses and distances of its inputs and weights."""
 
-    start: ir.Value
+    x: ir.Value  # first tap of the first pixel
     x_group: ir.Value
     group: ir.Value
     x_pixel: ir.Value
+    far: ir.Value | None
+    w: ir.Value
+    ahead: ir.Value
 
 
-def _sum_of_products(
-    e: Emitter, M: int, B: int, x: _Source, taps: ir.Value, w: ir.Value, ahead: ir.Value, targets: list[ir.Value]
-) -> None:
+def _sum_of_products(e: Emitter, M: int, B: int, of: _Operands, taps: ir.Value, targets: list[ir.Value]) -> None:
     """Chain by chain: the first is stored, the others are added to what is stored."""
     b = e.builder
     sums = e.variables(M * B)
@@ -103,7 +106,7 @@ def _sum_of_products(
         e.set_all(sums, 0.0)
         end = e.minimum(taps, b.add(first, index(TAPS_PER_BLOCK)))
         with e.while_less(tap, end):
-            _group(e, M, B, sums, x, w, ahead, tap, end)
+            _group(e, M, B, sums, of, tap, end)
         with b.if_else(b.icmp_signed("==", first, index(0))) as (is_first, is_later):
             with is_first:
                 for acc, target in zip(sums, targets, strict=True):
@@ -113,32 +116,26 @@ def _sum_of_products(
                     e.store(b.fadd(e.load(target), b.load(acc)), target)
 
 
-def _group(
-    e: Emitter,
-    M: int,
-    B: int,
-    sums: list[ir.Value],
-    x: _Source,
-    w: ir.Value,
-    ahead: ir.Value,
-    tap: ir.Value,
-    end: ir.Value,
-) -> None:
+def _group(e: Emitter, M: int, B: int, sums: list[ir.Value], of: _Operands, tap: ir.Value, end: ir.Value) -> None:
     """Take the taps from ``tap`` to the end of its group, or of its chain if that comes first."""
     b = e.builder
     first = b.load(tap)
-    inside = b.urem(first, x.group)
-    count = e.minimum(b.sub(x.group, inside), b.sub(end, first))
-    x_group = e.advance(x.start, b.add(b.mul(b.udiv(first, x.group), x.x_group), inside))
-    w_group = e.advance(w, b.mul(first, index(B * LANES)))
+    inside = b.urem(first, of.group)
+    count = e.minimum(b.sub(of.group, inside), b.sub(end, first))
+    x_group = e.advance(of.x, b.add(b.mul(b.udiv(first, of.group), of.x_group), inside))
+    w_group = e.advance(of.w, b.mul(first, index(B * LANES)))
+    if of.far is not None:
+        with b.if_then(of.far):
+            for m in range(M, 2 * M):
+                e.prefetch(e.advance(x_group, m * LANES))
     with e.loop(count) as lane:
         w_tap = e.advance(w_group, b.mul(lane, index(B * LANES)))
         weights = [e.load(e.advance(w_tap, i * LANES)) for i in range(B)]
         for i in range(B):
-            e.prefetch(e.advance(e.advance(w_tap, ahead), i * LANES))
+            e.prefetch(e.advance(e.advance(w_tap, of.ahead), i * LANES))
         x_tap = e.advance(x_group, lane)
         for m in range(M):
-            element = e.load_broadcast(e.advance(x_tap, b.mul(x.x_pixel, index(m))))
+            element = e.load_broadcast(e.advance(x_tap, b.mul(of.x_pixel, index(m))))
             for i in range(B):
                 acc = sums[m * B + i]
                 b.store(e.fma(element, weights[i], b.load(acc)), acc)
@@ -155,9 +152,9 @@ def _strip_of(blocks: int, layout: int) -> Any:
 
     @njit(nogil=True, error_model="numpy")
     def strip(
-        arena: Any, x: int, x_group: int, group: int, x_pixel: int, taps: int, weights: Any, w: int, scale: int,
-        shift: int, activation: int, residual: int, y: int, y_block: int, pixels: int, width: int, gap: int, full: int,
-        half: int,
+        arena: Any, x: int, x_group: int, group: int, x_pixel: int, far: int, taps: int, weights: Any, w: int,
+        scale: int, shift: int, activation: int, residual: int, y: int, y_block: int, pixels: int, width: int, gap: int,
+        full: int, half: int,
     ) -> None:  # fmt: skip
         aligned_frame()
         p = 0
@@ -171,14 +168,14 @@ def _strip_of(blocks: int, layout: int) -> Any:
             row = p // width
             source, target, column = x + p * x_pixel, y + p * LANES + row * gap, p - row * width
             if tile == full:
-                _tile(FULL, blocks, layout, arena, source, x_group, group, x_pixel, taps, weights, w, ahead, target,
-                      y_block, column, width, gap)  # fmt: skip
+                _tile(FULL, blocks, layout, arena, source, x_group, group, x_pixel, far, taps, weights, w, ahead,
+                      target, y_block, column, width, gap)  # fmt: skip
             elif tile == half:
-                _tile(HALF, blocks, layout, arena, source, x_group, group, x_pixel, taps, weights, w, ahead, target,
-                      y_block, column, width, gap)  # fmt: skip
+                _tile(HALF, blocks, layout, arena, source, x_group, group, x_pixel, far, taps, weights, w, ahead,
+                      target, y_block, column, width, gap)  # fmt: skip
             else:
-                _tile(ONE, blocks, layout, arena, source, x_group, group, x_pixel, taps, weights, w, ahead, target,
-                      y_block, column, width, gap)  # fmt: skip
+                _tile(ONE, blocks, layout, arena, source, x_group, group, x_pixel, far, taps, weights, w, ahead,
+                      target, y_block, column, width, gap)  # fmt: skip
             p += tile
             ahead = 0
             if p - unfinished >= TILES_TO_FINISH * full or p == pixels:

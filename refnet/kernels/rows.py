@@ -23,6 +23,7 @@ ROW = np.dtype(
             "other",
             "y",
             "row_sums",  # where a depthwise convolution leaves the sums of its output rows (negative: nowhere)
+            "far",  # 1: the input is larger than the caches near a core
             "x_block",  # elements from a block of channels to the next
             "channels",  # of the input (C) and, in blocks of 16, of the output
             "out_blocks",

@@ -43,7 +43,7 @@ def _convolution_panel(
     block = panel * panel_blocks
     taps = row.kernel * row.kernel * size
     arguments = (
-        arena, picture, pitch * size, row.kernel * size, row.stride * size, taps,
+        arena, picture, pitch * size, row.kernel * size, row.stride * size, ZERO, taps,
         weights, row.weights + block * LANES * taps, row.scale + block * LANES, row.shift + block * LANES,
         row.activation, NOWHERE, y, y_block, row.out_width, row.out_width, ZERO,
         constants[TILE_PIXELS], constants[TILE_HALF],
@@ -72,7 +72,7 @@ def _pointwise_panel(
     panel_blocks = constants[TILE_BLOCKS]
     block = panel * panel_blocks
     arguments = (
-        arena, row.x + first * LANES, row.x_block, PIXEL, PIXEL, row.channels,
+        arena, row.x + first * LANES, row.x_block, PIXEL, PIXEL, row.far, row.channels,
         weights, row.weights + block * LANES * row.channels, row.scale + block * LANES, row.shift + block * LANES,
         row.activation, residual, y, y_block, pixels, row.width, gap, constants[TILE_PIXELS], constants[TILE_HALF],
     )  # fmt: skip
