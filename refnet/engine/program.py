@@ -25,6 +25,9 @@ Array = npt.NDArray[Any]
 # Multiply-adds in a chunk: many against the 100 ns of claiming it, few against a step.
 _CHUNK_MACS = 400_000
 
+# An element that is only read and written takes as long as so many multiply-adds.
+_ELEMENT_MACS = 16
+
 # A depthwise convolution with its expansion: chunks are larger, and a strip is so many times the rows shared by two.
 _FUSED_CHUNK_MACS = 1_000_000
 _LEAST_SHARE = 16
@@ -227,7 +230,7 @@ def _chunks(o: Operation, tiles: TileShapes) -> tuple[int, int]:
         strips = -(-height // _strip_rows(o, tiles))
         per_chunk = -(-height // strips)
         return -(-height // per_chunk) * panels, per_chunk
-    per_chunk = max(1, _CHUNK_MACS // (math.prod(_as_picture(o.in_shape)[:2]) * LANES * 4))
+    per_chunk = max(1, _CHUNK_MACS // (math.prod(_as_picture(o.in_shape)[:2]) * LANES * _ELEMENT_MACS))
     return -(-blocks // per_chunk), per_chunk
 
 
