@@ -15,6 +15,9 @@ from itertools import groupby, starmap
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+import numpy as np
+import numpy.typing as npt
+
 from refnet import names, synthetic
 from refnet.digest import DTYPES, tensor_digest
 from refnet.errors import InputError, UnknownModelError
@@ -232,15 +235,25 @@ def _first_difference(entry: Entry, network: Network, weights: str) -> Differenc
     for name, digest in _digests(entry, network):
         if digest != entry.steps[name]:
             return Difference(name, digest, entry.steps[name])
+    # A trace splits what a plain run fuses: that has to come to the same end.
+    logits = tensor_digest(network.logits(_input(entry, network)))
+    if logits != entry.steps[names.LOGITS]:
+        return Difference(names.LOGITS, logits, entry.steps[names.LOGITS])
     return None
 
 
 def _digests(case: Case, network: Network) -> Iterator[tuple[str, str]]:
     """Name and digest of the input, then of every step's output in execution order."""
-    x = synthetic.picture_tensor(*case.size) if case.input == GENERATED else network.preprocess(photo(case.input))
+    x = _input(case, network)
     yield names.INPUT, tensor_digest(x)
     for name, tensor in network.trace(x):
         yield name, tensor_digest(tensor)
+
+
+def _input(case: Case, network: Network) -> npt.NDArray[np.float32]:
+    if case.input == GENERATED:
+        return synthetic.picture_tensor(*case.size)
+    return network.preprocess(photo(case.input))
 
 
 def photo(name: str = PHOTO) -> Path:

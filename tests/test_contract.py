@@ -35,6 +35,7 @@ for dtype in ("float32", "float64"):
         x = net.preprocess(sys.argv[1]) if size is None else synthetic.picture_tensor(*size)
         for name, array in net.trace(x):
             digests[f"{model} {dtype} {name}"] = tensor_digest(array)
+        digests[f"{model} {dtype} fused"] = tensor_digest(net.logits(x))
 json.dump(digests, sys.stdout)
 """
 
@@ -59,8 +60,15 @@ def digests() -> dict[str, dict[str, str]]:
 @pytest.mark.parametrize("cpu", CPUS[:-1])
 def test_one_digest_on_every_cpu(digests: dict[str, dict[str, str]], cpu: str) -> None:
     native = digests["native"]
-    assert len(native) == 2 * (61 + 125)
+    assert len(native) == 2 * (61 + 1 + 125 + 1)
     assert digests[cpu] == native
+
+
+@pytest.mark.parametrize("cpu", CPUS)
+def test_one_digest_fused_and_step_by_step(digests: dict[str, dict[str, str]], cpu: str) -> None:
+    fused = {key: digest for key, digest in digests[cpu].items() if key.endswith(" fused")}
+    assert len(fused) == 4
+    assert all(digests[cpu][key.removesuffix("fused") + "logits"] == digest for key, digest in fused.items())
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
