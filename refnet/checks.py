@@ -12,6 +12,7 @@ from refnet.engine.team import available_cores
 from refnet.errors import InputError
 
 MAX_THREADS = 256
+MAX_BATCH = 4096
 
 
 def whole_number(name: str, value: int, largest: int) -> int:
@@ -49,7 +50,7 @@ def thread_count(threads: int | None) -> int:
     >>> thread_count(3)
     3
     """
-    return available_cores() if threads is None else whole_number("threads", threads, MAX_THREADS)
+    return min(available_cores(), MAX_THREADS) if threads is None else whole_number("threads", threads, MAX_THREADS)
 
 
 def float_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:

@@ -98,7 +98,10 @@ def export_onnx(weights: Weights, path: str | os.PathLike[str], *, size: int | t
         raise InputError(f"{plan.architecture.name} has {bytes_needed:,} bytes of weights; an ONNX file holds 2 GiB")
     with _complete_file(path) as file:
         content = _model(weights, plan).SerializeToString(deterministic=True)
-        onnx.checker.check_model(content, full_check=True)
+        try:
+            onnx.checker.check_model(content, full_check=True)
+        except onnx.checker.ValidationError as error:
+            raise RefnetError(f"{path} not written: onnx's checker refuses the graph: {error}") from error
         file.write(content)
 
 

@@ -75,7 +75,8 @@ class Network:
     def taking(cls, weights: Weights, *, dtype: npt.DTypeLike = "float32", threads: int | None = None) -> Network:
         """Make a network of weights that are checked already and that nobody else needs.
 
-        Their tensors are taken out of ``weights`` one by one, so that there is never a second copy of them all.
+        Their tensors are taken out of ``weights``, a dictionary, one by one, so that there is never a second copy of
+        them all; ``weights`` is of no use afterwards.
         """
         network = cls.__new__(cls)
         network._set_up(weights, _Taken(weights.tensors), dtype, threads)
@@ -141,7 +142,8 @@ class Network:
     def trace(self, x: Array, steps: str | Iterable[str] | None = None) -> Iterator[tuple[str, Array]]:
         """Iterate over (name, array) in execution order, over every step or those asked for.
 
-        Arrays are copies, dtype[N, …]. The memory is that of a run for each picture of the batch, and one step.
+        Arrays are copies, dtype[N, …]. The memory is that of a run that keeps these steps apart, for each picture of
+        the batch, and one step twice.
         """
         x = _check_input(x)
         plan = self._plan_for(*x.shape[1:3])
@@ -152,7 +154,8 @@ class Network:
     @staticmethod
     def _in_step(runs: list[Iterator[tuple[str, Array]]]) -> Iterator[tuple[str, Array]]:
         for tensors in zip(*runs, strict=True):
-            yield tensors[0][0], np.stack([tensor for _, tensor in tensors])
+            name, first = tensors[0]
+            yield name, first[None] if len(tensors) == 1 else np.stack([tensor for _, tensor in tensors])
 
     def preprocess(self, image: Any) -> Array:
         """Turn a picture, or a list of them, into the network's input by the weights' recipe: f32[N, H, W, 3].
@@ -224,7 +227,8 @@ class _Taken(Mapping[str, Array]):
     """Tensors that are gone from where they were once they are looked at."""
 
     def __init__(self, tensors: Mapping[str, Array]) -> None:
-        self._tensors = tensors if isinstance(tensors, dict) else dict(tensors)
+        assert isinstance(tensors, dict)
+        self._tensors: dict[str, Array] = tensors
 
     def __getitem__(self, key: str) -> Array:
         return self._tensors.pop(key)

@@ -34,6 +34,7 @@ GENERATED = "generated"  # refnet.synthetic.picture_tensor
 QUICK_PIXELS = 224 * 224
 
 WEIGHTS = "weights"
+FUSED = "logits of the fused run"
 
 
 @dataclass(frozen=True)
@@ -218,7 +219,8 @@ def _load_each(cases: Iterable[_Case], threads: int | None = None) -> Iterator[t
     """Each case with its network and the digest of the weights."""
     for (model, dtype), group in groupby(cases, key=lambda case: (case.model, case.dtype)):
         weights = find_weights(model)
-        network, digest = Network(weights, dtype=dtype, threads=threads), weights.digest()
+        digest = weights.digest()
+        network = Network.taking(weights, dtype=dtype, threads=threads)
         for case in group:
             yield case, network, digest
 
@@ -238,7 +240,7 @@ def _first_difference(entry: Entry, network: Network, weights: str) -> Differenc
     # A trace splits what a plain run fuses: that has to come to the same end.
     logits = tensor_digest(network.logits(_input(entry, network)))
     if logits != entry.steps[names.LOGITS]:
-        return Difference(names.LOGITS, logits, entry.steps[names.LOGITS])
+        return Difference(FUSED, logits, entry.steps[names.LOGITS])
     return None
 
 

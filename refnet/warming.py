@@ -43,7 +43,7 @@ def warm_up(
 ) -> list[Warm]:
     """Do what :func:`refnet.warmup` promises; what is wrong comes out before anything is compiled, if it can."""
     dtypes = [float_dtype(name) for name in (DTYPES if dtype is None else [dtype])]
-    directory = None if cache is None else _directory(os.fspath(cache))
+    directory = None if cache is None else _directory(cache)
     for model in models:
         find_weights(model)  # and forget them: all at once would take much memory
     kernels = [Warm(wanted.name, *prepare(wanted, directory)) for wanted in dtypes]
@@ -54,8 +54,11 @@ def warm_up(
     return kernels
 
 
-def _directory(name: str) -> Path:
+def _directory(cache: str | os.PathLike[str]) -> Path:
     """Check what can be checked without making anything."""
+    name = os.fspath(cache) if isinstance(cache, str | os.PathLike) else None
+    if not isinstance(name, str) or "\0" in name:
+        raise InputError(f"cache={cache!r}: want the name of a directory")
     path = Path(name).absolute()
     if not name or (path.exists() and not path.is_dir()):
         raise InputError(f"{name or 'an empty name'}: not a directory; compiled kernels want one that can be written")

@@ -326,7 +326,7 @@ class TestCommand:
             assert sum(row["macs"] for row in rows) == plan.macs
             assert sum(row["share_of_time"] for row in rows) == pytest.approx(1)
         assert set(steps[0]) == {"steps", "kind", "us", "share_of_time", "macs", "gflops", "share_of_peak"}
-        assert steps[0]["steps"] == ["stem"]
+        assert steps[0]["steps"] == ["stem", "block1a.depthwise"]
 
     def test_steps_and_a_plot(self, run, tmp_path):
         code, out, err = run(f"lite0 {self.QUICK} --plot", tmp_path / "lite0.png")

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import warnings
 import zlib
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from PIL import Image
 import refnet
 from refnet import cli, store, synthetic
 from refnet.architecture import efficientnet, variant
+from refnet.engine.memory import plan_memory
 from refnet.errors import InputError
 from refnet.labels import Labels
 from refnet.plan import make_plan
@@ -206,6 +208,35 @@ class TestPlan:
         assert stem["shape"] == [17, 32, 32]
         assert stem["weights"][0] == {"key": "stem/kernel", "shape": [3, 3, 3, 32], "trainable": True}
 
+    def test_memory(self, run):
+        plan = make_plan(variant("lite0"), (64, 48))
+        expected = plan_memory(plan.steps, "float64", threads=3, batch=7)
+        arguments = [
+            "plan",
+            "lite0",
+            "--size",
+            "64x48",
+            "--memory",
+            "--threads",
+            "3",
+            "--batch",
+            "7",
+            "--dtype",
+            "float64",
+        ]
+        found = json.loads(run(*arguments, "--json")[1])["memory"]
+        assert found == asdict(expected) | {"total": expected.total}
+        code, out, err = run(*arguments)
+        assert (code, err) == (0, "")
+        lines = {line[:17].rstrip(): line[17:].split() for line in out.splitlines()}
+        assert lines["weights"] == [f"{expected.weights:,}"]
+        assert lines["activations"] == [f"{expected.activations:,}"]
+        assert lines["line buffers"] == [f"{expected.line_buffers:,}"]
+        assert lines["pictures at once"] == ["3"]
+        assert lines["memory of a run"] == [f"{expected.total:,}"]
+        assert "with a later step" in out
+        assert f"{expected.in_use['head']:,}" in out
+
     def test_a_file_has_its_own_rule(self, run, files):
         assert run("plan", files / "tiny.h5")[1].startswith("tiny, picture 32x32, padding symmetric\n")
         arguments = ("plan", files / "tiny.h5", "--padding", "same", "--size", "9")
@@ -351,6 +382,9 @@ WRONG = {
     "plan b0 --size 0x5": "input size 0x5: each side must be 1 to 16384 pixels",
     "plan b0 --size 99999": "input size 99999x99999: each side must be 1 to 16384 pixels",
     "plan b0 --size 99999999999999999999": "argument --size: '99999999999999999999' is not a size",
+    "plan b0 --threads 2 --batch 3": "--threads, --batch: only with --memory",
+    "plan b0 --memory --threads 0": "threads=0: want a whole number from 1 to 256",
+    "plan b0 --memory --batch 0": "batch=0: want a whole number from 1 to 4096",
     "plan b0 --padding valid": "argument --padding: invalid choice: 'valid'",
     "plan b0 --siz 32": "unrecognized arguments: --siz 32; see `refnet --help`",
     "verify b9": "no digests of 'b9'; there are those of lite0, b0, b1",

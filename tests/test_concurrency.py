@@ -1,6 +1,6 @@
 """Several callers at once, and after a fork: right answers, no abort, no hang.
 
-Numba's threading layers (omp, tbb, workqueue) play no part: refnet's threads are its own, see kernels/team.py. So the
+Numba's threading layers (omp, tbb, workqueue) play no part: refnet's threads are its own, see engine/team.py. So the
 answers are the same with any of them installed or chosen.
 """
 

@@ -223,9 +223,9 @@ def test_an_answer_that_is_not_finite_is_an_error() -> None:
 
 
 def test_memory_of_earlier_runs_is_given_back() -> None:
-    """A traced batch needs an arena for each picture; afterwards one for each thread is kept."""
+    """A traced batch needs an arena for each picture; afterwards one is kept."""
     net = Network(small())
     x = synthetic.picture_tensor(40, 40)
     list(net.trace(np.concatenate([x] * 6), ["stem"]))
-    _, idle = net._engine._program(40, 40, frozenset(["stem"]))
-    assert len(idle) == net.threads
+    idle = net._engine._program(40, 40, frozenset(["stem"])).idle_arenas
+    assert sum(map(len, idle.values())) == 1

@@ -14,7 +14,7 @@ import numpy as np
 from refnet import synthetic
 from refnet.bench.peak import fma_peak
 from refnet.bench.timing import StepTime, Timing, kind_of
-from refnet.checks import whole_number
+from refnet.checks import MAX_BATCH, whole_number
 from refnet.engine.memory import plan_memory
 from refnet.engine.timing import RowTime, time_rows
 from refnet.errors import InputError
@@ -23,7 +23,6 @@ from refnet.plan import Plan, make_plan
 
 SECONDS = 2.0
 MAX_CALLS = 1 << 20
-MAX_BATCH = 1 << 12
 
 _WARM_UP_CALLS = 3
 _FEWEST_CALLS = 5
@@ -76,6 +75,8 @@ def bench(
     >>> len(timing.calls), timing.macs == sum(step.macs for step in timing.steps)
     (5, True)
     """
+    if not isinstance(network, Network):
+        raise InputError(f"cannot time {type(network).__name__}; want a network, as refnet.load gives it")
     batch = whole_number("batch", batch, MAX_BATCH)
     rounds = None if rounds is None else whole_number("rounds", rounds, MAX_CALLS)
     seconds = _duration(seconds)

@@ -20,6 +20,7 @@ SUFFIXES = (".png", ".svg", ".pdf")
 # Neighbours in a network differ in hue, kernels and strides in lightness.
 _COLOURS = {
     "stem": "#7f7f7f",
+    "stem + depthwise 3x3": "#7f7f7f",
     "expand": "#2a9da8",
     "expand + depthwise 3x3": "#9ec6e8",
     "expand + depthwise 3x3/2": "#659fd2",
@@ -58,6 +59,10 @@ def check_path(path: str | Path) -> Path:
     path = Path(path)
     if path.suffix.lower() not in SUFFIXES:
         raise InputError(f"{path}: a plot is written as one of {', '.join(SUFFIXES)}")
+    if path.exists() and not path.is_file():
+        raise InputError(
+            f"{path}: cannot write the plot: it is {'a directory' if path.is_dir() else 'no regular file'}"
+        )
     if not path.parent.is_dir():
         raise InputError(f"{path}: cannot write the plot: the directory {path.parent} does not exist")
     try:

@@ -8,6 +8,7 @@ from typing import Any
 
 from refnet.cli import terminal
 from refnet.cli.plan import picture_size
+from refnet.errors import InputError
 
 
 def add(commands: Any) -> None:
@@ -29,6 +30,9 @@ def run(options: argparse.Namespace) -> int:
     from refnet.export import export_onnx
     from refnet.models import find_weights
 
+    model, output = Path(options.model), Path(options.output)
+    if model.is_file() and output.exists() and model.samefile(output):
+        raise InputError(f"{output} is the weight file itself; want another name for the ONNX file")
     weights = find_weights(options.model)
     export_onnx(weights, options.output, size=options.size)
     architecture = weights.architecture

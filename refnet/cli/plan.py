@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from refnet.architecture import variant
 from refnet.cli import terminal
+from refnet.errors import InputError
 from refnet.padding import Padding
 from refnet.plan import Plan, Step, make_plan
 from refnet.scaling import TABLE
@@ -35,8 +36,8 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("--memory", action="store_true", help="show the memory of a run as well, in bytes")
     parser.add_argument("--threads", type=int, metavar="N", help="for --memory: of the run (default: all cores)")
-    parser.add_argument("--batch", type=int, default=1, metavar="N", help="for --memory: pictures (default: 1)")
-    parser.add_argument("--dtype", choices=("float32", "float64"), default="float32", help="for --memory: of the run")
+    parser.add_argument("--batch", type=int, metavar="N", help="for --memory: pictures (default: 1)")
+    parser.add_argument("--dtype", choices=("float32", "float64"), help="for --memory: of the run (default: float32)")
     parser.add_argument("--json", action="store_true", help="print JSON, with the keys of the weights")
     parser.set_defaults(run=run)
 
@@ -45,6 +46,9 @@ def run(options: argparse.Namespace) -> int:
     """Lay out the network and show it."""
     architecture, padding = _network(options.model)
     plan = make_plan(architecture, options.size, padding=options.padding or padding)
+    given = [f"--{name}" for name in ("threads", "batch", "dtype") if getattr(options, name) is not None]
+    if given and not options.memory:
+        raise InputError(f"{', '.join(given)}: only with --memory")
     memory = _memory(plan, options) if options.memory else None
     if options.json:
         terminal.print_json(describe(plan) | ({} if memory is None else {"memory": describe_memory(memory)}))
@@ -54,11 +58,11 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _memory(plan: Plan, options: argparse.Namespace) -> Memory:
-    from refnet.checks import thread_count, whole_number
+    from refnet.checks import MAX_BATCH, thread_count, whole_number
     from refnet.engine.memory import plan_memory
 
-    threads, batch = thread_count(options.threads), whole_number("batch", options.batch, 2**31)
-    return plan_memory(plan.steps, options.dtype, threads=threads, batch=batch)
+    batch = 1 if options.batch is None else whole_number("batch", options.batch, MAX_BATCH)
+    return plan_memory(plan.steps, options.dtype or "float32", threads=thread_count(options.threads), batch=batch)
 
 
 def picture_size(text: str) -> tuple[int, int]:

@@ -73,7 +73,10 @@ def _verify(models: list[str], options: argparse.Namespace) -> list[Result]:
 
 
 def describe(result: Result) -> dict[str, Any]:
-    """Turn a result into what JSON can hold; ``step`` may also be ``weights`` or ``input``."""
+    """Turn a result into what JSON can hold.
+
+    ``step`` may also be ``weights``, ``input`` or ``logits of the fused run``.
+    """
     entry, difference = result.entry, result.difference
     return {
         "model": entry.model,
@@ -93,7 +96,11 @@ def _verdict(result: Result) -> str:
     count = len(entry.steps) - 1
     if difference is None:
         return f"identical ({count} steps)"
-    if difference.where in ("weights", "input"):
+    from refnet.verify import FUSED
+
+    if difference.where == FUSED:
+        place = f"the {FUSED}, though each step by itself agrees"
+    elif difference.where in ("weights", "input"):
         place = f"the {difference.where}, before any step"
     else:
         place = f"{difference.where}, step {list(entry.steps).index(difference.where)} of {count}"

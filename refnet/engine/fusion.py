@@ -67,8 +67,10 @@ def fuse(steps: Sequence[Step], weights: WeightsLayout, visible: Collection[str]
     readers = Counter(name for step in steps for name in step.inputs)
 
     def can_absorb(last: Operation | None, *codes: int) -> TypeGuard[Operation]:
-        """Whether ``last`` is one of these operations, and nobody but the next step looks at what it makes."""
-        return last is not None and last.op in codes and readers[last.name] == 1 and last.name not in visible
+        """Whether ``last`` is one of these, of one input, and nobody but the next step looks at what it makes."""
+        if last is None or last.op not in codes or len(last.inputs) > 1:
+            return False
+        return readers[last.name] == 1 and last.name not in visible
 
     for step in steps:
         operation = _whole(step, weights)

@@ -37,11 +37,13 @@ def pack_activation(x: Array) -> Array:
     return padded.reshape(H * W, blocks, LANES).transpose(1, 0, 2)
 
 
-def unpack_activation(x: Array, shape: tuple[int, ...]) -> Array:
-    """[C / 16, H * W, 16] → a new array of ``shape``, (H, W, C) or (C,)."""
-    C = shape[-1]
-    pixels = x.transpose(1, 0, 2).reshape(x.shape[1], -1)[:, :C]
-    return np.array(pixels, order="C").reshape(shape)
+def unpack_activation(x: Array, out: Array) -> None:
+    """[C / 16, H * W, 16] → ``out``, C-contiguous [H, W, C] or [C]."""
+    C = out.shape[-1]
+    pixels = out.reshape(-1, C)
+    for block, values in enumerate(x):
+        first = block * LANES
+        pixels[:, first : first + LANES] = values[:, : C - first]
 
 
 def packed_size(shape: tuple[int, ...]) -> int:
@@ -86,6 +88,7 @@ def pack_depthwise(kernel: Array) -> Array:
 
 def unpack_depthwise(packed: Array, shape: tuple[int, ...]) -> Array:
     """Undo :func:`pack_depthwise`: a new array of ``shape``, [R, S, C]."""
-    R, S, C = shape
-    size = R * S * blocks_of(C) * LANES
-    return unpack_activation(packed[:size].reshape(-1, R * S, LANES), shape)
+    R, S, _ = shape
+    kernel = np.empty(shape, packed.dtype)
+    unpack_activation(packed[: packed_size(shape)].reshape(-1, R * S, LANES), kernel)
+    return kernel

@@ -25,14 +25,15 @@ class Memory:
     weights
         Packed kernels, scales and shifts, and the published vectors they come from.
     activations
-        All tensors of one picture, each in its place for as long as somebody reads it.
+        All tensors of a picture, each in its place for as long as somebody reads it; for as many pictures as there are
+        at once, and one more where the threads work together on what is left of a batch.
     line_buffers
-        What each of the threads needs for itself.
+        What the threads need for themselves while they work on a picture.
     pictures
         How many pictures of a batch are worked on at once, each in memory of its own.
     in_use
-        By step: bytes of activations that are in use while it is computed; None for a step that is computed with a
-        later one and has no tensor of its own.
+        By step: bytes of a picture's activations that are in use while it is computed; None for a step that is computed
+        with a later one and has no tensor of its own.
     """
 
     weights: int
@@ -43,8 +44,8 @@ class Memory:
 
     @property
     def total(self) -> int:
-        """All of it. Inputs and outputs belong to the caller and are not counted."""
-        return self.weights + self.pictures * (self.activations + self.line_buffers)
+        """All of it. Inputs and outputs are the caller's and not counted, nor what Python itself needs."""
+        return self.weights + self.activations + self.line_buffers
 
 
 def plan_memory(
@@ -70,11 +71,13 @@ def plan_memory(
     program = make_program(steps, layout, dtype, visible=visible)
     vectors = sum(4 * math.prod(weight.shape) for step in steps for weight in step.weights[1:])
     activations = int(program.constants[run.SCRATCH])
+    pictures = program.pictures_at_once(threads, batch)
+    teams = [1] * pictures + [threads] * (batch % pictures > 0) if pictures > 1 else [threads]
     in_use = {step.name: program.tensors.get(step.name) for step in steps}
     return Memory(
         weights=layout.size * itemsize + vectors,
-        activations=activations * itemsize,
-        line_buffers=(program.arena_size(threads) - activations) * itemsize,
-        pictures=program.pictures_at_once(threads, batch),
+        activations=len(teams) * activations * itemsize,
+        line_buffers=sum(program.arena_size(team) - activations for team in teams) * itemsize,
+        pictures=pictures,
         in_use={name: None if tensor is None else tensor.in_use * itemsize for name, tensor in in_use.items()},
     )

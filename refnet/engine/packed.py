@@ -112,8 +112,11 @@ class PackedWeights(Mapping[str, Array]):
         self.flat[end : begin + blocks_of(values.size) * LANES] = 0
 
     def __getitem__(self, key: str) -> Array:
-        if key in self._vectors:
-            return self._vectors[key]
+        tensor = self._vectors[key].view() if key in self._vectors else self._unpacked(key)
+        tensor.flags.writeable = False  # it is not what the kernels read
+        return tensor
+
+    def _unpacked(self, key: str) -> Array:
         step = self._kernels[key]
         shape = step.weights[0].shape
         begin = self.layout.offsets[step.name].kernel

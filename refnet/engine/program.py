@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -69,6 +70,8 @@ class Program:
         What can be read: each from the end of its row until the next row begins.
     dense_input
         Whether the input lies in the arena as [H, W, C] rather than in blocks of channels.
+    idle_arenas
+        Arenas that nobody uses now, by the number of threads they are for.
     """
 
     rows: Array
@@ -76,6 +79,7 @@ class Program:
     tensors: dict[str, Tensor]
     dense_input: bool
     dtype: np.dtype[Any]
+    idle_arenas: defaultdict[int, list[Array]] = field(default_factory=lambda: defaultdict(list), repr=False)
 
     def arena_size(self, threads: int) -> int:
         """Elements of memory for one run by so many threads: activations, zeros, and a piece for each thread."""
@@ -101,13 +105,15 @@ class Program:
         offset = self.tensors[names.INPUT].offset
         arena[offset : offset + values.size] = values.ravel()
 
-    def get(self, arena: Array, name: str) -> Array:
-        """Copy a tensor out, as [H, W, C] or [C]."""
+    def get(self, arena: Array, name: str, out: Array | None = None) -> Array:
+        """Copy a tensor out, as [H, W, C] or [C], into ``out`` if there is one."""
         tensor = self.tensors[name]
         pixels = math.prod(tensor.shape[:-1])
         blocks = blocks_of(tensor.shape[-1])
         flat = arena[tensor.offset : tensor.offset + blocks * pixels * LANES]
-        return unpack_activation(flat.reshape(blocks, pixels, LANES), tensor.shape)
+        out = np.empty(tensor.shape, self.dtype) if out is None else out
+        unpack_activation(flat.reshape(blocks, pixels, LANES), out)
+        return out
 
 
 def make_program(
@@ -131,9 +137,9 @@ def make_program(
         _scratch(row, tiles) + (_scratch(before, tiles) if row["expansion"] else 0)
         for before, row in zip([table[0], *table], table, strict=False)
     )
-    constants = np.array(
-        [tiles.pixels, tiles.half, tiles.blocks, tiles.row, tiles.short_row, size, size + zeros, scratch], np.int64
-    )
+    piece = blocks_of(scratch) * LANES  # whole cache lines, so that each thread's begins on one
+    sizes = [tiles.pixels, tiles.half, tiles.blocks, tiles.row, tiles.short_row]
+    constants = np.array([*sizes, size, size + zeros, piece], np.int64)
     tensors |= {alias: tensors[name] for alias, name in fused.aliases.items() if name in tensors}
     records = np.array([tuple(row[field] for field in rows.ROW.names or ()) for row in table], rows.ROW)
     return Program(records, constants, tensors, dense_input, dtype)

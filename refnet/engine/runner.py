@@ -54,11 +54,12 @@ class Engine:
         self.dtype = dtype
         self.weights = PackedWeights(steps, tensors, eps, dtype)
         self._team = Team(threads)
-        self._program = lru_cache(_PROGRAMS_KEPT)(partial(_program_and_arenas, steps_for, self.weights.layout, dtype))
+        self._program = lru_cache(_PROGRAMS_KEPT)(partial(_program_for, steps_for, self.weights.layout, dtype))
 
     def run(self, x: Array, wanted: Collection[str]) -> Iterator[tuple[str, Array]]:
         """Run on one picture x f32[H, W, C]; yield the wanted tensors as soon as each is there, as copies."""
-        return self._run(x, wanted, self._team)
+        for name, copy in self._run(x, wanted, self._team):
+            yield name, copy(None)
 
     def run_batch(self, x: Array, into: Mapping[str, Array]) -> None:
         """Run on pictures x f32[N, H, W, C]; write picture n's tensor into ``into[name][n]``.
@@ -66,14 +67,19 @@ class Engine:
         Small pictures are shared out among the threads; all threads together work on each large one, and on the last
         ones where there are too few to go round.
         """
-        program, _ = self._program(x.shape[1], x.shape[2], frozenset(into))
+        program = self._program(x.shape[1], x.shape[2], frozenset(into))
         at_once = program.pictures_at_once(self._team.threads, len(x))
         alone = len(x) - len(x) % at_once if at_once > 1 else 0
         pictures = iter(range(alone))
 
         def work() -> None:
-            for n in pictures:
-                self._fill(x, into, n, _ALONE)
+            try:
+                for n in pictures:
+                    self._fill(x, into, n, _ALONE)
+            except BaseException:
+                for _ in pictures:  # nobody begins another one
+                    pass
+                raise
 
         if alone:
             self._team.run(work)
@@ -81,15 +87,19 @@ class Engine:
             self._fill(x, into, n, self._team)
 
     def _fill(self, x: Array, into: Mapping[str, Array], n: int, team: Team) -> None:
-        for name, tensor in self._run(x[n], into, team):
-            into[name][n] = tensor
+        for name, copy in self._run(x[n], into, team):
+            copy(into[name][n, ...])
 
-    def _run(self, x: Array, wanted: Collection[str], team: Team) -> Iterator[tuple[str, Array]]:
-        program, arenas = self._program(x.shape[0], x.shape[1], frozenset(wanted))
+    def _run(
+        self, x: Array, wanted: Collection[str], team: Team
+    ) -> Iterator[tuple[str, Callable[[Array | None], Array]]]:
+        """Yield each name when its tensor is there, and a function that copies it out before the next one is made."""
+        program = self._program(x.shape[0], x.shape[1], frozenset(wanted))
+        idle = program.idle_arenas[team.threads]
         try:
-            arena = arenas.pop()
+            arena = idle.pop()
         except IndexError:
-            arena = program.make_arena(self._team.threads)
+            arena = program.make_arena(team.threads)
         program.put_input(arena, x.astype(self.dtype, copy=False))
         row = 0
         for name in sorted(wanted, key=lambda name: program.tensors[name].row):
@@ -97,9 +107,9 @@ class Engine:
             if last > row:
                 self._run_rows(program, row, last, arena, team)
                 row = last
-            yield name, program.get(arena, name)
-        if len(arenas) < self._team.threads:
-            arenas.append(arena)
+            yield name, partial(program.get, arena, name)
+        if len(idle) < (1 if team is self._team else self._team.threads):
+            idle.append(arena)
 
     def _run_rows(self, program: Program, first: int, last: int, arena: Array, team: Team) -> None:
         function = interpreter(self.dtype)
@@ -108,8 +118,7 @@ class Engine:
         team.run(lambda: function(*arguments))
 
 
-def _program_and_arenas(
+def _program_for(
     steps_for: StepsFor, layout: WeightsLayout, dtype: np.dtype[Any], height: int, width: int, wanted: frozenset[str]
-) -> tuple[Program, list[Array]]:
-    """The program for an input size, and arenas for it that are not in use."""
-    return make_program(steps_for(height, width), layout, dtype, visible=wanted), []
+) -> Program:
+    return make_program(steps_for(height, width), layout, dtype, visible=wanted)

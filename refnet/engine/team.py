@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import weakref
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 
 class Team:
@@ -26,9 +26,10 @@ class Team:
         try:
             function()
         finally:
-            for helper in helpers:
-                if not helper.cancel():
-                    helper.result()
+            working = [helper for helper in helpers if not helper.cancel()]
+            wait(working)
+        for helper in working:
+            helper.result()
 
     def _call_helpers(self, function: Callable[[], None]) -> list[Future[None]]:
         helpers: list[Future[None]] = []

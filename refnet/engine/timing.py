@@ -1,7 +1,7 @@
 """Timing: how long each row of a program takes, as it runs inside a whole pass.
 
 A clock between two rows of the compiled interpreter costs less than calling it row by row from Python would. All that
-this module knows of the engine's insides is in ``_Pass``.
+this module knows of the engine's insides is in ``_Pass`` and ``_clocked``.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class _Pass:
     def __init__(self, engine: Engine, plan: Plan, x: Array) -> None:
         self._x = x.astype(engine.dtype)
         self._team = engine._team
-        self._program, _ = engine._program(plan.height, plan.width, _VISIBLE)
+        self._program = engine._program(plan.height, plan.width, _VISIBLE)
         self._arena = self._program.make_arena(engine._team.threads)
         self._weights = engine.weights.flat
         self._interpreter = interpreter(engine.dtype)

@@ -91,15 +91,17 @@ class KernelCache:
 
 def _places(function: Any, directory: Path | None) -> Iterator[FunctionCache]:
     locators = CompileResultCacheImpl._locator_classes
-    before = numba.config.CACHE_DIR
+    before, chosen = numba.config.CACHE_DIR, getattr(numba.config, "CACHE_LOCATOR_CLASSES", "")
     for locator in locators[:1] if directory else locators:  # the first is the one for NUMBA_CACHE_DIR
         try:
-            numba.config.CACHE_DIR = str(directory or before)
+            if directory is not None:  # before all that Numba's settings say
+                numba.config.CACHE_DIR, numba.config.CACHE_LOCATOR_CLASSES = str(directory), ""
             place = _open(locator, function)
         except RuntimeError:  # not a place for this function
             continue
         finally:
-            numba.config.CACHE_DIR = before
+            if directory is not None:
+                numba.config.CACHE_DIR, numba.config.CACHE_LOCATOR_CLASSES = before, chosen
         yield place
 
 

@@ -163,7 +163,7 @@ def _functions() -> set[Any]:
 
     Those that the interpreter does not call do little harm here.
     """
-    modules = [module for name, module in sys.modules.items() if name.startswith("refnet.kernels.")]
+    modules = [module for name, module in list(sys.modules.items()) if name.startswith("refnet.kernels.")]
     found = {value for module in modules for value in vars(module).values() if isinstance(value, Dispatcher)}
     return {function for function in found if function.targetoptions.get("inline") != "always"}
 

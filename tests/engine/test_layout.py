@@ -19,9 +19,9 @@ def test_an_activation_comes_back(shape: tuple[int, int, int]) -> None:
     x = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
     packed = pack_activation(x)
     assert packed.shape == (-(-shape[2] // 16), shape[0] * shape[1], 16)
-    back = unpack_activation(packed, shape)
+    back = np.empty(shape, np.float32)
+    unpack_activation(packed, back)
     assert (back == x).all()
-    assert back.base is None or not np.shares_memory(back, packed)
 
 
 def test_an_activation_is_in_blocks_of_16_channels() -> None:
@@ -29,13 +29,6 @@ def test_an_activation_is_in_blocks_of_16_channels() -> None:
     packed = pack_activation(x)
     assert packed[0, 1].tolist() == list(range(20, 36))
     assert packed[1, 1].tolist() == [36, 37, 38, 39] + [0] * 12
-
-
-def test_what_is_unpacked_is_a_copy() -> None:
-    packed = np.zeros((1, 1, 16), np.float32)
-    vector = unpack_activation(packed, (16,))
-    packed[:] = 1
-    assert not vector.any()
 
 
 def test_a_kernel_is_in_panels() -> None:

@@ -101,6 +101,20 @@ def test_expansion_and_depthwise(
     assert_same(expanded_steps(H, W, C, K, kernel, stride, padding), dtype)
 
 
+def test_a_residual_before_a_depthwise_convolution_is_kept() -> None:
+    """No variant has a block without expansion after a residual; an architecture of one's own may."""
+    blocks = [convolution_step("convolution", 6, 5, 16, 16, 1, 1, "same", "none")]
+    depthwise = convolution_step("depthwise", 6, 5, 16, 16, 3, 1, "same", "none")
+    weights = tuple(Weight("d" + weight.key.removeprefix("s"), weight.shape) for weight in depthwise.weights)
+    picture = (6, 5, 16)
+    steps = [
+        *blocks,
+        Step("add", "add", ("s", "input"), picture, picture),
+        replace(depthwise, name="d", inputs=("add",), weights=weights),
+    ]
+    assert_same(steps, "float32")
+
+
 def expanded_steps(H: int, W: int, C: int, K: int, kernel: int, stride: int, padding: str) -> list[Step]:
     """An expansion, a depthwise convolution, and the mean of what it makes."""
     expand = convolution_step("convolution", H, W, C, K, 1, 1, "same", "swish")

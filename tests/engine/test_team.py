@@ -43,11 +43,17 @@ def test_a_busy_helper_is_not_waited_for() -> None:
 
 
 def test_an_error_comes_out_when_all_have_ended() -> None:
-    def fail() -> None:
-        raise KeyboardInterrupt
+    barrier, ended = threading.Barrier(3, timeout=10), []
 
-    with pytest.raises(KeyboardInterrupt):
-        Team(1).run(fail)
+    def fail() -> None:
+        place = barrier.wait()
+        time.sleep(0.05 * place)
+        ended.append(place)
+        raise KeyError(place)
+
+    with pytest.raises(KeyError):
+        Team(3).run(fail)
+    assert sorted(ended) == [0, 1, 2]
 
 
 def test_cores() -> None:
