@@ -3,7 +3,7 @@
 A pickle is a program for a small stack machine. Python's own machine imports and calls what the program
 says; this one knows only the opcodes that plain containers, numbers and texts need, and the names that its
 caller hands in. Anything else is a :class:`CheckpointError`. Work and memory are bounded by the length of
-the program and by ``MAX_OPCODES``.
+the program and by a limit on its opcodes.
 """
 
 from __future__ import annotations
@@ -17,14 +17,16 @@ from typing import Any
 
 from refnet.errors import CheckpointError
 
-MAX_OPCODES = 1 << 17  # a checkpoint of B7 takes about 45,000
+MAX_OPCODES = 1 << 17  # a state dict of B7 takes about 45,000
 
 Function = Callable[[Any], Any]
 
 _CALLED = {opcode.code: opcode.name for opcode in pickletools.opcodes}
 
 
-def load(stream: io.BytesIO, names: Mapping[str, object], persistent: Function | None = None) -> Any:
+def load(
+    stream: io.BytesIO, names: Mapping[str, object], persistent: Function | None = None, limit: int = MAX_OPCODES
+) -> Any:
     """Run one pickle of protocol 2 and return what it describes.
 
     The stream is left at the first byte after the pickle.
@@ -38,6 +40,8 @@ def load(stream: io.BytesIO, names: Mapping[str, object], persistent: Function |
         it. Functions among them may be called, with one argument: the tuple that the pickle gives, unchecked.
     persistent
         Function of one persistent id, unchecked as well, if the pickle may hold any.
+    limit
+        How many opcodes the program may have.
 
     Raises
     ------
@@ -54,7 +58,7 @@ def load(stream: io.BytesIO, names: Mapping[str, object], persistent: Function |
     refnet.errors.CheckpointError: the pickle names '__builtin__ print', which no checkpoint needs
     """
     machine = _Machine(names, persistent)
-    for _ in range(MAX_OPCODES):
+    for _ in range(limit):
         opcode = _take(stream, 1)
         if opcode == pickle.STOP:
             return machine.pop()
@@ -63,7 +67,7 @@ def load(stream: io.BytesIO, names: Mapping[str, object], persistent: Function |
             raise CheckpointError(f"the pickle uses the opcode {name}, which no checkpoint needs")
         argument, effect = _OPCODES[opcode]
         effect(machine, argument(stream))
-    raise CheckpointError(f"the pickle has more than {MAX_OPCODES} opcodes; no checkpoint needs so many")
+    raise CheckpointError(f"the pickle has more than {limit} opcodes; no checkpoint needs so many")
 
 
 class _Machine:

@@ -1,0 +1,143 @@
+"""Safetensors files to arrays.
+
+The file is eight bytes with the length of the header (little-endian), the header (JSON: name to dtype, shape
+and place), then the elements of all tensors without gaps. The ``safetensors`` package reads it; all that the
+header says is checked before, so that every wrong file is refused with a reason.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from refnet.checkpoints import files
+from refnet.checkpoints.state_dict import BFLOAT16
+from refnet.errors import CheckpointError
+
+MAX_HEADER = 1 << 24  # that of B7 has 150,000 bytes
+MAX_RANK = 8
+DTYPES: dict[str, np.dtype[Any]] = {
+    "F64": np.dtype("<f8"),
+    "F32": np.dtype("<f4"),
+    "F16": np.dtype("<f2"),
+    "BF16": BFLOAT16,
+    "I64": np.dtype("<i8"),
+    "I32": np.dtype("<i4"),
+    "U8": np.dtype("u1"),
+}
+
+Array = npt.NDArray[Any]
+
+
+class Entry(NamedTuple):
+    """What the header says of one tensor; its bytes are those from ``begin`` to before ``end`` after the header."""
+
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+    begin: int
+    end: int
+
+
+def read(path: str | Path) -> dict[str, Array]:
+    """Read a safetensors file.
+
+    Returns
+    -------
+    dict
+        Name to array, in the order of their bytes in the file; shape and dtype as published, C-contiguous.
+
+    Raises
+    ------
+    CheckpointError
+        If the file cannot be read, or :func:`load` refuses it.
+    """
+    return files.read(path, load)
+
+
+def load(data: bytes) -> dict[str, Array]:
+    """Read the bytes of a safetensors file.
+
+    Returns
+    -------
+    dict
+        Name to array, in the order of their bytes in the file; shape and dtype as published, C-contiguous.
+        NumPy has no bfloat16: see :data:`~refnet.checkpoints.state_dict.BFLOAT16`.
+
+    Raises
+    ------
+    CheckpointError
+        If the header is not as the format wants it, disagrees with the file's size, or names a dtype that no
+        EfficientNet is published in.
+    """
+    import safetensors
+
+    entries = _entries(data)
+    try:
+        # Not safetensors.numpy.load, which does the same but has no bfloat16.
+        tensors: list[tuple[str, Any]] = safetensors.deserialize(data)  # type: ignore[no-untyped-call]
+        buffers = {name: tensor["data"] for name, tensor in tensors}
+        return {name: np.frombuffer(buffers[name], entry.dtype).reshape(entry.shape) for name, entry in entries.items()}
+    except (safetensors.SafetensorError, KeyError, ValueError) as error:
+        raise CheckpointError(f"safetensors refuses the file: {error}") from None
+
+
+def _entries(data: bytes) -> dict[str, Entry]:
+    """Check the header against the file, and return it in the order of the bytes."""
+    length = int.from_bytes(data[:8], "little")
+    if len(data) < 8 or length > len(data) - 8:
+        raise CheckpointError(f"not a safetensors file, or cut short: a header of {length} bytes in {len(data)}")
+    if length > MAX_HEADER:
+        raise CheckpointError(f"the header has {length} bytes, more than that of any EfficientNet")
+    header = _header(data[8 : 8 + length])
+    metadata = header.pop("__metadata__", {})
+    if not (isinstance(metadata, dict) and all(isinstance(value, str) for value in metadata.values())):
+        raise CheckpointError("__metadata__ is not texts by name")
+    entries = {name: _entry(name, stated) for name, stated in header.items()}
+    entries = dict(sorted(entries.items(), key=lambda item: item[1].begin))
+    place = 0
+    for name, entry in entries.items():
+        if entry.begin != place:
+            raise CheckpointError(
+                f"{name[:80]!r} begins at byte {entry.begin}, where the tensor before ends at {place}"
+            )
+        place = entry.end
+    if place != len(data) - 8 - length:
+        raise CheckpointError(f"the tensors have {place} bytes, the file {len(data) - 8 - length} for them: cut short?")
+    return entries
+
+
+def _header(text: bytes) -> dict[str, Any]:
+    try:
+        header = json.loads(text.decode(), object_pairs_hook=_once)
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"the header is not JSON: {error!s:.200}") from None
+    if not (text.startswith(b"{") and isinstance(header, dict)):
+        raise CheckpointError("the header is not a JSON object")
+    return header
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise CheckpointError("the header has a name twice")
+    return found
+
+
+def _entry(name: str, stated: object) -> Entry:
+    """Check one tensor's own words against each other."""
+    match stated:
+        case {"dtype": str(dtype), "shape": [*shape], "data_offsets": [begin, end], **rest} if not rest:
+            numbers = all(type(number) is int and number >= 0 for number in (*shape, begin, end))
+            if numbers and len(shape) <= MAX_RANK:
+                if dtype not in DTYPES:
+                    raise CheckpointError(f"{name[:80]!r} is {dtype[:20]!r}, not one of {', '.join(DTYPES)}")
+                size = math.prod(shape) * DTYPES[dtype].itemsize
+                if size == 0 or end - begin != size:
+                    raise CheckpointError(f"{name[:80]!r}: {dtype} {shape} at bytes {begin} to {end} cannot be")
+                return Entry(DTYPES[dtype], tuple(shape), begin, end)
+    raise CheckpointError(f"{name[:80]!r} is not described by a dtype, a shape and two data_offsets")

@@ -1,0 +1,140 @@
+"""Find the tensors by name in what a checkpoint file holds, whichever framework wrote it.
+
+People save a state dict by itself or beside other things, with a moving average of the weights or without,
+and with the names of wrappers in front of all names. What was found and done is part of the result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from refnet.errors import CheckpointError
+from refnet.store.weights import Averaging
+
+# NumPy has no bfloat16; a reader hands out the bits under this type.
+BFLOAT16 = np.dtype([("bfloat16", "<u2")])
+
+AVERAGED = ("state_dict_ema", "model_ema", "ema")
+PLAIN = ("state_dict", "model", "model_state_dict")
+# Of PyTorch: DataParallel and averaged models, Lightning, compiled models.
+PREFIXES = ("module.", "model.", "_orig_mod.")
+COUNTER = "n_averaged"
+COUNTER_DROPPED = "counts the steps of the moving average; inference does not use it"
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class StateDict:
+    """The tensors of one network by name.
+
+    Attributes
+    ----------
+    tensors
+        Name to array, in the file's order.
+    averaging
+        ``ema`` if a moving average of the weights was taken by its name, else ``unknown``: many publish the
+        average under a plain name.
+    taken
+        The name under which it was found; empty if it was all there is.
+    prefix
+        What was taken off the front of every name.
+    widened
+        Names of tensors that came in a 16-bit float type and are float32 now, which is exact.
+    dropped
+        Name and reason for each tensor that was left out.
+    """
+
+    tensors: dict[str, Array] = field(repr=False)
+    averaging: Averaging = "unknown"
+    taken: str = ""
+    prefix: str = ""
+    widened: tuple[str, ...] = ()
+    dropped: tuple[tuple[str, str], ...] = ()
+
+
+def pick(content: Mapping[str, object]) -> StateDict:
+    """Pick the state dict from the content of a checkpoint file; of several, the moving average.
+
+    Parameters
+    ----------
+    content
+        What a reader returned: name to array, or state dicts under the names that people use for them.
+
+    Raises
+    ------
+    CheckpointError
+        If there is no state dict, two of one rank, or one that is empty or holds anything but arrays.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> weight = {"module.fc.weight": np.float32([[1, 2]])}
+    >>> found = pick({"epoch": 3, "state_dict": weight, "state_dict_ema": weight})
+    >>> found.tensors
+    {'fc.weight': array([[1., 2.]], dtype=float32)}
+    >>> found
+    StateDict(averaging='ema', taken='state_dict_ema', prefix='module.', widened=(), dropped=())
+    """
+    taken, state = _choose(content)
+    arrays = _arrays(state, taken)
+    counted = arrays.pop(COUNTER, None) is not None
+    prefix = _common_prefix(arrays)
+    named = {name.removeprefix(prefix): array for name, array in arrays.items()}
+    wide = {name: widen(array) for name, array in named.items()}
+    return StateDict(
+        tensors=wide,
+        averaging="ema" if taken in AVERAGED else "unknown",
+        taken=taken,
+        prefix=prefix,
+        widened=tuple(name for name, array in named.items() if wide[name] is not array),
+        dropped=((COUNTER, COUNTER_DROPPED),) if counted else (),
+    )
+
+
+def widen(array: Array) -> Array:
+    """Make float32 of float16 and bfloat16, exactly; any other array is returned itself."""
+    if array.dtype == BFLOAT16:
+        bits = array["bfloat16"].astype(np.uint32) << np.uint32(16)
+        return bits.view(np.float32)
+    return array.astype(np.float32) if array.dtype == np.float16 else array
+
+
+def _choose(content: Mapping[str, object]) -> tuple[str, Mapping[Any, object]]:
+    """Find the name and the state dict under it; the name is empty if the content itself is one."""
+    for names in (AVERAGED, PLAIN):
+        found = {name: value for name in names if isinstance(value := content.get(name), Mapping)}
+        if len(found) > 1:
+            raise CheckpointError(f"several state dicts, and no telling which is meant: {', '.join(found)}")
+        if found:
+            return found.popitem()
+    if any(isinstance(value, np.ndarray) for value in content.values()):
+        return "", content
+    there = [str(name)[:80] for name in content]
+    wanted = ", ".join((*AVERAGED, *PLAIN))
+    raise CheckpointError(f"no state dict: neither tensors by name nor one of {wanted}, but {there!r:.1000}")
+
+
+def _arrays(state: Mapping[Any, object], taken: str) -> dict[str, Array]:
+    arrays = {name: value for name, value in state.items() if isinstance(name, str) and isinstance(value, np.ndarray)}
+    others = [str(name)[:80] for name in state if name not in arrays]
+    if others or arrays.keys() <= {COUNTER}:
+        what = f"more than tensors by name: {others!r:.1000}" if others else "nothing"
+        raise CheckpointError(f"{repr(taken) if taken else 'the checkpoint'} holds {what}")
+    return arrays
+
+
+def _common_prefix(names: Mapping[str, object]) -> str:
+    """Find what wrappers put in front of every name; they may be nested."""
+    prefix = ""
+    while names:
+        more = [p for p in PREFIXES if all(name.startswith(prefix + p) for name in names)]
+        if not more:
+            break
+        prefix += more[0]
+    return prefix
