@@ -1,0 +1,108 @@
+"""Names of timm: ``tf_efficientnet_*``, converted from TensorFlow, and ``efficientnet_*``, trained in PyTorch.
+
+Both have the same names; they differ in padding and epsilon, which the names do not tell.
+Beware: in the first stage, which does not expand, ``conv_pw`` is the projection and ``bn1`` and ``bn2`` follow
+depthwise convolution and projection; in the others ``conv_pw`` is the expansion, ``conv_pwl`` the projection,
+and ``bn1``, ``bn2`` and ``bn3`` follow expansion, depthwise convolution and projection. At the root ``bn1``
+follows the stem and ``bn2`` the head. Blocks are ``blocks.STAGE.REPEAT``, both from 0.
+"""
+
+from __future__ import annotations
+
+from itertools import groupby
+from string import ascii_lowercase
+
+import numpy as np
+import numpy.typing as npt
+
+from refnet import names
+from refnet.architecture import Architecture
+from refnet.checkpoints import torch_layout
+from refnet.checkpoints.torch_layout import Arrays, Converted, Modules
+from refnet.padding import Padding
+
+# efficientnet_*.
+PADDING: Padding = "symmetric"
+BN_EPS = 1e-5
+
+# tf_efficientnet_*.
+TF_PADDING: Padding = "same"
+TF_BN_EPS = 1e-3
+
+_ROOT = {
+    names.STEM: Modules("conv_stem", "bn1"),
+    names.HEAD: Modules("conv_head", "bn2"),
+    names.LOGITS: Modules("classifier"),
+}
+_SQUEEZE_EXCITE = {
+    names.REDUCE: Modules("se.conv_reduce"),
+    names.GATE: Modules("se.conv_expand"),
+}
+_WITHOUT_EXPANSION = {
+    names.DEPTHWISE: Modules("conv_dw", "bn1"),
+    **_SQUEEZE_EXCITE,
+    names.PROJECT: Modules("conv_pw", "bn2"),
+}
+_WITH_EXPANSION = {
+    names.EXPAND: Modules("conv_pw", "bn1"),
+    names.DEPTHWISE: Modules("conv_dw", "bn2"),
+    **_SQUEEZE_EXCITE,
+    names.PROJECT: Modules("conv_pwl", "bn3"),
+}
+
+
+def modules(architecture: Architecture) -> dict[str, Modules]:
+    """Name the modules behind each step.
+
+    Examples
+    --------
+    >>> from refnet.architecture import variant
+    >>> modules(variant("b0"))["block1a.project"]
+    Modules(layer='blocks.0.0.conv_pw', norm='blocks.0.0.bn2')
+    >>> modules(variant("b0"))["block2b.project"]
+    Modules(layer='blocks.1.1.conv_pwl', norm='blocks.1.1.bn3')
+    """
+    found = dict(_ROOT)
+    stages = groupby(architecture.blocks, key=lambda block: block.name.rstrip(ascii_lowercase))
+    for stage, (_, blocks) in enumerate(stages):
+        for repeat, block in enumerate(blocks):
+            prefix = f"blocks.{stage}.{repeat}"
+            for part, (layer, norm) in (_WITH_EXPANSION if block.expands else _WITHOUT_EXPANSION).items():
+                found[names.part_name(block.name, part)] = Modules(f"{prefix}.{layer}", norm and f"{prefix}.{norm}")
+    return found
+
+
+def to_ours(theirs: Arrays, architecture: Architecture) -> Converted:
+    """Rename and reorder a state dict of this family; bits stay as they are.
+
+    Parameters
+    ----------
+    theirs
+        Name to f32[...]: kernels (K, C, R, S), depthwise (C, 1, R, S), classifier (K, C).
+    architecture
+        The network it belongs to, with as many classes as the file has.
+
+    Raises
+    ------
+    CheckpointError
+        If a tensor is missing, unknown, of another shape or not float32: all of them in one message.
+    """
+    return torch_layout.to_ours(theirs, architecture, modules(architecture))
+
+
+def to_theirs(ours: Arrays, architecture: Architecture) -> dict[str, npt.NDArray[np.float32]]:
+    """Undo :func:`to_ours`; without ``num_batches_tracked``, which PyTorch fills in by itself.
+
+    Parameters
+    ----------
+    ours
+        Key to f32[...] for each weight of the plan: kernels HWIO, depthwise HWC, dense CK.
+    architecture
+        The network it belongs to.
+
+    Raises
+    ------
+    CheckpointError
+        If a tensor is missing, unknown, of another shape or not float32: all of them in one message.
+    """
+    return torch_layout.to_theirs(ours, architecture, modules(architecture))

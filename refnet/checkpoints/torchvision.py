@@ -1,0 +1,99 @@
+"""Names of torchvision: B0 to B4 trained in PyTorch, B5 to B7 converted from TensorFlow by way of lukemelas.
+
+All of them run with PyTorch's symmetric padding, B5 to B7 too, although TensorFlow trained these with its own;
+only their epsilon is TensorFlow's. Stages are ``features.1`` to ``features.7``, their blocks count from 0;
+inside a block the layers are numbered, so that a block without expansion has other numbers.
+"""
+
+from __future__ import annotations
+
+from itertools import groupby
+from string import ascii_lowercase
+
+import numpy as np
+import numpy.typing as npt
+
+from refnet import names
+from refnet.architecture import Architecture
+from refnet.checkpoints import torch_layout
+from refnet.checkpoints.torch_layout import Arrays, Converted, Modules
+from refnet.padding import Padding
+
+PADDING: Padding = "symmetric"
+BN_EPS = {**dict.fromkeys(("b0", "b1", "b2", "b3", "b4"), 1e-5), **dict.fromkeys(("b5", "b6", "b7"), 1e-3)}
+
+_ROOT = {
+    names.STEM: Modules("features.0.0", "features.0.1"),
+    names.HEAD: Modules("features.8.0", "features.8.1"),
+    names.LOGITS: Modules("classifier.1"),
+}
+_WITHOUT_EXPANSION = {
+    names.DEPTHWISE: Modules("0.0", "0.1"),
+    names.REDUCE: Modules("1.fc1"),
+    names.GATE: Modules("1.fc2"),
+    names.PROJECT: Modules("2.0", "2.1"),
+}
+_WITH_EXPANSION = {
+    names.EXPAND: Modules("0.0", "0.1"),
+    names.DEPTHWISE: Modules("1.0", "1.1"),
+    names.REDUCE: Modules("2.fc1"),
+    names.GATE: Modules("2.fc2"),
+    names.PROJECT: Modules("3.0", "3.1"),
+}
+
+
+def modules(architecture: Architecture) -> dict[str, Modules]:
+    """Name the modules behind each step.
+
+    Examples
+    --------
+    >>> from refnet.architecture import variant
+    >>> modules(variant("b0"))["block1a.project"]
+    Modules(layer='features.1.0.block.2.0', norm='features.1.0.block.2.1')
+    >>> modules(variant("b0"))["block2b.project"]
+    Modules(layer='features.2.1.block.3.0', norm='features.2.1.block.3.1')
+    """
+    found = dict(_ROOT)
+    stages = groupby(architecture.blocks, key=lambda block: block.name.rstrip(ascii_lowercase))
+    for stage, (_, blocks) in enumerate(stages, start=1):
+        for repeat, block in enumerate(blocks):
+            prefix = f"features.{stage}.{repeat}.block"
+            for part, (layer, norm) in (_WITH_EXPANSION if block.expands else _WITHOUT_EXPANSION).items():
+                found[names.part_name(block.name, part)] = Modules(f"{prefix}.{layer}", norm and f"{prefix}.{norm}")
+    return found
+
+
+def to_ours(theirs: Arrays, architecture: Architecture) -> Converted:
+    """Rename and reorder a state dict of this family; bits stay as they are.
+
+    Parameters
+    ----------
+    theirs
+        Name to f32[...]: kernels (K, C, R, S), depthwise (C, 1, R, S), classifier (K, C).
+    architecture
+        The network it belongs to, with as many classes as the file has.
+
+    Raises
+    ------
+    CheckpointError
+        If a tensor is missing, unknown, of another shape or not float32: all of them in one message.
+    """
+    return torch_layout.to_ours(theirs, architecture, modules(architecture))
+
+
+def to_theirs(ours: Arrays, architecture: Architecture) -> dict[str, npt.NDArray[np.float32]]:
+    """Undo :func:`to_ours`; without ``num_batches_tracked``, which PyTorch fills in by itself.
+
+    Parameters
+    ----------
+    ours
+        Key to f32[...] for each weight of the plan: kernels HWIO, depthwise HWC, dense CK.
+    architecture
+        The network it belongs to.
+
+    Raises
+    ------
+    CheckpointError
+        If a tensor is missing, unknown, of another shape or not float32: all of them in one message.
+    """
+    return torch_layout.to_theirs(ours, architecture, modules(architecture))
