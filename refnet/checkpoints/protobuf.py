@@ -1,0 +1,125 @@
+"""The wire format of protocol buffers, without their schemas: a message is numbers and bytes by field number.
+
+What a field means, and whether its bytes are a message again, is for the caller to say, level by level: there
+is no recursion. Work and memory are bounded by the length of the message.
+"""
+
+from __future__ import annotations
+
+from refnet.errors import CheckpointError
+
+MAX_VARINT = 10  # bytes of 7 bits each, for 64 bits
+
+_VARINT, _FIXED_64, _BYTES, _FIXED_32 = 0, 1, 2, 5
+_FIXED_SIZES = {_FIXED_64: 8, _FIXED_32: 4}
+
+Message = dict[int, list[int | bytes]]
+
+
+def varint(data: bytes, start: int) -> tuple[int, int]:
+    r"""Read a number of 7 bits a byte, the lowest first, the top bit set on all bytes but the last.
+
+    Returns
+    -------
+    tuple
+        The number, 0 to 2**64 - 1, and where the next item begins.
+
+    Raises
+    ------
+    CheckpointError
+        If it is cut short or larger than 64 bits.
+
+    Examples
+    --------
+    >>> varint(b"\xac\x02...", 0)
+    (300, 2)
+    """
+    value = 0
+    for count, byte in enumerate(data[start : start + MAX_VARINT]):
+        value |= (byte & 0x7F) << 7 * count
+        if byte < 0x80:
+            if value >> 64:
+                break
+            return value, start + count + 1
+    raise CheckpointError("a variable-length number is cut short or longer than 64 bits")
+
+
+def parse(data: bytes) -> Message:
+    r"""Take a message apart.
+
+    Returns
+    -------
+    dict
+        For each field number the values in the file's order: numbers as they are, without sign, or bytes.
+
+    Raises
+    ------
+    CheckpointError
+        If it is malformed, or has groups, which protocol buffers gave up before TensorFlow began.
+
+    Examples
+    --------
+    >>> parse(b"\x08\x01\x12\x02hi\x08\x02")
+    {1: [1, 2], 2: [b'hi']}
+    """
+    message: Message = {}
+    at = 0
+    while at < len(data):
+        tag, at = varint(data, at)
+        number, kind = tag >> 3, tag & 7
+        value: int | bytes
+        if kind == _VARINT:
+            value, at = varint(data, at)
+        elif kind == _BYTES:
+            size, at = varint(data, at)
+            value, at = _take(data, at, size)
+        elif kind in _FIXED_SIZES:
+            raw, at = _take(data, at, _FIXED_SIZES[kind])
+            value = int.from_bytes(raw, "little")
+        else:
+            raise CheckpointError(f"a message has a field of the wire type {kind}, which is not in use")
+        if number == 0:
+            raise CheckpointError("a message has a field of the number 0")
+        message.setdefault(number, []).append(value)
+    return message
+
+
+def integer(message: Message, field: int) -> int:
+    """Value of a field that is a signed number of up to 64 bits, 0 where it is left out.
+
+    Raises
+    ------
+    CheckpointError
+        If it is there twice, or is bytes.
+
+    Examples
+    --------
+    >>> integer({1: [(1 << 64) - 1]}, 1), integer({1: [5]}, 2)
+    (-1, 0)
+    """
+    values = message.get(field, [0])
+    if len(values) > 1 or not isinstance(values[0], int):
+        raise CheckpointError(f"field {field} of a message is not one number")
+    return values[0] - (values[0] >> 63 << 64)
+
+
+def messages(message: Message, field: int) -> list[bytes]:
+    """Values of a field that is a list of messages (or texts, or bytes), not yet taken apart.
+
+    Raises
+    ------
+    CheckpointError
+        If one of them is a number.
+    """
+    values = message.get(field, [])
+    found = [value for value in values if isinstance(value, bytes)]
+    if len(found) < len(values):
+        raise CheckpointError(f"field {field} of a message is a number where a message is needed")
+    return found
+
+
+def _take(data: bytes, start: int, size: int) -> tuple[bytes, int]:
+    end = start + size
+    if end > len(data):
+        raise CheckpointError("a message is cut short")
+    return data[start:end], end
