@@ -13,9 +13,8 @@ ONNX states what to compute but not in which order to round: other engines come 
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
@@ -28,6 +27,7 @@ from refnet.numerics import NUMERICS_VERSION
 from refnet.plan import Plan, Shape, Step, make_plan
 from refnet.store import Weights
 from refnet.store.weights import check_tensors
+from refnet.whole_file import whole_file
 
 if TYPE_CHECKING:
     import onnx
@@ -122,18 +122,11 @@ def _complete_file(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     path = Path(path)
     if path.exists() and not path.is_file():
         raise InputError(f"{path} not written: it is {'a directory' if path.is_dir() else 'no regular file'}")
-    unfinished = path.with_name(f".{secrets.token_hex(8)}.part")
     try:
-        with unfinished.open("xb") as file:
+        with whole_file(path) as unfinished, unfinished.open("xb") as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
     except (OSError, ValueError) as error:
         raise InputError(f"{path} not written: {getattr(error, 'strerror', None) or error}") from error
-    finally:
-        with suppress(OSError, ValueError):
-            unfinished.unlink()
 
 
 def _model(weights: Weights, plan: Plan) -> onnx.ModelProto:

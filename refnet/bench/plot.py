@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from refnet.bench.timing import StepTime, Timing
 from refnet.errors import InputError, RefnetError
+from refnet.whole_file import whole_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -103,15 +102,11 @@ def save_plot(timing: Timing, path: str | Path, *, title: str | None = None) -> 
     if not timing.steps:
         raise InputError("this timing has no steps to draw; measure it with bench(..., steps=True)")
     figure = draw(timing, title or timing.variant)
-    unfinished = path.with_name(f".{secrets.token_hex(8)}.part")
     try:
-        figure.savefig(unfinished, format=path.suffix[1:].lower(), dpi=_DOTS_PER_INCH)
-        unfinished.replace(path)
+        with whole_file(path) as unfinished:
+            figure.savefig(unfinished, format=path.suffix[1:].lower(), dpi=_DOTS_PER_INCH)
     except OSError as error:
         raise InputError(f"{path}: cannot write the plot: {error.strerror or error}") from error
-    finally:
-        with suppress(OSError):
-            unfinished.unlink()
 
 
 def draw(timing: Timing, title: str) -> Figure:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 import h5py
@@ -15,6 +12,7 @@ import numpy.typing as npt
 from refnet.errors import WeightsError
 from refnet.store.schema import Record, to_record
 from refnet.store.weights import Weights, check_tensors, expected
+from refnet.whole_file import whole_file
 
 
 def write(path: str | Path, weights: Weights) -> None:
@@ -42,21 +40,15 @@ def write(path: str | Path, weights: Weights) -> None:
         record.attributes.update(tensors_digest=weights.digest(), metadata_digest=record.digest())
     except WeightsError as error:
         raise WeightsError(f"{path} not written: {error}") from error
-    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
     try:
         # The oldest format: readable by every HDF5 library, and the one without time stamps.
-        with h5py.File(unfinished, "x", libver=("earliest", "v110")) as file:
+        with whole_file(path) as unfinished, h5py.File(unfinished, "x", libver=("earliest", "v110")) as file:
             _write_record(file, record)
             for weight in expected(weights.architecture):
                 tensor = np.ascontiguousarray(weights.tensors[weight.key], "<f4")
                 file.create_dataset(weight.key, data=tensor, track_times=False)
-        _flush_to_disk(unfinished)
-        unfinished.replace(path)
     except OSError as error:
         raise WeightsError(f"{path} not written: {error}") from error
-    finally:
-        with suppress(OSError):
-            unfinished.unlink()
 
 
 def _write_record(file: h5py.File, record: Record) -> None:
@@ -74,8 +66,3 @@ def _fixed_length(texts: Sequence[str]) -> npt.NDArray[np.bytes_]:
     encoded = [text.encode() for text in texts]
     length = max(1, *map(len, encoded))
     return np.array(encoded, dtype=h5py.string_dtype("utf-8", length))
-
-
-def _flush_to_disk(path: Path) -> None:
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
