@@ -10,7 +10,7 @@ from types import ModuleType
 import pytest
 import torch
 
-from refnet.checkpoints import torch_pickle
+from refnet.checkpoints.readers import torch_pickle
 
 ROOT = Path(__file__).parents[1]
 

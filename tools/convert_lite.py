@@ -22,7 +22,8 @@ import numpy as np
 
 from refnet import store
 from refnet.architecture import variant
-from refnet.checkpoints import lukemelas, torch_pickle
+from refnet.checkpoints.publishers import PUBLISHERS
+from refnet.checkpoints.readers import torch_pickle
 from refnet.errors import CheckpointError, RefnetError
 from refnet.labels import read_labels
 from refnet.recipe import LITE
@@ -82,11 +83,11 @@ def convert(name: str, data: bytes) -> store.Weights:
     if found != sha256:
         raise CheckpointError(f"this is not {file}: its SHA-256 is {found}, the published one {sha256}")
     architecture = variant(name)
-    converted = lukemelas.to_ours(torch_pickle.parse(data), architecture)
+    converted = PUBLISHERS["lite"].to_ours(torch_pickle.parse(data), architecture)
     return store.Weights(
         architecture=architecture,
-        padding=lukemelas.PADDING,
-        bn_eps=lukemelas.BN_EPS,
+        padding=PUBLISHERS["lite"].padding,
+        bn_eps=PUBLISHERS["lite"].bn_eps[name],
         recipe=LITE,
         tensors=converted.tensors,
         labels=read_labels(WEIGHTS / "imagenet_labels.tsv"),
@@ -111,7 +112,7 @@ def verify(path: Path, data: bytes) -> None:
     """
     weights = store.read(path)
     source = torch_pickle.parse(data)
-    again = lukemelas.to_theirs(weights.tensors, weights.architecture)
+    again = PUBLISHERS["lite"].to_theirs(weights.tensors, weights.architecture)
     dropped = {name for name, _ in weights.provenance.dropped}
     lost = set(source) ^ set(again) ^ dropped
     changed = [name for name, array in again.items() if array.tobytes() != np.asarray(source[name]).tobytes()]

@@ -16,7 +16,7 @@ import torch
 
 from refnet import names
 from refnet.architecture import Architecture
-from refnet.checkpoints import lukemelas
+from refnet.checkpoints.publishers import PUBLISHERS
 from refnet.store import Weights
 
 Array = npt.NDArray[Any]
@@ -27,7 +27,7 @@ def peer(weights: Weights, size: int, dtype: torch.dtype = torch.float32) -> tor
     architecture = weights.architecture
     package = efficientnet_lite_pytorch if architecture.coefficients.lite else efficientnet_pytorch
     model = package.EfficientNet.from_name(f"efficientnet-{architecture.name}", image_size=size)
-    theirs = lukemelas.to_theirs(weights.tensors, architecture)
+    theirs = PUBLISHERS["lite"].to_theirs(weights.tensors, architecture)
     model.load_state_dict({name: torch.tensor(array) for name, array in theirs.items()})  # strict: all of them
     eps = {module.eps for module in model.modules() if isinstance(module, torch.nn.BatchNorm2d)}
     if eps != {weights.bn_eps}:

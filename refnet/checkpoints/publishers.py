@@ -1,4 +1,4 @@
-"""Who published EfficientNet for PyTorch: the names they use, and the rules their weights were trained by.
+"""Who published EfficientNet: the names they use, and the rules their weights were trained by.
 
 A checkpoint says neither who wrote it nor which variant it is. The names of its tensors narrow down the
 publisher (:func:`recognise`), their shapes settle the variant and the number of classes (:func:`variant_of`).
@@ -10,17 +10,25 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 
+import numpy as np
+import numpy.typing as npt
+
 from refnet import names
 from refnet.architecture import CLASSES, Architecture, variant
-from refnet.checkpoints import lukemelas, timm, torch_layout, torchvision
-from refnet.checkpoints.torch_layout import COUNTER, Modules
+from refnet.checkpoints.naming import lukemelas, pairing, tensorflow, timm, torch_layout, torchvision
+from refnet.checkpoints.naming.pairing import Arrays, Pair
 from refnet.errors import CheckpointError
 from refnet.padding import Padding
 from refnet.plan import Shape
 from refnet.scaling import TABLE
+from refnet.store.weights import Averaging
 
 _B = tuple(name for name, coefs in TABLE.items() if not coefs.lite)
 _LITE = tuple(name for name, coefs in TABLE.items() if coefs.lite)
+
+
+def _none(_: tuple[Pair, ...]) -> dict[str, str]:
+    return {}
 
 
 @dataclass(frozen=True)
@@ -31,18 +39,24 @@ class Publisher:
     ----------
     name
         What refnet calls it.
-    modules
-        Name of the modules behind each step of an architecture.
+    pairs
+        Both names of every tensor of an architecture.
     padding
         Rule its weights run by.
     bn_eps
         What its batch norms add to the variance, for each variant that it has.
+    spare
+        Name and reason for each tensor that may come on top of an architecture's pairs and is left out.
+    average
+        What the publisher appends to the name of a variable for that of its moving average.
     """
 
     name: str
-    modules: Callable[[Architecture], dict[str, Modules]]
+    pairs: Callable[[Architecture], tuple[Pair, ...]]
     padding: Padding
     bn_eps: Mapping[str, float] = field(hash=False)
+    spare: Callable[[tuple[Pair, ...]], Mapping[str, str]] = _none
+    average: str = ""
 
     @property
     def variants(self) -> tuple[str, ...]:
@@ -56,25 +70,120 @@ class Publisher:
         return tuple(self.bn_eps)
 
     def shapes(self, architecture: Architecture) -> dict[str, Shape]:
-        """Name and shape of every tensor that a checkpoint of this architecture must have; counters may come on top.
+        """Name and shape of every tensor that a checkpoint of this architecture must have; spare ones may be there too.
 
         Examples
         --------
         >>> PUBLISHERS["timm"].shapes(variant("b0", classes=10))["classifier.weight"]
         (10, 1280)
         """
-        every = torch_layout.pairs(architecture, self.modules(architecture))
-        return {pair.theirs: pair.their_shape for pair in every}
+        return {pair.theirs: pair.their_shape for pair in self.pairs(architecture)}
+
+    def to_ours(self, theirs: Arrays, architecture: Architecture) -> Converted:
+        """Rename and reorder the tensors of a checkpoint; bits stay as they are.
+
+        Parameters
+        ----------
+        theirs
+            Name to f32[...], in the publisher's order of axes; no moving averages (see ``tf_variables.py``).
+        architecture
+            The network it belongs to, with as many classes as the file has.
+
+        Raises
+        ------
+        CheckpointError
+            If a tensor is missing, unknown, of another shape or not float32: all of them in one message.
+        """
+        pairs = self.pairs(architecture)
+        spare = self.spare(pairs)
+        tensors = pairing.to_ours(theirs, pairs, spare, architecture.name)
+        return Converted(tensors, tuple((name, spare[name]) for name in theirs if name in spare))
+
+    def to_theirs(
+        self, ours: Arrays, architecture: Architecture, averaging: Averaging = "unknown"
+    ) -> dict[str, npt.NDArray[np.float32]]:
+        """Undo :meth:`to_ours`; without what it dropped.
+
+        Parameters
+        ----------
+        ours
+            Key to f32[...] for each weight of the plan: kernels HWIO, depthwise HWC, dense CK.
+        architecture
+            The network it belongs to.
+        averaging
+            With ``ema``, tensors get the publisher's names of moving averages, if it has any.
+
+        Raises
+        ------
+        CheckpointError
+            If a tensor is missing, unknown, of another shape or not float32: all of them in one message.
+        """
+        theirs = pairing.to_theirs(ours, self.pairs(architecture), architecture.name)
+        suffix = self.average if averaging == "ema" else ""
+        return {name + suffix: array for name, array in theirs.items()}
+
+
+@dataclass(frozen=True)
+class Converted:
+    """What a checkpoint holds, in our terms.
+
+    Attributes
+    ----------
+    tensors
+        Key to f32[...] for each weight of the plan, in its order, C-contiguous.
+    dropped
+        Name and reason for each tensor that was left out.
+    """
+
+    tensors: dict[str, npt.NDArray[np.float32]]
+    dropped: tuple[tuple[str, str], ...]
 
 
 PUBLISHERS: dict[str, Publisher] = {
     publisher.name: publisher
     for publisher in (
-        Publisher("lukemelas", lukemelas.modules, lukemelas.PADDING, dict.fromkeys(_B, lukemelas.BN_EPS)),
-        Publisher("lite", lukemelas.modules, lukemelas.PADDING, dict.fromkeys(_LITE, lukemelas.BN_EPS)),
-        Publisher("timm-tf", timm.modules, timm.TF_PADDING, dict.fromkeys(TABLE, timm.TF_BN_EPS)),
-        Publisher("timm", timm.modules, timm.PADDING, dict.fromkeys(TABLE, timm.BN_EPS)),
-        Publisher("torchvision", torchvision.modules, torchvision.PADDING, torchvision.BN_EPS),
+        Publisher(
+            "tf",
+            tensorflow.pairs,
+            tensorflow.PADDING,
+            dict.fromkeys(TABLE, tensorflow.BN_EPS),
+            average=tensorflow.AVERAGE,
+        ),
+        Publisher(
+            "lukemelas",
+            lukemelas.pairs,
+            lukemelas.PADDING,
+            dict.fromkeys(_B, lukemelas.BN_EPS),
+            torch_layout.counters,
+        ),
+        Publisher(
+            "lite",
+            lukemelas.pairs,
+            lukemelas.PADDING,
+            dict.fromkeys(_LITE, lukemelas.BN_EPS),
+            torch_layout.counters,
+        ),
+        Publisher(
+            "timm-tf",
+            timm.pairs,
+            timm.TF_PADDING,
+            dict.fromkeys(TABLE, timm.TF_BN_EPS),
+            torch_layout.counters,
+        ),
+        Publisher(
+            "timm",
+            timm.pairs,
+            timm.PADDING,
+            dict.fromkeys(TABLE, timm.BN_EPS),
+            torch_layout.counters,
+        ),
+        Publisher(
+            "torchvision",
+            torchvision.pairs,
+            torchvision.PADDING,
+            torchvision.BN_EPS,
+            torch_layout.counters,
+        ),
     )
 }
 
@@ -102,9 +211,9 @@ def recognise(tensors: Collection[str]) -> tuple[str, ...]:
     >>> recognise(["conv1.weight", "fc.bias"])
     ()
     """
-    found = {name for name in tensors if not name.endswith(COUNTER)}
+    found = set(tensors)
     shared = {
-        publisher.name: max(len(found & known) / len(found | known) for known in _names_of(publisher))
+        publisher.name: max(len(found & known) / len((found - spare) | known) for known, spare in _names_of(publisher))
         for publisher in PUBLISHERS.values()
     }
     most = max(shared.values())
@@ -139,10 +248,13 @@ def variant_of(theirs: Mapping[str, Shape], publisher: Publisher) -> Architectur
     >>> found.name, found.classes
     ('b1', 37)
     """
+    found = {name: str(list(shape)) for name, shape in theirs.items()}
     wrong: dict[str, list[str]] = {}
     for name in publisher.variants:
-        architecture = variant(name, classes=_classes(theirs, publisher.modules(variant(name))))
-        wrong[name] = _differences(theirs, publisher.shapes(architecture))
+        architecture = variant(name, classes=_classes(theirs, publisher.pairs(variant(name))))
+        pairs = publisher.pairs(architecture)
+        wanted = {pair.theirs: str(list(pair.their_shape)) for pair in pairs}
+        wrong[name] = pairing.differences(found, wanted, publisher.spare(pairs))
         if not wrong[name]:
             return architecture
     nearest = min(wrong, key=lambda name: len(wrong[name]))
@@ -152,26 +264,16 @@ def variant_of(theirs: Mapping[str, Shape], publisher: Publisher) -> Architectur
 
 
 @cache
-def _names_of(publisher: Publisher) -> tuple[frozenset[str], ...]:
-    """Names of the tensors of each variant."""
-    return tuple(frozenset(publisher.shapes(variant(name))) for name in publisher.variants)
+def _names_of(publisher: Publisher) -> tuple[tuple[frozenset[str], frozenset[str]], ...]:
+    """Names of the tensors of each variant, and of those that may come on top."""
+    pairs_of_each = [publisher.pairs(variant(name)) for name in publisher.variants]
+    return tuple(
+        (frozenset(pair.theirs for pair in pairs), frozenset(publisher.spare(pairs))) for pairs in pairs_of_each
+    )
 
 
-def _classes(theirs: Mapping[str, Shape], modules: Mapping[str, Modules]) -> int:
-    """Number of classes by the shape (K, C) of the classifier; the usual one if there is none to be seen."""
-    match theirs.get(f"{modules[names.LOGITS].layer}.weight"):
-        case (int(K), _) if K >= 1:
-            return K
-    return CLASSES
-
-
-def _differences(theirs: Mapping[str, Shape], wanted: Mapping[str, Shape]) -> list[str]:
-    """All that keeps tensors from being the wanted ones, in words."""
-    counters = {name.removesuffix("running_var") + COUNTER for name in wanted if name.endswith(".running_var")}
-    wrong = [f"{name} is missing" for name in wanted if name not in theirs]
-    for name, shape in theirs.items():
-        if name in wanted and shape != wanted[name]:
-            wrong.append(f"{name} is {list(shape)}, not {list(wanted[name])}")
-        elif name not in wanted and name not in counters:
-            wrong.append(f"{name!r} is unknown")
-    return wrong
+def _classes(theirs: Mapping[str, Shape], pairs: tuple[Pair, ...]) -> int:
+    """Number of classes by the shape of the classifier; the usual one if there is none to be seen."""
+    kernel = next(pair for pair in pairs if pair.ours == names.weight_key(names.LOGITS, "kernel"))
+    shape = theirs.get(kernel.theirs, ())
+    return shape[kernel.axes[1]] if len(shape) == 2 and min(shape) > 0 else CLASSES

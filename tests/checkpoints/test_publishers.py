@@ -10,7 +10,6 @@ import torch
 from torchvision import models
 
 from refnet.architecture import variant
-from refnet.checkpoints import torch_layout
 from refnet.checkpoints.publishers import PUBLISHERS, recognise, variant_of
 from refnet.errors import CheckpointError
 from refnet.network import Network
@@ -27,17 +26,17 @@ def ids(value):
 
 
 def checkpoint(publisher, name, classes=1000):
-    """Names and shapes of a whole checkpoint, counters included, in an order of its own."""
-    shapes = publisher.shapes(variant(name, classes=classes))
-    counters = {key.replace("running_var", "num_batches_tracked"): () for key in shapes if "running_var" in key}
-    return dict(sorted((shapes | counters).items(), key=lambda item: item[0][::-1]))
+    """Names and shapes of a whole checkpoint, what may come on top included, in an order of its own."""
+    pairs = publisher.pairs(variant(name, classes=classes))
+    shapes = {pair.theirs: pair.their_shape for pair in pairs} | dict.fromkeys(publisher.spare(pairs), ())
+    return dict(sorted(shapes.items(), key=lambda item: item[0][::-1]))
 
 
 def test_the_rules_of_the_table():
     """The fact sheet's table of families."""
     tensorflow, pytorch = ("same", {1e-3}), ("symmetric", {1e-5})
     rules = {p.name: (p.padding, set(p.bn_eps.values())) for p in PUBLISHERS.values()}
-    assert rules["lukemelas"] == rules["lite"] == rules["timm-tf"] == tensorflow
+    assert rules["tf"] == rules["lukemelas"] == rules["lite"] == rules["timm-tf"] == tensorflow
     assert rules["timm"] == pytorch
     assert rules["torchvision"] == ("symmetric", {1e-5, 1e-3})
     assert [PUBLISHERS["torchvision"].bn_eps[name] for name in ("b4", "b5")] == [1e-5, 1e-3]
@@ -166,7 +165,7 @@ def test_the_publishers_software_gives_the_same_logits(case):
     assert publisher.name in recognise(state)
     architecture = variant_of({key: array.shape for key, array in state.items()}, publisher)
     assert architecture == variant(name, classes=10)
-    tensors = torch_layout.to_ours(state, architecture, publisher.modules(architecture)).tensors
+    tensors = publisher.to_ours(state, architecture).tensors
     weights = Weights(
         architecture, publisher.padding, publisher.bn_eps[name], TENSORFLOW, tensors, None, Provenance(publisher.name)
     )

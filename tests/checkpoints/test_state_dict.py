@@ -8,7 +8,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refnet.checkpoints import state_dict, torch_file
+from refnet.checkpoints import state_dict
+from refnet.checkpoints.readers import torch_file
 from refnet.checkpoints.state_dict import AVERAGED, BFLOAT16, PLAIN, pick, widen
 from refnet.errors import CheckpointError
 

@@ -7,11 +7,13 @@ from efficientnet_lite_pytorch import EfficientNet as LiteNet
 from efficientnet_pytorch import EfficientNet
 
 from refnet.architecture import variant
-from refnet.checkpoints import lukemelas, torch_layout
+from refnet.checkpoints.naming import lukemelas
+from refnet.checkpoints.publishers import PUBLISHERS
 from refnet.errors import CheckpointError
 from refnet.plan import make_plan
 from refnet.scaling import TABLE
 
+LUKEMELAS = PUBLISHERS["lukemelas"]
 TINY = variant("lite0", classes=7)
 
 
@@ -26,7 +28,7 @@ def published(name: str) -> dict[str, tuple[int, ...]]:
 def random_state(architecture) -> dict[str, np.ndarray]:
     """A state dict in PyTorch's order of axes."""
     rng = np.random.default_rng(0)
-    every = torch_layout.pairs(architecture, lukemelas.modules(architecture))
+    every = lukemelas.pairs(architecture)
     state = {pair.theirs: rng.standard_normal(pair.their_shape, np.float32) for pair in every}
     counters = [name.replace("running_var", "num_batches_tracked") for name in state if "running_var" in name]
     return state | {name: np.array(0) for name in counters}
@@ -35,7 +37,7 @@ def random_state(architecture) -> dict[str, np.ndarray]:
 @pytest.mark.parametrize("name", TABLE)
 def test_every_name_and_shape_of_every_variant(name):
     theirs = published(name)
-    every = torch_layout.pairs(variant(name), lukemelas.modules(variant(name)))
+    every = lukemelas.pairs(variant(name))
     mapped = {pair.theirs: pair.their_shape for pair in every}
     assert len(mapped) == len(every)
     assert [pair.ours for pair in every] == [weight.key for weight in make_plan(variant(name)).weights]
@@ -47,12 +49,12 @@ def test_every_name_and_shape_of_every_variant(name):
 def test_a_conversion_loses_nothing():
     architecture = variant("b0")
     theirs = random_state(architecture)
-    ours = lukemelas.to_ours(theirs, architecture)
+    ours = LUKEMELAS.to_ours(theirs, architecture)
     assert list(ours.tensors) == [weight.key for weight in make_plan(architecture).weights]
     for weight in make_plan(architecture).weights:
         tensor = ours.tensors[weight.key]
         assert (tensor.shape, tensor.dtype, tensor.flags.c_contiguous) == (weight.shape, np.float32, True)
-    again = lukemelas.to_theirs(ours.tensors, architecture)
+    again = LUKEMELAS.to_theirs(ours.tensors, architecture)
     dropped = dict(ours.dropped)
     assert again.keys() | dropped.keys() == theirs.keys()
     assert not again.keys() & dropped.keys()
@@ -63,8 +65,8 @@ def test_a_conversion_loses_nothing():
 
 
 def test_the_package_loads_what_is_mapped_back():
-    ours = lukemelas.to_ours(random_state(variant("lite0")), variant("lite0"))
-    back = lukemelas.to_theirs(ours.tensors, variant("lite0"))
+    ours = LUKEMELAS.to_ours(random_state(variant("lite0")), variant("lite0"))
+    back = LUKEMELAS.to_theirs(ours.tensors, variant("lite0"))
     model = LiteNet.from_name("efficientnet-lite0")
     model.load_state_dict({name: torch.from_numpy(array) for name, array in back.items()}, strict=True)
 
@@ -74,7 +76,7 @@ def test_every_bit_survives():
     for array in theirs.values():
         if array.dtype == np.float32:
             array[...] = np.random.default_rng(1).integers(0, 1 << 32, array.shape, np.uint32).view(np.float32)
-    again = lukemelas.to_theirs(lukemelas.to_ours(theirs, TINY).tensors, TINY)
+    again = LUKEMELAS.to_theirs(LUKEMELAS.to_ours(theirs, TINY).tensors, TINY)
     assert all(array.tobytes() == theirs[name].tobytes() for name, array in again.items())
 
 
@@ -95,7 +97,7 @@ def test_axes(theirs, there, ours, here):
     """The one element marked in PyTorch's array is found where our axes say, and no other."""
     state = {name: np.zeros_like(array) for name, array in random_state(variant("b0")).items()}
     state[theirs][there] = 1
-    tensor = lukemelas.to_ours(state, variant("b0")).tensors[ours]
+    tensor = LUKEMELAS.to_ours(state, variant("b0")).tensors[ours]
     assert [tuple(int(i) for i in place) for place in np.argwhere(tensor)] == [here]
 
 
@@ -123,7 +125,7 @@ class TestMismatch:
         state["_fc.bias"] = np.zeros(8, np.float32)
         state["_fc.weight"] = state["_fc.weight"].astype(np.float64)
         with pytest.raises(CheckpointError) as caught:
-            lukemelas.to_ours(state, TINY)
+            LUKEMELAS.to_ours(state, TINY)
         assert str(caught.value) == (
             "not the tensors of lite0: _conv_stem.weight is missing; _bn1.running_var is missing; "
             "_fc.weight is float64[7, 1280], not float32[7, 1280]; _fc.bias is float32[8], not float32[7]; "
@@ -131,17 +133,17 @@ class TestMismatch:
         )
 
     def test_of_ours(self):
-        tensors = lukemelas.to_ours(random_state(TINY), TINY).tensors
+        tensors = LUKEMELAS.to_ours(random_state(TINY), TINY).tensors
         del tensors["stem/kernel"]
         tensors["stem/extra"] = np.zeros(1, np.float32)
         with pytest.raises(CheckpointError, match="stem/kernel is missing; 'stem/extra' is unknown"):
-            lukemelas.to_theirs(tensors, TINY)
+            LUKEMELAS.to_theirs(tensors, TINY)
 
     @pytest.mark.parametrize("name", ["b0", "lite1"])
     def test_of_another_variant(self, name):
         with pytest.raises(CheckpointError, match=f"not the tensors of {name}: "):
-            lukemelas.to_ours(random_state(TINY), variant(name))
+            LUKEMELAS.to_ours(random_state(TINY), variant(name))
 
     def test_of_nothing(self):
         with pytest.raises(CheckpointError, match=r"_conv_stem\.weight is missing"):
-            lukemelas.to_ours({}, TINY)
+            LUKEMELAS.to_ours({}, TINY)

@@ -12,7 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from refnet.checkpoints import safetensors_file
+from refnet.checkpoints.readers import safetensors_file
 from refnet.checkpoints.state_dict import BFLOAT16, pick
 from refnet.errors import CheckpointError
 

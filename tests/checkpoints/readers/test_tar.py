@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tf_writer import packed, raw
 
-from refnet.checkpoints import tar, tf_bundle
+from refnet.checkpoints.readers import tar, tf_bundle
 from refnet.errors import CheckpointError
 
-FOLDER = Path(__file__).parents[1] / "data" / "tf"
+FOLDER = Path(__file__).parents[2] / "data" / "tf"
 INDEX, DATA = (FOLDER / f"small.ckpt.{suffix}" for suffix in ("index", "data-00000-of-00001"))
 
 MEMBERS = [

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tf_writer import masked, slow_crc32c
 
-from refnet.checkpoints.crc32c import crc32c, masked_crc32c
+from refnet.checkpoints.readers.crc32c import crc32c, masked_crc32c
 
 
 @given(st.binary(max_size=100))

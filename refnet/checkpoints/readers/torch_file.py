@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from refnet.checkpoints import files, torch_pickle, torch_zip
+from refnet.checkpoints.readers import files, torch_pickle, torch_zip
 
 
 def read(path: str | Path) -> dict[str, Any]:

@@ -7,13 +7,11 @@ Beware: at the root ``_bn0`` follows the stem and ``_bn1`` the head; inside a bl
 
 from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
-
 from refnet import names
 from refnet.architecture import Architecture
-from refnet.checkpoints import torch_layout
-from refnet.checkpoints.torch_layout import Arrays, Converted, Modules
+from refnet.checkpoints.naming import torch_layout
+from refnet.checkpoints.naming.pairing import Pair
+from refnet.checkpoints.naming.torch_layout import Modules
 from refnet.padding import Padding
 
 PADDING: Padding = "same"
@@ -49,37 +47,6 @@ def modules(architecture: Architecture) -> dict[str, Modules]:
     return found
 
 
-def to_ours(theirs: Arrays, architecture: Architecture) -> Converted:
-    """Rename and reorder a state dict of this family; bits stay as they are.
-
-    Parameters
-    ----------
-    theirs
-        Name to f32[...]: kernels (K, C, R, S), depthwise (C, 1, R, S), classifier (K, C).
-    architecture
-        The network it belongs to.
-
-    Raises
-    ------
-    CheckpointError
-        If a tensor is missing, unknown, of another shape or not float32: all of them in one message.
-    """
-    return torch_layout.to_ours(theirs, architecture, modules(architecture))
-
-
-def to_theirs(ours: Arrays, architecture: Architecture) -> dict[str, npt.NDArray[np.float32]]:
-    """Undo :func:`to_ours`; without ``num_batches_tracked``, which PyTorch fills in by itself.
-
-    Parameters
-    ----------
-    ours
-        Key to f32[...] for each weight of the plan: kernels HWIO, depthwise HWC, dense CK.
-    architecture
-        The network it belongs to.
-
-    Raises
-    ------
-    CheckpointError
-        If a tensor is missing, unknown, of another shape or not float32: all of them in one message.
-    """
-    return torch_layout.to_theirs(ours, architecture, modules(architecture))
+def pairs(architecture: Architecture) -> tuple[Pair, ...]:
+    """Name every tensor of an architecture both ways, in execution order."""
+    return torch_layout.pairs(architecture, modules(architecture))

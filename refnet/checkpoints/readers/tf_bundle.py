@@ -14,10 +14,10 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
-from refnet.checkpoints import sstable, tar, tf_index
-from refnet.checkpoints.crc32c import masked_crc32c
-from refnet.checkpoints.tar import Part
-from refnet.checkpoints.tf_index import READABLE, Entry
+from refnet.checkpoints.readers import sstable, tar, tf_index
+from refnet.checkpoints.readers.crc32c import masked_crc32c
+from refnet.checkpoints.readers.tar import Part
+from refnet.checkpoints.readers.tf_index import READABLE, Entry
 from refnet.errors import CheckpointError
 
 INDEX = ".index"

@@ -24,7 +24,7 @@ import zipfile
 import zlib
 from typing import Any
 
-from refnet.checkpoints.torch_tensors import Storages
+from refnet.checkpoints.readers.torch_tensors import Storages
 from refnet.errors import CheckpointError
 
 MAX_MEMBERS = 1 << 15  # a checkpoint of B7 with its moving average and an optimizer has about 4,000

@@ -13,7 +13,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from refnet.checkpoints import pickle_machine, torch_pickle
+from refnet.checkpoints.readers import pickle_machine, torch_pickle
 from refnet.errors import CheckpointError
 
 

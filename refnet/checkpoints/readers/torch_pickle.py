@@ -11,8 +11,8 @@ import io
 from pathlib import Path
 from typing import Any
 
-from refnet.checkpoints import files, pickle_machine
-from refnet.checkpoints.torch_tensors import Array, Storages
+from refnet.checkpoints.readers import files, pickle_machine
+from refnet.checkpoints.readers.torch_tensors import Array, Storages
 from refnet.errors import CheckpointError
 
 MAGIC = 0x1950A86A20F9469CFC6C
@@ -75,7 +75,7 @@ def load(data: bytes) -> dict[str, Any]:
 
 def _load(data: bytes) -> tuple[object, Storages]:
     if data.startswith(ZIP):
-        raise CheckpointError("in the zip format of PyTorch 1.6 and later, which refnet.checkpoints.torch_zip reads")
+        raise CheckpointError("in the zip format of PyTorch 1.6 and later, which `torch_zip` reads")
     stream = io.BytesIO(data)
     if pickle_machine.load(stream, {}) != MAGIC:
         raise CheckpointError("not a PyTorch checkpoint: it does not begin with PyTorch's magic number")

@@ -19,8 +19,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from refnet.checkpoints.crc32c import masked_crc32c
-from refnet.checkpoints.protobuf import varint
+from refnet.checkpoints.readers.crc32c import masked_crc32c
+from refnet.checkpoints.readers.protobuf import varint
 from refnet.errors import CheckpointError
 
 MAGIC = 0xDB4775248B80FB57

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from refnet.checkpoints import files
+from refnet.checkpoints.readers import files
 from refnet.checkpoints.state_dict import BFLOAT16
 from refnet.errors import CheckpointError
 

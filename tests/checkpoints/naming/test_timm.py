@@ -8,12 +8,14 @@ import timm as published_timm
 import torch
 
 from refnet.architecture import variant
-from refnet.checkpoints import timm, torch_layout
+from refnet.checkpoints.naming import timm
+from refnet.checkpoints.publishers import PUBLISHERS
 from refnet.errors import CheckpointError
 from refnet.plan import make_plan
 from refnet.scaling import TABLE
 
 RULES = {"tf_efficientnet": (timm.TF_PADDING, timm.TF_BN_EPS), "efficientnet": (timm.PADDING, timm.BN_EPS)}
+TIMM = PUBLISHERS["timm"]
 TINY = variant("lite0", classes=7)
 
 
@@ -27,7 +29,7 @@ def published(family: str, name: str, **options) -> torch.nn.Module:
 def random_state(architecture) -> dict[str, np.ndarray]:
     """A state dict in PyTorch's order of axes."""
     rng = np.random.default_rng(0)
-    every = torch_layout.pairs(architecture, timm.modules(architecture))
+    every = timm.pairs(architecture)
     state = {pair.theirs: rng.standard_normal(pair.their_shape, np.float32) for pair in every}
     counters = [name.replace("running_var", "num_batches_tracked") for name in state if "running_var" in name]
     return state | {name: np.array(0) for name in counters}
@@ -37,7 +39,7 @@ def random_state(architecture) -> dict[str, np.ndarray]:
 @pytest.mark.parametrize("name", TABLE)
 def test_every_name_and_shape_of_every_variant(family, name):
     theirs = {key: tuple(tensor.shape) for key, tensor in published(family, name).state_dict().items()}
-    every = torch_layout.pairs(variant(name), timm.modules(variant(name)))
+    every = timm.pairs(variant(name))
     mapped = {pair.theirs: pair.their_shape for pair in every}
     assert len(mapped) == len(every)
     assert [pair.ours for pair in every] == [weight.key for weight in make_plan(variant(name)).weights]
@@ -64,11 +66,11 @@ def test_padding_and_epsilon_of_every_variant(family, name):
 def test_a_conversion_loses_nothing(name):
     architecture = variant(name)
     theirs = random_state(architecture)
-    ours = timm.to_ours(theirs, architecture)
+    ours = TIMM.to_ours(theirs, architecture)
     for weight in make_plan(architecture).weights:
         tensor = ours.tensors[weight.key]
         assert (tensor.shape, tensor.dtype, tensor.flags.c_contiguous) == (weight.shape, np.float32, True)
-    again = timm.to_theirs(ours.tensors, architecture)
+    again = TIMM.to_theirs(ours.tensors, architecture)
     assert again.keys() | dict(ours.dropped).keys() == theirs.keys()
     assert not again.keys() & dict(ours.dropped).keys()
     assert all(array.tobytes() == theirs[name].tobytes() for name, array in again.items())
@@ -76,7 +78,7 @@ def test_a_conversion_loses_nothing(name):
 
 def test_the_package_loads_what_is_mapped_back():
     architecture = variant("b0", classes=7)
-    back = timm.to_theirs(timm.to_ours(random_state(architecture), architecture).tensors, architecture)
+    back = TIMM.to_theirs(TIMM.to_ours(random_state(architecture), architecture).tensors, architecture)
     model = published("tf_efficientnet", "b0", num_classes=7)
     model.load_state_dict({name: torch.from_numpy(array) for name, array in back.items()}, strict=True, assign=True)
 
@@ -99,7 +101,7 @@ def test_axes(theirs, there, ours, here):
     """The one element marked in PyTorch's array is found where our axes say, and no other."""
     state = {name: np.zeros_like(array) for name, array in random_state(variant("b0")).items()}
     state[theirs][there] = 1
-    tensors = timm.to_ours(state, variant("b0")).tensors
+    tensors = TIMM.to_ours(state, variant("b0")).tensors
     assert [tuple(int(i) for i in place) for place in np.argwhere(tensors[ours])] == [here]
     assert [key for key, tensor in tensors.items() if tensor.any()] == [ours]
 
@@ -125,7 +127,7 @@ class TestMismatch:
         state["classifier.bias"] = np.zeros(8, np.float32)
         state["classifier.weight"] = state["classifier.weight"].astype(np.float16)
         with pytest.raises(CheckpointError) as caught:
-            timm.to_ours(state, TINY)
+            TIMM.to_ours(state, TINY)
         assert str(caught.value) == (
             "not the tensors of lite0: conv_stem.weight is missing; blocks.6.0.bn3.running_var is missing; "
             "classifier.weight is float16[7, 1280], not float32[7, 1280]; "
@@ -133,13 +135,13 @@ class TestMismatch:
         )
 
     def test_of_ours(self):
-        tensors = timm.to_ours(random_state(TINY), TINY).tensors
+        tensors = TIMM.to_ours(random_state(TINY), TINY).tensors
         del tensors["stem/kernel"]
         tensors["stem/extra"] = np.zeros(1, np.float32)
         with pytest.raises(CheckpointError, match="stem/kernel is missing; 'stem/extra' is unknown"):
-            timm.to_theirs(tensors, TINY)
+            TIMM.to_theirs(tensors, TINY)
 
     @pytest.mark.parametrize("name", ["b0", "lite1"])
     def test_of_another_variant(self, name):
         with pytest.raises(CheckpointError, match=f"not the tensors of {name}: "):
-            timm.to_ours(random_state(TINY), variant(name))
+            TIMM.to_ours(random_state(TINY), variant(name))

@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tf_writer import block, handle, item, number, table, table_of
 
-from refnet.checkpoints import protobuf, sstable
-from refnet.checkpoints.crc32c import crc32c
+from refnet.checkpoints.readers import protobuf, sstable
+from refnet.checkpoints.readers.crc32c import crc32c
 from refnet.errors import CheckpointError
 
-INDEX = Path(__file__).parents[1] / "data" / "tf" / "small.ckpt.index"
+INDEX = Path(__file__).parents[2] / "data" / "tf" / "small.ckpt.index"
 
 
 def refused(data: bytes, message: str) -> None:

@@ -2,7 +2,7 @@
 
 A tensor is a view of a storage: offset and strides count elements, and the published files do hold tensors
 that are not contiguous. The pickle describes the views; where the bytes of the storages are is the format's
-own affair: :mod:`~refnet.checkpoints.torch_pickle` and :mod:`~refnet.checkpoints.torch_zip`.
+own affair: :mod:`~refnet.checkpoints.readers.torch_pickle` and :mod:`~refnet.checkpoints.readers.torch_zip`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from refnet.checkpoints import pickle_machine
+from refnet.checkpoints.readers import pickle_machine
 from refnet.checkpoints.state_dict import BFLOAT16
 from refnet.errors import CheckpointError
 

@@ -23,25 +23,22 @@ from typing import NamedTuple
 
 from refnet import names
 from refnet.architecture import Architecture, Block
-from refnet.plan import Shape, Step, Weight, make_plan
+from refnet.checkpoints.naming.pairing import Pair
+from refnet.padding import Padding
+from refnet.plan import Step, Weight, make_plan
+
+PADDING: Padding = "same"
+BN_EPS = 1e-3
+AVERAGE = "/ExponentialMovingAverage"
 
 _NORM_LEAVES = {"gamma": "gamma", "beta": "beta", "mean": "moving_mean", "variance": "moving_variance"}
 
 
 class Layers(NamedTuple):
-    """The TensorFlow layers behind one step: its convolution or dense layer, and its batch norm if any."""
+    """The layers behind one step: its convolution or dense layer, and its batch norm if any."""
 
     layer: str
     norm: str = ""
-
-
-class Pair(NamedTuple):
-    """One tensor by both names, and its two shapes; the order of elements is the same."""
-
-    ours: str
-    our_shape: Shape
-    theirs: str
-    their_shape: Shape
 
 
 def layers(architecture: Architecture) -> dict[str, Layers]:
@@ -94,4 +91,4 @@ def _pair(step: Step, weight: Weight, of: Layers) -> Pair:
         theirs = f"{of.layer}/{leaf}"
         if leaf == "kernel" and step.op == "dense" and step.name != names.LOGITS:
             shape = (1, 1, *shape)  # squeeze-excite works on a picture of one pixel there, by convolutions
-    return Pair(weight.key, weight.shape, theirs, shape)
+    return Pair(weight.key, weight.shape, theirs, shape, axes=tuple(range(len(weight.shape))))

@@ -14,11 +14,11 @@ import zipfile
 import numpy as np
 import pytest
 import torch
-from checkpoints.test_torch_pickle import CODE, STATE, TENSORS, called, legacy, named, program, storage, tensor
+from checkpoints.readers.test_torch_pickle import CODE, STATE, TENSORS, called, legacy, named, program, storage, tensor
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from refnet.checkpoints import torch_file, torch_pickle, torch_zip
+from refnet.checkpoints.readers import torch_file, torch_pickle, torch_zip
 from refnet.checkpoints.state_dict import BFLOAT16
 from refnet.errors import CheckpointError
 

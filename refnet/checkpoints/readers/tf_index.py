@@ -15,7 +15,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from refnet.checkpoints import protobuf, sstable
+from refnet.checkpoints.readers import protobuf, sstable
 from refnet.errors import CheckpointError
 
 MAX_SHARDS = 1 << 10

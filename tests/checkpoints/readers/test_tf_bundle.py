@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tf_writer import block, entry, field, header, item, packed, shape_of, table, table_of
 
-from refnet.checkpoints import sstable, tf_bundle
-from refnet.checkpoints.crc32c import crc32c
+from refnet.checkpoints.readers import sstable, tf_bundle
+from refnet.checkpoints.readers.crc32c import crc32c
 from refnet.errors import CheckpointError
 
-FOLDER = Path(__file__).parents[1] / "data" / "tf"
+FOLDER = Path(__file__).parents[2] / "data" / "tf"
 INDEX, DATA = (FOLDER / f"small.ckpt.{suffix}" for suffix in ("index", "data-00000-of-00001"))
 
 

@@ -8,11 +8,13 @@ import torch
 from torchvision import models
 
 from refnet.architecture import variant
-from refnet.checkpoints import torch_layout, torchvision
+from refnet.checkpoints.naming import torchvision
+from refnet.checkpoints.publishers import PUBLISHERS
 from refnet.errors import CheckpointError
 from refnet.plan import make_plan
 
 VARIANTS = ("b0", "b1", "b2", "b3", "b4", "b5", "b6", "b7")
+TORCHVISION = PUBLISHERS["torchvision"]
 TINY = variant("b0", classes=7)
 
 
@@ -26,7 +28,7 @@ def published(name: str, **options) -> torch.nn.Module:
 def random_state(architecture) -> dict[str, np.ndarray]:
     """A state dict in PyTorch's order of axes."""
     rng = np.random.default_rng(0)
-    every = torch_layout.pairs(architecture, torchvision.modules(architecture))
+    every = torchvision.pairs(architecture)
     state = {pair.theirs: rng.standard_normal(pair.their_shape, np.float32) for pair in every}
     counters = [name.replace("running_var", "num_batches_tracked") for name in state if "running_var" in name]
     return state | {name: np.array(0) for name in counters}
@@ -40,7 +42,7 @@ def test_every_variant_is_there():
 @pytest.mark.parametrize("name", VARIANTS)
 def test_every_name_and_shape_of_every_variant(name):
     theirs = {key: tuple(tensor.shape) for key, tensor in published(name).state_dict().items()}
-    every = torch_layout.pairs(variant(name), torchvision.modules(variant(name)))
+    every = torchvision.pairs(variant(name))
     mapped = {pair.theirs: pair.their_shape for pair in every}
     assert len(mapped) == len(every)
     assert [pair.ours for pair in every] == [weight.key for weight in make_plan(variant(name)).weights]
@@ -63,18 +65,18 @@ def test_padding_and_epsilon_of_every_variant(name):
 def test_a_conversion_loses_nothing():
     architecture = variant("b1")
     theirs = random_state(architecture)
-    ours = torchvision.to_ours(theirs, architecture)
+    ours = TORCHVISION.to_ours(theirs, architecture)
     for weight in make_plan(architecture).weights:
         tensor = ours.tensors[weight.key]
         assert (tensor.shape, tensor.dtype, tensor.flags.c_contiguous) == (weight.shape, np.float32, True)
-    again = torchvision.to_theirs(ours.tensors, architecture)
+    again = TORCHVISION.to_theirs(ours.tensors, architecture)
     assert again.keys() | dict(ours.dropped).keys() == theirs.keys()
     assert not again.keys() & dict(ours.dropped).keys()
     assert all(array.tobytes() == theirs[name].tobytes() for name, array in again.items())
 
 
 def test_the_package_loads_what_is_mapped_back():
-    back = torchvision.to_theirs(torchvision.to_ours(random_state(TINY), TINY).tensors, TINY)
+    back = TORCHVISION.to_theirs(TORCHVISION.to_ours(random_state(TINY), TINY).tensors, TINY)
     state = {name: torch.from_numpy(array) for name, array in back.items()}
     published("b0", num_classes=7).load_state_dict(state, strict=True, assign=True)
 
@@ -97,7 +99,7 @@ def test_axes(theirs, there, ours, here):
     """The one element marked in PyTorch's array is found where our axes say, and no other."""
     state = {name: np.zeros_like(array) for name, array in random_state(TINY).items()}
     state[theirs][there] = 1
-    tensors = torchvision.to_ours(state, TINY).tensors
+    tensors = TORCHVISION.to_ours(state, TINY).tensors
     assert [tuple(int(i) for i in place) for place in np.argwhere(tensors[ours])] == [here]
     assert [key for key, tensor in tensors.items() if tensor.any()] == [ours]
 
@@ -121,19 +123,19 @@ class TestMismatch:
         state["features.9.0.weight"] = np.zeros(16, np.float32)
         state["classifier.1.bias"] = np.zeros(8, np.float32)
         with pytest.raises(CheckpointError) as caught:
-            torchvision.to_ours(state, TINY)
+            TORCHVISION.to_ours(state, TINY)
         assert str(caught.value) == (
             "not the tensors of b0: features.0.0.weight is missing; features.8.1.running_var is missing; "
             "classifier.1.bias is float32[8], not float32[7]; 'features.9.0.weight' is unknown"
         )
 
     def test_of_ours(self):
-        tensors = torchvision.to_ours(random_state(TINY), TINY).tensors
+        tensors = TORCHVISION.to_ours(random_state(TINY), TINY).tensors
         del tensors["stem/kernel"]
         tensors["stem/extra"] = np.zeros(1, np.float32)
         with pytest.raises(CheckpointError, match="stem/kernel is missing; 'stem/extra' is unknown"):
-            torchvision.to_theirs(tensors, TINY)
+            TORCHVISION.to_theirs(tensors, TINY)
 
     def test_of_another_variant(self):
         with pytest.raises(CheckpointError, match="not the tensors of b1: "):
-            torchvision.to_ours(random_state(TINY), variant("b1"))
+            TORCHVISION.to_ours(random_state(TINY), variant("b1"))

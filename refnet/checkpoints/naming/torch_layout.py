@@ -1,0 +1,84 @@
+"""What the families published for PyTorch have in common: leaf names and axes.
+
+The names of the modules are each family's own: a mapping from step to :class:`Modules`. From that and the
+plan follow all names and shapes, so a map is total and one-to-one, whatever the order of the file.
+
+=============  =============  ============================  =========================
+our leaf       of the module  PyTorch's leaf and axes       our axes
+=============  =============  ============================  =========================
+kernel         layer          weight (K, C, R, S)           (R, S, C, K)
+kernel         layer          weight (C, 1, R, S)           (R, S, C) depthwise
+kernel         layer          weight (K, C, 1, 1)           (C, K) squeeze-excite
+kernel         layer          weight (K, C)                 (C, K) classifier
+bias           layer          bias (K,)                     (K,)
+bn/gamma       norm           weight (K,)                   (K,)
+bn/beta        norm           bias (K,)                     (K,)
+bn/mean        norm           running_mean (K,)             (K,)
+bn/variance    norm           running_var (K,)              (K,)
+(dropped)      norm           num_batches_tracked ()
+=============  =============  ============================  =========================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from refnet import names
+from refnet.architecture import Architecture
+from refnet.checkpoints.naming.pairing import Pair
+from refnet.plan import Shape, Step, make_plan
+
+COUNTER = "num_batches_tracked"
+COUNTER_DROPPED = "counts training steps; inference does not use it"
+
+_LAYER_LEAVES = {"kernel": "weight", "bias": "bias"}
+_NORM_LEAVES = {"gamma": "weight", "beta": "bias", "mean": "running_mean", "variance": "running_var"}
+
+
+class Modules(NamedTuple):
+    """The PyTorch modules behind one step: its convolution or linear layer, and its batch norm if any."""
+
+    layer: str
+    norm: str = ""
+
+
+def pairs(architecture: Architecture, modules: Mapping[str, Modules]) -> tuple[Pair, ...]:
+    """Name every tensor of an architecture both ways, in execution order."""
+    plan = make_plan(architecture)
+    return tuple(pair for step in plan if step.weights for pair in _pairs_of(step, modules[step.name]))
+
+
+def counters(pairs: tuple[Pair, ...]) -> dict[str, str]:
+    """Name and reason for each counter that a state dict may have beside its tensors."""
+    variances = (pair.theirs for pair in pairs if pair.theirs.endswith("running_var"))
+    return {name.removesuffix("running_var") + COUNTER: COUNTER_DROPPED for name in variances}
+
+
+def _pairs_of(step: Step, modules: Modules) -> list[Pair]:
+    found = []
+    for weight in step.weights:
+        leaf = weight.key.removeprefix(names.weight_key(step.name, ""))
+        axes: tuple[int, ...] = (0,)
+        shape = weight.shape
+        if leaf == "kernel":
+            axes, shape = _kernel(step, weight.shape)
+        if leaf in _LAYER_LEAVES:
+            theirs = f"{modules.layer}.{_LAYER_LEAVES[leaf]}"
+        else:
+            theirs = f"{modules.norm}.{_NORM_LEAVES[leaf.removeprefix('bn/')]}"
+        found.append(Pair(weight.key, weight.shape, theirs, shape, axes))
+    return found
+
+
+def _kernel(step: Step, shape: Shape) -> tuple[tuple[int, ...], Shape]:
+    """Axes and PyTorch's shape of a kernel."""
+    if step.op == "convolution":
+        R, S, C, K = shape
+        return (2, 3, 1, 0), (K, C, R, S)
+    if step.op == "depthwise":
+        R, S, C = shape
+        return (1, 2, 0), (C, 1, R, S)
+    C, K = shape
+    # Squeeze-excite works on a picture of one pixel there, by convolutions.
+    return (1, 0), (K, C) if step.name == names.LOGITS else (K, C, 1, 1)
