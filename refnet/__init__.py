@@ -1,4 +1,4 @@
-"""EfficientNet defined to the bit: B0-B7 and Lite in array code, without a framework.
+"""EfficientNet defined to the bit: B0-B8, L2 and Lite in array code, without a framework.
 
 >>> import refnet
 >>> refnet.predict("tests/data/chelsea.png", top=1)[0].label
@@ -49,8 +49,8 @@ def load(model: str | os.PathLike[str], *, dtype: npt.DTypeLike = "float32", thr
     Parameters
     ----------
     model
-        ``b0`` … ``b7``, ``lite0`` … ``lite4`` (trained weights that are on this machine), a name with ``@synthetic``
-        (generated weights), or the path of an ``.h5`` file.
+        ``b0`` … ``b8``, ``l2``, ``lite0`` … ``lite4`` (trained weights that are on this machine), a name with
+        ``@synthetic`` (generated weights), or the path of an ``.h5`` file.
     dtype
         ``float32`` or ``float64``.
     threads

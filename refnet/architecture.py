@@ -77,7 +77,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Architecture:
-    """A whole network: stem, blocks, head, classifier."""
+    """A whole network: stem, blocks, head, and the classifier; with 0 ``classes`` it ends at the pooled features."""
 
     name: str
     coefficients: Coefficients
@@ -99,7 +99,7 @@ def efficientnet(coefs: Coefficients, *, name: str = "custom", classes: int = CL
     Raises
     ------
     InputError
-        If there is not at least one class.
+        If the number of classes is negative.
 
     Examples
     --------
@@ -108,8 +108,8 @@ def efficientnet(coefs: Coefficients, *, name: str = "custom", classes: int = CL
     >>> len(net.blocks), net.blocks[0].name, net.head_channels
     (23, 'block1a', 1408)
     """
-    if classes < 1:
-        raise InputError(f"classes={classes}: want at least one")
+    if classes < 0:
+        raise InputError(f"classes={classes}: want at least one, or 0 for a network without a classifier")
     fixed = coefs.lite  # Lite: "fix_head_stem"
     stem = STEM_CHANNELS if fixed else round_filters(STEM_CHANNELS, coefs.width)
     head = HEAD_CHANNELS if fixed else round_filters(HEAD_CHANNELS, coefs.width)
@@ -144,7 +144,7 @@ def efficientnet(coefs: Coefficients, *, name: str = "custom", classes: int = CL
 
 
 def variant(name: str, *, classes: int = CLASSES) -> Architecture:
-    """Build a published variant by its name, ``b0`` to ``b7`` or ``lite0`` to ``lite4``.
+    """Build a published variant by its name, ``b0`` to ``b8``, ``l2`` or ``lite0`` to ``lite4``.
 
     Raises
     ------

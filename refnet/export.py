@@ -56,9 +56,9 @@ def export_onnx(weights: Weights, path: str | os.PathLike[str], *, size: int | t
     """Write a network as an ONNX file.
 
     The graph reads ``input`` f32[N, 3, H, W] with any N, normalised by the recipe in the file's metadata, and makes
-    ``logits`` and ``probabilities`` f32[N, classes]. Its weights are the published numbers: batch norm is a node of its
-    own. The same weights and size give the same bytes. An existing file is replaced in one step once the new one is
-    complete and ``onnx.checker`` has found nothing wrong with it.
+    ``logits`` and ``probabilities`` f32[N, classes], or ``pool`` f32[N, C] where there is no classifier. Its weights
+    are the published numbers: batch norm is a node of its own. The same weights and size give the same bytes. An
+    existing file is replaced in one step once the new one is complete and ``onnx.checker`` has found nothing wrong.
 
     Parameters
     ----------
@@ -137,7 +137,7 @@ def _model(weights: Weights, plan: Plan) -> onnx.ModelProto:
 
     nodes = [node for step in plan for node in _nodes(step, weights.bn_eps)]
     shapes = {node.output: node.shape for node in nodes}
-    outputs = [value(name, shapes.pop(name)) for name in (names.LOGITS, names.PROBABILITIES)]
+    outputs = [value(name, shapes.pop(name)) for name in plan.outputs]
     graph = helper.make_graph(
         [helper.make_node(n.op_type, n.inputs, [n.output], name=n.output, **n.attributes) for n in nodes],
         weights.architecture.name,

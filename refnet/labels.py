@@ -5,7 +5,8 @@ A table is plain text, one class a line in the order of the logits: its id, a ta
     n01440764	tench, Tinca tinca
     n01443537	goldfish, Carassius auratus
 
-ImageNet's ids are WordNet ids, its texts the synonyms of the synset; own classes may have any ids.
+ImageNet's ids are WordNet ids, its texts the synonyms of the synset; own classes may have any ids. A table without a
+single tab is a list of names, and each name is its own id.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from refnet.errors import InputError
+from refnet.shipped import find_shipped
+
+BACKGROUND = "background"
 
 
 @dataclass(frozen=True)
@@ -101,22 +105,29 @@ class Labels:
 
 
 def parse_labels(table: str) -> Labels:
-    r"""Read a label table from its text.
+    r"""Read a label table from its text: an id, a tab and a text in every line, or a name in every line.
 
     Raises
     ------
     InputError
-        If a line is not an id, one tab and a text, or what :class:`Labels` refuses.
+        If a line has more than one tab, or none where another has one, or what :class:`Labels` refuses.
 
     Examples
     --------
-    >>> len(parse_labels("cat\tmy own cat\ndog\tthe neighbour's dog\n"))
-    2
+    >>> parse_labels("cat\tmy own cat\ndog\tthe neighbour's dog\n")[1]
+    Label(index=1, wnid='dog', text="the neighbour's dog")
+    >>> parse_labels("daisy\nyellow rose\n")[1]
+    Label(index=1, wnid='yellow rose', text='yellow rose')
     """
-    rows = [line.split("\t") for line in table.splitlines()]
+    lines = table.splitlines()
+    if "\t" not in table:
+        return Labels(tuple(lines), tuple(lines))
+    rows = [line.split("\t") for line in lines]
     for number, row in enumerate(rows, start=1):
         if len(row) != 2:
-            raise InputError(f"line {number} of the label table: need an id, one tab and a text")
+            raise InputError(
+                f"line {number} of the label table: need an id, one tab and a text, or in all of the table no tab"
+            )
     return Labels(tuple(row[0] for row in rows), tuple(row[1] for row in rows))
 
 
@@ -134,3 +145,55 @@ def read_labels(path: str | Path) -> Labels:
         raise InputError(f"{path}: cannot read a label table: {error}") from None
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
+
+
+def imagenet_labels() -> Labels:
+    """Read the table of the 1,000 classes of ImageNet that comes with refnet.
+
+    Raises
+    ------
+    InputError
+        If it is neither in the installed package nor in a source checkout.
+
+    Examples
+    --------
+    >>> imagenet_labels()[388].name
+    'giant panda'
+    """
+    return read_labels(find_shipped("imagenet_labels.tsv", installed="weights", checkout="weights"))
+
+
+def labels_for(table: Labels, classes: int) -> Labels:
+    r"""Fit a table to a network of so many classes.
+
+    Parameters
+    ----------
+    table
+        Of the classes that the network tells apart.
+    classes
+        As many as the table has, or one more: a network trained with TensorFlow's ``include_background_label`` has a
+        class for the background before all others.
+
+    Returns
+    -------
+    Labels
+        The table, or the entry ``background`` and then the table.
+
+    Raises
+    ------
+    InputError
+        If it is any other number.
+
+    Examples
+    --------
+    >>> [label.text for label in labels_for(parse_labels("daisy\nrose\n"), 3)]
+    ['background', 'daisy', 'rose']
+    """
+    if classes == len(table):
+        return table
+    if classes == len(table) + 1:
+        return Labels((BACKGROUND, *table.wnids), (BACKGROUND, *table.texts))
+    raise InputError(
+        f"a label table of {len(table)} classes does not fit a network of {classes}; "
+        "want as many, or one less where the network's first class is the background"
+    )

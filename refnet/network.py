@@ -118,7 +118,8 @@ class Network:
         Raises
         ------
         InputError
-            If x is not a batch of finite, normalised pictures of that shape and dtype.
+            If x is not a batch of finite, normalised pictures of that shape and dtype, or the weights have no
+            classifier.
         """
         return self._collect(x, [names.LOGITS])[names.LOGITS]
 
@@ -181,6 +182,7 @@ class Network:
         >>> refnet.load("lite0").predict("tests/data/chelsea.png", top=1)[0].label
         'tiger cat'
         """
+        self._check_names(names.PROBABILITIES)
         top = whole_number("top", top, self.weights.architecture.classes)
         probabilities = self.probabilities(self.preprocess(image))
         if not np.isfinite(probabilities).all():
@@ -213,10 +215,18 @@ class Network:
         asked = [wanted] if isinstance(wanted, str) or not isinstance(wanted, Iterable) else list(wanted)
         for name in asked:
             if not (isinstance(name, str) and name in self.plan.shapes):
-                near = get_close_matches(str(name), self.plan.shapes, n=1)
-                hint = f"did you mean {near[0]!r}? " if near else ""
-                raise InputError(f"{self.variant} has no step {name!r}; {hint}`refnet plan {self.variant}` lists them")
+                raise InputError(f"{self.variant} has no step {name!r}{self._why_not(name)}")
         return list(dict.fromkeys(asked))
+
+    def _why_not(self, name: Any) -> str:
+        if isinstance(name, str) and name in (names.LOGITS, names.PROBABILITIES):
+            return (
+                ": these weights have no classifier; `features` gives what they end with, the pooled features; "
+                "for classes convert a file that has a classifier"
+            )
+        near = get_close_matches(str(name), self.plan.shapes, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        return f"; {hint}`refnet plan {self.variant}` lists them"
 
 
 def _plan_for(architecture: Architecture, padding: Padding, height: int, width: int) -> Plan:

@@ -117,6 +117,23 @@ class Plan:
                 return step
         raise InputError(f"no step {name!r} in {self.architecture.name}; see `refnet plan {self.architecture.name}`")
 
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """What the network is run for: ``logits`` and ``probabilities``, or ``pool`` where there is no classifier.
+
+        Examples
+        --------
+        >>> from refnet.architecture import variant
+        >>> make_plan(variant("b0")).output, make_plan(variant("b0", classes=0)).output
+        ('logits', 'pool')
+        """
+        return (names.LOGITS, names.PROBABILITIES) if self.architecture.classes else (names.POOL,)
+
+    @property
+    def output(self) -> str:
+        """The first of them: the step that a plain run ends with."""
+        return self.outputs[0]
+
     @cached_property
     def shapes(self) -> dict[str, Shape]:
         """Shape of every tensor that can be asked for, steps and their parts, without the batch."""
@@ -208,8 +225,9 @@ class _Layout:
             last, shape = self.block(block, last, shape)
         last, shape = self.convolution(names.HEAD, last, shape, net.head_channels, net.activation)
         last, shape = self.mean(names.POOL, last, shape)
-        last, shape = self.dense(names.LOGITS, last, shape, net.classes)
-        self.append(Step(names.PROBABILITIES, "softmax", (last,), shape, shape))
+        if net.classes:
+            last, shape = self.dense(names.LOGITS, last, shape, net.classes)
+            self.append(Step(names.PROBABILITIES, "softmax", (last,), shape, shape))
         return self.steps
 
     def append(self, step: Step) -> tuple[str, Shape]:

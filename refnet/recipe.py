@@ -145,7 +145,7 @@ LITE = Recipe(
     std=(128.0, 128.0, 128.0),
 )
 
-# EfficientNet B0 to B7: mean and deviation of ImageNet.
+# EfficientNet B0 to B8 and L2: mean and deviation of ImageNet.
 # tensorflow/tpu, models/official/efficientnet/efficientnet_builder.py.
 TENSORFLOW = Recipe(
     name="tensorflow",

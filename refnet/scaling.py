@@ -6,7 +6,8 @@ EfficientNet (Tan & Le, ICML 2019) scales one small network in three dimensions 
     with alpha * beta**2 * gamma**2 ~ 2,
 
 because the cost of a convolutional network grows as d * w**2 * r**2: each step of phi doubles it.
-The published B1-B7 are rounded values near that rule, so the table, not the rule, defines them.
+The published B1-B7 are rounded values near that rule, so the table, not the rule, defines them. B8 and L2 came
+later, with AdvProp and Noisy Student (both Xie et al., CVPR 2020).
 """
 
 from __future__ import annotations
@@ -74,6 +75,8 @@ TABLE: dict[str, Coefficients] = {
     "b5": Coefficients(1.6, 2.2, 456, 0.4),
     "b6": Coefficients(1.8, 2.6, 528, 0.5),
     "b7": Coefficients(2.0, 3.1, 600, 0.5),
+    "b8": Coefficients(2.2, 3.6, 672, 0.5),
+    "l2": Coefficients(4.3, 5.3, 800, 0.5),
     "lite0": Coefficients(1.0, 1.0, 224, 0.2, lite=True),
     "lite1": Coefficients(1.0, 1.1, 240, 0.2, lite=True),
     "lite2": Coefficients(1.1, 1.2, 260, 0.3, lite=True),

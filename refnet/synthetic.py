@@ -9,7 +9,7 @@ Element i of the tensor ``key`` is made from the counter-based generator SplitMi
     value = center + u * half_width                         in float32, each operation rounded
 
 with a center and half width for each kind of tensor (``_spread``). Two things keep activations healthy from the stem to
-the head of the deepest variant, so that a change in the picture still reaches the logits. In a pointwise kernel the
+the head of a network as deep as B8, so that a change in the picture still reaches the logits. In a pointwise kernel the
 weights of channels 2 j and 2 j + 1 are opposite (the second takes the u of the first, negated), so the mean that swish
 leaves in every channel cancels. And the gates close as the signal grows: a positive first, a negative second matrix.
 """

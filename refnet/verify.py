@@ -25,6 +25,7 @@ from refnet.models import SYNTHETIC, find_weights
 from refnet.network import Network
 from refnet.numerics import NUMERICS_VERSION
 from refnet.plan import MAX_SIDE
+from refnet.shipped import find_shipped
 
 TABLE = Path(__file__).parent / "data" / "digests.json"
 PHOTO = "chelsea.png"
@@ -34,7 +35,7 @@ GENERATED = "generated"  # refnet.synthetic.picture_tensor
 QUICK_PIXELS = 224 * 224
 
 WEIGHTS = "weights"
-FUSED = "logits of the fused run"
+FUSED = " of the fused run"  # behind the name of the output
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class Difference(NamedTuple):
     Attributes
     ----------
     where
-        ``weights``, ``input``, or the name of a step.
+        ``weights``, ``input``, the name of a step, or ``logits of the fused run``.
     found, wanted
         Its digest here and in the table.
     """
@@ -238,9 +239,10 @@ def _first_difference(entry: Entry, network: Network, weights: str) -> Differenc
         if digest != entry.steps[name]:
             return Difference(name, digest, entry.steps[name])
     # A trace splits what a plain run fuses: that has to come to the same end.
-    logits = tensor_digest(network.logits(_input(entry, network)))
-    if logits != entry.steps[names.LOGITS]:
-        return Difference(FUSED, logits, entry.steps[names.LOGITS])
+    output = network.plan.output
+    digest = tensor_digest(network.features(_input(entry, network), at=output))
+    if digest != entry.steps[output]:
+        return Difference(output + FUSED, digest, entry.steps[output])
     return None
 
 
@@ -266,9 +268,4 @@ def photo(name: str = PHOTO) -> Path:
     InputError
         If it is in neither.
     """
-    package = Path(__file__).parent
-    places = (package / "data", package.parent / "tests" / "data")
-    for place in places:
-        if (place / name).is_file():
-            return place / name
-    raise InputError(f"no {name} in {' or '.join(map(str, places))}; install refnet again")
+    return find_shipped(name, installed="data", checkout="tests/data")

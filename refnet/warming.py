@@ -50,7 +50,8 @@ def warm_up(
     for model in models:
         for wanted in dtypes:
             network = load(model, dtype=wanted)
-            network.predict(np.full((network.plan.height, network.plan.width, 3), 128, np.uint8), top=1)
+            grey = np.full((network.plan.height, network.plan.width, 3), 128, np.uint8)
+            network.features(network.preprocess(grey), at=network.plan.outputs)
     return kernels
 
 

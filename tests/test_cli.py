@@ -74,22 +74,27 @@ def png_chunk(kind, data):
 
 
 def write_weights(place):
-    architecture = efficientnet(Coefficients(0.1, 0.1, 32), name="tiny", classes=3)
-    weights = store.Weights(
-        architecture=architecture,
-        padding="symmetric",
-        bn_eps=1e-5,
-        recipe=LITE,
-        tensors=synthetic.tensors(architecture),
-        labels=Labels(("cat", "kätzchen", "dog"), ("a cat", "ein Kätzchen", "a dog")),
-        provenance=store.Provenance(publisher="a test", licence="CC0-1.0"),
-    )
+    weights = tiny_weights(3, Labels(("cat", "kätzchen", "dog"), ("a cat", "ein Kätzchen", "a dog")))
     store.write(place / "tiny.h5", weights)
+    store.write(place / "features.h5", tiny_weights(0, None))
     content = (place / "tiny.h5").read_bytes()
     (place / "truncated.h5").write_bytes(content[: len(content) // 2])
     at = content.index(weights.tensors["logits/kernel"].tobytes())
     (place / "flipped.h5").write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
     (place / "no_hdf5.h5").write_text("weights")
+
+
+def tiny_weights(classes, labels):
+    architecture = efficientnet(Coefficients(0.1, 0.1, 32), name="tiny", classes=classes)
+    return store.Weights(
+        architecture=architecture,
+        padding="symmetric",
+        bn_eps=1e-5,
+        recipe=LITE,
+        tensors=synthetic.tensors(architecture),
+        labels=labels,
+        provenance=store.Provenance(publisher="a test", licence="CC0-1.0"),
+    )
 
 
 class TestPredict:
@@ -143,13 +148,15 @@ class TestInfo:
         assert header.split()[:5] == ["model", "width", "depth", "size", "dropout"]
         assert [row.split()[0] for row in rows] == list(TABLE)
         assert rows[1].split()[:8] == ["b1", "1.0", "1.1", "240", "0.2", "7,794,184", "0.69", "0.70"]
+        l2 = next(row for row in rows if row.startswith("l2"))
+        assert l2.split() == ["l2", "4.3", "5.3", "800", "0.5", "480,309,308", "475.70", "-", "-"]
         lite0 = next(row for row in rows if row.startswith("lite0"))
         assert lite0.endswith(f"-  {store.find('lite0')}")
 
     def test_all_variants_as_json(self, run):
         variants = json.loads(run("info", "--json")[1])
         papers = [variant["paper_giga_macs"] for variant in variants if variant["name"].startswith("b")]
-        assert papers == [0.39, 0.70, 1.0, 1.8, 4.2, 9.9, 19, 37]
+        assert papers == [0.39, 0.70, 1.0, 1.8, 4.2, 9.9, 19, 37, None]
         for found in variants:
             plan = make_plan(variant(found["name"]))
             assert (found["params"], found["macs"]) == (plan.params, plan.macs)
@@ -210,7 +217,7 @@ class TestPlan:
 
     def test_memory(self, run):
         plan = make_plan(variant("lite0"), (64, 48))
-        expected = plan_memory(plan.steps, "float64", threads=3, batch=7)
+        expected = plan_memory(plan, "float64", threads=3, batch=7)
         arguments = [
             "plan",
             "lite0",
@@ -273,6 +280,44 @@ class TestVerify:
     def test_json_of_a_file_alone(self, run, files):
         (file,) = json.loads(run("verify", "--json", files / "tiny.h5")[1])
         assert file["result"] == "identical"
+
+
+class TestWithoutAClassifier:
+    """All but `predict` work with a network that ends with its features."""
+
+    def test_info(self, run, files):
+        code, out, err = run("info", files / "features.h5")
+        assert (code, err) == (0, "")
+        assert "\nclasses        none, the network ends with its features\n" in out
+        assert json.loads(run("info", files / "features.h5", "--json")[1])["classes"] == 0
+
+    def test_plan(self, run, files):
+        code, out, err = run("plan", files / "features.h5", "--memory")
+        assert (code, err) == (0, "")
+        steps = [line.split()[0] for line in out.splitlines() if line]
+        assert steps[steps.index("head") + 1] == "pool"
+        assert not {"logits", "probabilities"} & set(steps)
+
+    def test_verify(self, run, files):
+        code, out, err = run("verify", files / "features.h5")
+        assert (code, err) == (0, "")
+        assert out.startswith(f"{files / 'features.h5'}  tiny  intact (")
+
+    def test_bench(self, run, files):
+        code, out, err = run("bench", files / "features.h5", "--rounds", "1", "--steps", "--json")
+        assert (code, err) == (0, "")
+        (timing,) = json.loads(out)
+        assert timing["steps"][-1]["steps"] == ["pool"]
+
+    def test_export(self, run, files, tmp_path):
+        code, out, err = run("export", files / "features.h5", "-o", tmp_path / "tiny.onnx")
+        assert (code, err) == (0, "")
+        assert out.startswith(f"{tmp_path / 'tiny.onnx'}  tiny  32x32  ")
+
+    def test_warmup(self, run, files):
+        code, out, err = run("warmup", files / "features.h5")
+        assert (code, err) == (0, "")
+        assert out.splitlines()[-1] == f"{files / 'features.h5'}  checked and run"
 
 
 class TestTheProgram:
@@ -367,6 +412,8 @@ WRONG = {
     "predict cat.png -m nowhere.h5": "nowhere.h5 does not exist",
     "predict cat.png -m truncated.h5": "truncated.h5: cannot be read as HDF5",
     "predict cat.png -m flipped.h5": "flipped.h5: tensors_digest",
+    "predict cat.png -m features.h5": "tiny has no step 'probabilities': these weights have no classifier; `features`",
+    "predict empty.jpg -m features.h5 --top 0 --json": "tiny has no step 'probabilities': these weights have no",
     "predict cat.png -m no_hdf5.h5": "no_hdf5.h5: cannot be read as HDF5",
     "info b9": "unknown model 'b9'",
     "info nowhere.h5": "nowhere.h5 does not exist",
@@ -388,6 +435,7 @@ WRONG = {
     "plan b0 --padding valid": "argument --padding: invalid choice: 'valid'",
     "plan b0 --siz 32": "unrecognized arguments: --siz 32; see `refnet --help`",
     "verify b9": "no digests of 'b9'; there are those of lite0, b0, b1",
+    "verify l2": "no digests of 'l2'; there are those of lite0, b0, b1",
     "verify nowhere.h5": "nowhere.h5 does not exist",
     "verify truncated.h5": "truncated.h5: cannot be read as HDF5",
     "verify flipped.h5": "flipped.h5: tensors_digest",

@@ -37,7 +37,11 @@ TIGER_CAT = 282
 @pytest.fixture(scope="module")
 def tiny():
     """Weights of a small network with squeeze-excite, and the padding and epsilon of another publisher."""
-    architecture = efficientnet(Coefficients(0.1, 0.1, 32), name="tiny", classes=3)
+    return tiny_weights(classes=3)
+
+
+def tiny_weights(classes):
+    architecture = efficientnet(Coefficients(0.1, 0.1, 32), name="tiny", classes=classes)
     return store.Weights(
         architecture=architecture,
         padding="symmetric",
@@ -51,12 +55,13 @@ def tiny():
 
 @pytest.fixture(scope="module")
 def cases(tiny, tmp_path_factory):
-    """Three networks, each with a picture and its exported graph."""
+    """Four networks, each with a picture and its exported graph."""
     b0, lite0 = Network(synthetic_weights("b0")), refnet.load("lite0")
     networks = {
         "lite0": (lite0, lite0.preprocess(CHELSEA)),
         "b0": (b0, synthetic.picture_tensor(64, 97)),
         "tiny": (Network(tiny), synthetic.picture_tensor(33, 50)),
+        "features": (Network(tiny_weights(classes=0)), synthetic.picture_tensor(33, 50)),
     }
     path = tmp_path_factory.mktemp("onnx") / "net.onnx"
     found = {}
@@ -66,7 +71,7 @@ def cases(tiny, tmp_path_factory):
     return found
 
 
-each_case = pytest.mark.parametrize("case", ["lite0", "b0", "tiny"])
+each_case = pytest.mark.parametrize("case", ["lite0", "b0", "tiny", "features"])
 
 
 def run(model, x, wanted):
@@ -140,6 +145,8 @@ class TestGraph:
         assert made[-4:] == ["pool.mean", "pool", "logits", "probabilities"]
         assert [value.name for value in model.graph.input] == ["input"]
         assert [value.name for value in model.graph.output] == ["logits", "probabilities"]
+        _, _, without_classifier = cases["features"]
+        assert [value.name for value in without_classifier.graph.output] == ["pool"]
 
     @each_case
     def test_weights_are_the_published_bits(self, cases, case):
@@ -176,7 +183,7 @@ class TestGraph:
                 norm = attributes_of(node_of(model, exported_name(step, f"{step.name}.bn")))
                 assert norm == {"epsilon": np.float32(net.weights.bn_eps)}
         assert attributes_of(node_of(model, "stem.conv"))["pads"] == {
-            "lite0": [0, 0, 1, 1], "b0": [0, 1, 1, 1], "tiny": [1, 1, 1, 1],
+            "lite0": [0, 0, 1, 1], "b0": [0, 1, 1, 1], "tiny": [1, 1, 1, 1], "features": [1, 1, 1, 1],
         }[case]  # fmt: skip
 
     def test_metadata(self, cases):

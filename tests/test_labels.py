@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from refnet.errors import InputError
-from refnet.labels import Label, Labels, parse_labels, read_labels
+from refnet.labels import Label, Labels, imagenet_labels, labels_for, parse_labels, read_labels
 
 IMAGENET = Path(__file__).parents[1] / "weights" / "imagenet_labels.tsv"
 
@@ -25,7 +25,7 @@ def test_no_label_beyond_the_last():
 
 
 def test_the_imagenet_table_has_the_published_order():
-    labels = read_labels(IMAGENET)
+    labels = imagenet_labels()
     assert len(labels) == 1000
     assert list(labels.wnids) == sorted(labels.wnids)
     assert (labels[0].name, labels[388].name, labels[999].name) == ("tench", "giant panda", "toilet tissue")
@@ -52,8 +52,34 @@ def test_a_table_that_makes_no_sense(wnids, texts, message):
 
 @pytest.mark.parametrize("line", ["no tab", "one\ttwo\tthree", ""])
 def test_a_line_is_an_id_and_a_text(line):
-    with pytest.raises(InputError, match="line 2 of the label table"):
+    with pytest.raises(InputError, match="line 2 of the label table: need an id, one tab and a text, or in all of the"):
         parse_labels(f"a\tx\n{line}\nb\ty\n")
+
+
+def test_a_list_of_names():
+    labels = parse_labels("yellow rose\r\ndaisy, ox-eye\r\n")
+    assert list(labels) == [Label(0, "yellow rose", "yellow rose"), Label(1, "daisy, ox-eye", "daisy, ox-eye")]
+    with pytest.raises(InputError, match="label 1: '' is not a line of printable text"):
+        parse_labels("rose\n\ndaisy\n")
+    with pytest.raises(InputError, match="label 2: the id rose comes a second time"):
+        parse_labels("rose\ndaisy\nrose\n")
+    with pytest.raises(InputError, match="0 ids and 0 texts"):
+        parse_labels("")
+
+
+def test_a_background_comes_before_all_classes():
+    table = imagenet_labels()
+    assert labels_for(table, 1000) is table
+    labels = labels_for(table, 1001)
+    assert len(labels) == 1001
+    assert labels[0] == Label(0, "background", "background")
+    assert (labels.wnids[1:], labels.texts[1:]) == (table.wnids, table.texts)
+
+
+@pytest.mark.parametrize("classes", [0, 999, 1002, 21841])
+def test_a_table_for_another_network(classes):
+    with pytest.raises(InputError, match=f"a label table of 1000 classes does not fit a network of {classes}; want as"):
+        labels_for(imagenet_labels(), classes)
 
 
 def test_an_unknown_id():
@@ -67,6 +93,6 @@ def test_a_file_that_is_no_table(tmp_path):
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InputError, match="binary: cannot read"):
         read_labels(tmp_path / "binary")
-    (tmp_path / "short").write_text("a\n")
+    (tmp_path / "short").write_text("a\n\tb\n")
     with pytest.raises(InputError, match="short: line 1"):
         read_labels(tmp_path / "short")

@@ -19,7 +19,7 @@ def nowhere(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "model", ["b8", "B0", "lite", "resnet50", "", "b0@", "b0@Synthetic", "@synthetic", "b8@synthetic"]
+    "model", ["b9", "B0", "lite", "resnet50", "", "b0@", "b0@Synthetic", "@synthetic", "b9@synthetic"]
 )
 def test_unknown_names(model):
     with pytest.raises(UnknownModelError) as error:

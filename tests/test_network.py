@@ -25,9 +25,9 @@ from refnet.store import Provenance, Weights
 PHOTO = Path(__file__).parent / "data" / "chelsea.png"
 
 
-def small(*, lite: bool = False, padding: str = "same") -> Weights:
+def small(*, lite: bool = False, padding: str = "same", classes: int = 10) -> Weights:
     """A network small enough to be run through the definition."""
-    architecture = efficientnet(Coefficients(0.1, 0.3, 40, 0.2, lite), name="small", classes=10)
+    architecture = efficientnet(Coefficients(0.1, 0.3, 40, 0.2, lite), name="small", classes=classes)
     tensors = synthetic.tensors(architecture)
     return Weights(architecture, padding, BN_EPS, LITE, tensors, None, Provenance("synthetic"))
 
@@ -194,6 +194,36 @@ def test_what_it_says_of_itself(lite0: Network) -> None:
     assert len(lite0.labels) == 1000
     assert sum(step.params for step in lite0.plan) == 4_652_008
     assert {"name", "params", "macs", "shape"} <= set(dir(next(iter(lite0.plan))))
+
+
+def test_without_a_classifier_all_else_is_the_same(net: Network) -> None:
+    """Every step up to the features, to the bit: the tensors are those of the network with a classifier."""
+    headless = Network(small(classes=0))
+    x = synthetic.picture_tensor(33, 47)
+    assert headless.features(x).tobytes() == net.features(x).tobytes()
+    steps = [name for name in net.plan.shapes if name not in ("logits", "probabilities")]
+    traced = dict(headless.trace(x, steps))
+    assert list(headless.plan.shapes) == list(traced) == steps
+    for name, array in net.trace(x, steps):
+        assert traced[name].tobytes() == array.tobytes(), name
+    assert [name for name, _ in headless.trace(x)] == [step.name for step in headless.plan]
+
+
+def test_without_a_classifier_there_are_no_classes() -> None:
+    headless = Network(small(classes=0))
+    x = synthetic.picture_tensor(40, 40)
+    says = "small has no step '(logits|probabilities)': these weights have no classifier; `features` gives what"
+    calls = [
+        lambda: headless.logits(x),
+        lambda: headless.probabilities(x),
+        lambda: headless.predict(PHOTO),
+        lambda: headless.predict("no such picture.png", top=0),
+        lambda: headless.features(x, at="logits"),
+        lambda: headless.trace(x, ["stem", "probabilities"]),
+    ]
+    for call in calls:
+        with pytest.raises(InputError, match=says):
+            call()
 
 
 def test_numpy_numbers_and_single_names_are_welcome(net: Network) -> None:

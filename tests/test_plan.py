@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refnet.architecture import efficientnet, variant
+from refnet.architecture import variant
 from refnet.errors import InputError
 from refnet.padding import Pads
 from refnet.plan import MAX_SIDE, make_plan
-from refnet.scaling import TABLE, Coefficients
+from refnet.scaling import TABLE
 
 # trainable parameters, BN statistics, tensors, multiply-adds at the native size; equal to the counts of timm,
 # torchvision and efficientnet_pytorch.
@@ -22,6 +22,8 @@ COUNTS = {
     "b5": (30_389_784, 172_736, 738, 10_266_384_752),
     "b6": (43_040_704, 224_432, 852, 19_067_593_536),
     "b7": (66_347_960, 310_720, 1037, 37_745_884_192),
+    "b8": (87_413_142, 380_032, 1151, 62_597_461_568),
+    "l2": (480_309_308, 1_090_688, 1654, 475_703_653_280),
     "lite0": (4_652_008, 42_016, 247, 385_187_552),
     "lite1": (5_416_680, 53_664, 322, 600_185_232),
     "lite2": (6_092_072, 58_096, 322, 859_736_272),
@@ -52,6 +54,8 @@ SAME_PADS = {
     "b5": ((0, 1, 456), (0, 1, 228), (1, 2, 114), (1, 1, 57), (2, 2, 29)),
     "b6": ((0, 1, 528), (0, 1, 264), (1, 2, 132), (0, 1, 66), (2, 2, 33)),
     "b7": ((0, 1, 600), (0, 1, 300), (1, 2, 150), (1, 1, 75), (1, 2, 38)),
+    "b8": ((0, 1, 672), (0, 1, 336), (1, 2, 168), (0, 1, 84), (1, 2, 42)),
+    "l2": ((0, 1, 800), (0, 1, 400), (1, 2, 200), (0, 1, 100), (1, 2, 50)),
     "lite0": ((0, 1, 224), (0, 1, 112), (1, 2, 56), (0, 1, 28), (1, 2, 14)),
     "lite1": ((0, 1, 240), (0, 1, 120), (1, 2, 60), (0, 1, 30), (2, 2, 15)),
     "lite2": ((0, 1, 260), (0, 1, 130), (2, 2, 65), (1, 1, 33), (2, 2, 17)),
@@ -64,7 +68,7 @@ LEAVES = {"convolution": ("kernel", *BATCH_NORM), "depthwise": ("kernel", *BATCH
 
 # Height and width of the head's map at the native size.
 FINAL_MAP = {
-    "b0": 7, "b1": 8, "b2": 9, "b3": 10, "b4": 12, "b5": 15, "b6": 17, "b7": 19,
+    "b0": 7, "b1": 8, "b2": 9, "b3": 10, "b4": 12, "b5": 15, "b6": 17, "b7": 19, "b8": 21, "l2": 25,
     "lite0": 7, "lite1": 8, "lite2": 9, "lite3": 9, "lite4": 10,
 }  # fmt: skip
 
@@ -79,18 +83,6 @@ def test_counts_are_exact(name):
     assert plan.macs == macs
     assert sum(math.prod(weight.shape) for weight in plan.weights) == trainable + statistics
     assert len(plan.weights) == tensors
-
-
-@pytest.mark.parametrize(
-    ("coefs", "params", "macs"),
-    [
-        (Coefficients(2.2, 3.6, 672), 87_413_142, 62_597_461_568),  # B8
-        (Coefficients(4.3, 5.3, 800), 480_309_308, 475_703_653_280),  # L2
-    ],
-)
-def test_counts_outside_the_table(coefs, params, macs):
-    plan = make_plan(efficientnet(coefs))
-    assert (plan.params, plan.macs) == (params, macs)
 
 
 @pytest.mark.parametrize("name", PAPER)
@@ -119,6 +111,25 @@ def test_another_number_of_classes(name):
     assert full.params - ten.params == (features + 1) * 990
     assert full.macs - ten.macs == features * 990
     assert full.steps[:-2] == ten.steps[:-2]
+
+
+# Trainable parameters and multiply-adds at the native size, of Keras's `include_top=False` and the like.
+WITHOUT_A_CLASSIFIER = {
+    "b0": (4_007_548, 384_534_752),
+    "b8": (84_596_142, 62_594_645_568),
+    "l2": (474_804_308, 475_698_149_280),
+    "lite4": (11_725_568, 2_551_754_336),
+}
+
+
+@pytest.mark.parametrize("name", WITHOUT_A_CLASSIFIER)
+def test_without_a_classifier(name):
+    full, plan = make_plan(variant(name)), make_plan(variant(name, classes=0))
+    assert (plan.params, plan.macs) == WITHOUT_A_CLASSIFIER[name]
+    assert plan.steps == full.steps[:-2]
+    assert plan.steps[-1].name == "pool"
+    assert (full.outputs, plan.outputs) == (("logits", "probabilities"), ("pool",))
+    check_chain(plan)
 
 
 def test_multiply_adds_of_a_few_steps_by_hand():
@@ -171,7 +182,7 @@ def check_chain(plan):
             assert (step.op, step.shape) == ("softmax", step.in_shape)
         assert all(weight.shape == step.shape[-1:] for weight in step.weights[1:])
         shapes[step.name] = step.shape
-    assert plan.steps[-1].name == "probabilities"
+    assert plan.steps[-1].name == plan.outputs[-1]
 
 
 @pytest.mark.parametrize("name", TABLE)

@@ -45,6 +45,8 @@ PUBLISHED = {
     "b5": (1.6, 2.2, 456, 0.4),
     "b6": (1.8, 2.6, 528, 0.5),
     "b7": (2.0, 3.1, 600, 0.5),
+    "b8": (2.2, 3.6, 672, 0.5),
+    "l2": (4.3, 5.3, 800, 0.5),
     "lite0": (1.0, 1.0, 224, 0.2),
     "lite1": (1.0, 1.1, 240, 0.2),
     "lite2": (1.1, 1.2, 260, 0.3),
@@ -59,12 +61,12 @@ def test_the_table_is_the_published_one():
         assert coefficients(name) == Coefficients(width, depth, resolution, dropout, lite=name.startswith("lite"))
 
 
-@pytest.mark.parametrize("name", ["b8", "B0", "lite", "", "b0 ", "efficientnet-b0", None])
+@pytest.mark.parametrize("name", ["b9", "B0", "lite", "", "b0 ", "efficientnet-b0", None])
 def test_unknown_names(name):
     with pytest.raises(UnknownModelError) as error:
         coefficients(name)
     assert repr(name) in str(error.value)
-    assert "b0, b1, b2, b3, b4, b5, b6, b7, lite0, lite1, lite2, lite3, lite4" in str(error.value)
+    assert "b0, b1, b2, b3, b4, b5, b6, b7, b8, l2, lite0, lite1, lite2, lite3, lite4" in str(error.value)
 
 
 # Filters of B0 times a width, worked out with the published rule by hand.

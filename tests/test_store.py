@@ -32,7 +32,9 @@ def make_weights(coefs: Coefficients | None = None, *, classes: int = 10, **chan
         bn_eps=1e-3,
         recipe=TENSORFLOW,
         tensors={w.key: rng.random(w.shape, np.float32) for w in make_plan(architecture).weights},
-        labels=Labels(tuple(f"n{i:08}" for i in range(classes)), tuple(f"thing {i}" for i in range(classes))),
+        labels=Labels(tuple(f"n{i:08}" for i in range(classes)), tuple(f"thing {i}" for i in range(classes)))
+        if classes
+        else None,
         provenance=store.Provenance(
             publisher="Jörg",
             source="tiny.pth",
@@ -78,6 +80,12 @@ class TestRoundTrip:
         weights = make_weights(**changes)
         store.write(tmp_path / "tiny.h5", weights)
         assert_same(store.read(tmp_path / "tiny.h5"), weights)
+
+    def test_without_a_classifier(self, tmp_path):
+        weights = make_weights(classes=0)
+        store.write(tmp_path / "tiny.h5", weights)
+        assert_same(store.read(tmp_path / "tiny.h5"), weights)
+        assert not any(key.startswith("logits/") for key in store.read(tmp_path / "tiny.h5").tensors)
 
     @pytest.mark.parametrize(
         "coefs",
@@ -217,6 +225,15 @@ class TestRefusedWriting:
     )
     def test_metadata_no_file_may_have(self, tmp_path, changes, message):
         self.assert_refused(tmp_path, make_weights(**changes), message)
+
+    def test_labels_without_a_classifier(self, tmp_path):
+        weights = make_weights(classes=0, labels=Labels(("a",), ("b",)))
+        self.assert_refused(tmp_path, weights, "labels/wnid and labels/text must both have 0 rows")
+
+    def test_logits_without_a_classifier(self, tmp_path):
+        weights = make_weights(classes=0)
+        weights.tensors["logits/bias"] = np.zeros(0, np.float32)
+        self.assert_refused(tmp_path, weights, "logits/bias is unknown")
 
     def test_an_architecture_that_coefficients_do_not_build(self, tmp_path):
         weights = make_weights()

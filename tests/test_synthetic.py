@@ -138,7 +138,7 @@ def test_nothing_is_drawn_twice():
     assert len({tensor.tobytes() for tensor in tensors.values()}) == len(tensors)
 
 
-@pytest.mark.parametrize("name", ["b0", "lite0", "b7"])
+@pytest.mark.parametrize("name", ["b0", "lite0", "b7", "b8"])
 def test_activations_stay_healthy(name):
     """Neither dead nor exploding at any step, and the logits still depend on the picture."""
     net = refnet.load(f"{name}@synthetic")

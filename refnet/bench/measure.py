@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +42,7 @@ def bench(
     steps: bool = False,
     progress: Progress = lambda phase: None,
 ) -> Timing:
-    """Time ``network.logits`` on generated pictures.
+    """Time ``network.logits`` on generated pictures; ``network.features`` where there is no classifier.
 
     Parameters
     ----------
@@ -82,12 +83,13 @@ def bench(
     seconds = _duration(seconds)
     plan = make_plan(network.weights.architecture, size, padding=network.weights.padding)
     x = np.repeat(synthetic.picture_tensor(plan.height, plan.width), batch, axis=0)
+    call = partial(network.features, x, at=plan.output)
     for _ in range(_WARM_UP_CALLS):
-        network.logits(x)
+        call()
     progress("the peak")
     before = fma_peak(network.dtype, network.threads)
     _reset_most_resident()
-    calls = _time_calls(lambda: network.logits(x), rounds, seconds, progress)
+    calls = _time_calls(call, rounds, seconds, progress)
     resident = _most_resident()
     progress("step by step" if steps else "the peak")
     times = _time_steps(network, plan, min(len(calls) * batch, _MOST_PASSES)) if steps else ()
@@ -102,7 +104,7 @@ def bench(
         calls=calls,
         peak=max(before, fma_peak(network.dtype, network.threads)),
         resident_bytes=resident,
-        engine_bytes=plan_memory(plan.steps, network.dtype, threads=network.threads, batch=batch).total,
+        engine_bytes=plan_memory(plan, network.dtype, threads=network.threads, batch=batch).total,
         steps=times,
     )
 

@@ -56,7 +56,7 @@ class Timing:
     macs
         Multiply-adds for one picture.
     calls
-        Seconds of each call of ``Network.logits``.
+        Seconds of each call of ``Network.logits``, or ``features`` where there is no classifier.
     peak
         GFLOP/s of fused multiply-adds on as many threads: the better of one look before the calls and one after.
     resident_bytes
@@ -65,7 +65,7 @@ class Timing:
     engine_bytes
         The engine's part: packed weights, and what a run needs for activations.
     steps
-        What each step took, in execution order up to the logits; empty unless asked for.
+        What each step took, in execution order up to the logits or features; empty unless asked for.
     """
 
     variant: str

@@ -233,7 +233,7 @@ def variant_of(theirs: Mapping[str, Shape], publisher: Publisher) -> Architectur
     Returns
     -------
     Architecture
-        With as many classes as the classifier has.
+        With as many classes as the classifier has; with none if there is no classifier.
 
     Raises
     ------
@@ -273,7 +273,10 @@ def _names_of(publisher: Publisher) -> tuple[tuple[frozenset[str], frozenset[str
 
 
 def _classes(theirs: Mapping[str, Shape], pairs: tuple[Pair, ...]) -> int:
-    """Number of classes by the shape of the classifier; the usual one if there is none to be seen."""
-    kernel = next(pair for pair in pairs if pair.ours == names.weight_key(names.LOGITS, "kernel"))
+    """Number of classes by the shape of the classifier: 0 if nothing of it is there, the usual one if it is none."""
+    classifier = {pair.ours: pair for pair in pairs if pair.ours.startswith(names.weight_key(names.LOGITS, ""))}
+    if not any(pair.theirs in theirs for pair in classifier.values()):
+        return 0
+    kernel = classifier[names.weight_key(names.LOGITS, "kernel")]
     shape = theirs.get(kernel.theirs, ())
     return shape[kernel.axes[1]] if len(shape) == 2 and min(shape) > 0 else CLASSES

@@ -71,7 +71,7 @@ def _run(arguments: list[str] | None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="refnet",
-        description="EfficientNet defined to the bit: B0-B7 and Lite0-4 on the CPU, without a framework.",
+        description="EfficientNet defined to the bit: B0-B8, L2 and Lite0-4 on the CPU, without a framework.",
     )
     parser.add_argument("--version", action="store_true", help="show the version and that of the numerics")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")

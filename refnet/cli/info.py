@@ -64,7 +64,7 @@ def _show_model(model: dict[str, Any]) -> None:
         ["dropout", f"{model['dropout']}, in training only"],
         ["activation", model["activation"]],
         ["blocks", str(model["blocks"])],
-        ["classes", str(model["classes"])],
+        ["classes", str(model["classes"] or "none, the network ends with its features")],
         ["parameters", f"{model['params']:,}"],
         ["multiply-adds", f"{model['macs']:,}" + (f" (paper: {paper} G)" if paper else "")],
         ["weights", model["file"] or ("generated" if model["weights"] else "not on this machine")],

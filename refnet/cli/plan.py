@@ -62,7 +62,7 @@ def _memory(plan: Plan, options: argparse.Namespace) -> Memory:
     from refnet.engine.memory import plan_memory
 
     batch = 1 if options.batch is None else whole_number("batch", options.batch, MAX_BATCH)
-    return plan_memory(plan.steps, options.dtype or "float32", threads=thread_count(options.threads), batch=batch)
+    return plan_memory(plan, options.dtype or "float32", threads=thread_count(options.threads), batch=batch)
 
 
 def picture_size(text: str) -> tuple[int, int]:

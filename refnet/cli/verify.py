@@ -98,8 +98,8 @@ def _verdict(result: Result) -> str:
         return f"identical ({count} steps)"
     from refnet.verify import FUSED
 
-    if difference.where == FUSED:
-        place = f"the {FUSED}, though each step by itself agrees"
+    if difference.where.endswith(FUSED):
+        place = f"the {difference.where}, though each step by itself agrees"
     elif difference.where in ("weights", "input"):
         place = f"the {difference.where}, before any step"
     else:

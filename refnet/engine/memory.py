@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from refnet import names
 from refnet.engine.packed import lay_out
 from refnet.engine.program import make_program
 from refnet.kernels import run
-from refnet.plan import Step
+from refnet.plan import Plan
 
 
 @dataclass(frozen=True)
@@ -49,31 +48,31 @@ class Memory:
 
 
 def plan_memory(
-    steps: Sequence[Step],
+    plan: Plan,
     dtype: npt.DTypeLike = "float32",
     *,
     threads: int = 1,
     batch: int = 1,
-    visible: Collection[str] = (names.LOGITS,),
+    visible: Collection[str] | None = None,
 ) -> Memory:
-    """Work out the memory of a run on ``batch`` pictures that reads the tensors ``visible``.
+    """Work out the memory of a run on ``batch`` pictures that reads the tensors ``visible``; by default a plain run.
 
     Examples
     --------
     >>> from refnet.architecture import variant
     >>> from refnet.plan import make_plan
-    >>> memory = plan_memory(make_plan(variant("b0")).steps, threads=2)
+    >>> memory = plan_memory(make_plan(variant("b0")), threads=2)
     >>> memory.total == memory.weights + memory.activations + memory.line_buffers
     True
     """
     itemsize = np.dtype(dtype).itemsize
-    layout = lay_out(steps)
-    program = make_program(steps, layout, dtype, visible=visible)
-    vectors = sum(4 * math.prod(weight.shape) for step in steps for weight in step.weights[1:])
+    layout = lay_out(plan.steps)
+    program = make_program(plan.steps, layout, dtype, visible=[plan.output] if visible is None else visible)
+    vectors = sum(4 * math.prod(weight.shape) for step in plan for weight in step.weights[1:])
     activations = int(program.constants[run.SCRATCH])
     pictures = program.pictures_at_once(threads, batch)
     teams = [1] * pictures + [threads] * (batch % pictures > 0) if pictures > 1 else [threads]
-    in_use = {step.name: program.tensors.get(step.name) for step in steps}
+    in_use = {step.name: program.tensors.get(step.name) for step in plan}
     return Memory(
         weights=layout.size * itemsize + vectors,
         activations=len(teams) * activations * itemsize,

@@ -16,7 +16,6 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
-from refnet import names
 from refnet.compiling import LOCK
 from refnet.engine.runner import Engine
 from refnet.errors import RefnetError
@@ -25,8 +24,6 @@ from refnet.kernels.compilation import interpreter
 from refnet.plan import Plan
 
 Array = npt.NDArray[Any]
-
-_VISIBLE = frozenset([names.LOGITS])  # as Network.logits runs it
 
 
 @dataclass(frozen=True)
@@ -46,7 +43,7 @@ class RowTime:
 
 
 def time_rows(engine: Engine, plan: Plan, x: Array, passes: int) -> list[RowTime]:
-    """Time the rows from the first step to the logits, in ``passes`` whole passes over one picture.
+    """Time the rows from the first step to the plan's output, in ``passes`` whole passes over one picture.
 
     A row lasts from the end of the one before until the first thread sees that all of it is done.
 
@@ -64,7 +61,7 @@ def time_rows(engine: Engine, plan: Plan, x: Array, passes: int) -> list[RowTime
     Returns
     -------
     list of RowTime
-        In execution order. Every step of the plan up to the logits is in exactly one of them.
+        In execution order. Every step of the plan up to its output is in exactly one of them.
 
     Raises
     ------
@@ -91,7 +88,7 @@ class _Pass:
     def __init__(self, engine: Engine, plan: Plan, x: Array) -> None:
         self._x = x.astype(engine.dtype)
         self._team = engine._team
-        self._program = engine._program(plan.height, plan.width, _VISIBLE)
+        self._program = engine._program(plan.height, plan.width, frozenset([plan.output]))
         self._arena = self._program.make_arena(engine._team.threads)
         self._weights = engine.weights.flat
         self._interpreter = interpreter(engine.dtype)
@@ -140,7 +137,7 @@ def _steps_by_row(plan: Plan, rows: dict[str, int]) -> tuple[list[tuple[str, ...
             steps.append(tuple(fused))
             ends.append(rows[step.name] + 1)
         fused = []
-        if step.name == names.LOGITS:
+        if step.name == plan.output:
             break
     return steps, ends
 

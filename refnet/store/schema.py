@@ -40,7 +40,7 @@ SCHEMA_VERSION = 1
 
 ATTRIBUTES: dict[str, type] = {
     "schema": int,  # version of this page
-    "architecture": str,  # JSON: name, width, depth, resolution, dropout, lite, classes
+    "architecture": str,  # JSON: name, width, depth, resolution, dropout, lite, classes (0: no classifier)
     "padding": str,  # same or symmetric
     "bn_eps": float,  # added to every variance
     "recipe": str,  # JSON: how a picture becomes the network's input
@@ -196,10 +196,10 @@ def _possible(key: str, value: Any) -> bool:
         return False
     if key == "name":
         return NAME.fullmatch(value) is not None
-    bounds = {"resolution": MAX_SIDE, "classes": MAX_CLASSES, "width": MAX_FACTOR, "depth": MAX_FACTOR}
+    bounds = {"resolution": MAX_SIDE, "width": MAX_FACTOR, "depth": MAX_FACTOR}
     if key in bounds:
         return bool(0 < value <= bounds[key])
-    return bool(0 <= value <= 1)  # dropout, and lite as well
+    return bool(0 <= value <= (MAX_CLASSES if key == "classes" else 1))  # dropout, and lite as well
 
 
 def _architecture_to_json(architecture: Architecture) -> str:

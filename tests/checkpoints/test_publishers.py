@@ -79,6 +79,11 @@ class TestVariantOf:
         name = publisher.variants[-1]
         assert variant_of(checkpoint(publisher, name, classes), publisher) == variant(name, classes=classes)
 
+    @pytest.mark.parametrize("publisher", PUBLISHERS.values(), ids=ids)
+    def test_without_a_classifier(self, publisher):
+        name = publisher.variants[0]
+        assert variant_of(checkpoint(publisher, name, 0), publisher) == variant(name, classes=0)
+
     def test_counters_may_be_absent(self):
         assert variant_of(TIMM.shapes(variant("b2")), TIMM) == variant("b2")
 
