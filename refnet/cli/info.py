@@ -1,4 +1,4 @@
-"""``refnet info``: the variants, what they cost, and which weights are on this machine."""
+"""``refnet info``: the variants, what they cost, which weights are on this machine, and which are published."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from refnet.architecture import variant
 from refnet.catalogue import describe, describe_model, weight_file
-from refnet.cli import terminal
+from refnet.cli import info_published, terminal
 from refnet.scaling import TABLE
 
 
@@ -15,17 +15,22 @@ def add(commands: Any) -> None:
     """Add the command and its options to the parser."""
     parser = commands.add_parser(
         "info",
-        help="the variants, what they cost, and which weights are here",
-        description="Show all variants, or all about one model.",
+        help="the variants, what they cost, which weights are here, and which are published",
+        description="Show all variants, or all about one model; with --published, the files that others published.",
     )
     parser.add_argument("model", nargs="?", metavar="MODEL", help="name, NAME@synthetic or .h5 file")
+    parser.add_argument(
+        "--published", action="store_true", help="every published file; with MODEL (b1, b1@timm-tf:aa), those of it"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Show one model, or the table of all variants."""
-    if options.model is not None:
+    """Show one model, the table of all variants, or what is published."""
+    if options.published:
+        info_published.show(options.model, as_json=options.json)
+    elif options.model is not None:
         model = describe_model(options.model)
         terminal.print_json(model) if options.json else _show_model(model)
     else:

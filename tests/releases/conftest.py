@@ -1,0 +1,1 @@
+import any_torchvision  # noqa: F401
