@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from refnet.network import Network
+    from refnet.recipe import Recipe
     from refnet.releases import Release
     from refnet.warming import Warm
 
@@ -45,7 +46,13 @@ __all__ = [
 ]
 
 
-def load(model: str | os.PathLike[str], *, dtype: npt.DTypeLike = "float32", threads: int | None = None) -> Network:
+def load(
+    model: str | os.PathLike[str],
+    *,
+    dtype: npt.DTypeLike = "float32",
+    threads: int | None = None,
+    recipe: str | Recipe | None = None,
+) -> Network:
     """Load a network.
 
     Parameters
@@ -57,6 +64,9 @@ def load(model: str | os.PathLike[str], *, dtype: npt.DTypeLike = "float32", thr
         ``float32`` or ``float64``.
     threads
         How many threads share the work; by default one for each core.
+    recipe
+        How pictures become the network's input: a name in ``refnet.recipe.RECIPES`` or a
+        :class:`refnet.recipe.Recipe`; by default as the weights were trained.
 
     Raises
     ------
@@ -72,10 +82,12 @@ def load(model: str | os.PathLike[str], *, dtype: npt.DTypeLike = "float32", thr
     from refnet.models import find_weights
     from refnet.network import Network
 
-    return Network.taking(find_weights(model), dtype=dtype, threads=threads)
+    return Network.taking(find_weights(model), dtype=dtype, threads=threads, recipe=recipe)
 
 
-def predict(image: Any, model: str | os.PathLike[str] = "lite0", *, top: int = 5) -> Any:
+def predict(
+    image: Any, model: str | os.PathLike[str] = "lite0", *, top: int = 5, recipe: str | Recipe | None = None
+) -> Any:
     """Classify a picture, or a list of pictures.
 
     Parameters
@@ -86,6 +98,8 @@ def predict(image: Any, model: str | os.PathLike[str] = "lite0", *, top: int = 5
         See :func:`load`. It is kept for the next call, so a file that changes meanwhile is not read again.
     top
         How many predictions, most probable first.
+    recipe
+        See :func:`load`.
 
     Returns
     -------
@@ -102,13 +116,17 @@ def predict(image: Any, model: str | os.PathLike[str] = "lite0", *, top: int = 5
     >>> [prediction.label for prediction in predict("tests/data/chelsea.png", top=2)]
     ['tiger cat', 'Egyptian cat']
     """
-    network = _loaded(os.fspath(model)) if isinstance(model, str | os.PathLike) else load(model)
+    from refnet.recipe import find_recipe
+
+    recipe = None if recipe is None else find_recipe(recipe)
+    keep = isinstance(model, str | os.PathLike)
+    network = _loaded(os.fspath(model), recipe) if keep else load(model, recipe=recipe)
     return network.predict(image, top)
 
 
 @lru_cache(2)
-def _loaded(model: str) -> Network:
-    return load(model)
+def _loaded(model: str, recipe: Recipe | None) -> Network:
+    return load(model, recipe=recipe)
 
 
 def published() -> tuple[Release, ...]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from refnet.errors import ImageError
-from refnet.resize import Picture
+from refnet.geometry import Picture
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from refnet.crop import CROPS
 from refnet.decode import MAX_PIXELS, check_side, decode, to_rgb
 from refnet.errors import ImageError, InputError
+from refnet.geometry import Picture, Pixels
+from refnet.normalise import normalise
 from refnet.recipe import Recipe
-from refnet.resize import CROPS, RESIZES, Picture, Pixels
+from refnet.resize import RESIZES
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -41,13 +44,12 @@ def preprocess(source: Source, recipe: Recipe, height: int, width: int) -> Pixel
     Returns
     -------
     x
-        f32[height,width,3]: ``(pixel - mean) / std``, one subtraction and one division in float32, of pixels
-        in units of 0..255.
+        f32[height,width,3].
 
     Raises
     ------
     ImageError
-        If the picture cannot be read.
+        If the picture cannot be read, or is far too long for the recipe.
     InputError
         If the source is of the wrong kind, or a size is not a positive whole number.
 
@@ -67,9 +69,7 @@ def preprocess(source: Source, recipe: Recipe, height: int, width: int) -> Pixel
         raise InputError(f"input size {height} x {width}: want at least one pixel a side")
     picture = read_image(source)
     pixels = CROPS[recipe.crop].apply(picture, height, width, recipe.crop_amount, RESIZES[recipe.resize])
-    mean: Pixels = np.array(recipe.mean, dtype=np.float32)
-    std: Pixels = np.array(recipe.std, dtype=np.float32)
-    return (pixels - mean) / std
+    return normalise(pixels, recipe.normalise)
 
 
 def read_image(source: Source) -> Picture:

@@ -19,6 +19,7 @@ from refnet.errors import InputError, WeightsError
 from refnet.labels import Labels
 from refnet.padding import Padding
 from refnet.plan import IMAGE_CHANNELS, Plan, make_plan
+from refnet.recipe import Recipe, find_recipe
 from refnet.store.weights import Weights, check_tensors
 
 Array = npt.NDArray[Any]
@@ -58,35 +59,57 @@ class Network:
         ``float32``, or ``float64`` to measure errors against. Both see the same float32 input.
     threads
         How many threads share the work; by default one for each core.
+    recipe
+        What pictures are prepared by, a name in ``refnet.recipe.RECIPES`` or a recipe; by default that of the weights.
 
     Raises
     ------
     InputError
-        If the dtype or the number of threads is not possible.
+        If the dtype or the number of threads is not possible, or there is no such recipe.
     WeightsError
         If the tensors are not those of the architecture.
     """
 
-    def __init__(self, weights: Weights, *, dtype: npt.DTypeLike = "float32", threads: int | None = None) -> None:
+    def __init__(
+        self,
+        weights: Weights,
+        *,
+        dtype: npt.DTypeLike = "float32",
+        threads: int | None = None,
+        recipe: str | Recipe | None = None,
+    ) -> None:
         check_tensors(weights)
-        self._set_up(weights, weights.tensors, dtype, threads)
+        self._set_up(weights, weights.tensors, dtype, threads, recipe)
 
     @classmethod
-    def taking(cls, weights: Weights, *, dtype: npt.DTypeLike = "float32", threads: int | None = None) -> Network:
+    def taking(
+        cls,
+        weights: Weights,
+        *,
+        dtype: npt.DTypeLike = "float32",
+        threads: int | None = None,
+        recipe: str | Recipe | None = None,
+    ) -> Network:
         """Make a network of weights that are checked already and that nobody else needs.
 
         Their tensors are taken out of ``weights``, a dictionary, one by one, so that there is never a second copy of
         them all; ``weights`` is of no use afterwards.
         """
         network = cls.__new__(cls)
-        network._set_up(weights, _Taken(weights.tensors), dtype, threads)
+        network._set_up(weights, _Taken(weights.tensors), dtype, threads, recipe)
         return network
 
     def _set_up(
-        self, weights: Weights, tensors: Mapping[str, Array], dtype: npt.DTypeLike, threads: int | None
+        self,
+        weights: Weights,
+        tensors: Mapping[str, Array],
+        dtype: npt.DTypeLike,
+        threads: int | None,
+        recipe: str | Recipe | None,
     ) -> None:
         self.dtype = float_dtype(dtype)
         self.threads = thread_count(threads)
+        self.recipe = weights.recipe if recipe is None else find_recipe(recipe)
         self._plan_for = plan_for = lru_cache(8)(partial(_plan_for, weights.architecture, weights.padding))
         self.plan = plan_for(weights.architecture.resolution, weights.architecture.resolution)
         self._engine = Engine(
@@ -159,7 +182,7 @@ class Network:
             yield name, first[None] if len(tensors) == 1 else np.stack([tensor for _, tensor in tensors])
 
     def preprocess(self, image: Any) -> Array:
-        """Turn a picture, or a list of them, into the network's input by the weights' recipe: f32[N, H, W, 3].
+        """Turn a picture, or a list of them, into the network's input by its recipe: f32[N, H, W, 3].
 
         A picture is a path, the bytes of a file, a PIL image, or an array u8[H, W, 3].
 
@@ -170,7 +193,7 @@ class Network:
         """
         pictures = image if isinstance(image, list | tuple) else [image]
         size = (self.plan.height, self.plan.width)
-        inputs = [images.preprocess(picture, self.weights.recipe, *size) for picture in pictures]
+        inputs = [images.preprocess(picture, self.recipe, *size) for picture in pictures]
         return np.stack(inputs) if inputs else np.empty((0, *size, IMAGE_CHANNELS), np.float32)
 
     def predict(self, image: Any, top: int = 5) -> Any:

@@ -8,28 +8,31 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from refnet.crop import CROPS
 from refnet.errors import InputError, WeightsError
-from refnet.resize import CROPS, RESIZES
+from refnet.normalise import NORMALISATIONS, Operations, check_operations
+from refnet.resize import RESIZES
 
-MAX_JSON = 4096  # characters; a recipe needs about 200
+MAX_JSON = 4096  # characters; a recipe needs about 300
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Crop, resize, then ``(x - mean) / std`` per channel; the size comes from the network when it runs.
+    """Crop, resize, normalise; the size comes from the network when it runs.
 
     Attributes
     ----------
     name
         What people call it: lower-case letters, digits, ``.``, ``_``, ``-``.
     crop
-        A name in ``refnet.resize.CROPS``.
+        A name in ``refnet.crop.CROPS``.
     crop_amount
-        The one number that kind of crop takes: pixels for ``padding``.
+        The one number that kind of crop takes: pixels, a fraction, or 0 for ``none``.
     resize
         A name in ``refnet.resize.RESIZES``.
-    mean, std
-        Per channel, red, green, blue, in units of 0..255.
+    normalise
+        Operations in their order, each a name in ``refnet.normalise.OPERATIONS`` and three numbers: red, green,
+        blue. The pixels they begin with are float32 of 0..255.
 
     Raises
     ------
@@ -38,29 +41,26 @@ class Recipe:
 
     Examples
     --------
-    >>> LITE.mean, LITE.std
-    ((127.0, 127.0, 127.0), (128.0, 128.0, 128.0))
+    >>> LITE.normalise
+    (('subtract', (127.0, 127.0, 127.0)), ('divide', (128.0, 128.0, 128.0)))
     """
 
     name: str
     crop: str
     crop_amount: float
     resize: str
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
+    normalise: Operations
 
     def __post_init__(self) -> None:
         if not (isinstance(self.name, str) and re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,63}", self.name)):
             raise InputError(f"recipe name {self.name!r}: want 1 to 64 of a-z, 0-9, '.', '_', '-'")
         _check_known("crop", self.crop, CROPS)
         _check_known("resize", self.resize, RESIZES)
-        _check_number("crop_amount", self.crop_amount, 0, CROPS[self.crop].largest)
-        # A deviation below 1 can only be meant for pixels of 0..1.
-        for label, values, lowest in (("mean", self.mean, 0), ("std", self.std, 1)):
-            if not (isinstance(values, tuple) and len(values) == 3):
-                raise InputError(f"recipe {label}={values!r}: want three numbers, one per channel")
-            for value in values:
-                _check_number(label, value, lowest, 255)
+        crop = CROPS[self.crop]
+        _check_number("crop_amount", self.crop_amount, crop.smallest, crop.largest)
+        if crop.whole and self.crop_amount != int(self.crop_amount):
+            raise InputError(f"recipe crop_amount: {self.crop_amount!r}; want a whole number of pixels")
+        check_operations(self.normalise)
 
     def to_json(self) -> str:
         """Write the recipe as one line of JSON, the same text for the same recipe.
@@ -68,14 +68,13 @@ class Recipe:
         Examples
         --------
         >>> LITE.to_json()[:60]
-        '{"crop": "padding", "crop_amount": 32.0, "mean": [127.0, 127'
+        '{"crop": "padding", "crop_amount": 32.0, "name": "lite", "no'
         """
-        numbers = {
+        floats = {
             "crop_amount": float(self.crop_amount),
-            "mean": [float(v) for v in self.mean],
-            "std": [float(v) for v in self.std],
+            "normalise": [(name, [float(number) for number in numbers]) for name, numbers in self.normalise],
         }
-        return json.dumps(asdict(self) | numbers, sort_keys=True)
+        return json.dumps(asdict(self) | floats, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> Recipe:
@@ -118,10 +117,14 @@ def _parse(text: object) -> dict[str, Any]:
 
 
 def _fields_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    values = {name: tuple(value) if isinstance(value, list) else value for name, value in pairs}
+    values = {name: _tuples(value) for name, value in pairs}
     if len(values) != len(pairs):
         raise ValueError("a field occurs twice")
     return values
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
 def _check_known(label: str, value: object, known: Iterable[str]) -> None:
@@ -134,24 +137,54 @@ def _check_number(label: str, value: object, lowest: float, highest: float) -> N
         raise InputError(f"recipe {label}: {value!r}; want a number from {lowest:g} to {highest:g}")
 
 
-# EfficientNet-Lite.
-# tensorflow/tpu, models/official/efficientnet/lite/efficientnet_lite_builder.py.
-LITE = Recipe(
-    name="lite",
-    crop="padding",
-    crop_amount=32.0,
-    resize="tf1-bicubic",
-    mean=(127.0, 127.0, 127.0),
-    std=(128.0, 128.0, 128.0),
-)
+def find_recipe(recipe: str | Recipe) -> Recipe:
+    """Get a recipe by its name in ``RECIPES``; a `Recipe` is returned as it is.
 
-# EfficientNet B0 to B8 and L2: mean and deviation of ImageNet.
-# tensorflow/tpu, models/official/efficientnet/efficientnet_builder.py.
-TENSORFLOW = Recipe(
-    name="tensorflow",
-    crop="padding",
-    crop_amount=32.0,
-    resize="tf1-bicubic",
-    mean=(123.675, 116.28, 103.53),
-    std=(58.395, 57.12, 57.375),
-)
+    Raises
+    ------
+    InputError
+        If there is none of that name, or it is neither a name nor a recipe.
+
+    Examples
+    --------
+    >>> find_recipe("torchvision").resize
+    'pil-bicubic'
+    """
+    if isinstance(recipe, Recipe):
+        return recipe
+    if not isinstance(recipe, str):
+        raise InputError(f"a recipe cannot be {type(recipe).__name__}; want a name or a refnet.recipe.Recipe")
+    if recipe not in RECIPES:
+        raise InputError(f"unknown recipe {recipe!r}; want one of {', '.join(RECIPES)}")
+    return RECIPES[recipe]
+
+
+def _named(name: str, crop: str, crop_amount: float, resize: str, normalisation: str) -> Recipe:
+    return Recipe(name, crop, crop_amount, resize, NORMALISATIONS[normalisation])
+
+
+# Evaluation of the official models: EfficientNet B0 to B8 and L2, and Lite.
+# tensorflow/tpu, models/official/efficientnet/preprocessing.py.
+TENSORFLOW = _named("tf", "padding", 32.0, "tf1-bicubic", "tf-imagenet")
+LITE = _named("lite", "padding", 32.0, "tf1-bicubic", "tf-lite")
+
+# What a person can ask for by name, whatever the weights say.
+RECIPES: dict[str, Recipe] = {
+    recipe.name: recipe
+    for recipe in (
+        TENSORFLOW,
+        _named("tf-2021", "fraction", 0.875, "tf1-bicubic", "tf-imagenet"),
+        _named("tf-advprop", "padding", 32.0, "tf1-bicubic", "tf-advprop"),
+        LITE,
+        # main.py of tensorflow/tpu; its eval_ckpt_main.py has no other resize than bicubic.
+        _named("lite-bilinear", "padding", 32.0, "tf1-bilinear", "tf-lite"),
+        # Of most models; weights of some say another fraction or normalisation.
+        _named("timm", "shorter-fraction", 0.875, "pil-bicubic", "torch-imagenet"),
+        _named("timm-half", "shorter-fraction", 0.875, "pil-bicubic", "torch-half"),
+        _named("torchvision", "shorter-side", 256.0, "pil-bicubic", "torch-imagenet"),
+        _named("lukemelas", "shorter-fraction", 1.0, "pil-bicubic", "torch-imagenet"),
+        _named("lukemelas-advprop", "shorter-fraction", 1.0, "pil-bicubic", "torch-advprop"),
+        # keras.utils.load_img(file, target_size=...), which picks the nearest pixel unless told otherwise.
+        _named("keras", "none", 0.0, "pil-nearest", "keras-imagenet"),
+    )
+}

@@ -122,8 +122,23 @@ class TestPredict:
         assert out.isascii()
         predictions = refnet.load(model, dtype="float64").predict(CHELSEA, 3)
         assert json.loads(out) == [
-            {"file": str(CHELSEA), "model": str(model), "predictions": [p._asdict() for p in predictions]}
+            {
+                "file": str(CHELSEA),
+                "model": str(model),
+                "recipe": "lite",
+                "predictions": [p._asdict() for p in predictions],
+            }
         ]
+
+    def test_another_recipe_is_told(self, run):
+        code, out, err = run("predict", CHELSEA, "--top", "1", "--json", "--recipe", "torchvision")
+        assert (code, err) == (0, "refnet: recipe torchvision is used instead of the weights' own, lite\n")
+        (best,) = refnet.predict(CHELSEA, top=1, recipe="torchvision")
+        (answer,) = json.loads(out)
+        assert (answer["recipe"], answer["predictions"]) == ("torchvision", [best._asdict()])
+
+    def test_the_same_recipe_is_not(self, run):
+        assert run("predict", CHELSEA, "--recipe", "lite") == run("predict", CHELSEA)
 
     def test_weights_without_labels(self, run):
         code, out, _ = run("predict", CHELSEA, "-m", "lite0@synthetic", "--top", "1", "--threads", "1")
@@ -466,6 +481,7 @@ WRONG = {
     "predict cat.png --dtype int8": "argument --dtype: invalid choice: 'int8'",
     "info --published b9": "unknown model 'b9'; published are b0, b1",
     "info --published b0@qubvel": "unknown publisher 'qubvel'; known are tf, keras",
+    "predict cat.png --recipe b0": "unknown recipe 'b0'; want one of tf, tf-2021,",
     "predict cat.png -m b9": "unknown model 'b9'; want one of b0, b1",
     "predict cat.png -m b9@synthetic": "unknown model 'b9@synthetic'; want one of b0, b1",
     "predict cat.png -m b3": "no weights of b3 on this machine: no b3.h5 in",

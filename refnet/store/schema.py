@@ -43,7 +43,7 @@ ATTRIBUTES: dict[str, type] = {
     "architecture": str,  # JSON: name, width, depth, resolution, dropout, lite, classes (0: no classifier)
     "padding": str,  # same or symmetric
     "bn_eps": float,  # added to every variance
-    "recipe": str,  # JSON: how a picture becomes the network's input
+    "recipe": str,  # JSON: how a picture becomes the network's input, the fields of refnet.recipe.Recipe
     "publisher": str,
     "source": str,  # name of the published file
     "source_sha256": str,

@@ -38,8 +38,11 @@ def test_timm(release):
         assert release.url == theirs.url.replace("/rwightman/", "/huggingface/")
     size = theirs.test_input_size or theirs.input_size
     assert (release.size, release.classes) == (size[-1], theirs.num_classes)
-    assert release.recipe.crop == "shorter-fraction"
-    assert release.recipe.amount == (theirs.test_crop_pct or theirs.crop_pct)
+    if theirs.crop_mode == "squash":
+        assert (release.recipe.crop, release.recipe.amount) == ("none", 0)
+    else:
+        assert (release.recipe.crop, theirs.crop_mode) == ("shorter-fraction", "center")
+        assert release.recipe.amount == (theirs.test_crop_pct or theirs.crop_pct)
     assert release.recipe.resize == f"pil-{theirs.interpolation}"
     assert NORMALISE[release.recipe.normalise] == (theirs.mean, theirs.std)
     assert release.licence.lower() == theirs.license
