@@ -22,10 +22,11 @@ import numpy as np
 import numpy.typing as npt
 
 from refnet import __version__, names
+from refnet.checkpoints.naming import exported
 from refnet.errors import InputError, RefnetError
 from refnet.numerics import NUMERICS_VERSION
 from refnet.plan import Plan, Shape, Step, make_plan
-from refnet.store import Weights
+from refnet.store import Weights, schema
 from refnet.store.weights import check_tensors
 from refnet.whole_file import whole_file
 
@@ -143,7 +144,7 @@ def _model(weights: Weights, plan: Plan) -> onnx.ModelProto:
         weights.architecture.name,
         [value(names.INPUT, _channels_first(plan.steps[0].in_shape))],
         outputs,
-        [numpy_helper.from_array(tensor, name) for name, tensor in _initializers(weights, plan)],
+        [numpy_helper.from_array(tensor, name) for name, tensor in _initializers(weights)],
         value_info=[value(name, shape) for name, shape in shapes.items()],
     )
     model = helper.make_model(
@@ -160,28 +161,26 @@ def _model(weights: Weights, plan: Plan) -> onnx.ModelProto:
 def _metadata(weights: Weights) -> dict[str, str]:
     return {
         "variant": weights.architecture.name,
+        "architecture": schema.architecture_to_json(weights.architecture),
+        "padding": weights.padding,
+        "bn_eps": repr(float(weights.bn_eps)),
+        "recipe": weights.recipe.to_json(),
         "publisher": weights.provenance.publisher,
+        "source": weights.provenance.source,
+        "source_sha256": weights.provenance.source_sha256,
+        "averaging": weights.provenance.averaging,
         "licence": weights.provenance.licence,
         "weights_digest": weights.digest(),
-        "recipe": weights.recipe.to_json(),
         "refnet_version": __version__,
         "numerics_version": str(NUMERICS_VERSION),
     }
 
 
-def _initializers(weights: Weights, plan: Plan) -> Iterator[tuple[str, Array]]:
-    """Name and value of each weight as ONNX wants it: kernels KCRS, of a dense layer inside a block KC11."""
-    for step in plan:
-        for weight in step.weights:
-            tensor = weights.tensors[weight.key]
-            if step.op == "convolution" and tensor.ndim == 4:
-                tensor = tensor.transpose(3, 2, 0, 1)
-            elif step.op == "depthwise" and tensor.ndim == 3:
-                tensor = tensor.transpose(2, 0, 1)[:, None]
-            elif step.op == "dense" and step.name != names.LOGITS and tensor.ndim == 2:
-                tensor = tensor.transpose(1, 0)[:, :, None, None]
-            yield weight.key, np.ascontiguousarray(tensor)
-    if plan.architecture.activation == "relu6":
+def _initializers(weights: Weights) -> Iterator[tuple[str, Array]]:
+    """Name and value of each weight as ONNX wants it."""
+    for pair in exported.pairs(weights.architecture):
+        yield pair.theirs, pair.to_theirs(weights.tensors[pair.ours])
+    if weights.architecture.activation == "relu6":
         yield ZERO, np.array(0, np.float32)
         yield SIX, np.array(6, np.float32)
 

@@ -26,6 +26,7 @@ from refnet.numerics import NUMERICS_VERSION
 from refnet.plan import make_plan
 from refnet.recipe import LITE, Recipe
 from refnet.scaling import Coefficients
+from refnet.store.schema import parse_architecture
 
 # ONNX Runtime rounds in another order: rms of the difference, relative to the tensor's. 2e-6 is what was seen.
 TOLERANCE = 1e-5
@@ -190,9 +191,15 @@ class TestGraph:
         net, _, model = cases["lite0"]
         found = {entry.key: entry.value for entry in model.metadata_props}
         assert Recipe.from_json(found.pop("recipe")) == net.weights.recipe
+        assert parse_architecture(found.pop("architecture")) == net.weights.architecture
         assert found == {
             "variant": "lite0",
+            "padding": "same",
+            "bn_eps": "0.001",
             "publisher": net.weights.provenance.publisher,
+            "source": net.weights.provenance.source,
+            "source_sha256": net.weights.provenance.source_sha256,
+            "averaging": "ema",
             "licence": "Apache-2.0",
             "weights_digest": net.weights.digest(),
             "refnet_version": refnet.__version__,

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from refnet import names
 from refnet.architecture import CLASSES, Architecture, variant
-from refnet.checkpoints.naming import lukemelas, pairing, tensorflow, timm, torch_layout, torchvision
+from refnet.checkpoints.naming import keras, lukemelas, pairing, tensorflow, timm, torch_layout, torchvision
 from refnet.checkpoints.naming.pairing import Arrays, Pair
 from refnet.errors import CheckpointError
 from refnet.padding import Padding
@@ -148,6 +148,13 @@ PUBLISHERS: dict[str, Publisher] = {
             tensorflow.PADDING,
             dict.fromkeys(TABLE, tensorflow.BN_EPS),
             average=tensorflow.AVERAGE,
+        ),
+        Publisher(
+            "keras",
+            keras.pairs,
+            keras.PADDING,
+            dict.fromkeys(keras.VARIANTS, keras.BN_EPS),
+            keras.spare,
         ),
         Publisher(
             "lukemelas",

@@ -102,7 +102,7 @@ def to_record(weights: Weights) -> Record:
     record = Record(
         attributes={
             "schema": SCHEMA_VERSION,
-            "architecture": _architecture_to_json(weights.architecture),
+            "architecture": architecture_to_json(weights.architecture),
             "padding": weights.padding,
             "bn_eps": float(weights.bn_eps),
             "recipe": weights.recipe.to_json(),
@@ -202,7 +202,8 @@ def _possible(key: str, value: Any) -> bool:
     return bool(0 <= value <= (MAX_CLASSES if key == "classes" else 1))  # dropout, and lite as well
 
 
-def _architecture_to_json(architecture: Architecture) -> str:
+def architecture_to_json(architecture: Architecture) -> str:
+    """Write down what :func:`parse_architecture` reads."""
     coefs = architecture.coefficients
     return json.dumps({
         "name": architecture.name,

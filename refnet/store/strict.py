@@ -12,15 +12,13 @@ from typing import Any
 
 import h5py
 import numpy as np
-import numpy.typing as npt
-from h5py import h5a, h5d, h5g, h5l, h5o, h5s, h5t
+from h5py import h5a, h5d, h5l, h5s, h5t
 
+from refnet import hdf5
 from refnet.errors import WeightsError
+from refnet.hdf5 import Regions
 from refnet.store.schema import MAX_ROWS, MAX_TEXT
 
-# More than the largest architecture of the schema has.
-MAX_LINKS = 1 << 13  # in one group
-MAX_NAME = 256  # bytes
 MAX_ATTRIBUTES = 64
 
 MAX_LISTED = 1000  # of wrong objects in one message
@@ -38,7 +36,7 @@ def find_datasets(file: h5py.File, wanted: set[str], optional: set[str]) -> set[
     pending = [""]
     while pending and len(wrong) <= MAX_LISTED:
         group = pending.pop()
-        for name, kind in _links(file, group):
+        for name, kind in hdf5.links(hdf5.open_group(file.id, group)):
             path = f"{group}/{name}".removeprefix("/")
             if kind != h5l.TYPE_HARD:
                 wrong.append(f"{path!r} is not a hard link")
@@ -52,21 +50,6 @@ def find_datasets(file: h5py.File, wanted: set[str], optional: set[str]) -> set[
     if wrong or missing:
         raise WeightsError(f"not what the schema says: {listed(sorted(wrong) + missing)}")
     return present
-
-
-def _links(file: h5py.File, path: str) -> list[tuple[str, int]]:
-    """Name and kind of every link of a group, no more of either than a weight file has."""
-    group = h5o.open(file.id, path.encode() or b"/")
-    if not isinstance(group, h5g.GroupID):
-        raise WeightsError(f"{path} is not a group")
-    found: list[tuple[str, int]] = []
-
-    def note(name: bytes, link: Any) -> bool | None:
-        found.append((name[:MAX_NAME].decode("utf-8", "replace"), link.type))
-        return True if len(found) == MAX_LINKS else None
-
-    group.links.iterate(note, info=True)
-    return found
 
 
 def attribute_names(file: h5py.File) -> set[str]:
@@ -94,74 +77,28 @@ def read_attribute(file: h5py.File, name: str, kind: type) -> Any:
     return _decode(name, value.item()) if kind is str else value.item()
 
 
-class Regions:
-    """The parts of the file that datasets lie in: each inside it, none on another."""
-
-    def __init__(self, file_size: int) -> None:
-        self.file_size = file_size
-        self.found: list[tuple[int, int, str]] = []
-
-    def add(self, path: str, dataset: h5d.DatasetID, size: int) -> None:
-        """Note where a dataset lies; it must be plain bytes inside the file, ``size`` of them."""
-        plist = dataset.get_create_plist()
-        if plist.get_layout() != h5d.CONTIGUOUS or plist.get_external_count() or plist.get_nfilters():
-            raise WeightsError(f"{path} must be stored contiguously, unfiltered and in the file itself")
-        offset = dataset.get_offset()
-        if offset is None or dataset.get_storage_size() != size or offset + size > self.file_size:
-            raise WeightsError(f"{path} needs {size} bytes that the file does not have")
-        self.found.append((offset, offset + size, path))
-
-    def check(self) -> None:
-        """Refuse datasets that lie on each other."""
-        self.found.sort()
-        for (_, end, one), (start, _, other) in zip(self.found, self.found[1:], strict=False):
-            if start < end:
-                raise WeightsError(f"{one} and {other} share their bytes")
-
-
-def _open(file: h5py.File, path: str) -> h5d.DatasetID:
-    dataset = h5o.open(file.id, path.encode())
-    if not isinstance(dataset, h5d.DatasetID):
-        raise WeightsError(f"{path} is not a dataset")
-    return dataset
-
-
 def open_tensor(file: h5py.File, key: str, shape: tuple[int, ...], regions: Regions) -> h5d.DatasetID:
     """Open a dataset that must be float32 of this shape."""
-    dataset = _open(file, key)
+    dataset = hdf5.open_dataset(file.id, key)
     if dataset.shape != shape or not dataset.get_type().equal(h5t.IEEE_F32LE):
-        raise WeightsError(f"{key} is {_described(dataset)}, not little-endian float32 of shape {list(shape)}")
+        raise WeightsError(f"{key} is {hdf5.described(dataset)}, not little-endian float32 of shape {list(shape)}")
     regions.add(key, dataset, 4 * math.prod(shape))
     return dataset
 
 
 def open_table(file: h5py.File, table: str, regions: Regions) -> h5d.DatasetID:
     """Open a dataset that must be a list of texts."""
-    dataset = _open(file, table)
+    dataset = hdf5.open_dataset(file.id, table)
     stored = dataset.get_type()
     if not _is_text(stored) or dataset.rank != 1 or not 0 < dataset.shape[0] <= MAX_ROWS:
-        raise WeightsError(f"{table} is {_described(dataset)}, not a list of NUL-padded fixed-length strings")
+        raise WeightsError(f"{table} is {hdf5.described(dataset)}, not a list of NUL-padded fixed-length strings")
     regions.add(table, dataset, dataset.shape[0] * stored.get_size())
     return dataset
 
 
-def _described(dataset: h5d.DatasetID) -> str:
-    stored = dataset.get_type()
-    kinds = {h5t.FLOAT: "float", h5t.INTEGER: "integer", h5t.STRING: "string"}
-    kind = kinds.get(stored.get_class(), "something else")
-    return f"{kind} of {stored.get_size()} bytes and shape {list(dataset.shape or ())}"
-
-
-def read_array(dataset: h5d.DatasetID) -> npt.NDArray[Any]:
-    """Read all of a dataset that was opened here."""
-    array = np.empty(dataset.shape, dtype=dataset.dtype)
-    dataset.read(h5s.ALL, h5s.ALL, array)
-    return array
-
-
 def read_texts(table: str, dataset: h5d.DatasetID) -> tuple[str, ...]:
     """Read all of a list of texts that was opened here."""
-    return tuple(_decode(table, row) for row in read_array(dataset).tolist())
+    return tuple(_decode(table, row) for row in hdf5.read_array(dataset).tolist())
 
 
 def _decode(name: str, text: bytes) -> str:

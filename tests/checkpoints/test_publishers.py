@@ -36,7 +36,7 @@ def test_the_rules_of_the_table():
     """The fact sheet's table of families."""
     tensorflow, pytorch = ("same", {1e-3}), ("symmetric", {1e-5})
     rules = {p.name: (p.padding, set(p.bn_eps.values())) for p in PUBLISHERS.values()}
-    assert rules["tf"] == rules["lukemelas"] == rules["lite"] == rules["timm-tf"] == tensorflow
+    assert rules["tf"] == rules["keras"] == rules["lukemelas"] == rules["lite"] == rules["timm-tf"] == tensorflow
     assert rules["timm"] == pytorch
     assert rules["torchvision"] == ("symmetric", {1e-5, 1e-3})
     assert [PUBLISHERS["torchvision"].bn_eps[name] for name in ("b4", "b5")] == [1e-5, 1e-3]

@@ -62,7 +62,7 @@ def _pairs_of(step: Step, modules: Modules) -> list[Pair]:
         axes: tuple[int, ...] = (0,)
         shape = weight.shape
         if leaf == "kernel":
-            axes, shape = _kernel(step, weight.shape)
+            axes, shape = kernel(step, weight.shape)
         if leaf in _LAYER_LEAVES:
             theirs = f"{modules.layer}.{_LAYER_LEAVES[leaf]}"
         else:
@@ -71,8 +71,8 @@ def _pairs_of(step: Step, modules: Modules) -> list[Pair]:
     return found
 
 
-def _kernel(step: Step, shape: Shape) -> tuple[tuple[int, ...], Shape]:
-    """Axes and PyTorch's shape of a kernel."""
+def kernel(step: Step, shape: Shape) -> tuple[tuple[int, ...], Shape]:
+    """Where our axes are in PyTorch's kernel, and its shape."""
     if step.op == "convolution":
         R, S, C, K = shape
         return (2, 3, 1, 0), (K, C, R, S)

@@ -1,22 +1,27 @@
 """The wire format of protocol buffers, without their schemas: a message is numbers and bytes by field number.
 
 What a field means, and whether its bytes are a message again, is for the caller to say, level by level: there
-is no recursion. Work and memory are bounded by the length of the message.
+is no recursion. Work and memory are bounded by the length of the message. Of a memoryview, bytes are views as well:
+a large message is not copied level by level.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from refnet.errors import CheckpointError
 
 MAX_VARINT = 10  # bytes of 7 bits each, for 64 bits
+MAX_FIELDS = 1 << 16  # of one message; an ONNX graph of B7 has about 10,000
 
 _VARINT, _FIXED_64, _BYTES, _FIXED_32 = 0, 1, 2, 5
 _FIXED_SIZES = {_FIXED_64: 8, _FIXED_32: 4}
 
-Message = dict[int, list[int | bytes]]
+Bytes = bytes | memoryview
+Message = dict[int, list[int | Bytes]]
 
 
-def varint(data: bytes, start: int) -> tuple[int, int]:
+def varint(data: Bytes, start: int) -> tuple[int, int]:
     r"""Read a number of 7 bits a byte, the lowest first, the top bit set on all bytes but the last.
 
     Returns
@@ -44,7 +49,7 @@ def varint(data: bytes, start: int) -> tuple[int, int]:
     raise CheckpointError("a variable-length number is cut short or longer than 64 bits")
 
 
-def parse(data: bytes) -> Message:
+def parse(data: Bytes) -> Message:
     r"""Take a message apart.
 
     Returns
@@ -55,7 +60,8 @@ def parse(data: bytes) -> Message:
     Raises
     ------
     CheckpointError
-        If it is malformed, or has groups, which protocol buffers gave up before TensorFlow began.
+        If it is malformed, has too many fields, or has groups, which protocol buffers gave up before TensorFlow
+        began.
 
     Examples
     --------
@@ -63,11 +69,14 @@ def parse(data: bytes) -> Message:
     {1: [1, 2], 2: [b'hi']}
     """
     message: Message = {}
-    at = 0
+    at = count = 0
     while at < len(data):
+        count += 1
+        if count > MAX_FIELDS:
+            raise CheckpointError(f"a message has more than {MAX_FIELDS} fields")
         tag, at = varint(data, at)
         number, kind = tag >> 3, tag & 7
-        value: int | bytes
+        value: int | Bytes
         if kind == _VARINT:
             value, at = varint(data, at)
         elif kind == _BYTES:
@@ -103,7 +112,52 @@ def integer(message: Message, field: int) -> int:
     return values[0] - (values[0] >> 63 << 64)
 
 
-def messages(message: Message, field: int) -> list[bytes]:
+def numbers(message: Message, field: int) -> Iterator[int]:
+    r"""Values of a field that is a list of variable-length numbers, one by one or packed into bytes; without sign.
+
+    Raises
+    ------
+    CheckpointError
+        If a packed number is malformed; when it is reached.
+
+    Examples
+    --------
+    >>> list(numbers({1: [3, b"\x04\xac\x02"]}, 1))
+    [3, 4, 300]
+    """
+    for value in message.get(field, []):
+        if isinstance(value, int):
+            yield value
+        else:
+            at = 0
+            while at < len(value):
+                number, at = varint(value, at)
+                yield number
+
+
+def text(message: Message, field: int) -> str:
+    """Value of a field that is one text, empty where it is left out.
+
+    Raises
+    ------
+    CheckpointError
+        If it is there twice, is a number, or is not UTF-8.
+
+    Examples
+    --------
+    >>> text({1: [b"stem"]}, 1)
+    'stem'
+    """
+    found = messages(message, field)
+    try:
+        if len(found) < 2:
+            return bytes(found[0]).decode() if found else ""
+    except UnicodeDecodeError:
+        pass
+    raise CheckpointError(f"field {field} of a message is not one text in UTF-8")
+
+
+def messages(message: Message, field: int) -> list[Bytes]:
     """Values of a field that is a list of messages (or texts, or bytes), not yet taken apart.
 
     Raises
@@ -112,13 +166,13 @@ def messages(message: Message, field: int) -> list[bytes]:
         If one of them is a number.
     """
     values = message.get(field, [])
-    found = [value for value in values if isinstance(value, bytes)]
+    found = [value for value in values if not isinstance(value, int)]
     if len(found) < len(values):
         raise CheckpointError(f"field {field} of a message is a number where a message is needed")
     return found
 
 
-def _take(data: bytes, start: int, size: int) -> tuple[bytes, int]:
+def _take(data: Bytes, start: int, size: int) -> tuple[Bytes, int]:
     end = start + size
     if end > len(data):
         raise CheckpointError("a message is cut short")

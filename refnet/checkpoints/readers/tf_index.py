@@ -153,7 +153,7 @@ def _entry(message: protobuf.Message, sizes: Sequence[int]) -> Entry:
     return Entry(dtype, shape, shard, offset, size, crc)
 
 
-def _shape(found: list[bytes]) -> tuple[int, ...]:
+def _shape(found: list[protobuf.Bytes]) -> tuple[int, ...]:
     if len(found) > 1:
         raise CheckpointError("more than one shape")
     message = protobuf.parse(found[0]) if found else {}

@@ -19,22 +19,13 @@ whole: a tensor is copied out of the file's own bytes.
 from __future__ import annotations
 
 import io
-import struct
-import zipfile
-import zlib
 from typing import Any
 
+from refnet.checkpoints.readers import zip_archive
 from refnet.checkpoints.readers.torch_tensors import Storages
 from refnet.errors import CheckpointError
 
-MAX_MEMBERS = 1 << 15  # a checkpoint of B7 with its moving average and an optimizer has about 4,000
-MAX_DIRECTORY = 1 << 23
 VERSIONS = range(1, 11)  # what PyTorch itself accepts; it has written 3 since 1.6
-
-_ENCRYPTED = 0x2041  # flag bits: encrypted, strongly encrypted, with its header encrypted
-_HEADER = struct.Struct("<4s22xHH")  # a member's own header: signature, …, length of the name, of the extra field
-# What zipfile raises for damaged archives.
-_BROKEN = (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, EOFError, OverflowError, struct.error)
 
 
 def load(data: bytes) -> dict[str, Any]:
@@ -52,7 +43,7 @@ def load(data: bytes) -> dict[str, Any]:
         If it is no zip archive as PyTorch writes them, is damaged, holds anything but tensors and plain data,
         or a tensor reaches outside its storage.
     """
-    members = _in_folder(_members(data))
+    members = _in_folder(zip_archive.members(data))
     _check_facts(members)
     storages = Storages()
     stream = io.BytesIO(members["data.pkl"])
@@ -61,60 +52,6 @@ def load(data: bytes) -> dict[str, Any]:
         raise CheckpointError("data.pkl goes on after its pickle")
     _fill(storages, {name[5:]: member for name, member in members.items() if name.startswith("data/")})
     return storages.content(state)
-
-
-def _members(data: bytes) -> dict[str, memoryview]:
-    """Find the bytes of every member by its name."""
-    try:
-        with zipfile.ZipFile(_Guarded(data)) as archive:
-            listed, limit = archive.infolist(), archive.start_dir
-    except _BROKEN as error:
-        raise CheckpointError(f"not a zip archive that can be read, cut short or damaged: {error}") from None
-    if len(listed) > MAX_MEMBERS:
-        raise CheckpointError(f"the archive has {len(listed)} members, more than any checkpoint")
-    if len({info.filename for info in listed}) < len(listed):
-        raise CheckpointError("the archive has two members of one name")
-    places = {info.filename: _place(data, info) for info in listed}
-    end = 0
-    for info in sorted(listed, key=lambda info: info.header_offset):
-        if info.header_offset < end:
-            raise CheckpointError(f"member {info.filename[:80]!r} overlaps the one before it")
-        end = places[info.filename].stop
-    if end > limit:
-        raise CheckpointError("a member overlaps the archive's directory, or the file is cut short")
-    members = {name: memoryview(data)[place] for name, place in places.items()}
-    for info in listed:
-        # PyTorch can leave the checksums out, and then writes 0.
-        if info.CRC and zlib.crc32(members[info.filename]) != info.CRC:
-            raise CheckpointError(f"member {info.filename[:80]!r} is damaged: its checksum disagrees")
-    return members
-
-
-def _place(data: bytes, info: zipfile.ZipInfo) -> slice:
-    """Say where a member's bytes are; the caller checks where they end."""
-    name = repr(info.filename[:80])
-    if info.flag_bits & _ENCRYPTED:
-        raise CheckpointError(f"member {name} is encrypted")
-    if info.compress_type != zipfile.ZIP_STORED or info.compress_size != info.file_size:
-        raise CheckpointError(f"member {name} is compressed; PyTorch stores members as they are")
-    if not 0 <= info.header_offset <= len(data) - _HEADER.size:
-        raise CheckpointError(f"member {name} begins outside the file")
-    signature, name_length, extra_length = _HEADER.unpack_from(data, info.header_offset)
-    start = info.header_offset + _HEADER.size
-    encoded = info.orig_filename.encode("utf-8" if info.flag_bits & 0x800 else "cp437")
-    if signature != b"PK\x03\x04" or data[start : start + name_length] != encoded:
-        raise CheckpointError(f"member {name} is not where the archive's directory says")
-    start += name_length + extra_length
-    return slice(start, start + info.file_size)
-
-
-class _Guarded(io.BytesIO):
-    """A file that does not let zipfile take a directory larger than any checkpoint's into memory."""
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        if size is not None and size > MAX_DIRECTORY:
-            raise CheckpointError(f"the archive's directory has {size} bytes, more than any checkpoint's")
-        return super().read(size)
 
 
 def _in_folder(members: dict[str, memoryview]) -> dict[str, memoryview]:

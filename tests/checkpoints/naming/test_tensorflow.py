@@ -1,7 +1,4 @@
-"""The names of the official TensorFlow checkpoints, against TensorFlow's own numbering and by hand."""
-
-import zlib
-from pathlib import Path
+"""The names of the official TensorFlow checkpoints, by hand; test_families.py has TensorFlow's own numbering."""
 
 import numpy as np
 import pytest
@@ -10,22 +7,13 @@ from refnet.architecture import efficientnet, variant
 from refnet.checkpoints.naming import tensorflow
 from refnet.checkpoints.naming.tensorflow import pairs
 from refnet.checkpoints.publishers import PUBLISHERS
-from refnet.checkpoints.readers import tf_bundle
-from refnet.checkpoints.tf_variables import choose
 from refnet.errors import CheckpointError
 from refnet.plan import make_plan
 from refnet.scaling import TABLE, Coefficients
 
-NET = Path(__file__).parents[2] / "data" / "tf" / "net.tar.gz"
 SMALL = efficientnet(Coefficients(width=0.125, depth=0.1, resolution=32), name="tiny", classes=5)
 EMA = "/ExponentialMovingAverage"
 TF = PUBLISHERS["tf"]
-
-
-def numbers(name: str, shape: tuple[int, ...]) -> np.ndarray:
-    """What tools/make_tf_fixtures.py gave the variable."""
-    first = zlib.crc32(name.encode()) % 1021
-    return (np.arange(first, first + int(np.prod(shape))) % 1021).astype(np.float32).reshape(shape)
 
 
 def random_state(architecture, suffix: str = "") -> dict[str, np.ndarray]:
@@ -34,27 +22,6 @@ def random_state(architecture, suffix: str = "") -> dict[str, np.ndarray]:
     return {
         pair.theirs + suffix: rng.integers(0, 1 << 32, pair.their_shape, np.uint32).view(np.float32)
         for pair in pairs(architecture)
-    }
-
-
-def test_what_tensorflow_named_and_numbered_itself():
-    """Its layers made the names; every one of the network's is taken as the moving average, the rest is dropped."""
-    with tf_bundle.opened(NET) as bundle:
-        choice = choose(bundle.entries)
-        stored = bundle.read(choice.taken.values())
-    assert choice.averaging == "ema"
-    converted = TF.to_ours({name: stored[there] for name, there in choice.taken.items()}, SMALL)
-    assert list(converted.tensors) == [weight.key for weight in make_plan(SMALL).weights]
-    for pair in pairs(SMALL):
-        tensor = converted.tensors[pair.ours]
-        assert (tensor.shape, tensor.dtype, tensor.flags.c_contiguous) == (pair.our_shape, np.float32, True)
-        assert tensor.tobytes() == numbers(pair.theirs + EMA, pair.their_shape).tobytes()
-    reasons = {reason: sum(why == reason for _, why in choice.dropped) for _, reason in choice.dropped}
-    trainable = sum(weight.trainable for weight in make_plan(SMALL).weights)
-    assert reasons == {
-        "the value after the last training step; its moving average is taken": len(converted.tensors),
-        "the optimiser's; inference does not use it": 2 * trainable,
-        "counts training steps; inference does not use it": 1,
     }
 
 

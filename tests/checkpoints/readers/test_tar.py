@@ -54,7 +54,7 @@ class TestArchives:
         assert all(array.tobytes() == theirs[name].tobytes() for name, array in ours.items())
 
     def test_the_published_kind(self):
-        with tf_bundle.opened(FOLDER / "net.tar.gz") as bundle:
+        with tf_bundle.opened(FOLDER.parent / "families" / "tf.tar.gz") as bundle:
             assert bundle.read(["global_step"])["global_step"] == 218949
 
     def test_what_systems_add(self, tmp_path):

@@ -18,7 +18,7 @@ from checkpoints.readers.test_torch_pickle import CODE, STATE, TENSORS, called, 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from refnet.checkpoints.readers import torch_file, torch_pickle, torch_zip
+from refnet.checkpoints.readers import torch_file, torch_pickle, torch_zip, zip_archive
 from refnet.checkpoints.state_dict import BFLOAT16
 from refnet.errors import CheckpointError
 
@@ -203,7 +203,7 @@ def test_bombs(method):
     content = {"x": tensor(shape=(elements,), strides=(1,), of=storage(count=elements))}
     data = archive(content, {"data/0": bytes(4 * elements)}, compression=method)
     assert len(data) < 1 << 16
-    refused(data, "member 'x/data.pkl' is compressed; PyTorch stores members as they are")
+    refused(data, "member 'x/data.pkl' is compressed; PyTorch and Keras store members as they are")
 
 
 def test_a_bomb_that_says_it_is_stored():
@@ -269,13 +269,13 @@ def test_archives(data, message):
 
 
 def test_a_huge_directory():
-    size = torch_zip.MAX_DIRECTORY + 1
+    size = zip_archive.MAX_DIRECTORY + 1
     end = struct.pack("<4s4H2IH", b"PK\x05\x06", 0, 0, 1, 1, size, 4, 0)
     refused(b"PK\x03\x04" + bytes(size) + end, f"directory has {size} bytes")
 
 
 def test_many_members(monkeypatch):
-    monkeypatch.setattr(torch_zip, "MAX_MEMBERS", 4)
+    monkeypatch.setattr(zip_archive, "MAX_MEMBERS", 4)
     refused(archive(), "the archive has 5 members")
 
 

@@ -1,0 +1,40 @@
+"""Names of the weights in refnet's own ONNX files: ours, with the axes that ONNX's operators want.
+
+=============  ======================  =========================
+our leaf       ONNX's axes             our axes
+=============  ======================  =========================
+kernel         (K, C, R, S)            (R, S, C, K)
+kernel         (C, 1, R, S)            (R, S, C) depthwise
+kernel         (K, C, 1, 1)            (C, K) squeeze-excite
+kernel         (C, K)                  (C, K) classifier
+all others     (K,)                    (K,)
+=============  ======================  =========================
+"""
+
+from __future__ import annotations
+
+from refnet import names
+from refnet.architecture import Architecture
+from refnet.checkpoints.naming import torch_layout
+from refnet.checkpoints.naming.pairing import Pair
+from refnet.plan import Step, Weight, make_plan
+
+
+def pairs(architecture: Architecture) -> tuple[Pair, ...]:
+    """Name every tensor of an architecture both ways, in execution order.
+
+    Examples
+    --------
+    >>> from refnet.architecture import variant
+    >>> stem = pairs(variant("b0"))[0]
+    >>> stem.theirs, stem.our_shape, stem.their_shape
+    ('stem/kernel', (3, 3, 3, 32), (32, 3, 3, 3))
+    """
+    return tuple(_pair(step, weight) for step in make_plan(architecture) for weight in step.weights)
+
+
+def _pair(step: Step, weight: Weight) -> Pair:
+    axes, shape = tuple(range(len(weight.shape))), weight.shape
+    if weight.key == names.weight_key(step.name, "kernel") and step.name != names.LOGITS:
+        axes, shape = torch_layout.kernel(step, weight.shape)
+    return Pair(weight.key, weight.shape, weight.key, shape, axes)

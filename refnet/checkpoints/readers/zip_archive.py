@@ -1,0 +1,110 @@
+"""Zip archives whose members are stored as they are, as PyTorch and Keras make them: checked, never unpacked.
+
+All sizes and places are compared with the file before anything is read through them; a member's name is only a name,
+never a path to write to.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import zipfile
+import zlib
+
+from refnet.errors import CheckpointError
+
+SIGNATURE = b"PK\x03\x04"
+MAX_MEMBERS = 1 << 15  # a checkpoint of B7 with its moving average and an optimizer has about 4,000
+MAX_DIRECTORY = 1 << 23
+
+_ENCRYPTED = 0x2041  # flag bits: encrypted, strongly encrypted, with its header encrypted
+_HEADER = struct.Struct("<4s22xHH")  # a member's own header: signature, …, length of the name, of the extra field
+# What zipfile raises for damaged archives.
+_BROKEN = (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, EOFError, OverflowError, struct.error)
+
+
+def members(data: bytes) -> dict[str, memoryview]:
+    """Find the bytes of every member by its name.
+
+    Raises
+    ------
+    CheckpointError
+        If it is no zip archive, is damaged, or has a member that is compressed, encrypted, of a name that another
+        has, or that lies outside the file or on another.
+
+    Examples
+    --------
+    >>> import io, zipfile
+    >>> file = io.BytesIO()
+    >>> with zipfile.ZipFile(file, "w") as archive:
+    ...     archive.writestr("metadata.json", "{}")
+    >>> {name: bytes(member) for name, member in members(file.getvalue()).items()}
+    {'metadata.json': b'{}'}
+    """
+    listed, limit = _directory(data)
+    if len({info.filename for info in listed}) < len(listed):
+        raise CheckpointError("the archive has two members of one name")
+    places = {info.filename: _place(data, info) for info in listed}
+    end = 0
+    for info in sorted(listed, key=lambda info: info.header_offset):
+        if info.header_offset < end:
+            raise CheckpointError(f"member {info.filename[:80]!r} overlaps the one before it")
+        end = places[info.filename].stop
+    if end > limit:
+        raise CheckpointError("a member overlaps the archive's directory, or the file is cut short")
+    found = {name: memoryview(data)[place] for name, place in places.items()}
+    for info in listed:
+        # PyTorch can leave the checksums out, and then writes 0.
+        if info.CRC and zlib.crc32(found[info.filename]) != info.CRC:
+            raise CheckpointError(f"member {info.filename[:80]!r} is damaged: its checksum disagrees")
+    return found
+
+
+def names(data: bytes) -> list[str]:
+    """Names of all members; where they lie is not checked.
+
+    Raises
+    ------
+    CheckpointError
+        If it is no zip archive, or its directory is damaged.
+    """
+    return [info.filename for info in _directory(data)[0]]
+
+
+def _directory(data: bytes) -> tuple[list[zipfile.ZipInfo], int]:
+    """What the archive says it holds, and where it begins to say so."""
+    try:
+        with zipfile.ZipFile(_Guarded(data)) as archive:
+            listed, start = archive.infolist(), archive.start_dir
+    except _BROKEN as error:
+        raise CheckpointError(f"not a zip archive that can be read, cut short or damaged: {error}") from None
+    if len(listed) > MAX_MEMBERS:
+        raise CheckpointError(f"the archive has {len(listed)} members, more than any checkpoint")
+    return listed, start
+
+
+def _place(data: bytes, info: zipfile.ZipInfo) -> slice:
+    """Say where a member's bytes are; the caller checks where they end."""
+    name = repr(info.filename[:80])
+    if info.flag_bits & _ENCRYPTED:
+        raise CheckpointError(f"member {name} is encrypted")
+    if info.compress_type != zipfile.ZIP_STORED or info.compress_size != info.file_size:
+        raise CheckpointError(f"member {name} is compressed; PyTorch and Keras store members as they are")
+    if not 0 <= info.header_offset <= len(data) - _HEADER.size:
+        raise CheckpointError(f"member {name} begins outside the file")
+    signature, name_length, extra_length = _HEADER.unpack_from(data, info.header_offset)
+    start = info.header_offset + _HEADER.size
+    encoded = info.orig_filename.encode("utf-8" if info.flag_bits & 0x800 else "cp437")
+    if signature != SIGNATURE or data[start : start + name_length] != encoded:
+        raise CheckpointError(f"member {name} is not where the archive's directory says")
+    start += name_length + extra_length
+    return slice(start, start + info.file_size)
+
+
+class _Guarded(io.BytesIO):
+    """A file that does not let zipfile take a directory larger than any checkpoint's into memory."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is not None and size > MAX_DIRECTORY:
+            raise CheckpointError(f"the archive's directory has {size} bytes, more than any checkpoint's")
+        return super().read(size)

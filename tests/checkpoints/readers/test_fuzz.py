@@ -1,0 +1,162 @@
+"""Every reader on damaged files: it returns, or raises a CheckpointError, and nothing else happens.
+
+Nothing else: no other error and no warning, no file opened, no module imported, no time and no memory out of
+proportion. Checksums would refuse almost every damaged file at the door; a hostile one has good checksums, so here
+all checksums are good.
+"""
+
+import gzip
+import io
+import tempfile
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import fuzzing
+import numpy as np
+import onnx
+import pytest
+import safetensors.torch
+import torch
+from checkpoints.readers.test_torch_pickle import legacy, tensor
+from fuzzing import CHANGES, changed, fuzzed, harmless
+from hypothesis import given
+from onnx import helper, numpy_helper
+from tf_writer import entry, packed, shape_of, table
+
+from refnet.checkpoints.readers import (
+    onnx_file,
+    safetensors_file,
+    tar,
+    tf_bundle,
+    tf_index,
+    torch_file,
+    torch_pickle,
+)
+
+pytestmark = pytest.mark.usefixtures("good_checksums")
+
+# Files and their readers ----------------------------------------------------------------------------------------------
+
+
+def saved(new: bool) -> bytes:
+    base = torch.arange(6.0)
+    content = {
+        "epoch": 3,
+        "state_dict": {"a": base.reshape(2, 3).t(), "b": base[::2], "c": torch.nn.Parameter(base.half())},
+        "state_dict_ema": {"n": torch.tensor(5), "d": torch.ones(2, dtype=torch.bfloat16)},
+        "optimizer": [1.5, -(1 << 70), None, True, "text", (1, (2,)), {3: []}],
+    }
+    buffer = io.BytesIO()
+    torch.save(content, buffer, _use_new_zipfile_serialization=new)
+    return buffer.getvalue()
+
+
+def onnx_model() -> bytes:
+    arrays = {"a": np.ones((2, 3), np.float32), "h": np.ones(3, np.float16), "i": np.int64([1, 2]), "s": np.float32(6)}
+    constants = [numpy_helper.from_array(array, name) for name, array in arrays.items()]
+    constants += [helper.make_tensor("t", onnx.TensorProto.FLOAT, (3,), [1, 2, 3])]
+    constants += [helper.make_tensor("b", onnx.TensorProto.BFLOAT16, (2,), [1, 2])]
+    nodes = [helper.make_node(kind, ["a"], [kind]) for kind in ("Conv", "BatchNormalization", "Identity")]
+    model = helper.make_model(helper.make_graph(nodes, "g", [], [], constants))
+    helper.set_model_props(model, {"key": "value"})
+    return model.SerializeToString()
+
+
+SIX = np.arange(6, dtype="<f4").tobytes()
+INDEX = table({b"a": entry(SIX, shape=shape_of(2, 3)), b"b": entry(SIX[:8], offset=24), b"n": entry(SIX, offset=32)}, 2)
+ARCHIVE = packed([("net/", "DIRTYPE"), ("net/x.index", INDEX), ("net/x.data-00000-of-00001", bytes(64))])
+STATE = {"a": torch.ones(2, 3), "h": torch.ones(3, dtype=torch.float16), "n": torch.tensor(5)}
+
+
+def read_index(data: bytes) -> None:
+    parsed = tf_index.parse(data)
+    tf_index.shard_count(parsed)
+    tf_index.entries(parsed, [64])
+
+
+def read_tar(data: bytes) -> None:
+    for part in tar.members(io.BytesIO(data)).values():
+        part.read(0, part.size)
+
+
+def read_bundle(path: Path) -> None:
+    with tf_bundle.opened(path) as bundle:
+        bundle.read([n for n, e in bundle.entries.items() if not e.sliced and e.dtype in tf_bundle.READABLE])
+
+
+READERS: dict[str, tuple[Callable[[bytes], object], bytes]] = {
+    "torch-zip": (torch_file.load, saved(new=True)),
+    "torch-legacy": (torch_file.load, saved(new=False)),
+    "torch-legacy-state": (torch_pickle.parse, legacy({"x": tensor()})),
+    "safetensors": (safetensors_file.load, safetensors.torch.save(STATE, {"format": "pt"})),
+    "tf-index": (read_index, INDEX),
+    "tar": (read_tar, ARCHIVE),
+    "tar-pax": (read_tar, packed([("n" * 200, b"text"), ("ö", b"")], kind=1)),
+    "onnx": (onnx_file.load, onnx_model()),
+}
+
+# Damage ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        (lambda: Path(__file__).read_bytes(), "open"),
+        (lambda: __import__("this_is_nowhere"), "No module"),
+        (lambda: bytes(fuzzing.MEMORY + (1 << 20)), r"took \d+ bytes"),
+        (lambda: np.ones(fuzzing.MEMORY), r"took \d+ bytes"),
+        (lambda: sum(range(1 << 20)), r"took [0-9.]+ s$"),
+        (lambda: int("x"), "invalid literal"),
+        (lambda: warnings.warn("careless", stacklevel=1), "careless"),
+    ],
+)
+def test_the_watch_sees_what_is_wrong(wrong, why, monkeypatch):
+    monkeypatch.setattr(fuzzing, "SECONDS", 0.001 if why.endswith("s$") else fuzzing.SECONDS)
+    with pytest.raises((AssertionError, ValueError, UserWarning, ImportError), match=why), harmless(0):
+        wrong()
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_good_files_are_read(name):
+    read, data = READERS[name]
+    read(data)  # and what is imported late is imported
+    with harmless(len(data)):
+        read(data)
+
+
+@pytest.mark.parametrize("name", READERS)
+@fuzzed
+@given(changes=CHANGES)
+def test_damaged(name, changes):
+    read, data = READERS[name]
+    damaged = changed(data, changes)
+    with harmless(len(damaged)):
+        read(damaged)
+
+
+@fuzzed
+@given(changes=CHANGES)
+def test_damaged_checkpoint_in_an_archive(changes, tmp_path):
+    data = changed(ARCHIVE, changes)
+    path = tmp_path / "x.tar"
+    path.write_bytes(data)
+    with harmless(len(data), [path]):
+        read_bundle(path)
+
+
+@fuzzed
+@given(changes=CHANGES)
+def test_damaged_compression(changes):
+    data = changed(gzip.compress(ARCHIVE, mtime=0), changes)
+    with harmless(len(data), [tempfile.gettempdir()]), tar.decompressed(io.BytesIO(data), len(data)) as file:
+        read_tar(file.read())
+
+
+@fuzzed
+@given(index=CHANGES, shard=CHANGES)
+def test_damaged_checkpoint_in_files(index, shard, tmp_path):
+    (tmp_path / "x.index").write_bytes(changed(INDEX, index))
+    (tmp_path / "x.data-00000-of-00001").write_bytes(changed(bytes(64), shard))
+    with harmless(4000, [tmp_path / "x.index", tmp_path / "x.data-00000-of-00001"]):
+        read_bundle(tmp_path / "x")
