@@ -22,6 +22,8 @@ from refnet.errors import (
 )
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy.typing as npt
 
     from refnet.network import Network
@@ -39,6 +41,8 @@ __all__ = [
     "UnknownModelError",
     "WeightsError",
     "WeightsNotFoundError",
+    "convert",
+    "fetch",
     "load",
     "predict",
     "published",
@@ -58,8 +62,9 @@ def load(
     Parameters
     ----------
     model
-        ``b0`` … ``b8``, ``l2``, ``lite0`` … ``lite4`` (trained weights that are on this machine), a name with
-        ``@synthetic`` (generated weights), or the path of an ``.h5`` file.
+        ``b0`` … ``b8``, ``l2``, ``lite0`` … ``lite4`` (trained weights), one of these with ``@`` and a publisher (see
+        :func:`published`) or with ``@synthetic`` (generated weights), or the path of an ``.h5`` file. Published weights
+        that are not on this machine are fetched, see :func:`fetch`.
     dtype
         ``float32`` or ``float64``.
     threads
@@ -71,7 +76,8 @@ def load(
     Raises
     ------
     RefnetError
-        Of the family in :mod:`refnet.errors`: an unknown name, weights that are missing or damaged.
+        Of the family in :mod:`refnet.errors`: an unknown name, weights that are missing and cannot be fetched, or
+        damaged.
 
     Examples
     --------
@@ -127,6 +133,98 @@ def predict(
 @lru_cache(2)
 def _loaded(model: str, recipe: Recipe | None) -> Network:
     return load(model, recipe=recipe)
+
+
+def convert(
+    source: str | os.PathLike[str],
+    *,
+    model: str | None = None,
+    publisher: str | None = None,
+    labels: str | os.PathLike[str] | None = None,
+    out: str | os.PathLike[str] | None = None,
+) -> Path:
+    """Convert a published or fine-tuned checkpoint into a weight file, and write a certificate beside it.
+
+    No framework is needed, and nothing that the file says is executed. Format, publisher, variant and number of
+    classes are found out; what the file does not tell, ``publisher`` must.
+
+    Parameters
+    ----------
+    source
+        A file of PyTorch (``.pth``, ``.pt``, ``.bin``), safetensors, Keras (``.h5``, ``.weights.h5``, ``.keras``),
+        TensorFlow (``.tar.gz``, ``.index``, or the prefix of several files) or ONNX (``.onnx``, where names were kept).
+    model
+        The variant it must be, such as ``b1``.
+    publisher
+        Such as ``timm-tf`` or ``timm-tf:ns``; :func:`published` lists them.
+    labels
+        A text file with the names of the classes: one a line, or id, tab and name. Without it, networks of 1000 or
+        1001 classes get those of ImageNet.
+    out
+        Where to; by default ``NAME.h5`` in the current directory, if that is not there yet.
+
+    Returns
+    -------
+    Path
+        Of the weight file, which :func:`load` takes.
+
+    Raises
+    ------
+    RefnetError
+        Of the family in :mod:`refnet.errors`: a file that cannot be read, tensors that are missing or unknown (all of
+        them in one message), a publisher that the file does not tell. Nothing is written then.
+
+    Examples
+    --------
+    >>> convert("tests/data/chelsea.png")
+    Traceback (most recent call last):
+        ...
+    refnet.errors.CheckpointError: tests/data/chelsea.png: in no format that is known here (...
+    """
+    from refnet.checkpoints import conversion
+
+    return conversion.convert(source, model=model, publisher=publisher, labels=labels, out=out)
+
+
+def fetch(name: str, *, keep: bool = False) -> Path:
+    """Get the weight file of a published model: the one on this machine, or else download and convert it.
+
+    A download is never silent: a warning of the logger ``refnet`` says what comes from where, and on a terminal there
+    is a bar. Size and hash are checked against what is published. If the environment variable ``REFNET_OFFLINE`` is
+    set, and not to ``0``, nothing is downloaded.
+
+    Parameters
+    ----------
+    name
+        ``b1`` (its default release), ``b1@timm-tf`` or ``b1@timm-tf:aa``; see :func:`published`.
+    keep
+        Keep the downloaded file too, in ``originals`` beside the weight file.
+
+    Returns
+    -------
+    Path
+        Of an ``.h5`` file that :func:`load` takes: what is fetched is in the directory that the environment variable
+        ``REFNET_CACHE`` names, or ``refnet`` in the user's cache directory, with its certificate beside it.
+
+    Raises
+    ------
+    UnknownModelError
+        If nothing is published under that name.
+    WeightsNotFoundError
+        If it cannot be downloaded, or may not: with the address, the hash, and how to bring the file by hand.
+    WeightsError
+        If the cache cannot be written.
+    CheckpointError
+        If what was published cannot be converted.
+
+    Examples
+    --------
+    >>> fetch("lite0").name
+    'lite0.h5'
+    """
+    from refnet import fetching
+
+    return fetching.fetch(name, keep=keep)
 
 
 def published() -> tuple[Release, ...]:

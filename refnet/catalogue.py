@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from refnet.architecture import Architecture, variant
+from refnet.architecture import Architecture
 from refnet.errors import WeightsNotFoundError
 from refnet.plan import make_plan
-from refnet.scaling import TABLE
 
 if TYPE_CHECKING:
     from refnet.store import Weights
@@ -38,14 +37,14 @@ def describe(architecture: Architecture) -> dict[str, Any]:
 
 def describe_model(model: str) -> dict[str, Any]:
     """Gather what is known of a model: of its weights too, if they are on this machine."""
-    from refnet.models import find_weights
+    from refnet.models import find_weights, is_file, outline
 
     try:
-        weights = find_weights(model)
+        weights = find_weights(model, fetch=False)
     except WeightsNotFoundError as error:
-        if model not in TABLE:
+        if is_file(model):
             raise
-        return describe(variant(model)) | {"file": None, "weights": None, "missing": str(error)}
+        return describe(outline(model).architecture) | {"file": None, "weights": None, "missing": str(error)}
     found = {"file": weight_file(model), "weights": describe_weights(weights)}
     return describe(weights.architecture) | found
 
@@ -69,10 +68,13 @@ def describe_weights(weights: Weights) -> dict[str, Any]:
 
 def weight_file(model: str) -> str | None:
     """Path of the file that a model's weights are in, or None if they are generated or not on this machine."""
+    from refnet.models import SYNTHETIC, is_file
     from refnet.store import find
 
-    if model not in TABLE:
-        return model if model.endswith(".h5") else None
+    if is_file(model):
+        return model
+    if model.endswith(SYNTHETIC):
+        return None
     try:
         return str(find(model))
     except WeightsNotFoundError:

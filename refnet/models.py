@@ -1,13 +1,16 @@
-"""Models by name: a variant, generated weights, or a file."""
+"""Models by name: a variant, a published set of its weights, generated weights, or a file."""
 
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
-from refnet import synthetic
-from refnet.architecture import variant
+from refnet import fetching, releases, synthetic
+from refnet.architecture import Architecture, variant
 from refnet.errors import UnknownModelError
+from refnet.padding import Padding
 from refnet.recipe import LITE, TENSORFLOW
 from refnet.scaling import TABLE
 from refnet.store import Provenance, Weights, find, read
@@ -16,29 +19,71 @@ SYNTHETIC = "@synthetic"
 BN_EPS = 1e-3  # of the TensorFlow originals
 
 
-def find_weights(model: str | os.PathLike[str]) -> Weights:
-    """Get the weights of a model: a name (``b1``), ``NAME@synthetic``, or the path of an ``.h5`` file.
+def find_weights(model: str | os.PathLike[str], *, fetch: bool = True) -> Weights:
+    """Get the weights of a model: a name (``b1``, ``b1@timm-tf``), ``NAME@synthetic``, or the path of an ``.h5`` file.
+
+    Parameters
+    ----------
+    model
+        Which one.
+    fetch
+        Whether published weights that are not on this machine are downloaded, see :func:`refnet.fetch`.
 
     Raises
     ------
     UnknownModelError
         If it is none of these.
     WeightsNotFoundError
-        If there is no weight file of that name, or at that path.
+        If there is no weight file of that name and it cannot or shall not be fetched, or none at that path.
     WeightsError
         If the file is not what it should be.
     """
-    if isinstance(model, os.PathLike) or (isinstance(model, str) and model.endswith(".h5")):
+    if is_file(model):
         return read(Path(model))
-    if not isinstance(model, str):
-        raise UnknownModelError(f"a model cannot be {type(model).__name__}; want a name or the path of an .h5 file")
-    name = model.removesuffix(SYNTHETIC)
-    if name not in TABLE:
-        raise UnknownModelError(
-            f"unknown model {model!r}; want one of {', '.join(TABLE)}, one of these with {SYNTHETIC}, "
-            "or the path of an .h5 file"
-        )
-    return synthetic_weights(name) if model.endswith(SYNTHETIC) else read(find(name))
+    name = _checked(model)
+    if name.endswith(SYNTHETIC):
+        return synthetic_weights(name.removesuffix(SYNTHETIC))
+    return read(fetching.fetch(name) if fetch else find(name))
+
+
+def is_file(model: object) -> bool:
+    """Whether a model is the path of a file, not a name."""
+    return isinstance(model, os.PathLike) or (isinstance(model, str) and model.endswith(".h5"))
+
+
+class Outline(NamedTuple):
+    """What a model looks like, without its weights."""
+
+    architecture: Architecture
+    padding: Padding
+
+
+def outline(name: str) -> Outline:
+    """Find what a model looks like by its name alone.
+
+    A variant is as the paper has it; a release has the classes, the resolution and the padding of its publisher.
+
+    Raises
+    ------
+    UnknownModelError
+        If there is no such model.
+
+    Examples
+    --------
+    >>> outline("b5@timm:sw").padding, outline("l2").architecture.resolution
+    ('symmetric', 800)
+    """
+    model, at, _ = _checked(name).partition("@")
+    if not at or name.endswith(SYNTHETIC):
+        return Outline(variant(model), "same")
+    from refnet.checkpoints.publishers import PUBLISHERS
+
+    release = releases.find(name)
+    architecture = variant(model, classes=release.classes)
+    coefficients = replace(architecture.coefficients, resolution=release.size)
+    return Outline(
+        replace(architecture, coefficients=coefficients), PUBLISHERS[release.publisher.partition(":")[0]].padding
+    )
 
 
 def synthetic_weights(name: str) -> Weights:
@@ -53,3 +98,18 @@ def synthetic_weights(name: str) -> Weights:
         labels=None,
         provenance=Provenance(publisher="synthetic"),
     )
+
+
+def _checked(model: object) -> str:
+    """A name under which there are weights, published or generated."""
+    if not isinstance(model, str):
+        raise UnknownModelError(f"a model cannot be {type(model).__name__}; want a name or the path of an .h5 file")
+    name, at, _ = model.partition("@")
+    if name not in TABLE:
+        raise UnknownModelError(
+            f"unknown model {model!r}; want one of {', '.join(TABLE)}, one of these with {SYNTHETIC}, "
+            "NAME@PUBLISHER (`refnet info --published`), or the path of an .h5 file"
+        )
+    if at and model != name + SYNTHETIC:
+        releases.find(model)
+    return model

@@ -43,6 +43,17 @@ def normalise(pixels: Pixels, operations: Operations) -> Pixels:
     return pixels
 
 
+def rounded(operations: Operations) -> Operations:
+    """Operations with their numbers as they are applied, so that those of the same effect are equal.
+
+    Examples
+    --------
+    >>> rounded((("multiply", (0.1, 0.5, 1.0)),))
+    (('multiply', (0.10000000149011612, 0.5, 1.0)),)
+    """
+    return tuple((name, _each(lambda number: float(np.float32(number)), numbers)) for name, numbers in operations)
+
+
 def check_operations(operations: Any) -> None:
     """Refuse what cannot be applied to every picture.
 

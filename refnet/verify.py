@@ -219,7 +219,7 @@ _Case = TypeVar("_Case", bound=Case)
 def _load_each(cases: Iterable[_Case], threads: int | None = None) -> Iterator[tuple[_Case, Network, str]]:
     """Each case with its network and the digest of the weights."""
     for (model, dtype), group in groupby(cases, key=lambda case: (case.model, case.dtype)):
-        weights = find_weights(model)
+        weights = find_weights(model, fetch=False)
         digest = weights.digest()
         network = Network.taking(weights, dtype=dtype, threads=threads)
         for case in group:

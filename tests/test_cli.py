@@ -335,7 +335,7 @@ class TestVerify:
         assert (code, err) == (0, "")
         digest = store.read(files / "tiny.h5").digest()
         assert out.startswith(f"{files / 'tiny.h5'}  tiny  intact (")
-        assert out.endswith(f"tensors, digest {digest})\n")
+        assert out.endswith(f"tensors, digest {digest}), without a certificate\n")
 
     def test_json(self, run, files):
         """A file and a model; tests/test_verify.py has what differs."""
@@ -401,9 +401,9 @@ class TestTheProgram:
     def test_nothing_to_do_shows_help(self, run):
         code, out, err = run()
         assert (code, out) == (2, "")
-        assert all(command in err for command in ("predict", "info", "plan", "verify", "warmup"))
+        assert all(command in err for command in ("predict", "info", "fetch", "plan", "verify", "warmup"))
 
-    @pytest.mark.parametrize("command", [(), ("predict",), ("info",), ("plan",), ("verify",), ("warmup",)])
+    @pytest.mark.parametrize("command", [(), ("predict",), ("info",), ("fetch",), ("plan",), ("verify",), ("warmup",)])
     def test_help(self, command, capsys):
         with pytest.raises(SystemExit, match="0"):
             cli.main([*command, "--help"])
@@ -484,8 +484,10 @@ WRONG = {
     "predict cat.png --recipe b0": "unknown recipe 'b0'; want one of tf, tf-2021,",
     "predict cat.png -m b9": "unknown model 'b9'; want one of b0, b1",
     "predict cat.png -m b9@synthetic": "unknown model 'b9@synthetic'; want one of b0, b1",
-    "predict cat.png -m b3": "no weights of b3 on this machine: no b3.h5 in",
-    "predict cat.png -m lite1": "no weights of lite1 on this machine: no lite1.h5 in",
+    "predict cat.png -m b3": "no weights of b3@timm-tf:aa on this machine, and REFNET_OFFLINE forbids to fetch",
+    "predict cat.png -m b3@timm:ra4": "timm:ra4 has no b3; it has ",
+    "fetch nowhere.h5": "unknown model 'nowhere.h5'; published are b0, b1",
+    "fetch b0@lukemelas:baseline": "b0@lukemelas:baseline cannot be fetched: the host that had it is closed; to bring",
     "predict cat.png -m nowhere.h5": "nowhere.h5 does not exist",
     "predict cat.png -m truncated.h5": "truncated.h5: cannot be read as HDF5",
     "predict cat.png -m flipped.h5": "flipped.h5: tensors_digest",

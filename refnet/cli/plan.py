@@ -7,12 +7,10 @@ import re
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, get_args
 
-from refnet.architecture import variant
 from refnet.cli import terminal
 from refnet.errors import InputError
 from refnet.padding import Padding
 from refnet.plan import Plan, Step, make_plan
-from refnet.scaling import TABLE
 
 if TYPE_CHECKING:
     from refnet.architecture import Architecture
@@ -75,12 +73,10 @@ def picture_size(text: str) -> tuple[int, int]:
 
 def _network(model: str) -> tuple[Architecture, Padding]:
     """Find what a model looks like; a name needs no weights on this machine."""
-    if model in TABLE:
-        return variant(model), "same"
-    from refnet.models import find_weights
+    from refnet.models import find_weights, is_file, outline
 
-    weights = find_weights(model)
-    return weights.architecture, weights.padding
+    known = find_weights(model) if is_file(model) else outline(model)
+    return known.architecture, known.padding
 
 
 def describe(plan: Plan) -> dict[str, Any]:

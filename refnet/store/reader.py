@@ -7,14 +7,12 @@ from typing import Any
 
 import h5py
 
+from refnet import hdf5
 from refnet.errors import WeightsError, WeightsNotFoundError
 from refnet.store import strict
-from refnet.store.places import CONVERTIBLE, remedy
+from refnet.store.places import mend
 from refnet.store.schema import ATTRIBUTES, SCHEMA_VERSION, TABLES, Record, from_record, parse_architecture
 from refnet.store.weights import Weights, check_tensors, expected
-
-# What the HDF5 library's errors become in Python, depending on where in a damaged file it stumbles.
-_DAMAGE = (OSError, RuntimeError, ValueError, KeyError, TypeError, OverflowError)
 
 
 def read(path: str | Path) -> Weights:
@@ -50,21 +48,15 @@ def read(path: str | Path) -> Weights:
     path = Path(path)
     if not path.is_file():
         what = "is not a file" if path.exists() else "does not exist"
-        raise WeightsNotFoundError(f"{path} {what}; {_mend(path)}")
+        raise WeightsNotFoundError(f"{path} {what}; {mend(path)}")
     try:
         # Files are replaced, never changed in place, so no lock is needed; a read-only disk has none to give.
         with h5py.File(path, "r", locking=False) as file:
             return _read(file)
-    except WeightsError as error:
-        raise WeightsError(f"{path}: {error}; {_mend(path)}") from error
-    except _DAMAGE as error:
-        raise WeightsError(f"{path}: cannot be read as HDF5: {error}; {_mend(path)}") from error
-
-
-def _mend(path: Path) -> str:
-    if path.stem in CONVERTIBLE:
-        return remedy(path.stem)
-    return "copy it from its source again, or convert it anew"
+    except (WeightsError, hdf5.RefusedError) as error:
+        raise WeightsError(f"{path}: {error}; {mend(path)}") from error
+    except hdf5.DAMAGE as error:
+        raise WeightsError(f"{path}: cannot be read as HDF5: {error}; {mend(path)}") from error
 
 
 def _read(file: h5py.File) -> Weights:
@@ -72,14 +64,14 @@ def _read(file: h5py.File) -> Weights:
     wanted = {weight.key: weight.shape for weight in expected(parse_architecture(attributes["architecture"]))}
     present = strict.find_datasets(file, set(wanted), set(TABLES))
     tables = [table for table in TABLES if table in present]
-    regions = strict.Regions(file.id.get_filesize())
+    regions = hdf5.Regions(file.id.get_filesize())
     texts = {table: strict.open_table(file, table, regions) for table in tables}
     datasets = {key: strict.open_tensor(file, key, shape, regions) for key, shape in wanted.items()}
     regions.check()
     record = Record(attributes, {table: strict.read_texts(table, dataset) for table, dataset in texts.items()})
     if record.digest() != attributes["metadata_digest"]:
         raise WeightsError("metadata_digest disagrees: an attribute or a table was changed or is damaged")
-    weights = from_record(record, {key: strict.read_array(dataset) for key, dataset in datasets.items()})
+    weights = from_record(record, {key: hdf5.read_array(dataset) for key, dataset in datasets.items()})
     if weights.digest() != attributes["tensors_digest"]:
         raise WeightsError("tensors_digest disagrees: a weight was changed or is damaged")
     check_tensors(weights)

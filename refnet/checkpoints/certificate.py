@@ -1,0 +1,151 @@
+"""The certificate of a conversion: what was read, what became of it, and numbers that can be proven again.
+
+It lies beside the weight file, ``b1.h5`` and ``b1.certificate.json``, as one JSON object of two parts. ``weights``
+follows from the weight file alone, so anybody can make it again: :func:`prove`. ``conversion`` says what was seen when
+the source was at hand. Digests of tensors are those of :mod:`refnet.digest`.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from refnet.checkpoints.naming import exported
+from refnet.checkpoints.publishers import PUBLISHERS
+from refnet.digest import digest_of_digests, tensor_digest
+from refnet.errors import WeightsError
+from refnet.store.weights import Weights
+from refnet.whole_file import whole_file
+
+VERSION = 1
+SUFFIX = ".certificate.json"
+MAX_BYTES = 1 << 24
+
+
+def beside(weight_file: Path) -> Path:
+    """Where the certificate of a weight file is.
+
+    Examples
+    --------
+    >>> beside(Path("b1.h5")).name
+    'b1.certificate.json'
+    """
+    return weight_file.with_name(weight_file.name.removesuffix(".h5") + SUFFIX)
+
+
+def statement(weights: Weights) -> dict[str, Any]:
+    """State all that follows from a weight file, as plain data.
+
+    Per tensor: its key, the publisher's name and shape for it, least and greatest value, how many are subnormal, and
+    its digest. All are finite, or there would be no weight file.
+    """
+    origin, architecture = weights.provenance, weights.architecture
+    publisher = PUBLISHERS.get(origin.publisher.partition(":")[0])
+    theirs = {pair.ours: pair for pair in (publisher.pairs if publisher else exported.pairs)(architecture)}
+    tensors = [
+        {
+            "name": key,
+            "source": theirs[key].theirs,
+            "source_shape": list(theirs[key].their_shape),
+            **_numbers(tensor),
+        }
+        for key, tensor in weights.tensors.items()
+    ]
+    return {
+        "model": architecture.name,
+        "classes": architecture.classes,
+        "resolution": architecture.resolution,
+        "padding": weights.padding,
+        "bn_eps": weights.bn_eps,
+        "recipe": json.loads(weights.recipe.to_json()),
+        "publisher": origin.publisher,
+        "source": origin.source,
+        "source_sha256": origin.source_sha256,
+        "averaging": origin.averaging,
+        "licence": origin.licence,
+        "digest": digest_of_digests({entry["name"]: entry["digest"] for entry in tensors}),
+        "subnormals": sum(entry["subnormals"] for entry in tensors),
+        "finite": True,
+        "tensors": tensors,
+        "dropped": [list(row) for row in origin.dropped],
+    }
+
+
+def write(weight_file: Path, weights: Weights, conversion: dict[str, Any]) -> Path:
+    """Write the certificate of a weight file beside it.
+
+    Raises
+    ------
+    WeightsError
+        If it cannot be written.
+    """
+    path = beside(weight_file)
+    content = {"certificate": VERSION, "conversion": conversion, "weights": statement(weights)}
+    try:
+        with whole_file(path) as unfinished:
+            unfinished.write_text(_to_json(content), "ascii", newline="\n")
+    except OSError as error:
+        raise WeightsError(f"{path} not written: {error.strerror or error}") from None
+    return path
+
+
+def prove(weight_file: Path, weights: Weights) -> str | None:
+    """Make the second part of a certificate again and compare.
+
+    Returns
+    -------
+    str or None
+        Where the certificate first says something else than the weight file, or None where they agree.
+
+    Raises
+    ------
+    WeightsError
+        If the certificate cannot be read.
+    """
+    path = beside(weight_file)
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise WeightsError(f"{path} has {path.stat().st_size} bytes; no certificate has more than {MAX_BYTES}")
+        content = json.loads(path.read_text("ascii"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise WeightsError(f"{path}: cannot read a certificate: {error}") from None
+    if not isinstance(content, dict) or set(content) != {"certificate", "conversion", "weights"}:
+        raise WeightsError(f"{path}: want an object of certificate, conversion and weights; convert the source again")
+    if content["certificate"] != VERSION:
+        raise WeightsError(f"{path}: a certificate of version {content['certificate']!r:.40}, not {VERSION}")
+    return _first_difference(content["weights"], json.loads(_to_json(statement(weights))))
+
+
+def _numbers(tensor: npt.NDArray[np.float32]) -> dict[str, Any]:
+    magnitude = np.abs(tensor)
+    subnormal = (magnitude > 0) & (magnitude < np.finfo(np.float32).smallest_normal)
+    return {
+        "shape": list(tensor.shape),
+        "min": float(tensor.min()),
+        "max": float(tensor.max()),
+        "subnormals": int(np.count_nonzero(subnormal)),
+        "digest": tensor_digest(tensor),
+    }
+
+
+def _to_json(content: dict[str, Any]) -> str:
+    """One line for each tensor and each fact: what people compare with diff."""
+    text = json.dumps(content, indent=1, allow_nan=False)
+    return text + "\n"
+
+
+def _first_difference(stated: Any, found: Any, where: str = "weights") -> str | None:
+    if isinstance(found, dict) and isinstance(stated, dict) and stated.keys() == found.keys():
+        parts = [(f"{where}.{key}", stated[key], found[key]) for key in found]
+    elif isinstance(found, list) and isinstance(stated, list) and len(stated) == len(found):
+        names = [item["name"] if isinstance(item, dict) else str(number) for number, item in enumerate(found)]
+        parts = [(f"{where}[{name}]", *both) for name, *both in zip(names, stated, found, strict=True)]
+    else:
+        same = type(stated) is type(found) and stated == found
+        return None if same else f"{where} is {str(stated)[:60]!r} there and {str(found)[:60]!r} in the weights"
+    differences = (_first_difference(left, right, place) for place, left, right in parts)
+    return next((difference for difference in differences if difference), None)

