@@ -226,6 +226,7 @@ _OPCODES: dict[bytes, tuple[Callable[[io.BytesIO], Any], Callable[[_Machine, Any
     pickle.LONG_BINGET: (_unsigned(4), _Machine.recall),
     pickle.GLOBAL: (_module_and_name, _Machine.name),
     pickle.REDUCE: (_nothing, lambda machine, _: machine.call()),
+    pickle.NEWOBJ: (_nothing, lambda machine, _: machine.call()),
     pickle.BINPERSID: (_nothing, lambda machine, _: machine.refer()),
     pickle.BUILD: (_nothing, lambda machine, _: machine.skip_attributes()),
 }

@@ -188,15 +188,17 @@ def _rebuild_parameter(arguments: tuple[object, ...]) -> View:
     raise CheckpointError("a parameter is not described as PyTorch describes them")
 
 
-def _ordered_dict(arguments: tuple[object, ...]) -> dict[object, object]:
+def _empty(arguments: tuple[object, ...]) -> dict[object, object]:
+    """A container that is filled afterwards; attributes are not kept, so that of a Namespace nothing remains."""
     if arguments:
-        raise CheckpointError("an OrderedDict that does not begin empty")
+        raise CheckpointError("an OrderedDict or a Namespace that does not begin empty")
     return {}
 
 
 # The closed list of names.
 NAMES: dict[str, object] = {
-    "collections OrderedDict": _ordered_dict,
+    "collections OrderedDict": _empty,
+    "argparse Namespace": _empty,  # the options of a training run
     "torch._utils _rebuild_tensor_v2": _rebuild_tensor,
     "torch._utils _rebuild_parameter": _rebuild_parameter,
     "torch FloatStorage": np.dtype("<f4"),

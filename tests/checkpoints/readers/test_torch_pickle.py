@@ -254,7 +254,7 @@ CODE = {
     "opcode STACK_GLOBAL": [program("os") + program("system") + b"\x93"],
     "opcode INST": [b"(ios\nsystem\n"],
     "opcode OBJ": [b"(" + named("collections OrderedDict") + b"o"],
-    "opcode NEWOBJ": [named("collections OrderedDict") + program(()) + b"\x81"],
+    "opcode NEWOBJ_EX": [named("collections OrderedDict") + program(()) + b"}\x92"],
     "opcode EXT1": [b"\x82\x01"],
     "opcode PERSID": [b"P0\n"],
     "opcode DUP": [b"N2"],
@@ -267,7 +267,10 @@ CODE = {
         named("collections OrderedDict") + program([]) + b"R",
         called("collections OrderedDict", ()) + program(()) + b"R",
     ],
-    "an OrderedDict that does not begin empty": [called("collections OrderedDict", ([("a", 1)],))],
+    "an OrderedDict or a Namespace that does not begin empty": [
+        called("collections OrderedDict", ([("a", 1)],)),
+        named("argparse Namespace") + program((1,)) + b"\x81",
+    ],
     "no dict where one is needed": [program("x") + program({}) + b"b"],
 }
 
