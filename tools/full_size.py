@@ -2,9 +2,9 @@
 
     python tools/full_size.py [--families lukemelas timm …] [--variants b0 lite0 …]
 
-For each family and variant the publisher's own software builds the published network, with random numbers as after
-training, saves it as the publisher does, and runs it on one picture of the variant's own size, in float32 and in
-float64. refnet converts the file, in a process of its own, and runs the result on the same picture.
+For each family and variant the publisher's own software builds the published network, takes refnet's generated numbers
+under its own names, saves them as the publisher does, and runs them on one picture of the variant's own size, in
+float32 and in float64. refnet converts the file, in a process of its own, and runs the result on the same picture.
 
 Without --families: every family whose software is installed, so that PyTorch's and TensorFlow's can be run in two
 environments. Without --variants: every variant of a family but L2. Rows go to tools/full_size.md, beside those that
@@ -31,11 +31,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from refnet import store
+from refnet import architecture, store
 from refnet.checkpoints import conversion
 from refnet.checkpoints.publishers import PUBLISHERS
 from refnet.network import Network
 from refnet.scaling import TABLE
+from refnet.synthetic import tensors
 
 Array = npt.NDArray[Any]
 
@@ -48,7 +49,7 @@ FRAMEWORKS = {"their_torch": "torch", "their_tensorflow": "tensorflow", "their_k
 TITLE = """\
 # Whole checkpoints, converted and run
 
-By `python tools/full_size.py`: the publisher's software and refnet on the same random weights and one picture of the
+By `python tools/full_size.py`: the publisher's software and refnet on the same generated weights and one picture of the
 variant's own size. Distances are those of the logits from the publisher's in float64: the rms of the difference,
 relative to the rms of the logits. Time and peak memory are those of a process that only converts.
 
@@ -82,7 +83,7 @@ def row(framework: Any, family: str, variant: str) -> tuple[str, ...]:
     size = TABLE[variant].resolution
     x = np.random.default_rng(1).uniform(-2, 2, (1, size, size, 3)).astype(np.float32)
     with tempfile.TemporaryDirectory() as made:
-        checkpoint, run = framework.publish(family, variant, Path(made))
+        checkpoint, run = framework.publish(family, variant, numbers(family, variant), Path(made))
         theirs = {dtype: run(x, dtype) for dtype in ("float32", "float64")}
         del run
         gc.collect()
@@ -98,6 +99,12 @@ def row(framework: Any, family: str, variant: str) -> tuple[str, ...]:
         family, variant, f"{size}", f"{package} {version(package)}", f"{megabytes:.0f}", f"{cost.seconds:.1f}",
         f"{cost.peak / 1e6:.0f}", *(f"{each:.1e}" for each in distances),
     )  # fmt: skip
+
+
+def numbers(family: str, variant: str) -> dict[str, Array]:
+    """What refnet generates for the variant, under the publisher's names: deep networks of plain noise are chaotic."""
+    network = architecture.variant(variant)
+    return PUBLISHERS[family].to_theirs(tensors(network), network)
 
 
 def distance(found: Array, truth: Array) -> float:

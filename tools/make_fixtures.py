@@ -31,6 +31,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +95,7 @@ def write_tensorflow(folder: Path) -> None:
 
     for seed, (name, lite) in enumerate(TENSORFLOW.items()):
         scaling = their_tensorflow.Scaling("tiny", WIDTH, DEPTH, CLASSES, lite)
-        their_tensorflow.save(folder / name, scaling, seed)
+        their_tensorflow.save(folder / name, scaling, partial(their_tensorflow.trained, np.random.default_rng(seed)))
         save_logits(
             folder / name,
             lambda x, dtype, name=name, scaling=scaling: their_tensorflow.logits(folder / name, scaling, x, dtype),

@@ -26,10 +26,17 @@ PACKAGES = {"keras": "tf-keras"}
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # as published; the latter is called a variance there
 
 
-def publish(publisher: str, variant: str, folder: Path) -> tuple[Path, Callable[[Array, str], Array]]:
-    """Write a variant's checkpoint; return its path, and what runs it on x f32[N, H, W, 3] in a dtype."""
+def publish(
+    publisher: str, variant: str, numbers: dict[str, Array], folder: Path
+) -> tuple[Path, Callable[[Array, str], Array]]:
+    """Write a variant's checkpoint of these numbers; return its path, and what runs it on x f32[N, H, W, 3]."""
     model = build(variant, "float32")
-    model.set_weights(trained(model, seed=0))
+    numbers = numbers | {
+        "normalization/mean": np.float32(MEAN),
+        "normalization/variance": np.float32(STD),
+        "normalization/count": np.int64(0),
+    }
+    model.set_weights([numbers[weight.name.removesuffix(":0")] for weight in model.weights])
     path = folder / f"{publisher}-{variant}.h5"
     model.save_weights(path)
     return path, partial(logits, model, variant)
@@ -40,24 +47,6 @@ def build(variant: str, dtype: str) -> tf_keras.Model:
     tf_keras.backend.set_floatx(dtype)
     make = getattr(tf_keras.applications, f"EfficientNet{variant.upper()}")
     return make(weights=None, classifier_activation=None)
-
-
-def trained(model: tf_keras.Model, seed: int) -> list[Array]:
-    """Numbers as after training: each kernel keeps the spread, no batch norm is the identity."""
-    rng = np.random.default_rng(seed)
-    of_input = {"mean": np.float32(MEAN), "variance": np.float32(STD), "count": np.int64(0)}
-    found = []
-    for weight in model.weights:
-        layer, _, leaf = weight.name.rpartition("/")
-        leaf, shape = leaf.removesuffix(":0"), tuple(weight.shape)
-        if layer == "normalization":
-            found.append(of_input[leaf])
-        elif len(shape) > 1:
-            fan_in = np.prod(shape[:2] if leaf == "depthwise_kernel" else shape[:-1])
-            found.append(rng.standard_normal(shape) * np.sqrt(2 / fan_in))
-        else:
-            found.append(rng.uniform(*((0.5, 1.5) if leaf in ("gamma", "moving_variance") else (-0.5, 0.5)), shape))
-    return found
 
 
 def logits(model: tf_keras.Model, variant: str, x: Array, dtype: str) -> Array:

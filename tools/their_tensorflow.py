@@ -139,13 +139,18 @@ def network(x: tf.Tensor, scaling: Scaling) -> tf.Tensor:
             return tf.layers.Dense(scaling.classes, dtype=x.dtype)(tf.reduce_mean(x, [1, 2]))
 
 
-def publish(publisher: str, variant: str, folder: Path) -> tuple[Path, Callable[[Array, str], Array]]:
-    """Write a variant's checkpoint; return its path, and what runs it on x f32[N, H, W, 3] in a dtype."""
+def publish(
+    publisher: str, variant: str, numbers: dict[str, Array], folder: Path
+) -> tuple[Path, Callable[[Array, str], Array]]:
+    """Write a variant's checkpoint of these numbers; return its path, and what runs it on x f32[N, H, W, 3]."""
     width, depth = (VARIANTS | LITES)[variant]
     scaling = Scaling(variant, width, depth, classes=1000, lite=variant in LITES)
     archive = folder / f"{publisher}-{variant}.tar.gz"
-    save(archive, scaling, seed=0, level=1)
+    save(archive, scaling, lambda name, shape: numbers[name], level=1)
     return archive, partial(logits, archive, scaling)
+
+
+Numbers = Callable[[str, list[int]], Array]
 
 
 def trained(rng: np.random.Generator, name: str, shape: list[int]) -> Array:
@@ -157,9 +162,11 @@ def trained(rng: np.random.Generator, name: str, shape: list[int]) -> Array:
     return rng.uniform(low, high, shape).astype(np.float32)
 
 
-def save(archive: Path, scaling: Scaling, seed: int, level: int = 9) -> None:
-    """Write an archive like the published ones: variables, their moving averages, and what the optimiser left."""
-    rng = np.random.default_rng(seed)
+def save(archive: Path, scaling: Scaling, numbers: Numbers, level: int = 9) -> None:
+    """Write an archive like the published ones: variables, their moving averages, and what the optimiser left.
+
+    ``numbers`` gives a variable's average by its name and shape.
+    """
     with tf.Graph().as_default(), tf.Session() as session, tempfile.TemporaryDirectory() as made:
         step = tf.train.create_global_step()
         train = tf.train.RMSPropOptimizer(0.016, 0.9, 0.9, EPSILON).minimize(
@@ -172,7 +179,7 @@ def save(archive: Path, scaling: Scaling, seed: int, level: int = 9) -> None:
         session.run(tf.global_variables_initializer())
         values: dict[tf.Variable, Any] = {step: STEP}
         for variable in tf.trainable_variables() + moving:
-            value = trained(rng, variable.op.name, variable.shape.as_list())
+            value = numbers(variable.op.name, variable.shape.as_list())
             values[average.average(variable)] = value
             # The last step's, near the average; a few bits only, so that the archive stays small.
             values[variable] = value.astype(np.float16).astype(np.float32)

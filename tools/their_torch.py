@@ -40,10 +40,12 @@ PACKAGES = {
 }
 
 
-def publish(publisher: str, variant: str, folder: Path) -> tuple[Path, Callable[[Array, str], Array]]:
-    """Write a variant's checkpoint; return its path, and what runs it on x f32[N, H, W, 3] in a dtype."""
+def publish(
+    publisher: str, variant: str, numbers: dict[str, Array], folder: Path
+) -> tuple[Path, Callable[[Array, str], Array]]:
+    """Write a variant's checkpoint of these numbers; return its path, and what runs it on x f32[N, H, W, 3]."""
     model = published(publisher, variant)
-    train(model, seed=0)
+    model.load_state_dict({name: torch.from_numpy(array) for name, array in numbers.items()}, strict=True)
     path = folder / f"{publisher}-{variant}{'.safetensors' if publisher == 'timm' else '.pth'}"
     save(publisher, model, path)
     return path, partial(logits, model)

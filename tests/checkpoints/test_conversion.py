@@ -5,9 +5,11 @@ import json
 from functools import cache
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import safetensors.numpy
+import torch
 
 import refnet
 from refnet import store
@@ -16,6 +18,8 @@ from refnet.checkpoints import certificate
 from refnet.checkpoints.conversion import STAGES, convert, invert
 from refnet.checkpoints.publishers import PUBLISHERS
 from refnet.errors import CheckpointError, InputError, UnknownModelError, WeightsError
+from refnet.export import export_onnx
+from refnet.models import synthetic_weights
 from refnet.synthetic import tensors
 
 B0 = variant("b0")
@@ -193,8 +197,6 @@ class TestInvert:
 
     def test_of_moving_averages(self, tmp_path):
         """They get their own names back."""
-        from refnet.models import synthetic_weights
-
         weights = synthetic_weights("lite0")
         origin = store.Provenance("tf:lite", averaging="ema")
         store.write(tmp_path / "a.h5", store.Weights(**{**vars(weights), "provenance": origin}))
@@ -315,3 +317,78 @@ class TestCertificate:
         certificate.beside(written).write_text(text)
         with pytest.raises(WeightsError, match=r"a\.certificate\.json"):
             certificate.prove(written, store.read(written))
+
+
+class TestFormats:
+    """Whole networks from every other format; see test_families.py for files by the publishers' own software."""
+
+    def keras_file(self, path: Path, mean, variance, classes: int = 1000) -> Path:
+        """Keras Applications' layout: layer_names, and a group with weight_names for each layer."""
+        theirs = state("keras", classes)
+        theirs |= {
+            "normalization/mean": np.array(mean, np.float32),
+            "normalization/variance": np.array(variance, np.float32),
+            "normalization/count": np.array(0, np.int64),
+        }
+        layers: dict[str, list[str]] = {}
+        for name in theirs:
+            layers.setdefault(name.partition("/")[0], []).append(name)
+        with h5py.File(path, "w") as file:
+            file.attrs["layer_names"] = np.array([layer.encode() for layer in layers])
+            for layer, names in layers.items():
+                group = file.create_group(layer)
+                group.attrs["weight_names"] = np.array([f"{name}:0".encode() for name in names])
+                for name in names:
+                    group.create_dataset(f"{name}:0", data=theirs[name])
+        return path
+
+    def test_keras(self, tmp_path):
+        path = self.keras_file(tmp_path / "mine.h5", [0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+        weights = store.read(convert(path, out=tmp_path / "a.h5"))
+        assert (weights.provenance.publisher, weights.padding, weights.recipe.name) == ("keras", "same", "keras")
+        assert (
+            weights.tensors["block1a/depthwise/kernel"].tobytes() == generated()["block1a/depthwise/kernel"].tobytes()
+        )
+        assert dict(weights.provenance.dropped)["normalization/mean"].endswith("part of the recipe for pictures")
+        with np.load(invert(tmp_path / "a.h5", tmp_path / "a.npz")) as again:
+            assert again["block1a_dwconv/depthwise_kernel"].shape == (3, 3, 32, 1)
+
+    def test_keras_with_numbers_of_its_own(self, tmp_path):
+        path = self.keras_file(tmp_path / "mine.h5", [0.5, 0.5, 0.5], [0.25, 0.25, 0.0625])
+        recipe = store.read(convert(path, out=tmp_path / "a.h5")).recipe
+        assert (recipe.name, recipe.crop, recipe.resize) == ("keras-own", "none", "pil-nearest")
+        assert recipe.normalise[1:] == (("subtract", (0.5, 0.5, 0.5)), ("divide", (0.5, 0.5, 0.25)))
+
+    def test_keras_without_its_top(self, tmp_path):
+        path = self.keras_file(tmp_path / "mine.h5", [0.485, 0.456, 0.406], [0.229, 0.224, 0.225], classes=0)
+        assert store.read(convert(path, out=tmp_path / "a.h5")).architecture == variant("b0", classes=0)
+
+    def test_what_refnet_exported(self, tmp_path):
+        """It says all about itself but the labels."""
+        ours = synthetic_weights("b0")
+        export_onnx(ours, tmp_path / "b0.onnx")
+        again = store.read(convert(tmp_path / "b0.onnx", out=tmp_path / "a.h5"))
+        assert again.digest() == ours.digest()
+        assert (again.recipe, again.bn_eps, again.provenance) == (ours.recipe, ours.bn_eps, ours.provenance)
+        assert again.labels is not None
+        assert certificate.prove(tmp_path / "a.h5", again) is None
+
+    def test_a_prefix_and_a_moving_average(self, save, tmp_path):
+        """As a training run of PyTorch leaves it."""
+        average = {f"module.{name}": torch.from_numpy(array) for name, array in state("torchvision").items()}
+        plain = {name: torch.zeros_like(array) for name, array in average.items()}
+        torch.save({"epoch": 3, "state_dict": plain, "state_dict_ema": average}, tmp_path / "last.pth")
+        written = convert(tmp_path / "last.pth", out=tmp_path / "a.h5")
+        weights = store.read(written)
+        assert weights.provenance.averaging == "ema"
+        assert weights.tensors["stem/kernel"].tobytes() == generated()["stem/kernel"].tobytes()
+        conversion = json.loads(certificate.beside(written).read_text())["conversion"]
+        assert (conversion["state_dict"], conversion["prefix"]) == ("state_dict_ema", "module.")
+
+    def test_halves_become_singles(self, save, tmp_path):
+        """Exactly; which they were is in the certificate."""
+        halves = {name: array.astype(np.float16) for name, array in state("torchvision").items()}
+        written = convert(save("a.safetensors", halves), out=tmp_path / "a.h5")
+        found = store.read(written).tensors["stem/kernel"]
+        assert found.tobytes() == generated()["stem/kernel"].astype(np.float16).astype(np.float32).tobytes()
+        assert len(json.loads(certificate.beside(written).read_text())["conversion"]["widened"]) == 311
