@@ -119,7 +119,7 @@ WRONG = {
     "convert nothing.pth": "nothing.pth does not exist",
     "convert .": ".: a folder with one .index file is wanted, found []",
     "convert {checkpoint} -m b0": "the tensors are those of lite0, not of b0",
-    "convert {checkpoint} --publisher google": "unknown publisher 'google'; known are tf, keras",
+    "convert {checkpoint} --publisher google": "unknown publisher 'google'; known are tf, keras, lukemelas",
     "convert {checkpoint} --publisher timm": "no variant of timm has these tensors; nearest is lite0: conv_stem.weight",
     "convert {checkpoint} --labels nothing.txt": "nothing.txt: cannot read a label table",
     "convert {checkpoint} -o a.bin": "a.bin: want a name that ends in .h5",

@@ -8,6 +8,7 @@ file's name; and else the caller must.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from refnet import releases
@@ -15,8 +16,9 @@ from refnet.architecture import Architecture
 from refnet.checkpoints.publishers import PUBLISHERS, recognise, variant_of
 from refnet.checkpoints.source import Fingerprint
 from refnet.checkpoints.state_dict import StateDict
-from refnet.errors import CheckpointError
+from refnet.errors import CheckpointError, UnknownModelError
 from refnet.releases import Match, Release
+from refnet.scaling import TABLE
 
 _EVIDENCE = {
     "sha256": "the published SHA-256",
@@ -76,12 +78,12 @@ def identify(
         If the tensors are no publisher's or not those of one variant, or it cannot be told what they are: with the
         candidates, and what differs between them.
     UnknownModelError
-        If there is no such publisher, or it has not published that variant.
+        If there is no such publisher or set.
     """
     shapes = {name: tensor.shape for name, tensor in state.tensors.items()}
     stated = publisher and publisher.partition(":")[0]
-    if stated is not None and stated not in PUBLISHERS:
-        raise CheckpointError(f"unknown publisher {publisher!r}; known are {', '.join(PUBLISHERS)}")
+    if publisher is not None:
+        releases.check_publisher(publisher)
     bases = (stated,) if stated else recognise(shapes)
     if not bases:
         raise CheckpointError(_strangers(list(shapes)))
@@ -89,38 +91,45 @@ def identify(
     if model is not None and architecture.name != model:
         raise CheckpointError(f"the tensors are those of {architecture.name}, not of {model}")
     matches = [match for match in _matches(file) if _fits(match.release, architecture, bases, publisher)]
-    if matches:
-        release = matches[0].release
-        return _identity(release.publisher, architecture, release, _EVIDENCE[matches[0].by], is_release=True)
+    if len(matches) == 1:
+        ((release, evidence),) = matches
+        return _identity(release.publisher, architecture, release, _EVIDENCE[evidence], is_release=True)
     if publisher is not None:
-        return _identity(
-            publisher, architecture, releases.find(f"{architecture.name}@{publisher}"), "the caller's word"
-        )
-    return _by_names(file, architecture, bases)
+        return _identity(publisher, architecture, _published(publisher, architecture)[0], "the caller's word")
+    named = [match.release for match in matches]  # more than one is by the name alone
+    return _by_names(file, architecture, named or [each for base in bases for each in _published(base, architecture)])
 
 
-def _by_names(file: Fingerprint, architecture: Architecture, bases: Iterable[str]) -> Identity:
-    """The one way in which all candidates want to be used, if it is one."""
-    candidates = [
-        release
-        for release in releases.published()
-        if release.model == architecture.name and release.publisher.partition(":")[0] in bases
-    ]
-    ways = {_use(release): release for release in reversed(candidates)}
+def _by_names(file: Fingerprint, architecture: Architecture, candidates: list[Release]) -> Identity:
+    """Choose the one way in which all candidates want to be used, if it is one."""
+    ways: dict[str, list[str]] = {}
+    for release in candidates:
+        ways.setdefault(_use(release, architecture), []).append(release.publisher)
     if len(ways) == 1:
-        (release,) = ways.values()
-        base = release.publisher.partition(":")[0]
-        return _identity(base, architecture, releases.find(f"{architecture.name}@{base}"), "the tensors' names")
-    if not ways:
-        raise CheckpointError(
-            f"{' and '.join(bases)} published no {architecture.name}; say with --publisher whose it is"
-        )
-    told = _changed(file)
-    options = "; ".join(f"{release.publisher}: {use}" for use, release in ways.items())
+        return _identity(_base(candidates[0]), architecture, candidates[0], "the tensors' names")
+    options = "; ".join(f"{', '.join(publishers)}: {use}" for use, publishers in ways.items())
     raise CheckpointError(
-        f"{told}the tensors are those of {architecture.name}, but do not tell how they want to be used; "
+        f"{_changed(file)}the tensors are those of {architecture.name}, but do not tell how they want to be used; "
         f"say which with --publisher. {options}"
     )
+
+
+def _published(publisher: str, architecture: Architecture) -> list[Release]:
+    """The releases of a variant by a publisher or in one of its sets, the one that the name alone means first.
+
+    Many train what was never published: then it is used as the publisher's smallest network, at the variant's own size.
+    """
+    kin = [name for name, coefficients in TABLE.items() if coefficients.lite == architecture.coefficients.lite]
+    for name in (architecture.name, *kin):
+        with suppress(UnknownModelError):
+            meant = releases.find(f"{name}@{publisher}")
+            break
+    else:
+        raise CheckpointError(f"nothing like {architecture.name} was published as {publisher}")
+    if meant.model != architecture.name:
+        return [replace(meant, model=architecture.name, size=architecture.resolution)]
+    every = [release for release in releases.published() if release.model == meant.model]
+    return [meant, *(each for each in every if publisher in (_base(each), each.publisher) and each != meant)]
 
 
 def _identity(
@@ -136,7 +145,7 @@ def _matches(file: Fingerprint) -> tuple[Match, ...]:
 
 def _fits(release: Release, architecture: Architecture, bases: Iterable[str], publisher: str | None) -> bool:
     """Whether a file may be that release, by its tensors and the caller's word."""
-    base = release.publisher.partition(":")[0]
+    base = _base(release)
     return (
         base in bases
         and (release.model, release.classes) == (architecture.name, architecture.classes)
@@ -144,12 +153,16 @@ def _fits(release: Release, architecture: Architecture, bases: Iterable[str], pu
     )
 
 
-def _use(release: Release) -> str:
+def _base(release: Release) -> str:
+    return release.publisher.partition(":")[0]
+
+
+def _use(release: Release, architecture: Architecture) -> str:
     """How weights want to be used, in words; the same words for the same use."""
-    publisher = PUBLISHERS[release.publisher.partition(":")[0]]
+    publisher = PUBLISHERS[_base(release)]
     recipe = release.recipe
     return (
-        f"padding {publisher.padding}, eps {publisher.bn_eps[release.model]:g}, {release.size} pixels, "
+        f"padding {publisher.padding}, eps {publisher.bn_eps[architecture.name]:g}, {release.size} pixels, "
         f"{recipe.crop} {recipe.amount:g}, {recipe.resize}, {recipe.normalise}"
     )
 
@@ -157,7 +170,7 @@ def _use(release: Release) -> str:
 def _changed(file: Fingerprint) -> str:
     """A remark on a file that has a published name, but not the hash published with it."""
     named = releases.by_file(file.name)
-    if not named:
+    if not named or _matches(file):
         return ""
     return (
         f"the file has the name of {named[0].release.name}, but not its hash: it was packed again, changed or damaged; "

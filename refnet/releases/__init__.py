@@ -127,6 +127,21 @@ def by_file(name: str | None = None, *, sha256: str | None = None, md5: str | No
     return tuple(match for match in matches if match.by == strongest)
 
 
+def check_publisher(publisher: str) -> None:
+    """Refuse what is neither a publisher nor one of its sets.
+
+    Raises
+    ------
+    UnknownModelError
+        With those that there are.
+
+    Examples
+    --------
+    >>> check_publisher("timm-tf:ns")
+    """
+    _sets(publisher)
+
+
 class _Identity(NamedTuple):
     """What tells a file from others."""
 

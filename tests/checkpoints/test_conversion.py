@@ -16,7 +16,10 @@ from refnet import store
 from refnet.architecture import variant
 from refnet.checkpoints import certificate
 from refnet.checkpoints.conversion import STAGES, convert, invert
+from refnet.checkpoints.identity import identify
 from refnet.checkpoints.publishers import PUBLISHERS
+from refnet.checkpoints.source import Fingerprint
+from refnet.checkpoints.state_dict import StateDict
 from refnet.errors import CheckpointError, InputError, UnknownModelError, WeightsError
 from refnet.export import export_onnx
 from refnet.models import synthetic_weights
@@ -92,12 +95,12 @@ class TestWhoseItIs:
         text = str(caught.value)
         assert text.startswith(f"{path}: the tensors are those of b0, but do not tell how they want to be used; ")
         for option in (
-            "timm-tf:in1k: padding same, eps 0.001, 224 pixels, shorter-fraction 0.875, pil-bicubic, torch-imagenet",
+            "timm-tf:aa, timm-tf:in1k, timm-tf:ns: padding same, eps 0.001, 224 pixels, shorter-fraction 0.875, "
+            "pil-bicubic, torch-imagenet; ",
             "timm-tf:ap: padding same, eps 0.001, 224 pixels, shorter-fraction 0.875, pil-bicubic, torch-half",
             "timm:ra: padding symmetric, eps 1e-05, 224 pixels, shorter-fraction 0.875, pil-bicubic, torch-imagenet",
         ):
             assert option in text
-        assert "timm-tf:ns" not in text  # wants what in1k wants
         assert not list(tmp_path.glob("*.h5"))
 
     @pytest.mark.parametrize(
@@ -129,14 +132,50 @@ class TestWhoseItIs:
         ("options", "error", "text"),
         [
             ({"publisher": "lukemelas"}, CheckpointError, "no variant of lukemelas has these tensors; nearest is b0: "),
-            ({"publisher": "nobody"}, CheckpointError, "unknown publisher 'nobody'; known are tf, "),
+            ({"publisher": "nobody"}, UnknownModelError, "unknown publisher 'nobody'; known are tf, "),
             ({"publisher": "torchvision:v7"}, UnknownModelError, "unknown set 'torchvision:v7'"),
+            ({"publisher": "tf:lite"}, CheckpointError, "no variant of tf has these tensors"),
             ({"model": "b3"}, CheckpointError, "the tensors are those of b0, not of b3"),
         ],
     )
     def test_a_word_that_does_not_fit(self, torchvision_file, tmp_path, options, error, text):
         with pytest.raises(error, match=text):
             convert(torchvision_file, out=tmp_path / "a.h5", **options)
+
+    def test_what_was_never_published(self, tmp_path):
+        """Nobody published Lite3 under these names; it wants what Lite0 to Lite2 want, at its own size."""
+        path = tmp_path / "mine.safetensors"
+        lite3 = variant("lite3", classes=2)
+        theirs = PUBLISHERS["lite"].to_theirs(tensors(lite3), lite3)
+        safetensors.numpy.save_file(theirs, path)
+        weights = store.read(convert(path, out=tmp_path / "a.h5"))
+        assert (weights.provenance.publisher, weights.recipe.name) == ("lite", "lite")
+        assert weights.architecture == lite3
+
+    def test_what_only_one_of_two_publishers_has(self, tmp_path):
+        """Timm converted Lite1 and trained none: somebody may have trained one all the same."""
+        path = tmp_path / "mine.safetensors"
+        lite1 = variant("lite1")
+        theirs = PUBLISHERS["timm"].to_theirs(tensors(lite1), lite1)
+        safetensors.numpy.save_file(theirs, path)
+        with pytest.raises(CheckpointError) as caught:
+            convert(path, out=tmp_path / "a.h5")
+        assert "timm-tf:in1k: padding same, eps 0.001, 240 pixels" in str(caught.value)
+        assert "timm:ra: padding symmetric, eps 1e-05, 240 pixels" in str(caught.value)
+
+    def test_a_name_that_several_published_files_have(self, tmp_path):
+        """TensorFlow's baseline, AutoAugment and AdvProp are all called efficientnet-b1.tar.gz."""
+        b1 = variant("b1")
+        state = StateDict({pair.theirs: np.empty(pair.their_shape, np.float32) for pair in PUBLISHERS["tf"].pairs(b1)})
+        file = Fingerprint("efficientnet-b1.tar.gz", 1, "0" * 64, "0" * 32)
+        with pytest.raises(CheckpointError, match="do not tell how they want to be used") as caught:
+            identify(file, state)
+        text = str(caught.value)
+        assert text.startswith("the tensors are those of b1")
+        assert "tf:ckpts, tf:ckptsaug: padding same" in text
+        assert "tf:advprop: padding same" in text
+        assert "tf:noisystudent" not in text
+        assert identify(file, state, publisher="tf:advprop").is_release
 
     def test_strangers(self, save, tmp_path):
         path = save("resnet.safetensors", {"conv1.weight": np.zeros((1, 1), np.float32)})
