@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from refnet.store import Provenance, Weights
 from refnet.whole_file import whole_file
 
 IMAGENET_CLASSES = 1000
-STAGES = ("hashing", "reading", "mapping", "writing", "certifying")
+STAGES = ("reading", "mapping", "writing", "certifying")
 
 Tell = Callable[[str], None]
 
@@ -45,10 +46,11 @@ def convert(
     path = Path(checkpoint)
     target = None if out is None else _target(Path(out), path)
     table = None if labels is None else read_labels(Path(labels))
-    tell("hashing")
-    file = source.fingerprint(path)
     tell("reading")
-    format_name, content = source.read(path)
+    with ThreadPoolExecutor(1) as beside:
+        hashing = beside.submit(source.fingerprint, path)
+        format_name, content = source.read(path)
+        file = hashing.result()
     tell("mapping")
     try:
         weights, by = _restored(content, table) or _mapped(file, content, publisher, model, table)
