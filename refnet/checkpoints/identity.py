@@ -43,7 +43,7 @@ class Identity:
     by
         What it was recognised by.
     is_release
-        Whether it is the published file itself, by its hash or, where none is known, its name.
+        Whether it is the published file itself: by its hash or, where none is known, a name that no other has.
     """
 
     publisher: str
@@ -91,25 +91,30 @@ def identify(
     if model is not None and architecture.name != model:
         raise CheckpointError(f"the tensors are those of {architecture.name}, not of {model}")
     matches = [match for match in _matches(file) if _fits(match.release, architecture, bases, publisher)]
-    if len(matches) == 1:
+    if len(matches) == 1 and (publisher == matches[0].release.publisher or not _shared_name(file, matches[0])):
         ((release, evidence),) = matches
         return _identity(release.publisher, architecture, release, _EVIDENCE[evidence], is_release=True)
     if publisher is not None:
-        return _identity(publisher, architecture, _published(publisher, architecture)[0], "the caller's word")
-    named = [match.release for match in matches]  # more than one is by the name alone
-    return _by_names(file, architecture, named or [each for base in bases for each in _published(base, architecture)])
+        return _by_use(_published(publisher, architecture), publisher, architecture, "the caller's word")
+    named = [each.release for each in releases.by_file(file.name) if each.release.model == architecture.name]
+    if matches and named:
+        return _by_use(named, None, architecture, "the file's name")
+    every = [release for base in bases for release in _published(base, architecture)]
+    return _by_use(every, None, architecture, "the tensors' names", _changed(file, named))
 
 
-def _by_names(file: Fingerprint, architecture: Architecture, candidates: list[Release]) -> Identity:
+def _by_use(
+    candidates: list[Release], stated: str | None, architecture: Architecture, by: str, told: str = ""
+) -> Identity:
     """Choose the one way in which all candidates want to be used, if it is one."""
     ways: dict[str, list[str]] = {}
     for release in candidates:
         ways.setdefault(_use(release, architecture), []).append(release.publisher)
     if len(ways) == 1:
-        return _identity(_base(candidates[0]), architecture, candidates[0], "the tensors' names")
+        return _identity(stated or _base(candidates[0]), architecture, candidates[0], by)
     options = "; ".join(f"{', '.join(publishers)}: {use}" for use, publishers in ways.items())
     raise CheckpointError(
-        f"{_changed(file)}the tensors are those of {architecture.name}, but do not tell how they want to be used; "
+        f"{told}the tensors are those of {architecture.name}, but do not tell how they want to be used; "
         f"say which with --publisher. {options}"
     )
 
@@ -167,14 +172,16 @@ def _use(release: Release, architecture: Architecture) -> str:
     )
 
 
-def _changed(file: Fingerprint) -> str:
+def _shared_name(file: Fingerprint, match: Match) -> bool:
+    """Whether nothing but a name speaks for a release, and others have that name too."""
+    return match.by == "name" and len(releases.by_file(file.name)) > 1
+
+
+def _changed(file: Fingerprint, named: list[Release]) -> str:
     """A remark on a file that has a published name, but not the hash published with it."""
-    named = releases.by_file(file.name)
-    if not named or _matches(file):
+    if not named:
         return ""
-    return (
-        f"the file has the name of {named[0].release.name}, but not its hash: it was packed again, changed or damaged; "
-    )
+    return f"the file has the name of {named[0].name}, but not its hash: it was packed again, changed or damaged; "
 
 
 def _strangers(names: list[str]) -> str:

@@ -30,8 +30,8 @@ class Match(NamedTuple):
     release
         The release.
     by
-        Why: its ``sha256`` or ``md5`` is the published one; or the name is, and the ``prefix`` of its SHA-256 that the
-        name carries; or the ``name`` alone, which is a guess.
+        Why: its ``sha256`` or ``md5`` is the published one; or the first digits of its SHA-256, the ``prefix``, are,
+        where no more is published; or its ``name`` is, which is a guess.
     """
 
     release: Release
@@ -95,7 +95,8 @@ def by_file(name: str | None = None, *, sha256: str | None = None, md5: str | No
     Parameters
     ----------
     name
-        The file's name, without directories.
+        The file's name, without directories. A name that does not tell the variant, such as ``model.safetensors``,
+        tells nothing.
     sha256, md5
         Its hashes in hexadecimal digits, a-f in lower case.
 
@@ -121,7 +122,7 @@ def by_file(name: str | None = None, *, sha256: str | None = None, md5: str | No
         Match(release, by)
         for release in published()
         for identity in _identities(release)
-        if (by := _evidence(given, identity)) is not None
+        if (by := _evidence(given, identity, release)) is not None
     ]
     strongest = next((by for by in _STRONGEST_FIRST if any(match.by == by for match in matches)), None)
     return tuple(match for match in matches if match.by == strongest)
@@ -157,16 +158,17 @@ def _identities(release: Release) -> Iterator[_Identity]:
         yield _Identity(PurePosixPath(release.member).name, release.member_sha256, None)
 
 
-def _evidence(given: _Identity, known: _Identity) -> Evidence | None:
+def _evidence(given: _Identity, known: _Identity, release: Release) -> Evidence | None:
     """Why the one may be the other. Where both have a hash, it decides."""
-    named = given.name == known.name
+    if given.sha256 in release.hub_sha256:
+        return "sha256"
     if given.sha256 and known.sha256:
         if given.sha256 == known.sha256:
             return "sha256"
-        return "prefix" if named and given.sha256[:8] == known.sha256 else None
+        return "prefix" if given.sha256[:8] == known.sha256 else None
     if given.md5 and known.md5:
         return "md5" if given.md5 == known.md5 else None
-    return "name" if named else None
+    return "name" if given.name == known.name and release.model in str(known.name) else None
 
 
 def _sets(asked: str) -> tuple[str, ...]:

@@ -55,6 +55,12 @@ FIELDS: Mapping[str, Field] = {
     "available": Field("true or false", lambda value: isinstance(value, bool)),
     "bytes": _whole(1),
     "sha256": _text("64 or 8 hexadecimal digits, a-f in lower case", f"{_SHA256}|[0-9a-f]{{8}}"),
+    "hub_sha256": Field(
+        "a list of SHA-256, each 64 hexadecimal digits, a-f in lower case",
+        lambda value: (
+            isinstance(value, list) and all(isinstance(item, str) and re.fullmatch(_SHA256, item) for item in value)
+        ),
+    ),
     "md5": _text("32 hexadecimal digits, a-f in lower case", r"[0-9a-f]{32}"),
     "top1": _number(100),
     "top5": _number(100),

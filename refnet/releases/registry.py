@@ -142,6 +142,7 @@ def _release(publisher: str, values: dict[str, Any], where: str) -> Release:
         values["url"] = base + values["file"]
     if "top1" not in values:
         values.pop("measured", None)  # the publisher's, of files that it measured
+    values["hub_sha256"] = tuple(values.get("hub_sha256", ()))
     recipe = RecipeEntry(values.pop("crop"), float(values.pop("amount")), values.pop("resize"), values.pop("normalise"))
     release = Release(publisher=publisher, recipe=recipe, **values)
     wrong = _contradiction(release)

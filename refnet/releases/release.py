@@ -56,6 +56,8 @@ class Release:
         Size of the file.
     sha256
         64 hexadecimal digits, or the 8 first ones, which the file's name carries.
+    hub_sha256
+        Of other files with the same tensors, on the Hugging Face hub, where they are known.
     md5
         32 hexadecimal digits, where no SHA-256 is known.
     top1, top5
@@ -78,6 +80,7 @@ class Release:
     available: bool = True
     bytes: int | None = None
     sha256: str | None = None
+    hub_sha256: tuple[str, ...] = ()
     md5: str | None = None
     top1: float | None = None
     top5: float | None = None

@@ -103,13 +103,21 @@ class TestWhoseItIs:
             assert option in text
         assert not list(tmp_path.glob("*.h5"))
 
-    @pytest.mark.parametrize(
-        ("word", "publisher", "eps"),
-        [("timm", "timm", 1e-5), ("timm-tf", "timm-tf", 1e-3), ("timm:ra4", "timm:ra4", 1e-5)],
-    )
-    def test_the_callers_word(self, save, tmp_path, word, publisher, eps):
+    @pytest.mark.parametrize(("word", "eps"), [("timm:ra", 1e-5), ("timm-tf:ap", 1e-3), ("timm:ra4", 1e-5)])
+    def test_the_callers_word(self, save, tmp_path, word, eps):
         weights = store.read(convert(save("mine.safetensors", state("timm")), publisher=word, out=tmp_path / "a.h5"))
-        assert (weights.provenance.publisher, weights.bn_eps) == (publisher, eps)
+        assert (weights.provenance.publisher, weights.bn_eps) == (word, eps)
+
+    def test_a_publisher_whose_sets_differ(self, save, tmp_path):
+        with pytest.raises(CheckpointError, match="do not tell how they want to be used") as caught:
+            convert(save("mine.safetensors", state("timm")), publisher="timm", out=tmp_path / "a.h5")
+        assert "timm:ra: padding symmetric" in str(caught.value)
+        assert "timm-tf" not in str(caught.value)
+
+    def test_what_the_hub_calls_every_file(self, save, tmp_path):
+        """A name that does not tell the variant tells nothing."""
+        with pytest.raises(CheckpointError, match="do not tell how they want to be used"):
+            convert(save("model.safetensors", state("timm")), out=tmp_path / "a.h5")
 
     def test_the_published_name(self, save, tmp_path):
         """Where no hash is published, the name decides; the file is taken for the published one."""

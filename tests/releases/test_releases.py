@@ -173,10 +173,14 @@ class TestByFile:
         assert self.found("renamed.pth", sha256=B7_AA) == [("b7@timm-tf:aa", "sha256")]
         assert self.found(sha256=B7_AA, md5="0" * 32) == [("b7@timm-tf:aa", "sha256")]
 
-    def test_eight_digits_need_the_name(self):
+    def test_eight_digits(self):
         sha256 = "827b6e33" + "0" * 56
-        assert self.found("tf_efficientnet_b0_aa-827b6e33.pth", sha256=sha256) == [("b0@timm-tf:aa", "prefix")]
-        assert self.found("renamed.pth", sha256=sha256) == []
+        for name in ("tf_efficientnet_b0_aa-827b6e33.pth", "renamed.pth"):
+            assert self.found(name, sha256=sha256) == [("b0@timm-tf:aa", "prefix")]
+
+    def test_a_copy_on_the_hub(self):
+        sha256 = "bc97e48e1360ee9d9c9d8a39ad2fb9b85ad150eb89d6fc69cd0f08301b5e0b3e"
+        assert self.found("model.safetensors", sha256=sha256) == [("b0@timm-tf:aa", "sha256")]
 
     def test_md5(self):
         md5 = "8c03f828fec3ef71311cd463b6759d99"
@@ -186,7 +190,7 @@ class TestByFile:
     def test_a_name_is_a_guess(self):
         assert self.found("adv-efficientnet-b8-22a8fe65.pth") == [("b8@lukemelas:advprop", "name")]
         assert self.found("efficientnet-b6.tar.gz") == [("b6@tf:ckptsaug", "name"), ("b6@tf:advprop", "name")]
-        assert len(self.found("model.safetensors", sha256="0" * 64)) == 4
+        assert self.found("model.safetensors", sha256="0" * 64) == []  # does not even name the variant
 
     def test_another_hash_is_another_file(self):
         assert self.found("tf_efficientnet_b0_aa-827b6e33.pth", sha256="0" * 64) == []
