@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Hashable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -70,8 +71,8 @@ def load(
     threads
         How many threads share the work; by default one for each core.
     recipe
-        How pictures become the network's input: a name in ``refnet.recipe.RECIPES`` or a
-        :class:`refnet.recipe.Recipe`; by default as the weights were trained.
+        How pictures become the network's input: a name in ``refnet.recipe.RECIPES``, that of a published model
+        (``b4@torchvision``) or a :class:`refnet.recipe.Recipe`; by default as the weights were trained.
 
     Raises
     ------
@@ -85,9 +86,14 @@ def load(
     >>> sum(step.params for step in net.plan)
     5288548
     """
+    from refnet.checks import float_dtype, thread_count
     from refnet.models import find_weights
     from refnet.network import Network
+    from refnet.recipe import find_recipe
 
+    # All that can be wrong without weights is told before any are fetched.
+    dtype, threads = float_dtype(dtype), thread_count(threads)
+    recipe = None if recipe is None else find_recipe(recipe)
     return Network.taking(find_weights(model), dtype=dtype, threads=threads, recipe=recipe)
 
 
@@ -122,16 +128,17 @@ def predict(
     >>> [prediction.label for prediction in predict("tests/data/chelsea.png", top=2)]
     ['tiger cat', 'Egyptian cat']
     """
+    from refnet.checks import MAX_CLASSES, whole_number
     from refnet.recipe import find_recipe
 
+    top = whole_number("top", top, MAX_CLASSES)
     recipe = None if recipe is None else find_recipe(recipe)
-    keep = isinstance(model, str | os.PathLike)
-    network = _loaded(os.fspath(model), recipe) if keep else load(model, recipe=recipe)
+    network = _loaded(model, recipe) if isinstance(model, Hashable) else load(model, recipe=recipe)
     return network.predict(image, top)
 
 
 @lru_cache(2)
-def _loaded(model: str, recipe: Recipe | None) -> Network:
+def _loaded(model: Any, recipe: Recipe | None) -> Network:
     return load(model, recipe=recipe)
 
 

@@ -13,6 +13,7 @@ from refnet.errors import InputError
 
 MAX_THREADS = 256
 MAX_BATCH = 4096
+MAX_CLASSES = 1 << 20
 
 
 def whole_number(name: str, value: int, largest: int) -> int:

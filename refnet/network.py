@@ -109,9 +109,9 @@ class Network:
     ) -> None:
         self.dtype = float_dtype(dtype)
         self.threads = thread_count(threads)
-        self.recipe = weights.recipe if recipe is None else find_recipe(recipe)
         self._plan_for = plan_for = lru_cache(8)(partial(_plan_for, weights.architecture, weights.padding))
         self.plan = plan_for(weights.architecture.resolution, weights.architecture.resolution)
+        self.recipe = weights.recipe if recipe is None else _forced(find_recipe(recipe), self.plan)
         self._engine = Engine(
             self.plan.steps,
             lambda height, width: plan_for(height, width).steps,
@@ -271,6 +271,17 @@ class _Taken(Mapping[str, Array]):
 
     def __len__(self) -> int:
         return len(self._tensors)
+
+
+def _forced(recipe: Recipe, plan: Plan) -> Recipe:
+    """Refuse a recipe that would leave a black border around every picture."""
+    side = min(plan.height, plan.width)
+    if recipe.crop == "shorter-side" and recipe.crop_amount < side:
+        raise InputError(
+            f"recipe {recipe.name} makes the shorter side {recipe.crop_amount:g} pixels long, fewer than the network's "
+            f"{side}; name that of a published model, such as {plan.architecture.name}@torchvision"
+        )
+    return recipe
 
 
 def _check_input(x: Array) -> Array:

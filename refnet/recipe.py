@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
+from refnet import releases
 from refnet.crop import CROPS
 from refnet.errors import InputError, WeightsError
 from refnet.normalise import NORMALISATIONS, Operations, check_operations
+from refnet.releases import Release
 from refnet.resize import RESIZES
 
 MAX_JSON = 4096  # characters; a recipe needs about 300
@@ -138,25 +140,46 @@ def _check_number(label: str, value: object, lowest: float, highest: float) -> N
 
 
 def find_recipe(recipe: str | Recipe) -> Recipe:
-    """Get a recipe by its name in ``RECIPES``; a `Recipe` is returned as it is.
+    """Get a recipe by its name in ``RECIPES``, or that of a published model; a `Recipe` is returned as it is.
 
     Raises
     ------
     InputError
         If there is none of that name, or it is neither a name nor a recipe.
+    UnknownModelError
+        If it is ``MODEL@PUBLISHER``, and that was not published.
 
     Examples
     --------
-    >>> find_recipe("torchvision").resize
-    'pil-bicubic'
+    >>> find_recipe("torchvision").crop_amount, find_recipe("b4@torchvision").crop_amount
+    (256.0, 384.0)
     """
     if isinstance(recipe, Recipe):
         return recipe
     if not isinstance(recipe, str):
         raise InputError(f"a recipe cannot be {type(recipe).__name__}; want a name or a refnet.recipe.Recipe")
+    if "@" in recipe:
+        return of_release(releases.find(recipe))
     if recipe not in RECIPES:
-        raise InputError(f"unknown recipe {recipe!r}; want one of {', '.join(RECIPES)}")
+        raise InputError(
+            f"unknown recipe {recipe!r}; want one of {', '.join(RECIPES)}, "
+            "or that of a published model, such as b4@torchvision"
+        )
     return RECIPES[recipe]
+
+
+def of_release(release: Release) -> Recipe:
+    """Get the recipe of a published file, under the name that people know it by, if it has one.
+
+    Examples
+    --------
+    >>> of_release(releases.find("b1@tf:advprop")).name, of_release(releases.find("b1@timm-tf:aa")).name
+    ('tf-advprop', 'timm-tf-aa')
+    """
+    stated = release.recipe
+    own_name = release.publisher.replace(":", "-")
+    recipe = Recipe(own_name, stated.crop, stated.amount, stated.resize, NORMALISATIONS[stated.normalise])
+    return next((known for known in RECIPES.values() if replace(known, name=own_name) == recipe), recipe)
 
 
 def _named(name: str, crop: str, crop_amount: float, resize: str, normalisation: str) -> Recipe:

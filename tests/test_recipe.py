@@ -5,8 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import refnet
 from refnet.crop import CROPS
-from refnet.errors import InputError, WeightsError
+from refnet.errors import InputError, UnknownModelError, WeightsError
+from refnet.normalise import NORMALISATIONS
 from refnet.recipe import LITE, MAX_JSON, RECIPES, TENSORFLOW, Recipe, find_recipe
 from refnet.resize import RESIZES
 
@@ -147,7 +149,8 @@ def test_recipes_by_name():
 @pytest.mark.parametrize("name", ["b0", "", "TF", "tf1-bicubic"])
 def test_an_unknown_name_is_told_the_known_ones(name):
     with pytest.raises(
-        InputError, match=rf"^unknown recipe '{name}'; want one of tf, tf-2021, tf-advprop, lite, .*keras$"
+        InputError,
+        match=rf"^unknown recipe '{name}'; want one of tf, tf-2021, .*keras, or that of .* b4@torchvision$",
     ):
         find_recipe(name)
 
@@ -156,3 +159,18 @@ def test_an_unknown_name_is_told_the_known_ones(name):
 def test_neither_a_name_nor_a_recipe(value):
     with pytest.raises(InputError, match=f"^a recipe cannot be {type(value).__name__}; want a name"):
         find_recipe(value)
+
+
+class TestOfAPublishedModel:
+    def test_what_the_variant_wants(self):
+        assert (find_recipe("b7@torchvision").crop, find_recipe("b7@torchvision").crop_amount) == ("shorter-side", 600)
+        assert find_recipe("b1@timm-tf:ap").normalise == NORMALISATIONS["torch-half"]
+
+    def test_one_that_was_not_published(self):
+        with pytest.raises(UnknownModelError, match="unknown publisher 'nobody'"):
+            find_recipe("b1@nobody")
+
+    def test_a_border_around_every_picture_is_refused(self):
+        with pytest.raises(InputError, match=r"makes the shorter side 256 pixels long, .* 380; .* b4@torchvision"):
+            refnet.load("b4@synthetic", recipe="torchvision")
+        assert refnet.load("b4@synthetic", recipe="b4@torchvision").recipe.crop_amount == 384

@@ -7,6 +7,7 @@ the source was at hand. Digests of tensors are those of :mod:`refnet.digest`.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from refnet.checkpoints.naming import exported
-from refnet.checkpoints.publishers import PUBLISHERS
+from refnet.checkpoints.publishers import publisher_of
 from refnet.digest import digest_of_digests, tensor_digest
 from refnet.errors import WeightsError
+from refnet.labels import Labels
 from refnet.store.weights import Weights
-from refnet.whole_file import whole_file
 
 VERSION = 1
 SUFFIX = ".certificate.json"
@@ -44,7 +45,7 @@ def statement(weights: Weights) -> dict[str, Any]:
     its digest. All are finite, or there would be no weight file.
     """
     origin, architecture = weights.provenance, weights.architecture
-    publisher = PUBLISHERS.get(origin.publisher.partition(":")[0])
+    publisher = publisher_of(origin.publisher)
     theirs = {pair.ours: pair for pair in (publisher.pairs if publisher else exported.pairs)(architecture)}
     tensors = [
         {
@@ -67,6 +68,7 @@ def statement(weights: Weights) -> dict[str, Any]:
         "source_sha256": origin.source_sha256,
         "averaging": origin.averaging,
         "licence": origin.licence,
+        "labels": _digest_of(weights.labels),
         "digest": digest_of_digests({entry["name"]: entry["digest"] for entry in tensors}),
         "subnormals": sum(entry["subnormals"] for entry in tensors),
         "finite": True,
@@ -75,22 +77,17 @@ def statement(weights: Weights) -> dict[str, Any]:
     }
 
 
-def write(weight_file: Path, weights: Weights, conversion: dict[str, Any]) -> Path:
-    """Write the certificate of a weight file beside it.
+def text(weights: Weights, conversion: dict[str, Any]) -> str:
+    """Write a certificate as JSON in ASCII; the same for the same weights and conversion.
 
-    Raises
-    ------
-    WeightsError
-        If it cannot be written.
+    Parameters
+    ----------
+    weights
+        What the weight file holds; every tensor finite.
+    conversion
+        What was seen of the source, as plain data.
     """
-    path = beside(weight_file)
-    content = {"certificate": VERSION, "conversion": conversion, "weights": statement(weights)}
-    try:
-        with whole_file(path) as unfinished:
-            unfinished.write_text(_to_json(content), "ascii", newline="\n")
-    except OSError as error:
-        raise WeightsError(f"{path} not written: {error.strerror or error}") from None
-    return path
+    return _to_json({"certificate": VERSION, "conversion": conversion, "weights": statement(weights)})
 
 
 def prove(weight_file: Path, weights: Weights) -> str | None:
@@ -120,6 +117,14 @@ def prove(weight_file: Path, weights: Weights) -> str | None:
     return _first_difference(content["weights"], json.loads(_to_json(statement(weights))))
 
 
+def _digest_of(labels: Labels | None) -> str | None:
+    """SHA-256 of a label table as text: id, tab and name in each line."""
+    if labels is None:
+        return None
+    table = "".join(f"{label.wnid}\t{label.text}\n" for label in labels)
+    return hashlib.sha256(table.encode()).hexdigest()
+
+
 def _numbers(tensor: npt.NDArray[np.float32]) -> dict[str, Any]:
     magnitude = np.abs(tensor)
     subnormal = (magnitude > 0) & (magnitude < np.finfo(np.float32).smallest_normal)
@@ -134,8 +139,7 @@ def _numbers(tensor: npt.NDArray[np.float32]) -> dict[str, Any]:
 
 def _to_json(content: dict[str, Any]) -> str:
     """One line for each tensor and each fact: what people compare with diff."""
-    text = json.dumps(content, indent=1, allow_nan=False)
-    return text + "\n"
+    return json.dumps(content, indent=1, allow_nan=False) + "\n"
 
 
 def _first_difference(stated: Any, found: Any, where: str = "weights") -> str | None:

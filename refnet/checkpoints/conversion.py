@@ -1,4 +1,4 @@
-"""Conversion: a published checkpoint, whatever its format and publisher, to a weight file of ours, and back."""
+"""Conversion: a published checkpoint, whatever its format and publisher, to a weight file of ours."""
 
 from __future__ import annotations
 
@@ -7,25 +7,24 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-
-import numpy as np
+from typing import Any
 
 from refnet import store
 from refnet.checkpoints import certificate, source
 from refnet.checkpoints.identity import identify
 from refnet.checkpoints.publishers import PUBLISHERS
 from refnet.checkpoints.source import Fingerprint, Source
-from refnet.checkpoints.state_dict import StateDict
-from refnet.errors import CheckpointError, InputError
+from refnet.errors import CheckpointError, InputError, WeightsError
 from refnet.labels import Labels, imagenet_labels, labels_for, read_labels
-from refnet.normalise import NORMALISATIONS, Operations, rounded
-from refnet.recipe import RECIPES, Recipe
+from refnet.normalise import Operations, rounded
+from refnet.recipe import Recipe, of_release
 from refnet.releases import Release
 from refnet.store import Provenance, Weights
+from refnet.store.weights import check_tensors
 from refnet.whole_file import whole_file
 
 IMAGENET_CLASSES = 1000
-STAGES = ("reading", "mapping", "writing", "certifying")
+STAGES = ("reading", "mapping", "certifying", "writing")
 
 Tell = Callable[[str], None]
 
@@ -43,9 +42,9 @@ def convert(
 
     ``tell`` is called with each of :data:`STAGES` when it begins.
     """
-    path = Path(checkpoint)
-    target = None if out is None else _target(Path(out), path)
-    table = None if labels is None else read_labels(Path(labels))
+    path = checked_path("the checkpoint", checkpoint)
+    target = None if out is None else _target(checked_path("the output", out), path)
+    table = None if labels is None else read_labels(checked_path("the label table", labels))
     tell("reading")
     with ThreadPoolExecutor(1) as beside:
         hashing = beside.submit(source.fingerprint, path)
@@ -53,77 +52,76 @@ def convert(
         file = hashing.result()
     tell("mapping")
     try:
-        weights, by = _restored(content, table) or _mapped(file, content, publisher, model, table)
+        weights, by = _restored(content, publisher, model, table) or _mapped(file, content, publisher, model, table)
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}") from None
     if target is None:
         target = _target(Path(f"{weights.architecture.name}.h5"), path)
         if target.exists():
             raise InputError(f"{target} is there already; name the output with -o, which replaces it")
-    tell("writing")
-    store.write(target, weights)
     tell("certifying")
-    certificate.write(target, weights, _conversion(format_name, file, content.state, by))
+    check_tensors(weights)
+    text = certificate.text(weights, _conversion(format_name, file, content, by))
+    tell("writing")
+    _write(target, weights, text)
     return target
 
 
-def invert(weight_file: str | os.PathLike[str], out: str | os.PathLike[str]) -> Path:
-    """Write the tensors of a weight file under its publisher's names and in its order of axes.
-
-    What the conversion dropped stays dropped.
-
-    Parameters
-    ----------
-    weight_file
-        A file that :func:`convert` made.
-    out
-        Where to: ``.npz`` or ``.safetensors``.
+def checked_path(what: str, value: Any) -> Path:
+    """Take a path as Python's own functions do, but for bytes.
 
     Raises
     ------
-    RefnetError
-        If it is no weight file, its publisher is unknown, or the output cannot be written.
+    InputError
+        If it is none, or empty.
     """
-    target = Path(out)
-    if target.suffix not in (".npz", ".safetensors"):
-        raise InputError(f"{target}: want a name that ends in .npz or .safetensors")
-    weights = store.read(Path(weight_file))
-    origin = weights.provenance
-    publisher = PUBLISHERS.get(origin.publisher.partition(":")[0])
-    if publisher is None:
-        raise InputError(f"{weight_file}: {origin.publisher!r} is no publisher whose names are known")
-    theirs = publisher.to_theirs(weights.tensors, weights.architecture, origin.averaging)
-    try:
-        with whole_file(target) as unfinished:
-            if target.suffix == ".npz":
-                with unfinished.open("xb") as file:
-                    np.savez(file, allow_pickle=False, **theirs)
-            else:
-                from safetensors.numpy import save_file
+    path = os.fspath(value) if isinstance(value, str | os.PathLike) else value
+    if not (isinstance(path, str) and path):
+        raise InputError(f"{what} cannot be {value!r}; want the path of a file")
+    return Path(path)
 
-                save_file(theirs, unfinished)
+
+def _write(target: Path, weights: Weights, text: str) -> None:
+    """Write the weight file and its certificate: both, or neither."""
+    beside = certificate.beside(target)
+    try:
+        with whole_file(beside) as unfinished:
+            unfinished.write_text(text, "ascii", newline="\n")
+            store.write(target, weights)
     except OSError as error:
-        raise InputError(f"{target} not written: {error.strerror or error}") from None
-    return target
+        raise WeightsError(f"{beside} not written: {error.strerror or error}") from None
 
 
 def _target(target: Path, checkpoint: Path) -> Path:
     """Check what can be checked of the output before any work is done."""
     if target.suffix != ".h5":
         raise InputError(f"{target}: want a name that ends in .h5")
-    if not target.absolute().parent.is_dir():
-        raise InputError(f"{target}: there is no folder {target.absolute().parent}")
-    if target.exists() and checkpoint.exists() and target.samefile(checkpoint):
-        raise InputError(f"{target} is the checkpoint itself; want another name for the weight file")
+    try:
+        if not target.absolute().parent.is_dir():
+            raise InputError(f"{target}: there is no folder {target.absolute().parent}")
+        for written in (target, certificate.beside(target)):
+            if written.is_dir():
+                raise InputError(f"{written} is a folder; want another name for the weight file")
+            if written.exists() and checkpoint.exists() and written.samefile(checkpoint):
+                raise InputError(f"{written} is the checkpoint itself; want another name for the weight file")
+    except OSError as error:
+        raise InputError(f"{target}: {error.strerror or error}") from None
     return target
 
 
-def _restored(content: Source, table: Labels | None) -> tuple[Weights, str] | None:
+def _restored(
+    content: Source, publisher: str | None, model: str | None, table: Labels | None
+) -> tuple[Weights, str] | None:
     """What refnet exported itself, which says all but the labels."""
-    if content.exported is None:
+    weights = content.exported
+    if weights is None:
         return None
-    labels = _labels(table, content.exported.architecture.classes)
-    return replace(content.exported, labels=labels), "refnet's own export"
+    name, origin = weights.architecture.name, weights.provenance.publisher
+    if model not in (None, name):
+        raise CheckpointError(f"the tensors are those of {name}, not of {model}")
+    if publisher not in (None, origin, origin.partition(":")[0]):
+        raise CheckpointError(f"exported from weights of {origin}, not of {publisher}")
+    return replace(weights, labels=_labels(table, weights.architecture.classes)), "refnet's own export"
 
 
 def _mapped(
@@ -157,17 +155,11 @@ def _mapped(
 
 
 def _recipe(release: Release, normalise: Operations | None) -> Recipe:
-    """The recipe of a release, under the name that people know it by, if it has one.
-
-    A file that says itself how pixels are normalised is right about it.
-    """
-    stated = release.recipe
-    own_name = release.publisher.replace(":", "-")
-    published = NORMALISATIONS[stated.normalise]
-    if normalise is not None and rounded(normalise) != rounded(published):
-        return Recipe(f"{own_name}-own", stated.crop, stated.amount, stated.resize, normalise)
-    recipe = Recipe(own_name, stated.crop, stated.amount, stated.resize, published)
-    return next((known for known in RECIPES.values() if replace(known, name=own_name) == recipe), recipe)
+    """The recipe of a release; but a file that says itself how pixels are normalised is right about it."""
+    recipe = of_release(release)
+    if normalise is None or rounded(normalise) == rounded(recipe.normalise):
+        return recipe
+    return replace(recipe, name=f"{recipe.name}-own", normalise=normalise)
 
 
 def _labels(table: Labels | None, classes: int) -> Labels | None:
@@ -177,14 +169,17 @@ def _labels(table: Labels | None, classes: int) -> Labels | None:
     return labels_for(imagenet_labels(), classes) if classes in (IMAGENET_CLASSES, IMAGENET_CLASSES + 1) else None
 
 
-def _conversion(format_name: str, file: Fingerprint, state: StateDict, by: str) -> dict[str, object]:
+def _conversion(format_name: str, file: Fingerprint, content: Source, by: str) -> dict[str, object]:
     """What was seen of the source and cannot be seen in the weight file."""
     return {
-        "format": format_name,
+        "file": file.name,
         "bytes": file.bytes,
+        "sha256": file.sha256,
         "md5": file.md5,
+        "format": format_name,
         "recognised_by": by,
-        "state_dict": state.taken,
-        "prefix": state.prefix,
-        "widened": list(state.widened),
+        "normalisation": "the publisher's" if content.normalise is None else "the file's",
+        "state_dict": content.state.taken,
+        "prefix": content.state.prefix,
+        "widened": list(content.state.widened),
     }

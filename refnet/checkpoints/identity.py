@@ -111,7 +111,7 @@ def _by_use(
     for release in candidates:
         ways.setdefault(_use(release, architecture), []).append(release.publisher)
     if len(ways) == 1:
-        return _identity(stated or _base(candidates[0]), architecture, candidates[0], by)
+        return _identity(stated or _base(candidates[0]), architecture, candidates[0], by + _likeness(candidates[0]))
     options = "; ".join(f"{', '.join(publishers)}: {use}" for use, publishers in ways.items())
     raise CheckpointError(
         f"{told}the tensors are those of {architecture.name}, but do not tell how they want to be used; "
@@ -156,6 +156,12 @@ def _fits(release: Release, architecture: Architecture, bases: Iterable[str], pu
         and (release.model, release.classes) == (architecture.name, architecture.classes)
         and publisher in (None, base, release.publisher)
     )
+
+
+def _likeness(release: Release) -> str:
+    """Which network's pictures are taken for a network that was never published; nothing for one that was."""
+    published = [each for each in releases.published() if each.url == release.url]
+    return "" if release in published else f"; never published, so pictures as for {published[0].name}"
 
 
 def _base(release: Release) -> str:

@@ -195,6 +195,17 @@ PUBLISHERS: dict[str, Publisher] = {
 }
 
 
+def publisher_of(name: str) -> Publisher | None:
+    """Find the publisher of a set of weights, ``timm-tf:ns``; None if there is none of that name.
+
+    Examples
+    --------
+    >>> publisher_of("timm-tf:ns").padding
+    'same'
+    """
+    return PUBLISHERS.get(name.partition(":")[0])
+
+
 def recognise(tensors: Collection[str]) -> tuple[str, ...]:
     """Find the publishers whose names these are.
 

@@ -61,10 +61,7 @@ def run(options: argparse.Namespace) -> int:
     from refnet.checkpoints import conversion
 
     if options.invert:
-        if options.output is None:
-            raise InputError("--invert wants -o, a name that ends in .npz or .safetensors")
-        _report(options, {"file": options.file, "output": str(conversion.invert(options.file, options.output))})
-        return 0
+        return _invert(options)
     with _bar(len(conversion.STAGES)) as tell:
         written = conversion.convert(
             options.file,
@@ -75,6 +72,18 @@ def run(options: argparse.Namespace) -> int:
             tell=tell,
         )
     _report(options, describe(options.file, written))
+    return 0
+
+
+def _invert(options: argparse.Namespace) -> int:
+    from refnet.checkpoints.inversion import invert
+
+    if options.output is None:
+        raise InputError("--invert wants -o, a name that ends in .npz or .safetensors")
+    unused = [f"--{name}" for name in ("model", "publisher", "labels") if getattr(options, name) is not None]
+    if unused:
+        raise InputError(f"--invert takes no {', '.join(unused)}: the weight file says what it was")
+    _report(options, {"file": options.file, "output": str(invert(options.file, options.output))})
     return 0
 
 

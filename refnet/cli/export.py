@@ -19,7 +19,7 @@ def add(commands: Any) -> None:
         description="Write a network as an ONNX graph for pictures of one size, with its weights as they are and "
         "refnet's name for every tensor. An existing file is replaced. Needs `pip install 'refnet[onnx]'`.",
     )
-    parser.add_argument("model", metavar="MODEL", help="name, NAME@synthetic or .h5 file")
+    parser.add_argument("model", metavar="MODEL", help=terminal.MODEL)
     parser.add_argument("-o", "--output", required=True, metavar="FILE", help="where to, such as b1.onnx")
     parser.add_argument("--size", type=picture_size, metavar="HxW", help="of the picture (default: the variant's own)")
     parser.set_defaults(run=run)

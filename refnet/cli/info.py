@@ -18,7 +18,7 @@ def add(commands: Any) -> None:
         help="the variants, what they cost, which weights are here, and which are published",
         description="Show all variants, or all about one model; with --published, the files that others published.",
     )
-    parser.add_argument("model", nargs="?", metavar="MODEL", help="name, NAME@synthetic or .h5 file")
+    parser.add_argument("model", nargs="?", metavar="MODEL", help=terminal.MODEL)
     parser.add_argument(
         "--published", action="store_true", help="every published file; with MODEL (b1, b1@timm-tf:aa), those of it"
     )

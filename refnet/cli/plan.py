@@ -25,7 +25,7 @@ def add(commands: Any) -> None:
         description="Show the steps of a network in the order of execution. Sizes are height x width x channels, "
         "pads are zeros at the top, bottom, left, right.",
     )
-    parser.add_argument("model", metavar="MODEL", help="name, NAME@synthetic or .h5 file")
+    parser.add_argument("model", metavar="MODEL", help=terminal.MODEL)
     parser.add_argument("--size", type=picture_size, metavar="HxW", help="of the picture (default: the variant's own)")
     parser.add_argument(
         "--padding",

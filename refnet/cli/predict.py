@@ -17,13 +17,16 @@ def add(commands: Any) -> None:
     parser = commands.add_parser(
         "predict",
         help="what is on these photos",
-        description="Classify photos. One that cannot be read is reported; the others are classified all the "
+        description="Classify photos. Published weights that are not here are fetched, and that is said; see "
+        "`refnet fetch --help`. A photo that cannot be read is reported; the others are classified all the "
         "same, and the exit code is then 2.",
     )
     parser.add_argument("photos", nargs="+", metavar="PHOTO", help="PNG, JPEG, WebP, GIF, BMP, TIFF or PPM")
-    parser.add_argument("-m", "--model", default="lite0", help="name, NAME@synthetic or .h5 file (default: lite0)")
+    parser.add_argument("-m", "--model", default="lite0", help=f"{terminal.MODEL} (default: lite0)")
     parser.add_argument(
-        "--recipe", metavar="NAME", help="prepare photos as another publisher does (default: the weights' own)"
+        "--recipe",
+        metavar="NAME",
+        help="prepare photos as another publisher does: tf, timm, keras, b4@torchvision, … (default: as it should be)",
     )
     parser.add_argument("--top", type=int, default=5, metavar="N", help="how many classes (default: 5)")
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -35,7 +38,9 @@ def add(commands: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Classify each photo with one network."""
     import refnet
+    from refnet.checks import MAX_CLASSES, whole_number
 
+    whole_number("top", options.top, MAX_CLASSES)  # before anything is fetched
     network = refnet.load(options.model, dtype=options.dtype, threads=options.threads, recipe=options.recipe)
     if network.recipe != network.weights.recipe:
         terminal.say(f"recipe {network.recipe.name} is used instead of the weights' own, {network.weights.recipe.name}")

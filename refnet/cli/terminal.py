@@ -17,6 +17,7 @@ from refnet.cli.progress import BAR
 from refnet.compiling import listening
 
 INTERRUPTED = 130  # exit code
+MODEL = "name, NAME@PUBLISHER, NAME@synthetic or .h5 file"  # what every command takes for a model
 
 # What libraries tell their developers; nothing that a person at a terminal could mend.
 FOR_DEVELOPERS = (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning, BytesWarning)

@@ -24,7 +24,7 @@ def add(commands: Any) -> None:
         "and with the certificate of its conversion, if that lies beside it. "
         "The exit code is 0 if every bit is the same, 1 if not, 2 if something cannot be run.",
     )
-    parser.add_argument("models", nargs="*", metavar="MODEL", help="name, NAME@synthetic or .h5 file")
+    parser.add_argument("models", nargs="*", metavar="MODEL", help=terminal.MODEL)
     parser.add_argument("--full", action="store_true", help="also at the size that each variant was made for")
     parser.add_argument("--json", action="store_true", help="print JSON, when all is done")
     parser.add_argument("--threads", type=int, metavar="N", help="by default one for each core")
@@ -53,7 +53,7 @@ def _prove(file: str, *, quiet: bool) -> dict[str, Any]:
     place = certificate.beside(Path(file))
     difference = certificate.prove(Path(file), weights) if place.is_file() else None
     if not quiet:
-        verdict = "without a certificate" if not place.is_file() else "as its certificate says"
+        verdict = "without a certificate" if not place.is_file() else "all that its certificate says of it holds"
         if difference:
             verdict = f"but {place.name} says something else: {difference}"
         print(

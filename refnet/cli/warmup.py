@@ -37,7 +37,7 @@ def add(commands: Any) -> None:
         epilog=NOTES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("models", nargs="*", metavar="MODEL", help="name, NAME@synthetic or .h5 file")
+    parser.add_argument("models", nargs="*", metavar="MODEL", help=terminal.MODEL)
     parser.add_argument("--dtype", choices=("float32", "float64"), help="default: both")
     parser.add_argument(
         "--cache",

@@ -28,6 +28,7 @@ import re
 from typing import Any, NamedTuple, get_args
 
 from refnet.architecture import Architecture, efficientnet
+from refnet.checks import MAX_CLASSES
 from refnet.errors import RefnetError, WeightsError
 from refnet.labels import Labels
 from refnet.padding import Padding
@@ -68,7 +69,6 @@ ARCHITECTURE: dict[str, type] = {
 
 # Far beyond any network of use, small enough to be judged in no time.
 MAX_FACTOR = 64
-MAX_CLASSES = 1 << 20
 MAX_TEXT = 4096  # bytes of an attribute or of one entry of a table
 MAX_ROWS = 1 << 20
 

@@ -15,8 +15,9 @@ import refnet
 from refnet import store
 from refnet.architecture import variant
 from refnet.checkpoints import certificate
-from refnet.checkpoints.conversion import STAGES, convert, invert
+from refnet.checkpoints.conversion import STAGES, convert
 from refnet.checkpoints.identity import identify
+from refnet.checkpoints.inversion import invert
 from refnet.checkpoints.publishers import PUBLISHERS
 from refnet.checkpoints.source import Fingerprint
 from refnet.checkpoints.state_dict import StateDict
@@ -297,10 +298,13 @@ class TestCertificate:
     def test_what_it_says(self, written, torchvision_file):
         content = json.loads(certificate.beside(written).read_text("ascii"))
         assert content["conversion"] == {
-            "format": "safetensors",
+            "file": torchvision_file.name,
             "bytes": torchvision_file.stat().st_size,
+            "sha256": hashlib.sha256(torchvision_file.read_bytes()).hexdigest(),
             "md5": hashlib.md5(torchvision_file.read_bytes()).hexdigest(),
+            "format": "safetensors",
             "recognised_by": "the tensors' names",
+            "normalisation": "the publisher's",
             "state_dict": "",
             "prefix": "",
             "widened": [],

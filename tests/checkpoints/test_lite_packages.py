@@ -12,7 +12,7 @@ import torch
 import refnet
 from refnet import releases, store
 from refnet.checkpoints import certificate
-from refnet.checkpoints.conversion import invert
+from refnet.checkpoints.inversion import invert
 
 ROOT = Path(__file__).parents[2]
 CHELSEA = ROOT / "tests" / "data" / "chelsea.png"

@@ -1,0 +1,60 @@
+"""Inversion: a weight file's tensors under their publisher's names and in its order of axes again."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors.numpy
+
+from refnet import store
+from refnet.checkpoints.conversion import checked_path
+from refnet.checkpoints.publishers import publisher_of
+from refnet.errors import InputError
+from refnet.whole_file import whole_file
+
+SUFFIXES = (".npz", ".safetensors")
+
+
+def invert(weight_file: str | os.PathLike[str], out: str | os.PathLike[str]) -> Path:
+    """Undo a conversion, to the source's bits.
+
+    What was dropped stays dropped, a prefix stays off, 16-bit floats stay float32; the certificate names them.
+
+    Parameters
+    ----------
+    weight_file
+        A file that :func:`refnet.convert` made.
+    out
+        Where to: ``.npz`` or ``.safetensors``.
+
+    Returns
+    -------
+    Path
+        ``out``.
+
+    Raises
+    ------
+    RefnetError
+        If it is no weight file, its publisher is unknown, or the output cannot be written.
+    """
+    target = checked_path("the output", out)
+    if target.suffix not in SUFFIXES:
+        raise InputError(f"{target}: want a name that ends in {' or '.join(SUFFIXES)}")
+    weights = store.read(checked_path("the weight file", weight_file))
+    origin = weights.provenance
+    publisher = publisher_of(origin.publisher)
+    if publisher is None:
+        raise InputError(f"{weight_file}: {origin.publisher!r} is no publisher whose names are known")
+    theirs: dict[str, Any] = publisher.to_theirs(weights.tensors, weights.architecture, origin.averaging)
+    try:
+        with whole_file(target) as unfinished, unfinished.open("xb") as file:
+            if target.suffix == ".npz":
+                np.savez(file, **theirs)
+            else:
+                file.write(safetensors.numpy.save(theirs))
+    except OSError as error:
+        raise InputError(f"{target} not written: {error.strerror or error}") from None
+    return target
