@@ -8,6 +8,7 @@ tf_keras is Keras 2, which wrote the published files.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -36,7 +37,9 @@ def publish(
         "normalization/variance": np.float32(STD),
         "normalization/count": np.int64(0),
     }
-    model.set_weights([numbers[weight.name.removesuffix(":0")] for weight in model.weights])
+    names = [weight.name.removesuffix(":0") for weight in model.weights]
+    # Keras numbers the normalization layer if there was one before it.
+    model.set_weights([numbers[re.sub(r"^normalization_\d+", "normalization", name)] for name in names])
     path = folder / f"{publisher}-{variant}.h5"
     model.save_weights(path)
     return path, partial(logits, model, variant)
