@@ -11,6 +11,7 @@ single tab is a list of names, and each name is its own id.
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from refnet.errors import InputError
 from refnet.shipped import find_shipped
 
 BACKGROUND = "background"
+MAX_BYTES = 1 << 20  # of a table; ImageNet's has 32,000
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,8 @@ class Labels:
 def parse_labels(table: str) -> Labels:
     r"""Read a label table from its text: an id, a tab and a text in every line, or a name in every line.
 
+    Lines end with ``\n`` or ``\r\n``; blanks before that are left out.
+
     Raises
     ------
     InputError
@@ -119,7 +123,9 @@ def parse_labels(table: str) -> Labels:
     >>> parse_labels("daisy\nyellow rose\n")[1]
     Label(index=1, wnid='yellow rose', text='yellow rose')
     """
-    lines = table.splitlines()
+    lines = [line.rstrip(" \r") for line in table.split("\n")]
+    if not lines[-1]:
+        lines.pop()
     if "\t" not in table:
         return Labels(tuple(lines), tuple(lines))
     rows = [line.split("\t") for line in lines]
@@ -132,17 +138,24 @@ def parse_labels(table: str) -> Labels:
 
 
 def read_labels(path: str | Path) -> Labels:
-    """Read a label table from a UTF-8 text file.
+    """Read a label table from a UTF-8 text file, with a byte order mark or without.
 
     Raises
     ------
     InputError
-        If the file cannot be read as text, or what :func:`parse_labels` refuses.
+        If it is no regular file, has more than a mebibyte, cannot be read as text, or :func:`parse_labels` refuses it.
     """
     try:
-        return parse_labels(Path(path).read_text("utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot read a label table: {error}") from None
+        found = Path(path).stat()
+        if not stat.S_ISREG(found.st_mode):
+            raise InputError("not a regular file; want a label table of UTF-8 text")
+        if found.st_size > MAX_BYTES:
+            raise InputError(f"{found.st_size} bytes, more than the {MAX_BYTES} of any label table")
+        return parse_labels(Path(path).read_text("utf-8-sig"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot read a label table: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: cannot read a label table, it is not UTF-8: {error}") from None
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
 

@@ -1,5 +1,6 @@
 """Label tables: what the classes are called."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -87,7 +88,38 @@ def test_an_unknown_id():
         parse_labels("cat\tcat\n").index("cow")
 
 
+def test_lines_end_at_line_feeds_only():
+    labels = parse_labels("rose  \r\nox-eye daisy \n")
+    assert labels.texts == ("rose", "ox-eye daisy")
+    for separator in ("\u2028", "\x85", "\x0b", "\r"):
+        with pytest.raises(InputError, match=r"label 0: 'rose.*daisy' is not a line of printable text"):
+            parse_labels(f"rose{separator}daisy\n")
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_label(tmp_path):
+    (tmp_path / "labels.txt").write_bytes("\ufeffröse\r\ndaisy\r\n".encode())
+    assert read_labels(tmp_path / "labels.txt").texts == ("röse", "daisy")
+
+
+def test_what_is_not_a_regular_file(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path, Path("/dev/zero")):
+        with pytest.raises(InputError) as caught:
+            read_labels(path)
+        assert str(caught.value) == f"{path}: not a regular file; want a label table of UTF-8 text"
+
+
+def test_a_file_too_large(tmp_path):
+    with (tmp_path / "sparse").open("wb") as file:
+        file.truncate((1 << 20) + 1)
+    with pytest.raises(InputError, match="sparse: 1048577 bytes, more than the 1048576 of any label table"):
+        read_labels(tmp_path / "sparse")
+
+
 def test_a_file_that_is_no_table(tmp_path):
+    with pytest.raises(InputError) as caught:
+        read_labels(tmp_path / ("x" * 300))
+    assert str(caught.value) == f"{tmp_path / ('x' * 300)}: cannot read a label table: File name too long"
     with pytest.raises(InputError, match="absent"):
         read_labels(tmp_path / "absent")
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")

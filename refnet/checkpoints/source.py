@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from refnet import hdf5
 from refnet.checkpoints import own_export, tf_variables
 from refnet.checkpoints.naming import keras, keras_input
 from refnet.checkpoints.readers import (
@@ -27,6 +26,7 @@ from refnet.store import Weights
 
 HEAD = 512  # bytes that tell the format
 PICKLE = b"\x80"
+SAVED_MODEL = "saved_model.pb"
 # What people have instead of the file, and what it begins with.
 IMPOSTORS = {
     b"version https://git-lfs": "a pointer of Git LFS, not the file itself; `git lfs pull` brings it",
@@ -93,19 +93,10 @@ def read(path: Path) -> tuple[str, Source]:
         If it is in no known format, or its reader refuses it.
     """
     path = main_file(path)
-    head = _head(path)
-    for start, what in IMPOSTORS.items():
-        if head.lower().startswith(start):
-            raise CheckpointError(f"{path}: {what}")
-    for name, recognise, reader in FORMATS:
-        if recognise(path, head):
-            try:
-                return name, reader(path)
-            except CheckpointError as error:
-                text = str(error)
-                raise CheckpointError(text if text.startswith(str(path)) else f"{path}: {text}") from None
-    known = ", ".join(dict.fromkeys(name for name, _, _ in FORMATS))
-    raise CheckpointError(f"{path}: in no format that is known here ({known}); it begins with {head[:8]!r}")
+    try:
+        return _read(path)
+    except (OSError, CheckpointError) as error:
+        raise files.named(path, error) from None
 
 
 def fingerprint(path: Path) -> Fingerprint:
@@ -126,7 +117,7 @@ def fingerprint(path: Path) -> Fingerprint:
             md5 = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
             return Fingerprint(path.name, file.tell(), sha256, md5)
     except OSError as error:
-        raise CheckpointError(f"{path}: {error.strerror or error}") from None
+        raise files.named(path, error) from None
 
 
 def main_file(path: Path) -> Path:
@@ -137,26 +128,42 @@ def main_file(path: Path) -> Path:
     CheckpointError
         If there is none.
     """
-    if path.is_dir():
-        indexes = sorted(path.glob(f"*{tf_bundle.INDEX}"))
-        if len(indexes) != 1:
-            found = [index.name for index in indexes]
-            raise CheckpointError(f"{path}: a folder with one {tf_bundle.INDEX} file is wanted, found {found}")
-        return indexes[0]
-    index = path.with_name(path.name + tf_bundle.INDEX)
-    if not path.exists() and index.is_file():
-        return index
-    if not path.is_file():
-        raise CheckpointError(f"{path} {'is not a file' if path.exists() else 'does not exist'}")
-    return path
-
-
-def _head(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
-            return file.read(HEAD)
-    except OSError as error:
-        raise CheckpointError(f"{path}: {error.strerror or error}") from None
+        if path.is_dir():
+            return _index_in(path)
+        if path.exists():
+            if not path.is_file():
+                raise CheckpointError(f"{path} is not a file")
+            return path
+        index = path.with_name(path.name + tf_bundle.INDEX)
+        if index.is_file():
+            return index
+        raise CheckpointError(f"{path} does not exist")
+    except (OSError, CheckpointError) as error:
+        raise files.named(path, error) from None
+
+
+def _index_in(folder: Path) -> Path:
+    inside = {path.name: path for path in folder.iterdir()}
+    indexes = sorted(name for name in inside if name.endswith(tf_bundle.INDEX))
+    if len(indexes) == 1:
+        return inside[indexes[0]]
+    if SAVED_MODEL in inside:
+        raise CheckpointError(f"a SavedModel of TensorFlow, which is a program; in TensorFlow, {tf_variables.INSTEAD}")
+    raise CheckpointError(f"a folder with one {tf_bundle.INDEX} file is wanted, found {indexes!r:.500}")
+
+
+def _read(path: Path) -> tuple[str, Source]:
+    with path.open("rb") as file:
+        head = file.read(HEAD)
+    for start, what in IMPOSTORS.items():
+        if head.lower().startswith(start):
+            raise CheckpointError(what)
+    for name, recognise, reader in FORMATS:
+        if recognise(path, head):
+            return name, reader(path)
+    known = ", ".join(name for name, _, _ in FORMATS)
+    raise CheckpointError(f"in no format that is known here ({known}); it begins with {head[:8]!r}")
 
 
 def _torch(path: Path) -> Source:
@@ -176,7 +183,7 @@ def _onnx(path: Path) -> Source:
 
 def _keras(path: Path) -> Source:
     content = keras_file.read(path)
-    tensors = keras.rename(content.tensors)
+    tensors = keras.with_classifier(keras.rename(content.tensors))
     return Source(pick(tensors), keras_input.normalisation_of(tensors, content.model))
 
 
@@ -189,17 +196,17 @@ def _tensorflow(path: Path) -> Source:
     return Source(StateDict(tensors, averaging=choice.averaging, dropped=choice.dropped))
 
 
-def _is_keras(path: Path, head: bytes) -> bool:
-    return head.startswith(hdf5.SIGNATURE) or (
-        head.startswith(zip_archive.SIGNATURE) and files.read(path, keras_file.is_one)
-    )
+def _is_keras(path: Path, _: bytes) -> bool:
+    with path.open("rb") as file:
+        return keras_file.is_one(file)
 
 
 Recognise = Callable[[Path, bytes], bool]
+# The first that recognises a file reads it. Safetensors goes first: it begins with a length, which may be any bytes.
 FORMATS: tuple[tuple[str, Recognise, Callable[[Path], Source]], ...] = (
+    ("safetensors", lambda _, head: head[8:9] == b"{", _safetensors),
     ("Keras", _is_keras, _keras),
     ("PyTorch", lambda _, head: head.startswith((zip_archive.SIGNATURE, PICKLE)), _torch),
     ("TensorFlow", lambda path, head: path.suffix == tf_bundle.INDEX or tar.is_archive(head), _tensorflow),
-    ("safetensors", lambda _, head: head[8:9] == b"{", _safetensors),
     ("ONNX", lambda path, _: path.suffix == ".onnx", _onnx),
 )

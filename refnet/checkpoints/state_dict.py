@@ -21,8 +21,13 @@ BFLOAT16 = np.dtype([("bfloat16", "<u2")])
 
 AVERAGED = ("state_dict_ema", "model_ema", "ema")
 PLAIN = ("state_dict", "model", "model_state_dict")
-# Of PyTorch: DataParallel and averaged models, Lightning, compiled models.
-PREFIXES = ("module.", "model.", "_orig_mod.")
+# Of PyTorch: DataParallel and averaged models, Lightning, compiled models; moving averages; parts of own models.
+AVERAGED_PREFIXES = ("ema.", "ema_model.")
+PREFIXES = ("module.", "model.", "_orig_mod.", *AVERAGED_PREFIXES, "backbone.", "net.")
+MAX_NESTED = 8
+MAX_NAME = 1 << 10
+# A network has hundreds of tensors; a loss or a metric beside it has a few.
+MANY, FEW = 100, 10
 COUNTER = "n_averaged"
 COUNTER_DROPPED = "counts the steps of the moving average; inference does not use it"
 
@@ -69,7 +74,7 @@ def pick(content: Mapping[str, object]) -> StateDict:
     Raises
     ------
     CheckpointError
-        If there is no state dict, two of one rank, or one that is empty or holds anything but arrays.
+        If there is no state dict, two of one rank, or one that is empty, of float64, or holds anything but arrays.
 
     Examples
     --------
@@ -84,16 +89,19 @@ def pick(content: Mapping[str, object]) -> StateDict:
     taken, state = _choose(content)
     arrays = _arrays(state, taken)
     counted = arrays.pop(COUNTER, None) is not None
-    prefix = _common_prefix(arrays)
-    named = {name.removeprefix(prefix): array for name, array in arrays.items()}
+    wrappers = _wrappers(arrays)
+    prefix = "".join(wrappers)
+    named = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+    _check_precision(named)
     wide = {name: widen(array) for name, array in named.items()}
+    dropped = [(name, f"outside {prefix!r}, where the network is") for name in arrays if not name.startswith(prefix)]
     return StateDict(
         tensors=wide,
-        averaging="ema" if taken in AVERAGED else "unknown",
+        averaging="ema" if taken in AVERAGED or not set(wrappers).isdisjoint(AVERAGED_PREFIXES) else "unknown",
         taken=taken,
         prefix=prefix,
         widened=tuple(name for name, array in named.items() if wide[name] is not array),
-        dropped=((COUNTER, COUNTER_DROPPED),) if counted else (),
+        dropped=(*([(COUNTER, COUNTER_DROPPED)] if counted else []), *dropped),
     )
 
 
@@ -126,15 +134,38 @@ def _arrays(state: Mapping[Any, object], taken: str) -> dict[str, Array]:
     if others or arrays.keys() <= {COUNTER}:
         what = f"more than tensors by name: {others!r:.1000}" if others else "nothing"
         raise CheckpointError(f"{repr(taken) if taken else 'the checkpoint'} holds {what}")
+    longest = max(arrays, key=len)
+    if len(longest) > MAX_NAME:
+        raise CheckpointError(f"a tensor's name has {len(longest)} letters, more than {MAX_NAME}: {longest[:80]!r}…")
     return arrays
 
 
-def _common_prefix(names: Mapping[str, object]) -> str:
-    """Find what wrappers put in front of every name; they may be nested."""
-    prefix = ""
-    while names:
-        more = [p for p in PREFIXES if all(name.startswith(prefix + p) for name in names)]
-        if not more:
+def _wrappers(arrays: Mapping[str, Array]) -> list[str]:
+    """Find what wrappers put in front of the network's names, the outermost first; they may be nested."""
+    found: list[str] = []
+    while len(found) < MAX_NESTED:
+        inside = (prefix for prefix in PREFIXES if _is_network("".join(found) + prefix, arrays))
+        more = next(inside, None)
+        if more is None:
             break
-        prefix += more[0]
-    return prefix
+        found.append(more)
+    return found
+
+
+def _is_network(prefix: str, arrays: Mapping[str, Array]) -> bool:
+    """Whether all names begin so, or so many that the rest is a loss or a metric; a kernel may be the classifier."""
+    outside = [array for name, array in arrays.items() if not name.startswith(prefix)]
+    inside = len(arrays) - len(outside)
+    if not outside:
+        return inside > 0
+    return inside >= MANY and len(outside) < FEW and all(array.ndim < 2 for array in outside)
+
+
+def _check_precision(arrays: Mapping[str, Array]) -> None:
+    """Refuse a network of doubles as one, not tensor by tensor."""
+    floats = {name: array.dtype for name, array in arrays.items() if array.dtype.kind == "f"}
+    if set(floats.values()) == {np.dtype(np.float64)}:
+        raise CheckpointError(
+            f"{len(floats)} tensors are float64, such as {next(iter(floats))!r}; "
+            "a weight file holds float32: with PyTorch, save model.float().state_dict()"
+        )

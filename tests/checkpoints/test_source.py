@@ -2,15 +2,21 @@
 
 import gzip
 import hashlib
+import json
 import shutil
+import struct
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import safetensors.numpy
 import torch
 
+from refnet.architecture import variant
 from refnet.checkpoints import source
+from refnet.checkpoints.publishers import PUBLISHERS, variant_of
+from refnet.checkpoints.readers import keras_file, zip_archive
 from refnet.errors import CheckpointError
 
 DATA = Path(__file__).parents[1] / "data"
@@ -38,6 +44,15 @@ def test_by_first_bytes(kind, tmp_path):
     assert (found.normalise, found.exported) == (None, None)
 
 
+@pytest.mark.parametrize("low", range(256))
+def test_safetensors_begin_with_any_byte(low, tmp_path):
+    """The low byte of the header's length; JSON may end with blanks."""
+    header = json.dumps({"x": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}).encode()
+    header = header.ljust(256 + low)
+    (tmp_path / "x.pth").write_bytes(struct.pack("<Q", len(header)) + header + bytes(4))
+    assert source.read(tmp_path / "x.pth")[0] == "safetensors"
+
+
 @pytest.mark.parametrize("name", ["weights.h5", "model.h5", "keras3.weights.h5", "keras3.keras", "keras2.keras"])
 def test_keras(name):
     path = DATA / "keras" / name
@@ -45,6 +60,25 @@ def test_keras(name):
     assert kind == "Keras"
     assert {"stem_conv/kernel", "predictions/bias"} <= found.state.tensors.keys()
     assert [operation for operation, _ in found.normalise][:3] == ["multiply", "subtract", "divide"]
+
+
+@pytest.mark.parametrize("inside", ["", "efficientnetb0"], ids=["functional", "nested"])
+def test_a_fine_tuned_keras(inside, tmp_path):
+    """Its classifier has a name of its own, its network may be one layer."""
+    keras = PUBLISHERS["keras"]
+    layers: dict[str, list[str]] = {}
+    with h5py.File(tmp_path / "mine.h5", "w") as file:
+        for name, shape in keras.shapes(variant("b0", classes=7)).items():
+            name = name.replace("predictions", "dense_3")
+            layer = name.partition("/")[0] if "dense_3" in name else inside or name.partition("/")[0]
+            layers.setdefault(layer, []).append(f"{name}:0".encode())
+            file[f"{layer}/{name}:0"] = np.zeros(shape, np.float32)
+        file.attrs["layer_names"] = np.array([layer.encode() for layer in layers])
+        for layer, names in layers.items():
+            file[layer].attrs["weight_names"] = np.array(names)
+    tensors = source.read(tmp_path / "mine.h5")[1].state.tensors
+    found = variant_of({name: array.shape for name, array in tensors.items()}, keras)
+    assert (found.name, found.classes) == ("b0", 7)
 
 
 class TestTensorflow:
@@ -75,6 +109,28 @@ class TestTensorflow:
         with pytest.raises(CheckpointError, match=r"a folder with one \.index file is wanted, found \['"):
             source.read(unpacked.parent)
 
+    def test_a_saved_model(self, tmp_path):
+        """It may have its weights beside it, named by objects."""
+        (tmp_path / "saved_model.pb").write_bytes(b"")
+        with pytest.raises(CheckpointError) as caught:
+            source.read(tmp_path)
+        assert str(caught.value) == (
+            f"{tmp_path}: a SavedModel of TensorFlow, which is a program; "
+            'in TensorFlow, load it and save its weights: model.save_weights("x.weights.h5")'
+        )
+
+
+def test_a_zip_is_told_by_its_directory_alone(tmp_path, monkeypatch):
+    """What is 4 GB large is not read twice."""
+    shutil.copy(DATA / "keras" / "keras3.keras", tmp_path / "x")
+    with (tmp_path / "x").open("rb") as file:
+        taken = []
+        monkeypatch.setattr(
+            zip_archive._Guarded, "read", lambda self, size=-1: taken.append(file.read(size)) or taken[-1]
+        )
+        assert keras_file.is_one(file)
+    assert sum(map(len, taken)) < 1 << 10 < (tmp_path / "x").stat().st_size
+
 
 def test_fingerprint(tmp_path):
     (tmp_path / "a.pth").write_bytes(b"abc")
@@ -89,13 +145,13 @@ class TestWrong:
         ("content", "text"),
         [
             (b"", "in no format that is known here"),
-            (b"hello, world", "in no format that is known here (Keras, PyTorch, TensorFlow, safetensors, ONNX)"),
+            (b"hello, world", "in no format that is known here (safetensors, Keras, PyTorch, TensorFlow, ONNX)"),
             (b"version https://git-lfs.github.com/spec/v1\noid sha256:00", "a pointer of Git LFS, not the file itself"),
             (b"<!DOCTYPE html><title>Not found", "a web page; download the file itself"),
             (b"\x89HDF\r\n\x1a\n" + bytes(100), "HDF5"),
             (b"PK\x03\x04" + bytes(100), "zip"),
             (b"\x80\x02" + bytes(100), "opcode"),
-            (gzip.compress(b"no tar"), "bytes 0 to 512 are outside"),
+            (gzip.compress(b"no tar"), "gzip of something that is no tar archive"),
             (b"\xff" * 8 + b"{}", "header"),
         ],
     )
@@ -111,6 +167,23 @@ class TestWrong:
     def test_no_file(self, tmp_path):
         with pytest.raises(CheckpointError, match=r"a\.pth does not exist"):
             source.read(tmp_path / "a.pth")
+
+    @pytest.mark.parametrize("read", [source.read, source.fingerprint])
+    @pytest.mark.parametrize("name", ["x" * 300, "x" * 255])
+    def test_a_name_too_long(self, read, name, tmp_path):
+        with pytest.raises(CheckpointError) as caught:
+            read(tmp_path / name)
+        assert str(caught.value) == f"{tmp_path / name}: File name too long"
+
+    @pytest.mark.parametrize("method", ["is_dir", "iterdir"])
+    def test_a_folder_that_may_not_be_read(self, method, tmp_path, monkeypatch):
+        def denied(path):
+            raise PermissionError(13, "Permission denied", str(path))
+
+        monkeypatch.setattr(Path, method, denied)
+        with pytest.raises(CheckpointError) as caught:
+            source.read(tmp_path)
+        assert str(caught.value) == f"{tmp_path}: Permission denied"
 
     def test_a_weight_file_of_ours(self):
         with pytest.raises(CheckpointError, match="a weight file of refnet already; it needs no conversion"):

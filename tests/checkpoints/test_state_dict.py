@@ -62,10 +62,46 @@ class TestWhichIsTaken:
 
 
 class TestPrefixes:
-    @pytest.mark.parametrize("prefix", ["module.", "model.", "_orig_mod.", "module.module.", "_orig_mod.module.model."])
+    @pytest.mark.parametrize(
+        "prefix", ["module.", "model.", "_orig_mod.", "backbone.", "net.", "module.module.", "_orig_mod.module.model."]
+    )
     def test_taken_off_all_names(self, prefix):
         found = pick(tensors(prefix=prefix))
         assert (list(found.tensors), found.prefix) == (["conv.weight", "fc.bias"], prefix)
+        assert found.averaging == "unknown"
+
+    @pytest.mark.parametrize("prefix", ["ema.", "ema_model.", "ema.module.", "model.ema_model."])
+    def test_of_moving_averages(self, prefix):
+        found = pick({"state_dict": tensors(prefix=prefix)})
+        assert (list(found.tensors), found.prefix, found.averaging) == (["conv.weight", "fc.bias"], prefix, "ema")
+
+    def lightning(self, inside: int, **outside: np.ndarray) -> dict[str, np.ndarray]:
+        return {f"model.{i}": np.zeros(1, np.float32) for i in range(inside)} | outside
+
+    def test_a_few_tensors_beside_the_network_are_dropped(self):
+        found = pick({"state_dict": self.lightning(100, **{f"loss.{i}": np.zeros(7, np.float32) for i in range(9)})})
+        assert (found.prefix, list(found.tensors)) == ("model.", [str(i) for i in range(100)])
+        assert found.dropped == tuple((f"loss.{i}", "outside 'model.', where the network is") for i in range(9))
+
+    @pytest.mark.parametrize(
+        ("inside", "outside"),
+        [
+            (99, {"loss.weight": np.zeros(7, np.float32)}),
+            (100, {f"loss.{i}": np.zeros(7, np.float32) for i in range(10)}),
+            (100, {"fc.weight": np.zeros((7, 3), np.float32), "fc.bias": np.zeros(7, np.float32)}),
+        ],
+        ids=["a small network", "many", "what may be its classifier"],
+    )
+    def test_others_stay(self, inside, outside):
+        state = self.lightning(inside, **outside)
+        found = pick(state)
+        assert (found.prefix, found.dropped, list(found.tensors)) == ("", (), list(state))
+
+    def test_nested_without_end(self):
+        """Looking for them is bounded, in depth and in length."""
+        assert pick(tensors(prefix="module." * 100)).prefix == "module." * 8
+        with pytest.raises(CheckpointError, match=r"a tensor's name has 1400011 letters, more than 1024: 'module\.mod"):
+            pick(tensors(prefix="module." * 200_000))
 
     def test_left_where_not_all_have_it(self):
         state = tensors(prefix="model.") | {"criterion.weight": np.ones(1)}
@@ -83,6 +119,18 @@ class TestPrefixes:
         assert found.dropped == (("n_averaged", state_dict.COUNTER_DROPPED),)
         assert found.tensors.keys() == {"weight", "bias"}
         assert found.tensors["weight"].tobytes() == network.weight.detach().numpy().tobytes()
+
+
+def test_a_network_of_doubles():
+    state = {f"module.{i}": np.zeros(i, np.float64) for i in range(300)} | {"module.steps": np.array(3)}
+    with pytest.raises(CheckpointError) as caught:
+        pick(state)
+    assert str(caught.value) == (
+        "300 tensors are float64, such as '0'; "
+        "a weight file holds float32: with PyTorch, save model.float().state_dict()"
+    )
+    state["module.0"] = np.zeros(0, np.float32)
+    assert len(pick(state).tensors) == 301
 
 
 class TestWidening:

@@ -3,7 +3,7 @@
 Blocks have the same names as ours. A file may depart from the names in four ways, which :func:`rename` undoes: an
 old one calls the classifier ``probs``; Keras 3 calls a depthwise kernel ``kernel``; Keras numbers the normalization
 layer when there is more than one model at a time; and where a file has no names, layers are counted by class,
-``conv2d``, ``conv2d_1``, ….
+``conv2d``, ``conv2d_1``, …. The classifier of a fine-tuned network may have any name: :func:`with_classifier`.
 """
 
 from __future__ import annotations
@@ -12,12 +12,15 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import cache
-from typing import TypeVar
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
 
 from refnet import names
 from refnet.architecture import Architecture, variant
 from refnet.checkpoints.naming import tf_layout
-from refnet.checkpoints.naming.pairing import Pair
+from refnet.checkpoints.naming.pairing import Arrays, Pair
 from refnet.checkpoints.naming.tf_layout import Layers
 from refnet.padding import Padding
 from refnet.plan import make_plan
@@ -117,6 +120,44 @@ def rename(tensors: Mapping[str, Value], architectures: Iterable[Architecture] |
             leaf = DEPTHWISE_KERNEL
         found[layer + slash + leaf] = value
     return found
+
+
+def with_classifier(tensors: Arrays) -> dict[str, npt.NDArray[Any]]:
+    """Give a fine-tuned network's classifier the publisher's name, if it is the only layer with a foreign one.
+
+    People call it what they like: ``pred``, ``dense_3``. It is taken for the classifier if it is a dense layer on top
+    of the network's last convolution, and no other layer is unknown.
+
+    Parameters
+    ----------
+    tensors
+        Name to array, as :func:`rename` returns them.
+
+    Examples
+    --------
+    >>> kernel, bias = np.zeros((1280, 7), np.float32), np.zeros(7, np.float32)
+    >>> list(with_classifier({"top_bn/gamma": np.ones(1280, np.float32), "pred/kernel": kernel, "pred/bias": bias}))
+    ['top_bn/gamma', 'predictions/kernel', 'predictions/bias']
+    """
+    owners = {name: name.rpartition("/")[0] for name in tensors}
+    foreign = set(owners.values()) - _known()
+    if len(foreign) != 1 or CLASSIFIER in owners.values():
+        return dict(tensors)
+    (layer,) = foreign
+    shapes = {name.rpartition("/")[2]: tensors[name].shape for name, owner in owners.items() if owner == layer}
+    width = np.shape(tensors.get(f"{_ROOT[names.HEAD].norm}/gamma", ()))
+    kernel, bias = shapes.get("kernel", ()), shapes.get("bias", ())
+    if shapes.keys() != {"kernel", "bias"} or len(kernel) != 2 or kernel[:1] != width or kernel[1:] != bias:
+        return dict(tensors)
+    new = {f"{layer}/{leaf}": f"{CLASSIFIER}/{leaf}" for leaf in shapes}
+    return {new.get(name, name): array for name, array in tensors.items()}
+
+
+@cache
+def _known() -> frozenset[str]:
+    """Every layer that has variables in some variant."""
+    every = (layers(variant(name)).values() for name in VARIANTS)
+    return frozenset({layer for of_one in every for both in of_one for layer in both if layer} | {NORMALIZATION})
 
 
 @cache

@@ -29,11 +29,23 @@ def read(path: str | Path, parse: Callable[[bytes], Content]) -> Content:
         If the file cannot be read, is larger than any published checkpoint, or ``parse`` refuses it.
     """
     path = Path(path)
-    if not path.is_file():
-        raise CheckpointError(f"{path} is not a file")
-    if path.stat().st_size > MAX_BYTES:
-        raise CheckpointError(f"{path} has {path.stat().st_size} bytes, more than any published checkpoint")
     try:
+        if not path.is_file():
+            raise CheckpointError(f"{path} is not a file")
+        if path.stat().st_size > MAX_BYTES:
+            raise CheckpointError(f"{path.stat().st_size} bytes, more than any published checkpoint")
         return parse(path.read_bytes())
     except (OSError, CheckpointError) as error:
-        raise CheckpointError(f"{path}: {error}") from None
+        raise named(path, error) from None
+
+
+def named(path: str | Path, error: OSError | CheckpointError) -> CheckpointError:
+    """Make an error that names the file, once.
+
+    Examples
+    --------
+    >>> named("a.pth", CheckpointError("a.pth: cut short")), named("b.pth", PermissionError(13, "denied", "b.pth"))
+    (CheckpointError('a.pth: cut short'), CheckpointError('b.pth: denied'))
+    """
+    text = error.strerror or str(error) if isinstance(error, OSError) else str(error)
+    return CheckpointError(text if text.startswith(str(path)) else f"{path}: {text}")

@@ -41,6 +41,7 @@ class Attributes:
         self._heaps: dict[int, dict[int, memoryview]] = {}
         self._messages = 0
         self._heaped = 0
+        self._handed_out = 0  # bytes of texts from heaps
 
     def of(self, address: int) -> dict[str, memoryview]:
         """Find the attributes of the object whose header is at this address: name to what :meth:`texts` reads.
@@ -60,8 +61,8 @@ class Attributes:
             raise RefusedError("the header of a group is cut short") from None
         return found
 
-    def texts(self, attribute: memoryview, limit: int) -> list[str]:
-        """Read a list of texts, or one text, of at most so many bytes each.
+    def texts(self, attribute: memoryview, limit: int, most: int = MAX_TEXTS) -> list[str]:
+        """Read a list of at most so many texts, or one text, of at most ``limit`` bytes each.
 
         Raises
         ------
@@ -69,7 +70,7 @@ class Attributes:
             If it is anything else, damaged or longer.
         """
         try:
-            return [text.decode() for text in self._texts(attribute, limit)]
+            return [text.decode() for text in self._texts(attribute, limit, most)]
         except (struct.error, IndexError):
             raise RefusedError("an attribute is cut short") from None
         except UnicodeDecodeError:
@@ -97,7 +98,7 @@ class Attributes:
                         raise RefusedError("an attribute is kept elsewhere and shared, which Keras does not do")
                     yield body
 
-    def _texts(self, body: memoryview, limit: int) -> list[bytes]:
+    def _texts(self, body: memoryview, limit: int, most: int) -> list[bytes]:
         version, flags, *sizes = struct.unpack_from("<BB3H", body)
         if version not in (1, 2, 3) or (flags & 1 and version > 1):
             raise RefusedError("an attribute is not described as Keras's are")
@@ -111,8 +112,8 @@ class Attributes:
             return []  # of numbers, as Keras stores a list without elements
         kind, bits, size = struct.unpack_from("<BB2xI", body, starts[1])
         is_variable = kind & 15 == _VARIABLE and bits & 15 == 1
-        if count > MAX_TEXTS or not (is_variable or (kind & 15 == _FIXED and size <= limit)):
-            raise RefusedError(f"an attribute is not a list of at most {MAX_TEXTS} texts of {limit} bytes")
+        if count > most or not (is_variable or (kind & 15 == _FIXED and size <= limit)):
+            raise RefusedError(f"an attribute is not a list of at most {most} texts of {limit} bytes")
         if is_variable:
             places = range(place, place + count * _REFERENCE.size, _REFERENCE.size)
             return [self._heap_text(*_REFERENCE.unpack_from(body, at), limit=limit) for at in places]
@@ -129,6 +130,9 @@ class Attributes:
         text = self._heaps[address].get(number, memoryview(b""))
         if length > limit or len(text) != length:
             raise RefusedError(f"a text of {length} bytes is not where the file says, or longer than {limit}")
+        self._handed_out += length
+        if self._handed_out > len(self._data):
+            raise RefusedError("attributes refer to the same texts again and again, more than the file has bytes")
         return bytes(text).rstrip(b"\0")
 
     def _heap(self, address: int) -> Iterator[tuple[int, memoryview]]:

@@ -78,9 +78,9 @@ class Tree:
         """Whether a group has a link of this name."""
         return bool(group.links.exists(name.encode()))
 
-    def has_attribute(self, name: str) -> bool:
-        """Whether the root has an attribute of this name."""
-        return name in self._attributes.of(h5o.get_info(self.root).addr)
+    def has_attribute(self, *names: str) -> bool:
+        """Whether the root has an attribute of one of these names."""
+        return not self._attributes.of(h5o.get_info(self.root).addr).keys().isdisjoint(names)
 
     def group(self, parent: h5g.GroupID, path: str) -> h5g.GroupID:
         """Open a group by its path from another one."""
@@ -125,9 +125,9 @@ class Tree:
         attributes = self._attributes.of(h5o.get_info(group).addr)
         if name not in attributes:
             return ""
-        found = self._attributes.texts(attributes[name], limit)
-        if len(found) != 1:
-            raise RefusedError(f"attribute {name} has {len(found)} texts, not one")
+        found = self._attributes.texts(attributes[name], limit, most=1)
+        if not found:
+            raise RefusedError(f"attribute {name} has no text")
         return found[0]
 
     def _follow(self, parent: h5g.GroupID, name: str, path: str) -> None:

@@ -8,7 +8,7 @@ group                                         what
 ``layers/conv2d_3``                           a layer: the fourth Conv2D in the model's order
 ``layers/conv2d_3/vars``                      its variables, ``0``, ``1``, …; lately with an attribute ``name``
 ``layers/functional/layers/conv2d_3``         the same of a model that is a layer of another
-``optimizer``                                 of a model that was trained; left alone
+``optimizer``, ``metrics``                    of a model that was compiled or trained; left alone
 ============================================  ===================================================================
 
 A ``.keras`` is a zip archive of such a file, ``model.weights.h5``, of ``config.json``, which says what the model is,
@@ -33,7 +33,7 @@ from refnet.errors import CheckpointError
 from refnet.hdf5 import RefusedError
 
 LAYERS, VARIABLES, NAME = "layers", "vars", "name"
-OPTIMIZER = "optimizer"
+OF_TRAINING = ("optimizer", "metrics")
 MAX_DEPTH = 16  # of groups
 
 # The archive.
@@ -141,7 +141,7 @@ def _variables(tree: Tree, group: h5g.GroupID, path: str) -> Iterator[tuple[str,
         child = f"{path}/{name}".removeprefix("/")
         if name == VARIABLES:
             yield path, tree.group(group, name)
-        elif child != OPTIMIZER:
+        elif child not in OF_TRAINING:
             yield from _variables(tree, tree.group(group, name), child)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import IO
 
 from refnet import hdf5
 from refnet.checkpoints.readers import files, hdf5_tree, keras3, keras_h5, zip_archive
@@ -43,17 +44,18 @@ def load(data: bytes) -> Content:
     return hdf5_tree.parse(data, _read)
 
 
-def is_one(data: bytes) -> bool:
-    """Whether these bytes begin an HDF5 file, or are a zip archive as Keras makes them, not PyTorch.
+def is_one(file: IO[bytes]) -> bool:
+    """Whether an open file begins like HDF5, or is a zip archive as Keras makes them, not PyTorch.
 
     Raises
     ------
     CheckpointError
         If it is a zip archive with a damaged directory.
     """
-    if data.startswith(zip_archive.SIGNATURE):
-        return keras3.is_archive(zip_archive.names(data))
-    return data.startswith(hdf5.SIGNATURE)
+    head = file.read(len(hdf5.SIGNATURE))
+    if head.startswith(zip_archive.SIGNATURE):
+        return keras3.is_archive(zip_archive.names(file))
+    return head == hdf5.SIGNATURE
 
 
 def _read(tree: Tree) -> Content:

@@ -41,7 +41,7 @@ def load(data: bytes) -> Content:
 
 def is_one(tree: Tree) -> bool:
     """Whether an HDF5 file is laid out like this."""
-    return tree.has(tree.root, WHOLE) or tree.texts(tree.root, LAYERS) is not None
+    return tree.has(tree.root, WHOLE) or tree.has_attribute(LAYERS, f"{LAYERS}0")
 
 
 def read(tree: Tree) -> Content:

@@ -19,6 +19,8 @@ from refnet.errors import CheckpointError
 
 MAX_OPCODES = 1 << 17  # a state dict of B7 takes about 45,000
 
+INSTEAD = 'where PyTorch is, save the tensors alone: torch.save(model.state_dict(), "weights.pth")'
+
 Function = Callable[[Any], Any]
 
 _CALLED = {opcode.code: opcode.name for opcode in pickletools.opcodes}
@@ -53,9 +55,9 @@ def load(
     >>> import io, pickle
     >>> load(io.BytesIO(pickle.dumps({"a": [1, 2.5, (None, True)]}, protocol=2)), {})
     {'a': [1, 2.5, (None, True)]}
-    >>> load(io.BytesIO(pickle.dumps(print, protocol=2)), {})
+    >>> load(io.BytesIO(pickle.dumps(print, protocol=2)), {})  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    refnet.errors.CheckpointError: the pickle names '__builtin__ print', which no checkpoint needs
+    refnet.errors.CheckpointError: the pickle names '__builtin__ print', which no checkpoint needs; ...
     """
     machine = _Machine(names, persistent)
     for _ in range(limit):
@@ -135,7 +137,7 @@ class _Machine:
 
     def name(self, name: str) -> None:
         if name not in self.names:
-            raise CheckpointError(f"the pickle names {name[:80]!r}, which no checkpoint needs")
+            raise CheckpointError(f"the pickle names {name[:80]!r}, which no checkpoint needs; {INSTEAD}")
         self.push(self.names[name])
 
     def call(self) -> None:

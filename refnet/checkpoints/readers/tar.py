@@ -27,6 +27,7 @@ MAX_BYTES = 1 << 32  # of an unpacked .gz; B7 with all its optimiser's variables
 MAX_RATIO = 100  # trained weights hardly compress at all
 SLACK = 1 << 20  # a small archive is mostly zeros
 
+_CHECKSUM = slice(148, 156)
 _FILE, _DIRECTORY, _LONG_NAME, _PAX, _PAX_GLOBAL = b"0", b"5", b"L", b"x", b"g"
 _KINDS = {b"1": "a hard link", b"2": "a symbolic link", b"3": "a device", b"4": "a device", b"6": "a pipe"}
 _OCTAL = re.compile(rb" *([0-7]{1,12})[ \0]*")
@@ -61,6 +62,13 @@ class Part:
 def is_archive(head: bytes) -> bool:
     """Whether a file that begins so (512 bytes are enough) is a tar, or compressed by gzip; suffixes do not tell."""
     return head.startswith(GZIP) or head[USTAR] == b"ustar"
+
+
+def begins_one(file: IO[bytes]) -> bool:
+    """Whether a file that is not compressed begins like a tar of any age, damaged or not; it is at its start then."""
+    header = file.read(BLOCK)
+    file.seek(0)
+    return len(header) == BLOCK and (not any(header) or _OCTAL.fullmatch(header[_CHECKSUM]) is not None)
 
 
 def members(file: IO[bytes]) -> dict[str, Part]:
@@ -135,7 +143,7 @@ def decompressed(file: IO[bytes], size: int) -> IO[bytes]:
 def _read_header(header: bytes) -> tuple[bytes, bytes, int]:
     """Name, kind and size of a member."""
     blanked = header[:148] + b" " * 8 + header[156:]
-    if _octal(header[148:156]) != sum(blanked):
+    if _octal(header[_CHECKSUM]) != sum(blanked):
         raise CheckpointError("the archive is damaged: a header does not have its checksum")
     name, kind = header[:100].split(b"\0")[0], header[156:157]
     prefix = header[345:500].split(b"\0")[0]

@@ -14,7 +14,7 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
-from refnet.checkpoints.readers import sstable, tar, tf_index
+from refnet.checkpoints.readers import files, sstable, tar, tf_index
 from refnet.checkpoints.readers.crc32c import masked_crc32c
 from refnet.checkpoints.readers.tar import Part
 from refnet.checkpoints.readers.tf_index import READABLE, Entry
@@ -22,7 +22,7 @@ from refnet.errors import CheckpointError
 
 INDEX = ".index"
 Array = npt.NDArray[Any]
-Files = Callable[[str], Part]
+Parts = Callable[[str], Part]  # of a checkpoint by suffix
 
 
 class Bundle:
@@ -96,7 +96,7 @@ def opened(path: str | Path) -> Iterator[Bundle]:
         try:
             bundle = _open(Path(path), stack)
         except (OSError, CheckpointError) as error:
-            raise CheckpointError(f"{path}: {error}") from None
+            raise files.named(path, error) from None
         yield bundle
 
 
@@ -108,6 +108,9 @@ def _open(path: Path, stack: ExitStack) -> Bundle:
         if tar.is_archive(head):
             if head.startswith(tar.GZIP):
                 file = stack.enter_context(tar.decompressed(file, path.stat().st_size))
+                file.seek(0)
+                if not tar.begins_one(file):
+                    raise CheckpointError("gzip of something that is no tar archive; decompress it with gunzip")
             return _read_index(str(path), _in_archive(tar.members(file)))
         path = path.with_suffix("") if path.suffix == INDEX else path
     if not Path(f"{path}{INDEX}").is_file():
@@ -123,7 +126,7 @@ def _open(path: Path, stack: ExitStack) -> Bundle:
     return _read_index(str(path), beside)
 
 
-def _in_archive(parts: dict[str, Part]) -> Files:
+def _in_archive(parts: dict[str, Part]) -> Parts:
     """Find files of the one checkpoint in an archive, by suffix."""
     # A name that begins with a dot is what some systems add to archives to keep a file's other properties.
     indexes = [name for name in parts if name.endswith(INDEX) and not name.rpartition("/")[2].startswith(".")]
@@ -139,11 +142,11 @@ def _in_archive(parts: dict[str, Part]) -> Files:
     return inside
 
 
-def _read_index(label: str, files: Files) -> Bundle:
-    index = files(INDEX)
+def _read_index(label: str, parts: Parts) -> Bundle:
+    index = parts(INDEX)
     if index.size > sstable.MAX_TABLE:
         raise CheckpointError(f"an index of {index.size} bytes, more than {sstable.MAX_TABLE}")
     table = tf_index.parse(index.read(0, index.size))
     count = tf_index.shard_count(table)
-    shards = tuple(files(f".data-{number:05d}-of-{count:05d}") for number in range(count))
+    shards = tuple(parts(f".data-{number:05d}-of-{count:05d}") for number in range(count))
     return Bundle(label, tf_index.entries(table, [shard.size for shard in shards]), shards)

@@ -8,51 +8,15 @@ element count (int64, little-endian) and its elements.
 from __future__ import annotations
 
 import io
-from pathlib import Path
 from typing import Any
 
-from refnet.checkpoints.readers import files, pickle_machine
-from refnet.checkpoints.readers.torch_tensors import Array, Storages
+from refnet.checkpoints.readers import pickle_machine
+from refnet.checkpoints.readers.torch_tensors import Storages
 from refnet.errors import CheckpointError
 
 MAGIC = 0x1950A86A20F9469CFC6C
 PROTOCOL = 1001
 ZIP = b"PK\x03\x04"
-MAX_BYTES = files.MAX_BYTES
-
-
-def read(path: str | Path) -> dict[str, Array]:
-    """Read a state dict from a file.
-
-    Returns
-    -------
-    dict
-        Name to array, in the file's order; shape and dtype as published, C-contiguous.
-
-    Raises
-    ------
-    CheckpointError
-        If the file cannot be read, or :func:`parse` refuses it.
-    """
-    return files.read(path, parse)
-
-
-def parse(data: bytes) -> dict[str, Array]:
-    """Read a state dict from the bytes of a file.
-
-    Returns
-    -------
-    dict
-        Name to array, in the file's order; shape and dtype as published, C-contiguous.
-
-    Raises
-    ------
-    CheckpointError
-        If it is no legacy PyTorch file, is cut short, holds anything but tensors by name, or a tensor reaches
-        outside its storage.
-    """
-    state, storages = _load(data)
-    return storages.state_dict(state)
 
 
 def load(data: bytes) -> dict[str, Any]:
@@ -61,7 +25,8 @@ def load(data: bytes) -> dict[str, Any]:
     Returns
     -------
     dict
-        What the file holds, as it is nested there, with arrays as :func:`parse` makes them.
+        What the file holds, as it is nested there: containers, numbers, texts, None, and for each tensor an
+        array; shape and dtype as published, C-contiguous.
 
     Raises
     ------
@@ -69,11 +34,6 @@ def load(data: bytes) -> dict[str, Any]:
         If it is no legacy PyTorch file, is cut short, holds anything but tensors and plain data, or a tensor
         reaches outside its storage.
     """
-    state, storages = _load(data)
-    return storages.content(state)
-
-
-def _load(data: bytes) -> tuple[object, Storages]:
     if data.startswith(ZIP):
         raise CheckpointError("in the zip format of PyTorch 1.6 and later, which `torch_zip` reads")
     stream = io.BytesIO(data)
@@ -88,7 +48,7 @@ def _load(data: bytes) -> tuple[object, Storages]:
     state = storages.load(stream)
     keys = pickle_machine.load(stream, {})
     _fill(storages, keys, memoryview(data)[stream.tell() :])
-    return state, storages
+    return storages.content(state)
 
 
 def _fill(storages: Storages, keys: object, data: memoryview) -> None:

@@ -92,23 +92,6 @@ class Storages:
                     return storage
         raise CheckpointError("a tensor refers to a storage in a way that no checkpoint needs")
 
-    def state_dict(self, state: object) -> dict[str, Array]:
-        """Make the arrays of a state dict, once the storages have their bytes.
-
-        Raises
-        ------
-        CheckpointError
-            If it is anything but tensors by name, one of them is empty or reaches outside its storage, or
-            together they are much larger than their storages: a small file must not fill the memory.
-        """
-        if not (isinstance(state, dict) and all(isinstance(name, str) for name in state)):
-            raise CheckpointError("the checkpoint is not a state dict: tensors by name")
-        others = [name for name, value in state.items() if not isinstance(value, View)]
-        if others:
-            raise CheckpointError(f"the state dict holds more than tensors: {others!r:.1000}")
-        self._check([((name,), view) for name, view in state.items()])
-        return {name: view.array() for name, view in state.items()}
-
     def content(self, state: object) -> dict[str, Any]:
         """Make the arrays of a checkpoint: tensors and plain data by name, in containers of any kind.
 
@@ -117,7 +100,8 @@ class Storages:
         Raises
         ------
         CheckpointError
-            As for :meth:`state_dict`, or if it holds anything but tensors and plain data.
+            If it is anything but tensors and plain data by name, a tensor is empty or reaches outside its storage,
+            or together they are much larger than their storages: a small file must not fill the memory.
         """
         if not (isinstance(state, dict) and all(isinstance(name, str) for name in state)):
             raise CheckpointError("the checkpoint is not a dictionary of things by name")
@@ -195,9 +179,18 @@ def _empty(arguments: tuple[object, ...]) -> dict[object, object]:
     return {}
 
 
+def _counter(arguments: tuple[object, ...]) -> dict[object, object]:
+    """What is counted, and how often: the milestones of a learning rate, for one."""
+    match arguments:
+        case (dict() as counts,):
+            return counts
+    raise CheckpointError("a Counter that is not made of a dictionary")
+
+
 # The closed list of names.
 NAMES: dict[str, object] = {
     "collections OrderedDict": _empty,
+    "collections Counter": _counter,
     "argparse Namespace": _empty,  # the options of a training run
     "torch._utils _rebuild_tensor_v2": _rebuild_tensor,
     "torch._utils _rebuild_parameter": _rebuild_parameter,

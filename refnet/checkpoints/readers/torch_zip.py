@@ -43,6 +43,9 @@ def load(data: bytes) -> dict[str, Any]:
         If it is no zip archive as PyTorch writes them, is damaged, holds anything but tensors and plain data,
         or a tensor reaches outside its storage.
     """
+    # The names first: a TorchScript archive has compressed members besides, which would be a riddle.
+    if any(name.endswith("/constants.pkl") for name in zip_archive.names(io.BytesIO(data))):
+        raise CheckpointError("a TorchScript archive, which is a program; save the model's state_dict() instead")
     members = _in_folder(zip_archive.members(data))
     _check_facts(members)
     storages = Storages()
@@ -68,8 +71,6 @@ def _in_folder(members: dict[str, memoryview]) -> dict[str, memoryview]:
 
 def _check_facts(members: dict[str, memoryview]) -> None:
     """Check all that is beside the pickle and the storages."""
-    if "constants.pkl" in members:
-        raise CheckpointError("a TorchScript archive, which is a program; save the model's state_dict() instead")
     known = ("data.pkl", "version", "byteorder")
     others = [name[:80] for name in members if name not in known and not name.startswith(("data/", "."))]
     if others:

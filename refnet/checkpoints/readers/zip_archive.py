@@ -10,6 +10,7 @@ import io
 import struct
 import zipfile
 import zlib
+from typing import IO, cast
 
 from refnet.errors import CheckpointError
 
@@ -41,7 +42,7 @@ def members(data: bytes) -> dict[str, memoryview]:
     >>> {name: bytes(member) for name, member in members(file.getvalue()).items()}
     {'metadata.json': b'{}'}
     """
-    listed, limit = _directory(data)
+    listed, limit = _directory(io.BytesIO(data))
     if len({info.filename for info in listed}) < len(listed):
         raise CheckpointError("the archive has two members of one name")
     places = {info.filename: _place(data, info) for info in listed}
@@ -60,21 +61,21 @@ def members(data: bytes) -> dict[str, memoryview]:
     return found
 
 
-def names(data: bytes) -> list[str]:
-    """Names of all members; where they lie is not checked.
+def names(file: IO[bytes]) -> list[str]:
+    """Names of all members of an open file, which is read no further; where they lie is not checked.
 
     Raises
     ------
     CheckpointError
         If it is no zip archive, or its directory is damaged.
     """
-    return [info.filename for info in _directory(data)[0]]
+    return [info.filename for info in _directory(file)[0]]
 
 
-def _directory(data: bytes) -> tuple[list[zipfile.ZipInfo], int]:
+def _directory(file: IO[bytes]) -> tuple[list[zipfile.ZipInfo], int]:
     """What the archive says it holds, and where it begins to say so."""
     try:
-        with zipfile.ZipFile(_Guarded(data)) as archive:
+        with zipfile.ZipFile(cast(IO[bytes], _Guarded(file))) as archive:
             listed, start = archive.infolist(), archive.start_dir
     except _BROKEN as error:
         raise CheckpointError(f"not a zip archive that can be read, cut short or damaged: {error}") from None
@@ -101,10 +102,14 @@ def _place(data: bytes, info: zipfile.ZipInfo) -> slice:
     return slice(start, start + info.file_size)
 
 
-class _Guarded(io.BytesIO):
+class _Guarded:
     """A file that does not let zipfile take a directory larger than any checkpoint's into memory."""
 
-    def read(self, size: int | None = -1, /) -> bytes:
-        if size is not None and size > MAX_DIRECTORY:
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.seek, self.tell = file.seek, file.tell
+
+    def read(self, size: int = -1) -> bytes:
+        if size > MAX_DIRECTORY:
             raise CheckpointError(f"the archive's directory has {size} bytes, more than any checkpoint's")
-        return super().read(size)
+        return self._file.read(size)

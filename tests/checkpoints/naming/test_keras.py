@@ -8,7 +8,7 @@ import pytest
 
 from refnet.architecture import efficientnet, variant
 from refnet.checkpoints.naming import keras
-from refnet.checkpoints.naming.keras import SPARE, VARIANTS, counted, pairs, rename
+from refnet.checkpoints.naming.keras import SPARE, VARIANTS, counted, pairs, rename, with_classifier
 from refnet.checkpoints.publishers import PUBLISHERS, recognise, variant_of
 from refnet.checkpoints.readers import keras_file
 from refnet.errors import CheckpointError
@@ -116,6 +116,50 @@ class TestRename:
     def test_names_that_are_right(self):
         state = {**random_state(variant("b0")), **dict.fromkeys(SPARE), "odd": None, "odd/": None, "my/own/layer": None}
         assert rename(state) == state
+
+
+class TestClassifier:
+    """Fine-tuned networks call it what they like."""
+
+    def of(self, width=1280, classes=7, layer="pred", **others):
+        state = random_state(variant("b0", classes=0))
+        state |= {f"{layer}/kernel": np.ones((width, classes)), f"{layer}/bias": np.ones(classes)}
+        return state | {name.replace("__", "/"): array for name, array in others.items()}
+
+    @pytest.mark.parametrize("layer", ["pred", "dense", "dense_3", "my/scope/dense"])
+    def test_the_only_foreign_layer(self, layer):
+        state = self.of(layer=layer) | dict.fromkeys(SPARE, np.zeros(3))
+        found = with_classifier(state)
+        assert list(found)[-5:-3] == ["predictions/kernel", "predictions/bias"]
+        assert [id(array) for array in found.values()] == [id(array) for array in state.values()]
+        assert variant_of({name: array.shape for name, array in found.items()}, KERAS).classes == 7
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"width": 1792},
+            {"pred__bias": np.ones(8)},
+            {"pred__kernel": np.ones((1, 1, 1280, 7))},
+            {"pred__scale": np.ones(7)},
+            {"dense__kernel": np.ones((7, 7)), "dense__bias": np.ones(7)},
+            {"batch_normalization__gamma": np.ones(1280)},
+            {"predictions__bias": np.ones(7)},
+            {"top_bn__gamma": np.ones(1792)},
+        ],
+    )
+    def test_others_keep_their_names(self, change):
+        state = self.of(**change)
+        assert with_classifier(state) == state
+
+    def test_without_a_bias_or_a_network(self):
+        for lacking in ("pred/bias", "top_bn/gamma"):
+            state = self.of()
+            del state[lacking]
+            assert with_classifier(state) == state
+
+    def test_names_that_are_right(self):
+        state = random_state(variant("b7"))
+        assert with_classifier(state) == state
 
 
 @pytest.mark.parametrize("name", VARIANTS)

@@ -6,7 +6,7 @@ from unittest.mock import ANY
 
 import pytest
 
-from refnet.checkpoints.readers import sstable, tar, tf_bundle, torch_zip
+from refnet.checkpoints.readers import sstable, tar, tf_bundle, zip_archive
 
 
 @pytest.fixture(scope="module")
@@ -16,5 +16,5 @@ def good_checksums() -> Iterator[None]:
         for module in (sstable, tf_bundle):
             patch.setattr(module, "masked_crc32c", lambda data: ANY)
         patch.setattr(tar, "sum", lambda data: ANY, raising=False)
-        patch.setattr(torch_zip, "zlib", SimpleNamespace(crc32=lambda data: ANY))
+        patch.setattr(zip_archive, "zlib", SimpleNamespace(crc32=lambda data: ANY))
         yield

@@ -31,7 +31,6 @@ from refnet.checkpoints.readers import (
     tf_bundle,
     tf_index,
     torch_file,
-    torch_pickle,
 )
 
 pytestmark = pytest.mark.usefixtures("good_checksums")
@@ -88,7 +87,7 @@ def read_bundle(path: Path) -> None:
 READERS: dict[str, tuple[Callable[[bytes], object], bytes]] = {
     "torch-zip": (torch_file.load, saved(new=True)),
     "torch-legacy": (torch_file.load, saved(new=False)),
-    "torch-legacy-state": (torch_pickle.parse, legacy({"x": tensor()})),
+    "torch-legacy-state": (torch_file.load, legacy({"x": tensor()})),
     "safetensors": (safetensors_file.load, safetensors.torch.save(STATE, {"format": "pt"})),
     "tf-index": (read_index, INDEX),
     "tar": (read_tar, ARCHIVE),

@@ -1,6 +1,7 @@
 """HDF5 that leads out of the file, says more than it has, or goes in circles: refused before memory is taken."""
 
 import io
+import re
 import struct
 import time
 import tracemalloc
@@ -153,6 +154,30 @@ def test_texts_of_variable_length(at, value, message):
     damaged = bytearray(VARIABLE)
     damaged[places[at] : places[at] + len(value)] = value
     refused(bytes(damaged), message)
+
+
+def references(data: bytes, length: int) -> list[int]:
+    """Places of all references to texts of this length."""
+    found = [match.start() for match in re.finditer(re.escape(struct.pack("<I", length)), data[:-16])]
+    heaps = [struct.unpack_from("<Q", data, place + 4)[0] for place in found]
+    return [place for place, heap in zip(found, heaps, strict=True) if data[heap : heap + 4] == b"GCOL"]
+
+
+@pytest.mark.parametrize(
+    ("attribute", "size", "message"),
+    [
+        ("layer_names", 1000, "attributes refer to the same texts again and again, more than the file has bytes"),
+        ("model_config", 1 << 22, "an attribute is not a list of at most 1 texts of 4194304 bytes"),
+    ],
+)
+def test_one_text_many_times(attribute, size, message):
+    """Of 4 MB, a thousand times, it would take 6 GB."""
+    data = bytearray(write(lambda file: file.attrs.__setitem__(attribute, [b"x" * size, *[b"y"] * 999])))
+    (large,), small = references(data, size), references(data, 1)
+    assert len(small) == 999
+    for place in small:
+        data[place : place + 16] = data[large : large + 16]
+    refused(bytes(data), message)
 
 
 def test_a_circle_of_header_blocks():

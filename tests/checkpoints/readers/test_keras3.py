@@ -112,6 +112,15 @@ class TestNames:
 
         assert sorted(keras3.load_weights(weights(fill)).tensors) == ["conv2d/2", "conv2d/scale", "lstm/0"]
 
+    def test_of_the_training(self):
+        """A compiled model of Keras 2 has metrics; a layer may be called so."""
+
+        def fill(file):
+            for path in ("metrics/mean", "optimizer", "layers/metrics"):
+                file[f"{path}/vars/0"] = KERNEL
+
+        assert list(keras3.load_weights(weights(fill)).tensors) == ["metrics/0"]
+
 
 def circle(file: h5py.File) -> None:
     file.create_group("layers")["again"] = file["/"]
@@ -151,7 +160,7 @@ def shared(file: h5py.File) -> None:
         (lambda file: file.create_group("layers/conv2d/vars/0"), "0 is not a dataset"),
         (lambda file: [file.create_group(f"layers/{i}") for i in range(8200)], "a group of 8192 links or more"),
         (twice, "two variables are called 'same/kernel'"),
-        (two_names, "attribute name has 2 texts, not one"),
+        (two_names, "an attribute is not a list of at most 1 texts of 1024 bytes"),
         (shared, "share their bytes"),
     ],
 )

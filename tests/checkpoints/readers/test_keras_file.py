@@ -85,7 +85,7 @@ class TestRecognition:
     @pytest.mark.parametrize("file", FILES)
     def test_by_content_not_by_name(self, file, tmp_path):
         shutil.copy(FOLDER / file, tmp_path / "x")
-        assert keras_file.is_one(DATA[file])
+        assert keras_file.is_one(io.BytesIO(DATA[file]))
         assert keras_file.read(tmp_path / "x").tensors.keys() == keras_file.load(DATA[file]).tensors.keys()
 
     def test_the_readers_by_themselves(self):
@@ -99,20 +99,20 @@ class TestRecognition:
 
     def test_refnets_own(self):
         data = find("lite0").read_bytes()
-        assert keras_file.is_one(data)
+        assert keras_file.is_one(io.BytesIO(data))
         with pytest.raises(CheckpointError, match="a weight file of refnet already; it needs no conversion"):
             keras_file.load(data)
 
     def test_pytorchs(self):
         buffer = io.BytesIO()
         torch.save({"x": torch.zeros(1)}, buffer)
-        assert not keras_file.is_one(buffer.getvalue())
+        assert not keras_file.is_one(io.BytesIO(buffer.getvalue()))
         with pytest.raises(CheckpointError, match=r"not a \.keras file: missing \['model\.weights\.h5'"):
             keras_file.load(buffer.getvalue())
 
     @pytest.mark.parametrize("data", [b"", b"\x89HDF", b"{}", bytes(512) + DATA["weights.h5"]])
     def test_strangers(self, data):
-        assert not keras_file.is_one(data)
+        assert not keras_file.is_one(io.BytesIO(data))
         with pytest.raises(CheckpointError, match="not an HDF5 file, or cut short: it does not begin like one"):
             keras_file.load(data)
 

@@ -145,7 +145,11 @@ class TestArchives:
 
     def test_a_gzip_of_anything(self, tmp_path):
         (tmp_path / "x.tar.gz").write_bytes(gzip.compress(b"anything" * 100))
-        refused(tmp_path / "x.tar.gz", "not octal")
+        refused(tmp_path / "x.tar.gz", "gzip of something that is no tar archive; decompress it with gunzip")
+        damaged = bytearray(packed(MEMBERS))
+        damaged[0] ^= 1
+        (tmp_path / "x.tar.gz").write_bytes(gzip.compress(damaged))
+        refused(tmp_path / "x.tar.gz", "the archive is damaged: a header does not have its checksum")
         (tmp_path / "x.tar.gz").write_bytes(b"\x1f\x8b" + bytes(100))
         refused(tmp_path / "x.tar.gz", "cannot decompress")
 

@@ -13,7 +13,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from refnet.checkpoints.readers import pickle_machine, torch_pickle
+from refnet.checkpoints.readers import files, pickle_machine, torch_file, torch_pickle
 from refnet.errors import CheckpointError
 
 
@@ -40,7 +40,7 @@ GOOD = saved(STATE)
 class TestAgainstTorch:
     def test_every_tensor_has_the_same_bytes(self):
         assert not STATE["transposed"].is_contiguous()
-        ours = torch_pickle.parse(GOOD)
+        ours = torch_pickle.load(GOOD)
         assert list(ours) == list(STATE)
         for name, tensor in STATE.items():
             assert ours[name].tobytes() == tensor.contiguous().numpy().tobytes()
@@ -51,18 +51,18 @@ class TestAgainstTorch:
 
     def test_a_module_with_its_metadata(self):
         module = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4))
-        ours = torch_pickle.parse(saved(module.state_dict()))
+        ours = torch_pickle.load(saved(module.state_dict()))
         assert {name: array.shape for name, array in ours.items()} == {
             name: tuple(tensor.shape) for name, tensor in module.state_dict().items()
         }
 
     def test_views_of_one_storage(self):
-        ours = torch_pickle.parse(saved({"even": BASE[::2], "odd": BASE[1::2]}))
+        ours = torch_pickle.load(saved({"even": BASE[::2], "odd": BASE[1::2]}))
         assert np.array_equal(ours["even"] + 1, ours["odd"])
 
     def test_from_a_file(self, tmp_path):
         (tmp_path / "x.pth").write_bytes(GOOD)
-        assert list(torch_pickle.read(tmp_path / "x.pth")) == list(STATE)
+        assert list(torch_file.read(tmp_path / "x.pth")) == list(STATE)
 
     @given(st.data())
     @settings(max_examples=60, deadline=None)
@@ -70,7 +70,7 @@ class TestAgainstTorch:
         shape = data.draw(st.lists(st.integers(1, 4), max_size=4))
         strides = data.draw(st.lists(st.integers(0, 12), min_size=len(shape), max_size=len(shape)))
         view = torch.as_strided(torch.arange(300.0), shape, strides, data.draw(st.integers(0, 100)))
-        (ours,) = torch_pickle.parse(saved({"x": view})).values()
+        (ours,) = torch_pickle.load(saved({"x": view})).values()
         assert np.array_equal(ours, view.numpy())
         assert ours.shape == view.shape
 
@@ -127,16 +127,16 @@ def refused(data: bytes, message: str) -> None:
     tracemalloc.start()
     try:
         with pytest.raises(CheckpointError, match=message):
-            torch_pickle.parse(data)
+            torch_pickle.load(data)
         assert tracemalloc.get_traced_memory()[1] < (1 << 20) + 300 * len(data)
     finally:
         tracemalloc.stop()
 
 
 def test_the_assembler_makes_good_files():
-    (array,) = torch_pickle.parse(legacy({"x": tensor()})).values()
+    (array,) = torch_pickle.load(legacy({"x": tensor()})).values()
     assert np.array_equal(array, np.arange(6, dtype=np.float32).reshape(2, 3))
-    (array,) = torch_pickle.parse(legacy({"x": tensor(of=storage(extra=()))})).values()
+    (array,) = torch_pickle.load(legacy({"x": tensor(of=storage(extra=()))})).values()
     assert array.shape == (2, 3)
 
 
@@ -179,7 +179,6 @@ TENSORS = {
         tensor(of=program(("storage", "torch FloatStorage", "0", "cpu", 6, None)) + b"Q"),
         tensor(of=program("0") + b"Q"),
     ],
-    "more than tensors: \\['x'\\]": [1, "text", None, {"y": tensor()}, storage(), (tensor(),)],
 }
 
 
@@ -191,7 +190,7 @@ def test_tensors(hostile, message):
 
 
 def test_a_stride_of_no_meaning_may_be_any_number():
-    (array,) = torch_pickle.parse(legacy({"x": tensor(shape=(1, 6), strides=(1 << 70, 1))})).values()
+    (array,) = torch_pickle.load(legacy({"x": tensor(shape=(1, 6), strides=(1 << 70, 1))})).values()
     assert array.tolist() == [[0, 1, 2, 3, 4, 5]]
 
 
@@ -239,7 +238,7 @@ def test_one_key_for_two_storages():
 @pytest.mark.parametrize("state", [[], (), None, 5, "text", tensor(), {5: tensor()}])
 def test_what_is_not_a_state_dict(state):
     without_storage = {} if isinstance(state, bytes | dict) else {"keys": (), "data": b""}
-    refused(legacy(state, **without_storage), "state dict")
+    refused(legacy(state, **without_storage), "not a dictionary of things by name")
 
 
 # Pickles that want to run something -----------------------------------------------------------------------------------
@@ -348,8 +347,8 @@ def test_bombs(pickled, message):
 
 def test_a_bomb_for_a_state_dict():
     wide = b")" + b"q\x00h\x00\x86" * 1000
-    refused(legacy({"x": wide}, keys=(), data=b""), "more than tensors")
-    refused(legacy(wide, keys=(), data=b""), "not a state dict")
+    refused(legacy({"x": wide}, keys=(), data=b""), "'x.0.0.* lies deeper than 16 containers")
+    refused(legacy(wide, keys=(), data=b""), "not a dictionary of things by name")
 
 
 def test_other_kinds_of_file():
@@ -361,7 +360,7 @@ def test_other_kinds_of_file():
 def test_cut_short_anywhere():
     for length in range(len(GOOD)):
         with pytest.raises(CheckpointError):
-            torch_pickle.parse(GOOD[:length])
+            torch_pickle.load(GOOD[:length])
 
 
 @settings(max_examples=400, deadline=1000)
@@ -371,7 +370,7 @@ def test_damaged_anywhere(changes):
     for place, value in changes:
         damaged[place] = value
     try:
-        arrays = torch_pickle.parse(bytes(damaged))
+        arrays = torch_pickle.load(bytes(damaged))
     except CheckpointError:
         return
     assert sum(array.nbytes for array in arrays.values()) <= len(GOOD)
@@ -382,26 +381,26 @@ def test_damaged_anywhere(changes):
 def test_any_program(opcodes):
     for data in (opcodes, b"\x80\x02" + opcodes + b".", legacy(opcodes)):
         with pytest.raises(CheckpointError):
-            torch_pickle.parse(data)
+            torch_pickle.load(data)
 
 
 @pytest.mark.parametrize("what", ["absent.pth", ".", "/dev/zero"])
 def test_what_is_not_a_file(tmp_path, what):
     with pytest.raises(CheckpointError, match="is not a file"):
-        torch_pickle.read(tmp_path / what)
+        torch_file.read(tmp_path / what)
 
 
 def test_a_file_too_large_to_read(tmp_path):
     with (tmp_path / "sparse.pth").open("wb") as file:
-        file.truncate(torch_pickle.MAX_BYTES + 1)
+        file.truncate(files.MAX_BYTES + 1)
     with pytest.raises(CheckpointError, match="more than any published checkpoint"):
-        torch_pickle.read(tmp_path / "sparse.pth")
+        torch_file.read(tmp_path / "sparse.pth")
 
 
 def test_an_error_names_the_file(tmp_path):
     (tmp_path / "x.pth").write_bytes(b"nothing")
     with pytest.raises(CheckpointError, match=r"x\.pth: the pickle"):
-        torch_pickle.read(tmp_path / "x.pth")
+        torch_file.read(tmp_path / "x.pth")
 
 
 class TestMachine:
