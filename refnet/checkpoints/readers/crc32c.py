@@ -30,7 +30,7 @@ def crc32c(data: bytes | memoryview) -> int:
     >>> f"{crc32c(b'123456789'):x}"
     'e3069283'
     """
-    loop, tables = _compiled()
+    loop, tables = prepare()
     return int(loop(_ALL, np.frombuffer(data, np.uint8), tables)) ^ _ALL
 
 
@@ -47,7 +47,8 @@ def masked_crc32c(data: bytes | memoryview) -> int:
 
 
 @cache
-def _compiled() -> tuple[Any, Table]:
+def prepare() -> tuple[Any, Table]:
+    """Compile; for those who have something else to do meanwhile."""
     from numba import njit, types
 
     signature = types.int64(types.int64, types.Array(types.uint8, 1, "C", readonly=True), types.int64[:, ::1])

@@ -7,10 +7,10 @@ directories and plain files, with POSIX's and GNU's ways to say a long name.
 
 from __future__ import annotations
 
-import gzip
 import re
 import tempfile
 import zlib
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -28,6 +28,9 @@ MAX_RATIO = 100  # trained weights hardly compress at all
 SLACK = 1 << 20  # a small archive is mostly zeros
 
 _CHECKSUM = slice(148, 156)
+_AS_GZIP = 31  # zlib's word for a header and a checksum of gzip
+_PIECE = 1 << 22
+
 _FILE, _DIRECTORY, _LONG_NAME, _PAX, _PAX_GLOBAL = b"0", b"5", b"L", b"x", b"g"
 _KINDS = {b"1": "a hard link", b"2": "a symbolic link", b"3": "a device", b"4": "a device", b"6": "a pipe"}
 _OCTAL = re.compile(rb" *([0-7]{1,12})[ \0]*")
@@ -129,15 +132,29 @@ def decompressed(file: IO[bytes], size: int) -> IO[bytes]:
     with ExitStack() as stack:
         target = stack.enter_context(tempfile.TemporaryFile())
         try:
-            with gzip.GzipFile(fileobj=file) as source:
-                while chunk := source.read(1 << 20):
-                    target.write(chunk)
-                    if target.tell() > limit:
-                        raise CheckpointError(f"{size} bytes of gzip become more than {limit}; no checkpoint does")
-        except (OSError, EOFError, zlib.error) as error:
+            for piece in _inflated(file):
+                target.write(piece)
+                if target.tell() > limit:
+                    raise CheckpointError(f"{size} bytes of gzip become more than {limit}; no checkpoint does")
+        except (OSError, zlib.error) as error:
             raise CheckpointError(f"cannot decompress: {error}") from None
         stack.pop_all()  # it stays open for the caller
         return target
+
+
+def _inflated(file: IO[bytes]) -> Iterator[bytes]:
+    """Decompress gzip, one member after the other, in pieces that let other threads work meanwhile."""
+    machine = zlib.decompressobj(_AS_GZIP)
+    rest = b""
+    while data := rest or file.read(_PIECE):
+        if machine.eof:
+            data = data.lstrip(b"\0")  # what may fill up the last block of a tape
+            machine = zlib.decompressobj(_AS_GZIP) if data else machine
+        if data:
+            yield machine.decompress(data, _PIECE)
+        rest = machine.unconsumed_tail or machine.unused_data
+    if not machine.eof:
+        raise CheckpointError("cannot decompress: the file is cut short")
 
 
 def _read_header(header: bytes) -> tuple[bytes, bytes, int]:

@@ -7,6 +7,7 @@ A checkpoint ``PREFIX`` is an index, ``PREFIX.index`` (``tf_index.py`` tells wha
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -14,8 +15,7 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
-from refnet.checkpoints.readers import files, sstable, tar, tf_index
-from refnet.checkpoints.readers.crc32c import masked_crc32c
+from refnet.checkpoints.readers import crc32c, files, sstable, tar, tf_index
 from refnet.checkpoints.readers.tar import Part
 from refnet.checkpoints.readers.tf_index import READABLE, Entry
 from refnet.errors import CheckpointError
@@ -66,7 +66,7 @@ class Bundle:
             data = self._shards[entry.shard].read(entry.offset, entry.size)
         except (OSError, CheckpointError) as error:
             raise CheckpointError(f"{self.label}: {name!r}: {error}") from None
-        if masked_crc32c(data) != entry.crc:
+        if crc32c.masked_crc32c(data) != entry.crc:
             raise CheckpointError(f"{self.label}: {name!r} does not have its checksum; the file is damaged")
         dtype = np.dtype(entry.dtype)
         return np.frombuffer(data, dtype.newbyteorder("<")).reshape(entry.shape).astype(dtype)
@@ -107,7 +107,9 @@ def _open(path: Path, stack: ExitStack) -> Bundle:
         file.seek(0)
         if tar.is_archive(head):
             if head.startswith(tar.GZIP):
-                file = stack.enter_context(tar.decompressed(file, path.stat().st_size))
+                with ThreadPoolExecutor(1) as meanwhile:
+                    meanwhile.submit(crc32c.prepare)
+                    file = stack.enter_context(tar.decompressed(file, path.stat().st_size))
                 file.seek(0)
                 if not tar.begins_one(file):
                     raise CheckpointError("gzip of something that is no tar archive; decompress it with gunzip")

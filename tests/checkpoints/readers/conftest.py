@@ -6,14 +6,14 @@ from unittest.mock import ANY
 
 import pytest
 
-from refnet.checkpoints.readers import sstable, tar, tf_bundle, zip_archive
+from refnet.checkpoints.readers import crc32c, sstable, tar, zip_archive
 
 
 @pytest.fixture(scope="module")
 def good_checksums() -> Iterator[None]:
     """Every checksum agrees with whatever a file states."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in (sstable, tf_bundle):
+        for module in (sstable, crc32c):
             patch.setattr(module, "masked_crc32c", lambda data: ANY)
         patch.setattr(tar, "sum", lambda data: ANY, raising=False)
         patch.setattr(zip_archive, "zlib", SimpleNamespace(crc32=lambda data: ANY))
