@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from refnet import hdf5
 from refnet.checkpoints import own_export, tf_variables
 from refnet.checkpoints.naming import keras, keras_input
 from refnet.checkpoints.readers import (
@@ -64,14 +65,16 @@ class Fingerprint:
         Of the file, without its folder.
     bytes
         Its size.
-    sha256, md5
+    sha256
         In lower-case hexadecimal.
+    md5
+        Likewise, of an HDF5 file: Keras, and nobody else, publishes these.
     """
 
     name: str
     bytes: int
     sha256: str
-    md5: str
+    md5: str | None
 
 
 def read(path: Path) -> tuple[str, Source]:
@@ -112,10 +115,13 @@ def fingerprint(path: Path) -> Fingerprint:
     path = main_file(path)
     try:
         with path.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            sha256, md5 = hashlib.file_digest(file, "sha256").hexdigest(), None
+            size = file.seek(0, 2)
             file.seek(0)
-            md5 = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-            return Fingerprint(path.name, file.tell(), sha256, md5)
+            if file.read(len(hdf5.SIGNATURE)) == hdf5.SIGNATURE:
+                file.seek(0)
+                md5 = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+            return Fingerprint(path.name, size, sha256, md5)
     except OSError as error:
         raise files.named(path, error) from None
 
