@@ -220,7 +220,7 @@ def fetch(name: str, *, keep: bool = False) -> Path:
     WeightsNotFoundError
         If it cannot be downloaded, or may not: with the address, the hash, and how to bring the file by hand.
     WeightsError
-        If the cache cannot be written.
+        If the cache cannot be written, or what is here is damaged or not what its name says.
     CheckpointError
         If what was published cannot be converted.
 

@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 from refnet import fetching, releases, synthetic
 from refnet.architecture import Architecture, variant
-from refnet.errors import UnknownModelError
+from refnet.errors import UnknownModelError, WeightsNotFoundError
 from refnet.padding import Padding
 from refnet.recipe import LITE, TENSORFLOW
 from refnet.scaling import TABLE
-from refnet.store import Provenance, Weights, find, read
+from refnet.store import Provenance, Weights, find, read, read_named
 
 SYNTHETIC = "@synthetic"
 BN_EPS = 1e-3  # of the TensorFlow originals
@@ -36,14 +36,20 @@ def find_weights(model: str | os.PathLike[str], *, fetch: bool = True) -> Weight
     WeightsNotFoundError
         If there is no weight file of that name and it cannot or shall not be fetched, or none at that path.
     WeightsError
-        If the file is not what it should be.
+        If the file is damaged, or not what the name says.
     """
     if is_file(model):
         return read(Path(model))
     name = _checked(model)
     if name.endswith(SYNTHETIC):
         return synthetic_weights(name.removesuffix(SYNTHETIC))
-    return read(fetching.fetch(name) if fetch else find(name))
+    try:
+        path = find(name)
+    except WeightsNotFoundError:
+        if not fetch:
+            raise
+        path = fetching.fetch(name)
+    return read_named(name, path)
 
 
 def is_file(model: object) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import threading
 import time
 from contextlib import contextmanager
@@ -84,8 +85,31 @@ def unmeasured(data):
     return answer
 
 
-def status(code, **headers):
-    return lambda handler: handler.head(code, Content_Length=0, **headers)
+def status(code, length=0, **headers):
+    return lambda handler: handler.head(code, Content_Length=length, **headers)
+
+
+def with_length(text):
+    return lambda handler: handler.head(Content_Length=text)
+
+
+def encoded(data):
+    def answer(handler):
+        handler.head(Content_Encoding="gzip")
+        handler.wfile.write(gzip.compress(data))
+
+    return answer
+
+
+def spoken(words):
+    """Nothing but these."""
+    return lambda handler: handler.wfile.write(words)
+
+
+def endless_redirection(handler):
+    handler.head(302, Location="/there")
+    while True:
+        handler.wfile.write(b"?" * 4096)
 
 
 def endless(handler):

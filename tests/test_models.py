@@ -70,7 +70,8 @@ def test_missing_weights_say_what_brings_them(name, nowhere):
     else:
         assert "REFNET_OFFLINE forbids" in message
         output = nowhere / f"{release.name.replace(':', '+')}.h5"
-        assert f" from {release.url}, then `refnet convert {release.file} -o {output}`" in message
+        whose = f"-m {name} --publisher {release.publisher}"
+        assert f" from {release.url}, then `refnet convert {release.file} {whose} -o {output}`" in message
 
 
 @pytest.mark.parametrize("name", TABLE)

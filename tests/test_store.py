@@ -2,19 +2,22 @@
 
 import dataclasses
 import shutil
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import h5py
 import numpy as np
-import pooch
+import platformdirs
 import pytest
 
-from refnet import store
+from refnet import store, synthetic
 from refnet.architecture import Block, efficientnet, variant
 from refnet.digest import tensors_digest
 from refnet.errors import UnknownModelError, WeightsError, WeightsNotFoundError
 from refnet.labels import Labels
+from refnet.models import find_weights, synthetic_weights
 from refnet.plan import make_plan
 from refnet.recipe import LITE, TENSORFLOW
 from refnet.scaling import Coefficients, compound
@@ -257,6 +260,33 @@ class TestRefusedWriting:
             store.write(tmp_path / "tiny.h5", make_weights())
         assert not list(tmp_path.iterdir())
 
+    def test_a_full_disk(self, tmp_path):
+        """In a process of its own, which the HDF5 library would not survive, if it wrote the file."""
+        program = """
+import resource, sys
+from pathlib import Path
+from refnet import store
+from refnet.errors import WeightsError
+
+weights = store.read(store.find("lite0"))
+_, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+for limit in map(int, sys.argv[2:]):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, most))
+    try:
+        store.write(Path(sys.argv[1], "x.h5"), weights)
+    except WeightsError as error:
+        print(error)
+"""
+        whole = (ROOT / "weights" / "lite0.h5").stat().st_size
+        limits = [0, 1, 4096, whole // 2, whole - 4096, whole - 1, whole]
+        run = subprocess.run(
+            [sys.executable, "-c", program, tmp_path, *map(str, limits)], capture_output=True, text=True, check=False
+        )
+        assert (run.returncode, run.stderr) == (0, "")
+        assert run.stdout.splitlines() == [f"{tmp_path}/x.h5 not written: File too large"] * (len(limits) - 1)
+        assert [path.name for path in tmp_path.iterdir()] == ["x.h5"]
+        assert (tmp_path / "x.h5").read_bytes() == (ROOT / "weights" / "lite0.h5").read_bytes()
+
     def test_a_directory_that_is_not_there(self, tmp_path):
         with pytest.raises(WeightsError, match=r"absent/tiny\.h5 not written: .*No such file"):
             store.write(tmp_path / "absent" / "tiny.h5", make_weights())
@@ -346,14 +376,92 @@ class TestFind:
         (own / "b1.h5").unlink()
         assert store.find("b1") == own / "b1@timm-tf+aa.h5"
 
-    def test_the_cache_is_where_pooch_has_its_own(self, monkeypatch):
+    def test_the_cache_is_among_those_of_the_user(self, monkeypatch):
         monkeypatch.delenv("REFNET_CACHE")
-        assert places.cache() == pooch.os_cache("refnet")
+        assert places.cache() == platformdirs.user_cache_path("refnet")
+
+    @pytest.mark.parametrize("variable", ["REFNET_CACHE", "REFNET_WEIGHTS"])
+    @pytest.mark.parametrize(
+        ("stated", "meant"),
+        [("~/x", "home/x"), ("x/y", "x/y"), ("~nobody-of-that-name/x", "~nobody-of-that-name/x")],
+    )
+    def test_a_folder_as_people_write_it(self, tmp_path, monkeypatch, variable, stated, meant):
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("HOME", str(tmp_path / "home"))
+        monkeypatch.setenv(variable, stated)
+        found = places.cache() if variable == "REFNET_CACHE" else places.places()[0]
+        assert found == tmp_path / meant
+
+    @pytest.mark.parametrize("variable", ["REFNET_CACHE", "REFNET_WEIGHTS"])
+    def test_what_cannot_be_looked_into_has_nothing(self, monkeypatch, variable):
+        monkeypatch.setenv(variable, "/" + "x" * 300)
+        with pytest.raises(WeightsNotFoundError, match=r"no weights of b1 on this machine: .*/xxx"):
+            store.find("b1")
+
+    def test_the_release_that_is_shipped(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("REFNET_WEIGHTS", str(tmp_path))
+        (tmp_path / "lite0.h5").touch()  # anybody's
+        assert store.find("lite0@lite") == ROOT / "weights" / "lite0.h5"
+        assert store.find("lite0") == tmp_path / "lite0.h5"
 
     @pytest.mark.parametrize("name", ["b9", "", "../lite0", "lite0.h5", "b1@synthetic", "../b1@timm-tf", "b1@../x"])
     def test_an_unknown_name(self, name):
         with pytest.raises(UnknownModelError):
             store.find(name)
+
+
+class TestNamed:
+    """A file that was found by a name holds what the name says."""
+
+    @pytest.fixture
+    def own(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("REFNET_WEIGHTS", str(tmp_path))
+        return tmp_path
+
+    def test_another_network(self, own):
+        shutil.copy(ROOT / "weights" / "lite0.h5", own / "b1.h5")
+        with pytest.raises(WeightsError) as caught:
+            find_weights("b1")
+        assert str(caught.value) == (
+            f"{own / 'b1.h5'} holds lite0 of lite with 1000 classes, but was found as b1; load it by its path instead, "
+            "and move it away so that `refnet fetch b1` can bring b1"
+        )
+        assert find_weights(own / "b1.h5").architecture.name == "lite0"
+
+    @pytest.mark.parametrize(("publisher", "classes"), [("lite", 1000), ("", 3)])
+    def test_anybody_s_own(self, own, publisher, classes):
+        store.write(own / "lite1.h5", named_weights("lite1", publisher, classes))
+        assert find_weights("lite1").architecture.classes == classes
+
+    @pytest.mark.parametrize(
+        ("model", "publisher", "classes"),
+        [("lite1", "lite", 3), ("lite1", "timm-tf:in1k", 1000), ("lite0", "lite", 1000)],
+    )
+    @pytest.mark.parametrize("name", ["lite1", "lite1@lite"])
+    def test_another_release(self, tmp_path, monkeypatch, name, model, publisher, classes):
+        monkeypatch.setenv("REFNET_CACHE", str(tmp_path))
+        store.write(tmp_path / "lite1@lite.h5", named_weights(model, publisher, classes))
+        with pytest.raises(WeightsError) as caught:
+            find_weights(name)
+        assert str(caught.value) == (
+            f"{tmp_path}/lite1@lite.h5 holds {model} of {publisher} with {classes} classes, "
+            "but was found as lite1@lite with 1000 classes; `refnet fetch lite1@lite` brings it again"
+        )
+
+    def test_a_release_that_is_what_it_says(self, own):
+        store.write(own / "lite1@lite.h5", named_weights("lite1", "lite", 1000))
+        assert find_weights("lite1@lite").provenance.publisher == find_weights("lite1").provenance.publisher == "lite"
+
+
+def named_weights(model: str, publisher: str, classes: int) -> store.Weights:
+    made = synthetic_weights(model)
+    architecture = variant(model, classes=classes)
+    return dataclasses.replace(
+        made,
+        architecture=architecture,
+        tensors=synthetic.tensors(architecture),
+        provenance=store.Provenance(publisher),
+    )
 
 
 class TestLite0:

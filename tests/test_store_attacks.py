@@ -497,10 +497,15 @@ def test_what_is_not_a_file(tmp_path):
             store.read(path)
 
 
+def test_a_path_that_cannot_be_looked_at():
+    with pytest.raises(WeightsError, match=r"x\.h5: cannot be read: File name too long"):
+        store.read("/" + "x" * 300 + ".h5")
+
+
 def test_a_damaged_file_that_was_fetched_says_how_to_get_it_again(tmp_path, monkeypatch):
     monkeypatch.setenv("REFNET_CACHE", str(tmp_path))
     (tmp_path / "b1@timm-tf+aa.h5").write_bytes(b"nothing")
-    with pytest.raises(WeightsError, match=r"; delete it, then `refnet fetch b1@timm-tf:aa` brings it again"):
+    with pytest.raises(WeightsError, match=r"; `refnet fetch b1@timm-tf:aa` brings it again"):
         store.read(tmp_path / "b1@timm-tf+aa.h5")
     with pytest.raises(WeightsNotFoundError, match=r"b2\.h5 does not exist; copy it from its source again"):
         store.read(tmp_path / "b2.h5")

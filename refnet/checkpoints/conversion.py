@@ -63,6 +63,7 @@ def convert(
     check_tensors(weights)
     text = certificate.text(weights, _conversion(format_name, file, content, by))
     tell("writing")
+    del content  # the source's own tensors, as large as all that is to be written
     _write(target, weights, text)
     return target
 

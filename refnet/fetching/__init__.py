@@ -13,10 +13,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from refnet import releases
-from refnet.errors import UnknownModelError, WeightsError, WeightsNotFoundError
+from refnet.errors import CheckpointError, UnknownModelError, WeightsError, WeightsNotFoundError
 from refnet.fetching.folder import working_folder
+from refnet.fetching.notice import warn
 from refnet.releases import Release
-from refnet.store import find, places
+from refnet.store import find, places, read_named
 
 OFFLINE = "REFNET_OFFLINE"
 ORIGINALS = "originals"
@@ -28,13 +29,23 @@ def fetch(name: str, *, keep: bool = False) -> Path:
     """Find the weight file of a published model; bring it if it is not here. :func:`refnet.fetch` says how."""
     if not isinstance(name, str):
         raise UnknownModelError(f"a model cannot be {type(name).__name__}; want a name, such as b1 or b1@timm-tf")
-    with suppress(WeightsNotFoundError):
-        return find(name)
-    return fetch_release(releases.find(name), keep=keep)
+    try:
+        path = find(name)
+    except WeightsNotFoundError:
+        return fetch_release(releases.find(name), keep=keep)
+    release = releases.find(name)
+    if path == places.in_cache(release):
+        return fetch_release(release, keep=keep)
+    read_named(name, path)
+    if keep:
+        _say_nothing_is_kept(name, path)
+    return path
 
 
 def fetch_release(release: Release, *, keep: bool = False) -> Path:
     """Get the weight file of a release: from the cache, or made of the published file.
+
+    A file in the cache is read; one that is damaged or something else is made anew.
 
     Raises
     ------
@@ -46,26 +57,56 @@ def fetch_release(release: Release, *, keep: bool = False) -> Path:
         If the published file cannot be converted.
     """
     target = places.in_cache(release)
-    if target.is_file():
+    if places.is_here(target) and _is_sound(release, target):
+        if keep:
+            _say_nothing_is_kept(release.name, target)
         return target
     with suppress(OSError):  # an error below names a command that writes there
         target.parent.mkdir(parents=True, exist_ok=True)
     if release.package is None:
         _check_permitted(release, target)
     try:
+        with suppress(FileExistsError):
+            target.parent.mkdir(parents=True, exist_ok=True)
         with working_folder(target.parent) as folder:
-            original = _original(release, folder, target)
-            made = folder / target.name
-            _convert(original, release, made)
-            if keep and release.package is None:
-                _keep(original, target)
-            _move(made, target)
+            _make(release, folder, target, keep=keep)
     except OSError as error:
         raise WeightsError(
             f"{release.name} not fetched: cannot write in {target.parent}: {error.strerror or error}; "
             f"{places.CACHE_VARIABLE} can name another folder"
         ) from None
     return target
+
+
+def _make(release: Release, folder: Path, target: Path, *, keep: bool) -> None:
+    """All the work, in a folder that another process may take away."""
+    try:
+        original = _original(release, folder, target)
+        made = folder / target.name
+        _converted(original, release, made, target)
+        if keep and release.package is None:
+            _keep(original, target)
+        elif keep:
+            _say_nothing_is_kept(release.name, original)
+        _move(made, target)
+    except (OSError, WeightsError, CheckpointError):
+        if folder.is_dir():
+            raise
+        raise WeightsError(f"{release.name} not fetched: {folder} was removed meanwhile; try again") from None
+
+
+def _is_sound(release: Release, target: Path) -> bool:
+    """Whether what is in the cache is what its name says."""
+    try:
+        read_named(release.name, target)
+    except (WeightsError, WeightsNotFoundError) as error:
+        warn(f"{error}; trying that now")
+        return False
+    return True
+
+
+def _say_nothing_is_kept(name: str, path: Path) -> None:
+    warn(f"{name} is here already, in {path}: nothing was downloaded, so there is nothing to keep")
 
 
 def _is_forbidden() -> bool:
@@ -94,13 +135,27 @@ def _original(release: Release, folder: Path, target: Path) -> Path:
     from refnet.fetching.download import DownloadError, download
 
     size = "" if release.bytes is None else f" ({release.bytes / 1e6:.1f} MB)"
-    _log.warning(
-        "fetching %s: %s from %s%s into %s", release.name, release.file, release.url, size, os.fspath(target.parent)
-    )
+    warn(f"fetching {release.name}: {release.file} from {release.url}{size} into {target.parent}")
     try:
         return download(release, folder)
     except DownloadError as error:
         raise WeightsNotFoundError(f"{release.name} not fetched: {error}; {_by_hand(release, target)}") from None
+
+
+def _converted(original: Path, release: Release, made: Path, target: Path) -> None:
+    """Convert; an error names what people know: neither the working folder nor what was in it is there any more."""
+    try:
+        _convert(original, release, made)
+    except (CheckpointError, WeightsError) as error:
+        if isinstance(error.__cause__, OSError):  # the disk is full
+            raise error.__cause__ from None
+        reason = str(error).replace(f"{made.parent}{os.sep}", "")
+        if release.package is not None:
+            raise type(error)(f"{release.name} not fetched: {reason}") from None
+        raise type(error)(
+            f"{release.name} not fetched: what came from {release.url} cannot be converted: {reason}; "
+            f"{_by_hand(release, target)}"
+        ) from None
 
 
 def _convert(original: Path, release: Release, out: Path) -> None:
@@ -128,11 +183,12 @@ def _move(made: Path, target: Path) -> None:
 def _by_hand(release: Release, target: Path) -> str:
     """How to bring the file where it cannot be downloaded."""
     if release.sha256 is not None:
-        known, hint = f"SHA-256 {release.sha256}{'' if len(release.sha256) == 64 else '…'}", ""
+        known = f"SHA-256 {release.sha256}{'' if len(release.sha256) == 64 else '…'}"
     elif release.md5 is not None:
-        known, hint = f"MD5 {release.md5}", ""
-    else:  # nothing but the caller's word tells whose it is
-        known, hint = "no hash of it is published", f" --publisher {release.publisher}"
+        known = f"MD5 {release.md5}"
+    else:
+        known = "no hash of it is published"
     size = "" if release.bytes is None else f"{release.bytes:,} bytes, "
-    command = f"refnet convert {release.file}{hint} -o {shlex.quote(os.fspath(target))}"
+    whose = f"-m {release.model} --publisher {release.publisher}"
+    command = f"refnet convert {release.file} {whose} -o {shlex.quote(os.fspath(target))}"
     return f"to bring it by hand: {release.file} ({size}{known}) from {release.url}, then `{command}`"

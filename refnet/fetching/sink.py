@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import sys
+import time
 from types import TracebackType
 from typing import Any, BinaryIO, Self
-from urllib.parse import urljoin, urlsplit
 
+from refnet.fetching.failure import DownloadError
 from refnet.releases import Release
 
 MAX_BYTES = 1 << 32  # of a file whose size is not published; the largest has 2 GB
-
-
-class DownloadError(Exception):
-    """Why a file did not come, in a few words; ``lasting`` if another try would end the same way."""
-
-    def __init__(self, reason: str, *, lasting: bool) -> None:
-        super().__init__(reason)
-        self.lasting = lasting
+# Slower than any line that people still fetch such files over: the smallest would take five hours.
+MIN_RATE = 1000  # bytes in a second
+PERIOD = 60.0  # seconds over which that is an average
 
 
 class Sink:
@@ -26,8 +22,6 @@ class Sink:
 
     Attributes
     ----------
-    receiving
-        Whether the server has begun to send the file.
     count
         Bytes received so far.
     sha256, md5
@@ -37,13 +31,12 @@ class Sink:
     """
 
     def __init__(self, file: BinaryIO, release: Release) -> None:
-        self.receiving = False
         self.count = 0
         self.sha256, self.md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
         self._file, self._release = file, release
         self.total = release.bytes
         self._bar: Any = None  # of tqdm
-        self._response: Any = None  # of requests
+        self._mark = time.monotonic(), 0  # when the rate was last looked at, and how much had come
 
     def __enter__(self) -> Self:
         return self
@@ -51,33 +44,24 @@ class Sink:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        for part in (self._bar, self._response):
-            if part is not None:
-                part.close()
+        if self._bar is not None:
+            self._bar.close()
 
-    def begin(self, response: Any, **_: Any) -> None:
-        """Look at an answer of the server, before its content: a redirection, or the file at last.
+    def begin(self, stated: int | None) -> None:
+        """Look at the size that the server states, before its content.
 
         Raises
         ------
         DownloadError
-            If the redirection leaves https for http, or the file has another size than the published one.
+            If it is not the published one.
         """
-        self._response = response
-        if response.is_redirect:
-            _check_redirect(response.url, response.headers["location"])
-            return
-        if not response.ok:
-            return
-        length = response.headers.get("content-length")
-        if length is not None and "content-encoding" not in response.headers:
-            self.total = int(length)
-            wanted = self._release.bytes
-            if self.total > MAX_BYTES or (wanted is not None and self.total != wanted):
+        wanted = self._release.bytes
+        if stated is not None:
+            if stated > MAX_BYTES or (wanted is not None and stated != wanted):
                 raise DownloadError(
-                    f"the server has a file of {self.total:,} bytes, not of {wanted or MAX_BYTES:,}", lasting=True
+                    f"the server has a file of {stated:,} bytes, not of {wanted or MAX_BYTES:,}", lasting=True
                 )
-        self.receiving = True
+            self.total = stated
         self._bar = _bar(self._release.file, self.total)
 
     def write(self, data: bytes) -> None:
@@ -86,7 +70,7 @@ class Sink:
         Raises
         ------
         DownloadError
-            If they are too many.
+            If they are too many, or come too slowly.
         OSError
             If they cannot be written.
         """
@@ -99,9 +83,7 @@ class Sink:
         self._file.write(data)
         if self._bar is not None:
             self._bar.update(len(data))
-
-    def flush(self) -> None:
-        """Not after each piece, as the downloader would have it: once, when the file is closed."""
+        self._check_rate()
 
     def finish(self) -> None:
         """Check that all has come.
@@ -113,23 +95,22 @@ class Sink:
         """
         if self.total is not None and self.count != self.total:
             raise DownloadError(f"the connection broke after {self.progress}", lasting=False)
-
-    @property
-    def status(self) -> int:
-        """Code of the last answer."""
-        return int(self._response.status_code)
+        if self.count == 0:
+            raise DownloadError("the server sends an empty file", lasting=True)
 
     @property
     def progress(self) -> str:
         """How much has come, in words."""
         return f"{self.count:,} bytes" if self.total is None else f"{self.count:,} of {self.total:,} bytes"
 
-
-def _check_redirect(source: str, location: str) -> None:
-    target = urljoin(source, location)
-    schemes = urlsplit(source).scheme, urlsplit(target).scheme
-    if schemes[0] == "https" and schemes[1] != "https":
-        raise DownloadError(f"the server redirects from https to {schemes[1]}, which is refused", lasting=True)
+    def _check_rate(self) -> None:
+        now, (then, before) = time.monotonic(), self._mark
+        if now - then < PERIOD:
+            return
+        rate = (self.count - before) / (now - then)
+        if rate < MIN_RATE:
+            raise DownloadError(f"the server sends {rate:.0f} bytes a second, which is too slow", lasting=False)
+        self._mark = now, self.count
 
 
 def _bar(name: str, total: int | None) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from refnet import releases
@@ -14,6 +15,8 @@ from refnet.scaling import coefficients
 VARIABLE = "REFNET_WEIGHTS"
 CACHE_VARIABLE = "REFNET_CACHE"
 
+SHIPPED = "lite0@lite"  # the release that the package carries, as lite0.h5
+
 _PACKAGE = Path(__file__).parents[1]
 
 
@@ -23,7 +26,7 @@ def find(name: str) -> Path:
     The file of ``b1`` is ``b1.h5``, in the directory that the environment variable ``REFNET_WEIGHTS`` names, in the
     installed package, or in ``weights/`` of a source checkout; the first one wins. Without one, ``b1`` is its default
     release. The file of a release is ``b1@timm-tf+aa.h5``, in the directory that ``REFNET_WEIGHTS`` names or in the
-    cache.
+    cache; the package carries one, as ``lite0.h5``. What is in a file is for :func:`refnet.store.read_named` to see.
 
     Raises
     ------
@@ -39,7 +42,7 @@ def find(name: str) -> Path:
     """
     searched = []
     for path in _candidates(name):
-        if path.is_file():
+        if is_here(path):
             return path
         searched.append(path)
     files = {path.name: [other.parent for other in searched if other.name == path.name] for path in searched}
@@ -52,29 +55,52 @@ def _candidates(name: str) -> Iterator[Path]:
     if "@" not in name:
         coefficients(name)
         yield from (place / f"{name}.h5" for place in places())
-    cached = in_cache(releases.find(name))
-    own = os.environ.get(VARIABLE)
-    yield from ([Path(own, cached.name), cached] if own else [cached])
+    release = releases.find(name)
+    cached = in_cache(release)
+    yield from (place / cached.name for place in _own())
+    if "@" in name and release.name == SHIPPED:
+        yield from (place / f"{release.model}.h5" for place in _shipped())
+    yield cached
+
+
+def is_here(path: Path) -> bool:
+    """Whether there is a file, as far as one can see: not where nobody may look, nor under a name too long."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def places() -> list[Path]:
     """List the directories in which the weight files of variants are looked for, first to last."""
+    return [*_own(), *_shipped()]
+
+
+def _own() -> list[Path]:
     own = os.environ.get(VARIABLE)
+    return [_directory(own)] if own else []
+
+
+def _shipped() -> list[Path]:
     beside = _PACKAGE.parent
     # Beside a source checkout is its folder of weights; beside an installed package are other people's files.
-    checkout = (beside / "weights" / "published.toml").is_file()
-    return [
-        *([Path(own)] if own else []),
-        _PACKAGE / "weights",
-        *([beside / "weights"] if checkout else []),
-    ]
+    checkout = is_here(beside / "weights" / "published.toml")
+    return [_PACKAGE / "weights", *([beside / "weights"] if checkout else [])]
+
+
+def _directory(stated: str) -> Path:
+    """A directory that a person named, whatever the shell left of it."""
+    path = Path(stated)
+    with suppress(RuntimeError):  # somebody whose home is not known
+        path = path.expanduser()
+    return path.absolute()
 
 
 def cache() -> Path:
     """Directory of the weight files that were fetched: ``REFNET_CACHE``, or ``refnet`` among the user's caches."""
     own = os.environ.get(CACHE_VARIABLE)
     if own:
-        return Path(own)
+        return _directory(own)
     from platformdirs import user_cache_dir
 
     return Path(user_cache_dir("refnet"))
@@ -96,6 +122,6 @@ def remedy(name: str) -> str:
 
 def mend(path: Path) -> str:
     """Say what to do about a weight file that is damaged or not there."""
-    if path.is_file() and path.parent == cache():
-        return f"delete it, then `refnet fetch {path.stem.replace('+', ':')}` brings it again"
+    if is_here(path) and path.parent == cache():
+        return f"`refnet fetch {path.stem.replace('+', ':')}` brings it again"
     return "copy it from its source again, or convert it anew"

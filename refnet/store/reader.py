@@ -46,9 +46,7 @@ def read(path: str | Path) -> Weights:
     (3, 3, 3, 32)
     """
     path = Path(path)
-    if not path.is_file():
-        what = "is not a file" if path.exists() else "does not exist"
-        raise WeightsNotFoundError(f"{path} {what}; {mend(path)}")
+    _check_it_is_there(path)
     try:
         # Files are replaced, never changed in place, so no lock is needed; a read-only disk has none to give.
         with h5py.File(path, "r", locking=False) as file:
@@ -57,6 +55,16 @@ def read(path: str | Path) -> Weights:
         raise WeightsError(f"{path}: {error}; {mend(path)}") from error
     except hdf5.DAMAGE as error:
         raise WeightsError(f"{path}: cannot be read as HDF5: {error}; {mend(path)}") from error
+
+
+def _check_it_is_there(path: Path) -> None:
+    try:
+        if path.is_file():
+            return
+        what = "is not a file" if path.exists() else "does not exist"
+    except OSError as error:
+        raise WeightsError(f"{path}: cannot be read: {error.strerror}") from None
+    raise WeightsNotFoundError(f"{path} {what}; {mend(path)}")
 
 
 def _read(file: h5py.File) -> Weights:

@@ -14,6 +14,8 @@ from refnet.store.schema import Record, to_record
 from refnet.store.weights import Weights, check_tensors, expected
 from refnet.whole_file import whole_file
 
+BLOCK = 1 << 20  # bytes by which the image grows
+
 
 def write(path: str | Path, weights: Weights) -> None:
     """Write a weight file.
@@ -41,14 +43,28 @@ def write(path: str | Path, weights: Weights) -> None:
     except WeightsError as error:
         raise WeightsError(f"{path} not written: {error}") from error
     try:
-        # The oldest format: readable by every HDF5 library, and the one without time stamps.
-        with whole_file(path) as unfinished, h5py.File(unfinished, "x", libver=("earliest", "v110")) as file:
-            _write_record(file, record)
-            for weight in expected(weights.architecture):
-                tensor = np.ascontiguousarray(weights.tensors[weight.key], "<f4")
-                file.create_dataset(weight.key, data=tensor, track_times=False)
-    except OSError as error:
-        raise WeightsError(f"{path} not written: {error}") from error
+        with whole_file(path) as unfinished:
+            unfinished.write_bytes(_image(unfinished.name, weights, record))
+    except (OSError, RuntimeError) as error:
+        raise WeightsError(f"{path} not written: {getattr(error, 'strerror', None) or error}") from error
+
+
+def _image(name: str, weights: Weights, record: Record) -> bytes:
+    """All bytes of the file.
+
+    They are put together in memory, where HDF5 tells files apart by their names: on a full disk, the HDF5 library
+    leaves half a file without a word and then takes the process with it.
+    """
+    # The oldest format: readable by every HDF5 library, and the one without time stamps.
+    options = {"libver": ("earliest", "v110"), "driver": "core", "backing_store": False, "block_size": BLOCK}
+    with h5py.File(name, "w", **options) as file:
+        _write_record(file, record)
+        for weight in expected(weights.architecture):
+            tensor = np.ascontiguousarray(weights.tensors[weight.key], "<f4")
+            file.create_dataset(weight.key, data=tensor, track_times=False)
+        file.flush()
+        image: bytes = file.id.get_file_image()
+    return image
 
 
 def _write_record(file: h5py.File, record: Record) -> None:

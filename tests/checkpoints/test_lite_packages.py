@@ -13,6 +13,7 @@ import refnet
 from refnet import releases, store
 from refnet.checkpoints import certificate
 from refnet.checkpoints.inversion import invert
+from refnet.fetching import fetch_release
 
 ROOT = Path(__file__).parents[2]
 CHELSEA = ROOT / "tests" / "data" / "chelsea.png"
@@ -32,7 +33,7 @@ def published(name: str) -> Path:
 
 @pytest.fixture(scope="module", params=TOP_5)
 def fetched(request) -> tuple[str, Path]:
-    return request.param, refnet.fetch(f"{request.param}@lite")
+    return request.param, fetch_release(releases.find(f"{request.param}@lite"))
 
 
 def test_top_5_on_the_photograph(fetched):
