@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 
 from refnet import releases
 from refnet.architecture import Architecture
-from refnet.checkpoints.publishers import PUBLISHERS, recognise, variant_of
+from refnet.checkpoints.publishers import PUBLISHERS
+from refnet.checkpoints.recognition import recognise, variant_of
 from refnet.checkpoints.source import Fingerprint
 from refnet.checkpoints.state_dict import StateDict
 from refnet.errors import CheckpointError, UnknownModelError

@@ -13,8 +13,9 @@ import pytest
 
 from refnet.architecture import Architecture, efficientnet
 from refnet.checkpoints import state_dict, tf_variables
-from refnet.checkpoints.publishers import PUBLISHERS, recognise
+from refnet.checkpoints.publishers import PUBLISHERS
 from refnet.checkpoints.readers import safetensors_file, tf_bundle, torch_file
+from refnet.checkpoints.recognition import recognise
 from refnet.checkpoints.state_dict import StateDict
 from refnet.network import Network
 from refnet.recipe import TENSORFLOW

@@ -15,8 +15,9 @@ import torch
 
 from refnet.architecture import variant
 from refnet.checkpoints import source
-from refnet.checkpoints.publishers import PUBLISHERS, variant_of
+from refnet.checkpoints.publishers import PUBLISHERS
 from refnet.checkpoints.readers import keras_file, zip_archive
+from refnet.checkpoints.recognition import variant_of
 from refnet.errors import CheckpointError
 
 DATA = Path(__file__).parents[1] / "data"

@@ -9,8 +9,9 @@ import pytest
 from refnet.architecture import efficientnet, variant
 from refnet.checkpoints.naming import keras
 from refnet.checkpoints.naming.keras import SPARE, VARIANTS, counted, pairs, rename, with_classifier
-from refnet.checkpoints.publishers import PUBLISHERS, recognise, variant_of
+from refnet.checkpoints.publishers import PUBLISHERS
 from refnet.checkpoints.readers import keras_file
+from refnet.checkpoints.recognition import recognise, variant_of
 from refnet.errors import CheckpointError
 from refnet.plan import make_plan
 from refnet.scaling import Coefficients

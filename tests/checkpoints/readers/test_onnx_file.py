@@ -17,8 +17,9 @@ from tf_writer import field, number
 from torchvision import models
 
 from refnet.architecture import variant
-from refnet.checkpoints.publishers import PUBLISHERS, recognise, variant_of
+from refnet.checkpoints.publishers import PUBLISHERS
 from refnet.checkpoints.readers import onnx_file, protobuf
+from refnet.checkpoints.recognition import recognise, variant_of
 from refnet.checkpoints.state_dict import BFLOAT16, widen
 from refnet.errors import CheckpointError
 
