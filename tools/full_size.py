@@ -23,6 +23,7 @@ import multiprocessing
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -31,9 +32,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from refnet import architecture, store
+from refnet import architecture, releases, store
 from refnet.checkpoints import conversion
 from refnet.checkpoints.publishers import PUBLISHERS
+from refnet.errors import UnknownModelError
 from refnet.network import Network
 from refnet.scaling import TABLE
 from refnet.synthetic import tensors
@@ -88,7 +90,7 @@ def row(framework: Any, family: str, variant: str) -> tuple[str, ...]:
         del run
         gc.collect()
         with multiprocessing.get_context("spawn").Pool(1) as pool:
-            cost = pool.apply(convert, (checkpoint, family, Path(made) / "out.h5"))
+            cost = pool.apply(convert, (checkpoint, default_set(family, variant), Path(made) / "out.h5"))
         weights = store.read(Path(made) / "out.h5")
         megabytes = checkpoint.stat().st_size / 1e6
     ours = {dtype: Network(weights, dtype=dtype).logits(x) for dtype in ("float32", "float64")}
@@ -105,6 +107,13 @@ def numbers(family: str, variant: str) -> dict[str, Array]:
     """What refnet generates for the variant, under the publisher's names: deep networks of plain noise are chaotic."""
     network = architecture.variant(variant)
     return PUBLISHERS[family].to_theirs(tensors(network), network)
+
+
+def default_set(family: str, variant: str) -> str:
+    """The set of weights to convert as: it decides on pictures, not on logits; none where none was published."""
+    with suppress(UnknownModelError):
+        return releases.find(f"{variant}@{family}").publisher
+    return family
 
 
 def distance(found: Array, truth: Array) -> float:
