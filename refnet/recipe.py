@@ -179,7 +179,9 @@ def of_release(release: Release) -> Recipe:
     stated = release.recipe
     own_name = release.publisher.replace(":", "-")
     recipe = Recipe(own_name, stated.crop, stated.amount, stated.resize, NORMALISATIONS[stated.normalise])
-    return next((known for known in RECIPES.values() if replace(known, name=own_name) == recipe), recipe)
+    of_publisher = own_name.split("-")  # a recipe of another publisher may be the same by chance
+    same = [known for known in RECIPES.values() if replace(known, name=own_name) == recipe]
+    return next((known for known in same if known.name.split("-")[0] in of_publisher), recipe)
 
 
 def _named(name: str, crop: str, crop_amount: float, resize: str, normalisation: str) -> Recipe:

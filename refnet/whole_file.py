@@ -26,12 +26,22 @@ def whole_file(path: Path) -> Iterator[Path]:
     ...     before, target.read_text()
     (False, 'a')
     """
-    unfinished = path.with_name(f".{secrets.token_hex(8)}.part")
+    with whole_files(path) as (unfinished,):
+        yield unfinished
+
+
+@contextmanager
+def whole_files(*paths: Path) -> Iterator[tuple[Path, ...]]:
+    """Do as :func:`whole_file` with several files: once all are complete and on the disk, they appear in this order."""
+    unfinished = tuple(path.with_name(f".{secrets.token_hex(8)}.part") for path in paths)
     try:
         yield unfinished
-        with unfinished.open("rb+") as file:
-            os.fsync(file.fileno())
-        unfinished.replace(path)
+        for written in unfinished:
+            with written.open("rb+") as file:
+                os.fsync(file.fileno())
+        for written, path in zip(unfinished, paths, strict=True):
+            written.replace(path)
     finally:
-        with suppress(OSError, ValueError):
-            unfinished.unlink()
+        for written in unfinished:
+            with suppress(OSError, ValueError):
+                written.unlink()

@@ -92,9 +92,8 @@ class TestVerify:
         run("convert", checkpoint, "-o", "a.h5")
         code, out, err = run("verify", "a.h5")
         assert (code, err) == (0, "")
-        assert re.fullmatch(
-            r"a\.h5  lite0  intact \(247 tensors, digest \w{64}\), all that its certificate says of it holds\n", out
-        )
+        assert re.fullmatch(r"a\.h5  lite0  intact \(247 tensors, digest \w{64}\), .*\n", out)
+        assert out.endswith(", all that its certificate says of the weights holds\n")
 
     def test_a_certificate_that_says_something_else(self, run, checkpoint):
         run("convert", checkpoint, "-o", "a.h5")
@@ -103,7 +102,7 @@ class TestVerify:
         code, out, _ = run("verify", "a.h5")
         assert code == 1
         assert out.endswith(
-            "), but a.certificate.json says something else: weights.classes is '4' there and '3' in the weights\n"
+            "), but a.certificate.json says something else: weights.classes is 4 there and 3 in the weights\n"
         )
         code, out, _ = run("verify", "a.h5", "--json")
         assert code == 1

@@ -507,7 +507,8 @@ class TestByName:
         """b1, published here, with generated weights."""
 
         made = synthetic_weights("b1")
-        made = replace(made, provenance=replace(made.provenance, publisher=release.publisher))
+        origin = replace(made.provenance, publisher=release.publisher, source_sha256=release.sha256)
+        made = replace(made, provenance=origin)
 
         def make(original, release, out):
             store.write(out, made)

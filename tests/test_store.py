@@ -20,6 +20,7 @@ from refnet.labels import Labels
 from refnet.models import find_weights, synthetic_weights
 from refnet.plan import make_plan
 from refnet.recipe import LITE, TENSORFLOW
+from refnet.releases import find
 from refnet.scaling import Coefficients, compound
 from refnet.store import places
 
@@ -449,8 +450,16 @@ class TestNamed:
         )
 
     def test_a_release_that_is_what_it_says(self, own):
-        store.write(own / "lite1@lite.h5", named_weights("lite1", "lite", 1000))
+        weights = named_weights("lite1", "lite", 1000)
+        origin = dataclasses.replace(weights.provenance, source_sha256=find("lite1@lite").member_sha256)
+        store.write(own / "lite1@lite.h5", dataclasses.replace(weights, provenance=origin))
         assert find_weights("lite1@lite").provenance.publisher == find_weights("lite1").provenance.publisher == "lite"
+
+    def test_a_release_made_of_another_file(self, own):
+        """As the command for bringing it by hand makes it of a file that only has the published name."""
+        store.write(own / "lite1@lite.h5", named_weights("lite1", "lite", 1000))
+        with pytest.raises(WeightsError, match="was made of no file, which has not the hash of lite1@lite; load"):
+            find_weights("lite1@lite")
 
 
 def named_weights(model: str, publisher: str, classes: int) -> store.Weights:

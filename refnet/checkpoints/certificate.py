@@ -105,9 +105,11 @@ def prove(weight_file: Path, weights: Weights) -> str | None:
     """
     path = beside(weight_file)
     try:
+        if not path.is_file():
+            raise WeightsError(f"{path} is not a file; convert the source again")
         if path.stat().st_size > MAX_BYTES:
             raise WeightsError(f"{path} has {path.stat().st_size} bytes; no certificate has more than {MAX_BYTES}")
-        content = json.loads(path.read_text("ascii"))
+        content = json.loads(path.read_text("ascii"), object_pairs_hook=_once)
     except (OSError, ValueError, RecursionError) as error:
         raise WeightsError(f"{path}: cannot read a certificate: {error}") from None
     if not isinstance(content, dict) or set(content) != {"certificate", "conversion", "weights"}:
@@ -142,6 +144,13 @@ def _to_json(content: dict[str, Any]) -> str:
     return json.dumps(content, indent=1, allow_nan=False) + "\n"
 
 
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) != len(pairs):
+        raise ValueError("a field occurs twice")
+    return values
+
+
 def _first_difference(stated: Any, found: Any, where: str = "weights") -> str | None:
     if isinstance(found, dict) and isinstance(stated, dict) and stated.keys() == found.keys():
         parts = [(f"{where}.{key}", stated[key], found[key]) for key in found]
@@ -150,6 +159,6 @@ def _first_difference(stated: Any, found: Any, where: str = "weights") -> str | 
         parts = [(f"{where}[{name}]", *both) for name, *both in zip(names, stated, found, strict=True)]
     else:
         same = type(stated) is type(found) and stated == found
-        return None if same else f"{where} is {str(stated)[:60]!r} there and {str(found)[:60]!r} in the weights"
+        return None if same else f"{where} is {repr(stated)[:60]} there and {repr(found)[:60]} in the weights"
     differences = (_first_difference(left, right, place) for place, left, right in parts)
     return next((difference for difference in differences if difference), None)

@@ -9,19 +9,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from refnet import store
+from refnet import releases
 from refnet.checkpoints import certificate, source
-from refnet.checkpoints.identity import identify
+from refnet.checkpoints.identity import Identity, identify
 from refnet.checkpoints.publishers import PUBLISHERS
 from refnet.checkpoints.source import Fingerprint, Source
-from refnet.errors import CheckpointError, InputError, WeightsError
+from refnet.errors import CheckpointError, InputError, UnknownModelError, WeightsError
 from refnet.labels import Labels, imagenet_labels, labels_for, read_labels
 from refnet.normalise import Operations, rounded
 from refnet.recipe import Recipe, of_release
 from refnet.releases import Release
+from refnet.scaling import TABLE
 from refnet.store import Provenance, Weights
 from refnet.store.weights import check_tensors
-from refnet.whole_file import whole_file
+from refnet.store.writer import file_bytes
+from refnet.whole_file import whole_files
 
 IMAGENET_CLASSES = 1000
 STAGES = ("reading", "mapping", "certifying", "writing")
@@ -36,13 +38,16 @@ def convert(
     publisher: str | None = None,
     labels: str | os.PathLike[str] | None = None,
     out: str | os.PathLike[str] | None = None,
+    release: Release | None = None,
     tell: Tell = lambda stage: None,
 ) -> Path:
     """Convert a checkpoint; :func:`refnet.convert` says how.
 
-    ``tell`` is called with each of :data:`STAGES` when it begins.
+    ``release`` is the published file that this is known to be, from where it was fetched. ``tell`` is called with each
+    of :data:`STAGES` when it begins.
     """
     path = checked_path("the checkpoint", checkpoint)
+    _check_names(model, publisher)
     target = None if out is None else _target(checked_path("the output", out), path)
     table = None if labels is None else read_labels(checked_path("the label table", labels))
     tell("reading")
@@ -52,7 +57,9 @@ def convert(
         file = hashing.result()
     tell("mapping")
     try:
-        weights, by = _restored(content, publisher, model, table) or _mapped(file, content, publisher, model, table)
+        weights, by = _restored(content, publisher, model, table) or _mapped(
+            content, identify(file, content.state, publisher=publisher, model=model, release=release), file, table
+        )
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}") from None
     if target is None:
@@ -68,6 +75,13 @@ def convert(
     return target
 
 
+def _check_names(model: Any, publisher: Any) -> None:
+    if model is not None and model not in TABLE:
+        raise UnknownModelError(f"unknown model {model!r}; known models: {', '.join(TABLE)}")
+    if publisher is not None:
+        releases.check_publisher(publisher)
+
+
 def checked_path(what: str, value: Any) -> Path:
     """Take a path as Python's own functions do, but for bytes.
 
@@ -77,20 +91,22 @@ def checked_path(what: str, value: Any) -> Path:
         If it is none, or empty.
     """
     path = os.fspath(value) if isinstance(value, str | os.PathLike) else value
-    if not (isinstance(path, str) and path):
+    if not (isinstance(path, str) and path and "\0" not in path):
         raise InputError(f"{what} cannot be {value!r}; want the path of a file")
     return Path(path)
 
 
 def _write(target: Path, weights: Weights, text: str) -> None:
     """Write the weight file and its certificate: both, or neither."""
-    beside = certificate.beside(target)
     try:
-        with whole_file(beside) as unfinished:
-            unfinished.write_text(text, "ascii", newline="\n")
-            store.write(target, weights)
+        content = file_bytes(weights)
+        with whole_files(certificate.beside(target), target) as (certified, written):
+            certified.write_text(text, "ascii", newline="\n")
+            written.write_bytes(content)
+    except WeightsError as error:
+        raise WeightsError(f"{target} not written: {error}") from error
     except OSError as error:
-        raise WeightsError(f"{beside} not written: {error.strerror or error}") from None
+        raise WeightsError(f"{target} not written: {error.strerror or error}") from None
 
 
 def _target(target: Path, checkpoint: Path) -> Path:
@@ -125,12 +141,9 @@ def _restored(
     return replace(weights, labels=_labels(table, weights.architecture.classes)), "refnet's own export"
 
 
-def _mapped(
-    file: Fingerprint, content: Source, stated: str | None, model: str | None, table: Labels | None
-) -> tuple[Weights, str]:
+def _mapped(content: Source, identity: Identity, file: Fingerprint, table: Labels | None) -> tuple[Weights, str]:
     """Another publisher's tensors in our terms, and what the publisher was recognised by."""
     state = content.state
-    identity = identify(file, state, publisher=stated, model=model)
     publisher, architecture = PUBLISHERS[identity.base], identity.architecture
     converted = publisher.to_ours(state.tensors, architecture)
     averaging = state.averaging

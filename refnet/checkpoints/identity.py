@@ -7,7 +7,6 @@ file's name; and else the caller must.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -23,7 +22,7 @@ from refnet.scaling import TABLE
 
 _EVIDENCE = {
     "sha256": "the published SHA-256",
-    "prefix": "the file's name and the first 8 digits of its SHA-256, which are published in it",
+    "prefix": "the first 8 digits of its SHA-256, which are published",
     "md5": "the published MD5",
     "name": "the file's name",
 }
@@ -44,7 +43,7 @@ class Identity:
     by
         What it was recognised by.
     is_release
-        Whether it is the published file itself: by its hash or, where none is known, a name that no other has.
+        Whether it is the published file itself, by its hash or where it was fetched from.
     """
 
     publisher: str
@@ -60,7 +59,12 @@ class Identity:
 
 
 def identify(
-    file: Fingerprint, state: StateDict, *, publisher: str | None = None, model: str | None = None
+    file: Fingerprint,
+    state: StateDict,
+    *,
+    publisher: str | None = None,
+    model: str | None = None,
+    release: Release | None = None,
 ) -> Identity:
     """Find out whose checkpoint it is.
 
@@ -72,36 +76,52 @@ def identify(
         ``timm-tf`` or ``timm-tf:ns``: the caller's word, where the file does not tell or is not trusted to.
     model
         The variant it must be.
+    release
+        The published file that it is known to be.
 
     Raises
     ------
     CheckpointError
         If the tensors are no publisher's or not those of one variant, or it cannot be told what they are: with the
-        candidates, and what differs between them.
+        candidates, and what differs between them. If the caller's word contradicts a hash.
     UnknownModelError
         If there is no such publisher or set.
     """
     shapes = {name: tensor.shape for name, tensor in state.tensors.items()}
-    stated = publisher and publisher.partition(":")[0]
     if publisher is not None:
         releases.check_publisher(publisher)
-    bases = (stated,) if stated else recognise(shapes)
+    bases = (publisher.partition(":")[0],) if publisher else recognise(shapes)
     if not bases:
         raise CheckpointError(_strangers(list(shapes)))
     architecture = variant_of(shapes, PUBLISHERS[bases[0]])
     if model is not None and architecture.name != model:
         raise CheckpointError(f"the tensors are those of {architecture.name}, not of {model}")
-    matches = [match for match in _matches(file) if _fits(match.release, architecture, bases, publisher)]
-    if len(matches) == 1 and (publisher == matches[0].release.publisher or not _shared_name(file, matches[0])):
-        ((release, evidence),) = matches
-        return _identity(release.publisher, architecture, release, _EVIDENCE[evidence], is_release=True)
+    if release is not None:
+        return _identity(release.publisher, architecture, release, "where it was fetched from", is_release=True)
+    matches = [match for match in _matches(file) if _fits(match.release, architecture)]
+    proven = [match for match in matches if match.by != "name"]
+    if proven:
+        return _proven(file, proven[0], publisher, architecture)
+    matches = [match for match in matches if _base(match.release) in bases]
+    named = [each.release for each in releases.by_file(file.name) if _fits(each.release, architecture)]
+    told = _changed(named) if not matches else ""
     if publisher is not None:
-        return _by_use(_published(publisher, architecture), publisher, architecture, "the caller's word")
-    named = [each.release for each in releases.by_file(file.name) if each.release.model == architecture.name]
-    if matches and named:
-        return _by_use(named, None, architecture, "the file's name")
+        return _by_use(_published(publisher, architecture), publisher, architecture, "the caller's word", told)
+    if matches:
+        candidates = [match.release for match in matches]
+        publisher = candidates[0].publisher if len(named) == 1 else None
+        return _by_use(named, publisher, architecture, "the file's name")
     every = [release for base in bases for release in _published(base, architecture)]
-    return _by_use(every, None, architecture, "the tensors' names", _changed(file, named))
+    return _by_use(every, None, architecture, "the tensors' names", told)
+
+
+def _proven(file: Fingerprint, match: Match, stated: str | None, architecture: Architecture) -> Identity:
+    """What a hash says; the caller may not say otherwise. Eight digits alone make no published file."""
+    release = match.release
+    if stated not in (None, _base(release), release.publisher):
+        raise CheckpointError(f"by {_EVIDENCE[match.by]} this is {release.name}, not of {stated}")
+    is_release = match.by != "prefix" or file.name == release.file
+    return _identity(release.publisher, architecture, release, _EVIDENCE[match.by], is_release=is_release)
 
 
 def _by_use(
@@ -112,10 +132,11 @@ def _by_use(
     for release in candidates:
         ways.setdefault(_use(release, architecture), []).append(release.publisher)
     if len(ways) == 1:
-        return _identity(stated or _base(candidates[0]), architecture, candidates[0], by + _likeness(candidates[0]))
+        by = "; ".join(filter(None, (by, told, _likeness(candidates[0]))))
+        return _identity(stated or _base(candidates[0]), architecture, candidates[0], by)
     options = "; ".join(f"{', '.join(publishers)}: {use}" for use, publishers in ways.items())
     raise CheckpointError(
-        f"{told}the tensors are those of {architecture.name}, but do not tell how they want to be used; "
+        f"{told}{told and '; '}the tensors are those of {architecture.name}, but do not tell how they want to be used; "
         f"say which with --publisher. {options}"
     )
 
@@ -149,20 +170,15 @@ def _matches(file: Fingerprint) -> tuple[Match, ...]:
     return releases.by_file(file.name, sha256=file.sha256, md5=file.md5)
 
 
-def _fits(release: Release, architecture: Architecture, bases: Iterable[str], publisher: str | None) -> bool:
-    """Whether a file may be that release, by its tensors and the caller's word."""
-    base = _base(release)
-    return (
-        base in bases
-        and (release.model, release.classes) == (architecture.name, architecture.classes)
-        and publisher in (None, base, release.publisher)
-    )
+def _fits(release: Release, architecture: Architecture) -> bool:
+    """Whether a file may be that release, by its tensors."""
+    return (release.model, release.classes) == (architecture.name, architecture.classes)
 
 
 def _likeness(release: Release) -> str:
     """Which network's pictures are taken for a network that was never published; nothing for one that was."""
     published = [each for each in releases.published() if each.url == release.url]
-    return "" if release in published else f"; never published, so pictures as for {published[0].name}"
+    return "" if release in published else f"never published, so pictures as for {published[0].name}"
 
 
 def _base(release: Release) -> str:
@@ -179,16 +195,12 @@ def _use(release: Release, architecture: Architecture) -> str:
     )
 
 
-def _shared_name(file: Fingerprint, match: Match) -> bool:
-    """Whether nothing but a name speaks for a release, and others have that name too."""
-    return match.by == "name" and len(releases.by_file(file.name)) > 1
-
-
-def _changed(file: Fingerprint, named: list[Release]) -> str:
+def _changed(named: list[Release]) -> str:
     """A remark on a file that has a published name, but not the hash published with it."""
-    if not named:
+    hashed = [release for release in named if release.sha256 or release.md5]
+    if not hashed:
         return ""
-    return f"the file has the name of {named[0].name}, but not its hash: it was packed again, changed or damaged; "
+    return f"the file has the name of {hashed[0].name}, but not its hash: it was packed again, changed or damaged"
 
 
 def _strangers(names: list[str]) -> str:

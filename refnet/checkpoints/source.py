@@ -121,9 +121,14 @@ def fingerprint(path: Path) -> Fingerprint:
             if file.read(len(hdf5.SIGNATURE)) == hdf5.SIGNATURE:
                 file.seek(0)
                 md5 = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-            return Fingerprint(path.name, size, sha256, md5)
+            return Fingerprint(_printable(path.name), size, sha256, md5)
     except OSError as error:
         raise files.named(path, error) from None
+
+
+def _printable(name: str) -> str:
+    """A file's name as text that every weight file may state."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in name)
 
 
 def main_file(path: Path) -> Path:

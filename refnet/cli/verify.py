@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,9 +52,10 @@ def _prove(file: str, *, quiet: bool) -> dict[str, Any]:
     weights = read(file)
     digest = weights.digest()
     place = certificate.beside(Path(file))
-    difference = certificate.prove(Path(file), weights) if place.is_file() else None
+    there = os.path.lexists(place)
+    difference = certificate.prove(Path(file), weights) if there else None
     if not quiet:
-        verdict = "without a certificate" if not place.is_file() else "all that its certificate says of it holds"
+        verdict = "all that its certificate says of the weights holds" if there else "without a certificate"
         if difference:
             verdict = f"but {place.name} says something else: {difference}"
         print(

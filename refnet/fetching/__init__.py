@@ -162,7 +162,7 @@ def _convert(original: Path, release: Release, out: Path) -> None:
     from refnet.checkpoints import conversion
 
     _log.info("converting %s", original.name)
-    conversion.convert(original, model=release.model, publisher=release.publisher, out=out)
+    conversion.convert(original, model=release.model, publisher=release.publisher, out=out, release=release)
 
 
 def _keep(original: Path, target: Path) -> None:

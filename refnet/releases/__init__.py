@@ -140,6 +140,8 @@ def check_publisher(publisher: str) -> None:
     --------
     >>> check_publisher("timm-tf:ns")
     """
+    if not isinstance(publisher, str):
+        raise UnknownModelError(f"a publisher cannot be {publisher!r}; want a name, such as timm-tf or timm-tf:ns")
     _sets(publisher)
 
 

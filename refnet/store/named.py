@@ -6,6 +6,7 @@ from pathlib import Path
 
 from refnet import releases
 from refnet.errors import WeightsError
+from refnet.releases import Release
 from refnet.store import places
 from refnet.store.reader import read
 from refnet.store.weights import Weights
@@ -41,6 +42,11 @@ def read_named(name: str, path: Path) -> Weights:
             release.publisher,
             release.classes,
         )
+        if fits and not _may_be_of(weights.provenance.source_sha256, release):
+            raise WeightsError(
+                f"{path} was made of {weights.provenance.source or 'no file'}, "
+                f"which has not the hash of {release.name}; {_remedy(name, path)}"
+            )
     else:
         wanted = name
         fits = held == name
@@ -48,6 +54,12 @@ def read_named(name: str, path: Path) -> Weights:
         return weights
     content = f"{held} of {weights.provenance.publisher or 'nobody known'} with {weights.architecture.classes} classes"
     raise WeightsError(f"{path} holds {content}, but was found as {wanted}; {_remedy(name, path)}")
+
+
+def _may_be_of(sha256: str, release: Release) -> bool:
+    """Whether a file of this hash may be the published one, as far as its hash is published."""
+    known = (release.sha256, release.member_sha256, *release.hub_sha256)
+    return not any(known) or any(each and sha256.startswith(each) for each in known)
 
 
 def _remedy(name: str, path: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -37,19 +38,33 @@ def write(path: str | Path, weights: Weights) -> None:
     """
     path = Path(path)
     try:
-        record = to_record(weights)
-        check_tensors(weights)
-        record.attributes.update(tensors_digest=weights.digest(), metadata_digest=record.digest())
+        content = file_bytes(weights)
+        with whole_file(path) as unfinished:
+            unfinished.write_bytes(content)
     except WeightsError as error:
         raise WeightsError(f"{path} not written: {error}") from error
+    except OSError as error:
+        raise WeightsError(f"{path} not written: {error.strerror or error}") from error
+
+
+def file_bytes(weights: Weights) -> bytes:
+    """All bytes of the file that :func:`write` writes.
+
+    Raises
+    ------
+    WeightsError
+        If the content is not fit to be read back.
+    """
+    record = to_record(weights)
+    check_tensors(weights)
+    record.attributes.update(tensors_digest=weights.digest(), metadata_digest=record.digest())
     try:
-        with whole_file(path) as unfinished:
-            unfinished.write_bytes(_image(unfinished.name, weights, record))
+        return _image(weights, record)
     except (OSError, RuntimeError) as error:
-        raise WeightsError(f"{path} not written: {getattr(error, 'strerror', None) or error}") from error
+        raise WeightsError(f"cannot be put together as HDF5: {error}") from error
 
 
-def _image(name: str, weights: Weights, record: Record) -> bytes:
+def _image(weights: Weights, record: Record) -> bytes:
     """All bytes of the file.
 
     They are put together in memory, where HDF5 tells files apart by their names: on a full disk, the HDF5 library
@@ -57,6 +72,7 @@ def _image(name: str, weights: Weights, record: Record) -> bytes:
     """
     # The oldest format: readable by every HDF5 library, and the one without time stamps.
     options = {"libver": ("earliest", "v110"), "driver": "core", "backing_store": False, "block_size": BLOCK}
+    name = f"{secrets.token_hex(8)}.h5"  # in memory; nothing of this name is on any disk
     with h5py.File(name, "w", **options) as file:
         _write_record(file, record)
         for weight in expected(weights.architecture):

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from refnet.checkpoints.state_dict import StateDict
 from refnet.errors import CheckpointError, InputError, UnknownModelError, WeightsError
 from refnet.export import export_onnx
 from refnet.models import synthetic_weights
+from refnet.releases import find, published
 from refnet.synthetic import tensors
 
 B0 = variant("b0")
@@ -184,7 +186,51 @@ class TestWhoseItIs:
         assert "tf:ckpts, tf:ckptsaug: padding same" in text
         assert "tf:advprop: padding same" in text
         assert "tf:noisystudent" not in text
-        assert identify(file, state, publisher="tf:advprop").is_release
+        assert not identify(file, state, publisher="tf:advprop").is_release
+        assert identify(file, state, release=find("b1@tf:advprop")).is_release
+
+    def test_what_a_hash_says_stands(self):
+        """Eight digits under another name tell the set, but do not make it the published file."""
+        b1 = variant("b1")
+        state = StateDict(
+            {pair.theirs: np.empty(pair.their_shape, np.float32) for pair in PUBLISHERS["timm"].pairs(b1)}
+        )
+        file = Fingerprint("mine.pth", 1, "99dd0c41" + "0" * 56, None)
+        found = identify(file, state)
+        assert (found.publisher, found.is_release) == ("timm-tf:ns", False)
+        assert found.by == "the first 8 digits of its SHA-256, which are published"
+        with pytest.raises(CheckpointError, match=r"this is b1@timm-tf:ns, not of timm-tf:aa"):
+            identify(file, state, publisher="timm-tf:aa")
+        named = Fingerprint("tf_efficientnet_b1_ns-99dd0c41.pth", 1, "99dd0c41" + "0" * 56, None)
+        assert identify(named, state, publisher="timm-tf").is_release
+
+    def test_a_published_name_and_another_hash_are_told(self):
+        """Where there is but one use, it converts; what is odd about it is in the certificate."""
+        b4 = variant("b4")
+        shapes = {pair.theirs: pair.their_shape for pair in PUBLISHERS["torchvision"].pairs(b4)}
+        state = StateDict({name: np.empty(shape, np.float32) for name, shape in shapes.items()})
+        found = identify(Fingerprint("efficientnet_b4_rwightman-23ab8bcd.pth", 1, "0" * 64, None), state)
+        assert (found.publisher, found.is_release) == ("torchvision", False)
+        assert found.by == (
+            "the tensors' names; the file has the name of b4@torchvision:v1, but not its hash: it was packed again, "
+            "changed or damaged"
+        )
+
+    @pytest.mark.parametrize("release", published(), ids=lambda release: release.name)
+    def test_every_published_file_is_itself(self, release):
+        """By its hash if one is known, else by where it comes from; never as another one."""
+        architecture = variant(release.model, classes=release.classes)
+        shapes = {
+            pair.theirs: pair.their_shape
+            for pair in PUBLISHERS[release.publisher.partition(":")[0]].pairs(architecture)
+        }
+        state = StateDict({name: np.empty(shape, np.float32) for name, shape in shapes.items()})
+        sha256 = release.member_sha256 or release.sha256
+        file = Fingerprint(release.file, 1, (sha256 or "0").ljust(64, "0"), release.md5)
+        fetched = identify(file, state, publisher=release.publisher, release=release)
+        assert (fetched.release, fetched.is_release, fetched.architecture.resolution) == (release, True, release.size)
+        if sha256 or release.md5:
+            assert identify(file, state) == replace(fetched, by=identify(file, state).by)
 
     def test_strangers(self, save, tmp_path):
         path = save("resnet.safetensors", {"conv1.weight": np.zeros((1, 1), np.float32)})
@@ -341,9 +387,9 @@ class TestCertificate:
         ("change", "where"),
         [
             ({"averaging": "ema"}, "weights.averaging is 'ema' there and 'unknown' in the weights"),
-            ({"tensors": []}, "weights.tensors is '[]' there"),
+            ({"tensors": []}, "weights.tensors is [] there"),
             ({"digest": "0"}, "weights.digest is '0' there"),
-            ({"finite": 1}, "weights.finite is '1' there and 'True' in the weights"),
+            ({"finite": 1}, "weights.finite is 1 there and True in the weights"),
         ],
     )
     def test_a_certificate_that_says_something_else(self, written, change, where):
@@ -359,7 +405,7 @@ class TestCertificate:
         content["weights"]["tensors"][5]["max"] = 3.5
         path.write_text(json.dumps(content))
         difference = certificate.prove(written, store.read(written))
-        assert difference.startswith("weights.tensors[block1a/depthwise/kernel].max is '3.5' there")
+        assert difference.startswith("weights.tensors[block1a/depthwise/kernel].max is 3.5 there")
 
     @pytest.mark.parametrize(
         "text", ["", "{", "[]", "{}", "[" * 100_000, '{"certificate": 2, "conversion": 0, "weights": 0}']
