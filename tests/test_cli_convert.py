@@ -108,6 +108,14 @@ class TestVerify:
         assert code == 1
         assert json.loads(out)[0]["result"] == "differs"
 
+    def test_a_certificate_that_is_no_file(self, run, checkpoint):
+        run("convert", checkpoint, "-o", "a.h5")
+        certificate.beside(Path("a.h5")).unlink()
+        certificate.beside(Path("a.h5")).symlink_to("nowhere")
+        code, out, err = run("verify", "a.h5")
+        assert (code, out) == (2, "")
+        assert "a.certificate.json is not a file" in err
+
     def test_a_damaged_certificate(self, run, checkpoint):
         run("convert", checkpoint, "-o", "a.h5")
         certificate.beside(Path("a.h5")).write_text("{")

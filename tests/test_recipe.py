@@ -166,6 +166,11 @@ class TestOfAPublishedModel:
         assert (find_recipe("b7@torchvision").crop, find_recipe("b7@torchvision").crop_amount) == ("shorter-side", 600)
         assert find_recipe("b1@timm-tf:ap").normalise == NORMALISATIONS["torch-half"]
 
+    def test_the_same_numbers_of_another_publisher_are_another_recipe(self):
+        """Both keep the whole shorter side, and normalise likewise."""
+        assert find_recipe("b4@timm").normalise == find_recipe("b4@lukemelas").normalise
+        assert (find_recipe("b4@timm").name, find_recipe("b4@lukemelas").name) == ("timm-ra2", "lukemelas")
+
     def test_one_that_was_not_published(self):
         with pytest.raises(UnknownModelError, match="unknown publisher 'nobody'"):
             find_recipe("b1@nobody")

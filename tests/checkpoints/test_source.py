@@ -141,6 +141,11 @@ def test_fingerprint(tmp_path):
     assert found.md5 is None
 
 
+def test_a_name_that_no_weight_file_may_state(tmp_path):
+    (tmp_path / "a\nb\x1b.pth").touch()
+    assert source.fingerprint(tmp_path / "a\nb\x1b.pth").name == "a\\nb\\x1b.pth"
+
+
 def test_fingerprint_of_keras():
     path = DATA / "keras" / "weights.h5"
     assert source.fingerprint(path).md5 == hashlib.md5(path.read_bytes()).hexdigest()
