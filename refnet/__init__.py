@@ -87,13 +87,14 @@ def load(
     5288548
     """
     from refnet.checks import float_dtype, thread_count
-    from refnet.models import find_weights
+    from refnet.models import check_request, find_weights
     from refnet.network import Network
     from refnet.recipe import find_recipe
 
     # All that can be wrong without weights is told before any are fetched.
     dtype, threads = float_dtype(dtype), thread_count(threads)
     recipe = None if recipe is None else find_recipe(recipe)
+    check_request(model, recipe=recipe)
     return Network.taking(find_weights(model), dtype=dtype, threads=threads, recipe=recipe)
 
 
@@ -129,10 +130,15 @@ def predict(
     ['tiger cat', 'Egyptian cat']
     """
     from refnet.checks import MAX_CLASSES, whole_number
+    from refnet.images import check_source
+    from refnet.models import check_request
     from refnet.recipe import find_recipe
 
     top = whole_number("top", top, MAX_CLASSES)
     recipe = None if recipe is None else find_recipe(recipe)
+    for picture in image if isinstance(image, list | tuple) else [image]:
+        check_source(picture)
+    check_request(model, recipe=recipe, top=top)
     network = _loaded(model, recipe) if isinstance(model, Hashable) else load(model, recipe=recipe)
     return network.predict(image, top)
 

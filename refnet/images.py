@@ -6,8 +6,10 @@ same pixels everywhere; those of lossy JPEG and WebP may differ by a level betwe
 
 from __future__ import annotations
 
+import errno
 import operator
 import os
+import stat
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 import numpy as np
@@ -115,10 +117,51 @@ def read_image(source: Source) -> Picture:
 
     if isinstance(source, Image.Image):
         return to_rgb(source, "the given PIL image")
-    raise InputError(
+    raise _wrong_kind(source)
+
+
+def check_source(source: Source) -> None:
+    """Refuse what :func:`read_image` refuses, as far as that is seen without reading the picture.
+
+    Raises
+    ------
+    ImageError
+        If there is no file at that path.
+    InputError
+        As :func:`read_image`.
+
+    Examples
+    --------
+    >>> check_source("tests/data")
+    Traceback (most recent call last):
+        ...
+    refnet.errors.ImageError: tests/data: cannot read the picture: Is a directory
+    """
+    if isinstance(source, np.ndarray):
+        _check_array(source)
+    elif isinstance(source, str | os.PathLike):
+        try:
+            if stat.S_ISDIR(os.stat(source).st_mode):  # noqa: PTH116 (any path-like)
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        except (OSError, ValueError) as error:
+            raise _unreadable(source, error) from error
+    elif not isinstance(source, bytes):
+        from PIL import Image
+
+        if not isinstance(source, Image.Image):
+            raise _wrong_kind(source)
+
+
+def _wrong_kind(source: object) -> InputError:
+    return InputError(
         f"a picture cannot be {type(source).__name__}; want a path, the bytes of a file, a PIL image "
         "or a NumPy array uint8 [H,W,3] in RGB order"
     )
+
+
+def _unreadable(path: str | os.PathLike[str], error: Exception) -> ImageError:
+    reason = getattr(error, "strerror", None) or str(error)
+    return ImageError(f"{os.fsdecode(path)}: cannot read the picture: {reason}")
 
 
 def _read_file(path: str | os.PathLike[str]) -> bytes:
@@ -129,8 +172,7 @@ def _read_file(path: str | os.PathLike[str]) -> bytes:
                 raise ImageError(f"{os.fsdecode(path)}: {size} bytes; want at most {MAX_BYTES}")
             data = file.read(size or MAX_BYTES + 1)  # pipes and devices have no size, and maybe no end
     except (OSError, ValueError) as error:  # ValueError: a null byte in the path
-        reason = getattr(error, "strerror", None) or str(error)
-        raise ImageError(f"{os.fsdecode(path)}: cannot read the picture: {reason}") from error
+        raise _unreadable(path, error) from error
     if len(data) > MAX_BYTES:
         raise ImageError(f"{os.fsdecode(path)}: more than {MAX_BYTES} bytes; want at most as many")
     return data

@@ -11,7 +11,7 @@ from refnet import fetching, releases, synthetic
 from refnet.architecture import Architecture, variant
 from refnet.errors import UnknownModelError, WeightsNotFoundError
 from refnet.padding import Padding
-from refnet.recipe import LITE, TENSORFLOW
+from refnet.recipe import LITE, TENSORFLOW, Recipe, find_recipe
 from refnet.scaling import TABLE
 from refnet.store import Provenance, Weights, find, read, read_named
 
@@ -90,6 +90,39 @@ def outline(name: str) -> Outline:
     return Outline(
         replace(architecture, coefficients=coefficients), PUBLISHERS[release.publisher.partition(":")[0]].padding
     )
+
+
+def check_request(model: object, *, recipe: str | Recipe | None = None, top: int | None = None) -> None:
+    """Tell before a model is fetched what could not be done with it; one that is here tells it itself.
+
+    Parameters
+    ----------
+    model
+        As for :func:`find_weights`.
+    recipe
+        Which it shall have, if not its own.
+    top
+        How many classes it shall give, if any.
+
+    Raises
+    ------
+    UnknownModelError
+        If there is no such model.
+    InputError
+        If there is no such recipe or it makes pictures too small, there is no classifier, or it has fewer classes.
+    """
+    from refnet.network import forced, ranks
+
+    if is_file(model) or _checked(model).endswith(SYNTHETIC):
+        return
+    try:
+        find(str(model))
+    except WeightsNotFoundError:
+        architecture = outline(releases.find(str(model)).name).architecture
+        if recipe is not None:
+            forced(find_recipe(recipe), architecture)
+        if top is not None:
+            ranks(top, architecture)
 
 
 def synthetic_weights(name: str) -> Weights:

@@ -24,6 +24,11 @@ from refnet.store.weights import Weights, check_tensors
 
 Array = npt.NDArray[Any]
 
+_NO_CLASSIFIER = (
+    ": these weights have no classifier; `features` gives what they end with, the pooled features; "
+    "for classes convert a file that has a classifier"
+)
+
 
 class Prediction(NamedTuple):
     """One class that a network saw in a picture.
@@ -111,7 +116,7 @@ class Network:
         self.threads = thread_count(threads)
         self._plan_for = plan_for = lru_cache(8)(partial(_plan_for, weights.architecture, weights.padding))
         self.plan = plan_for(weights.architecture.resolution, weights.architecture.resolution)
-        self.recipe = weights.recipe if recipe is None else _forced(find_recipe(recipe), self.plan)
+        self.recipe = weights.recipe if recipe is None else forced(find_recipe(recipe), weights.architecture)
         self._engine = Engine(
             self.plan.steps,
             lambda height, width: plan_for(height, width).steps,
@@ -205,8 +210,7 @@ class Network:
         >>> refnet.load("lite0").predict("tests/data/chelsea.png", top=1)[0].label
         'tiger cat'
         """
-        self._check_names(names.PROBABILITIES)
-        top = whole_number("top", top, self.weights.architecture.classes)
+        top = ranks(top, self.weights.architecture)
         probabilities = self.probabilities(self.preprocess(image))
         if not np.isfinite(probabilities).all():
             raise WeightsError(
@@ -243,13 +247,23 @@ class Network:
 
     def _why_not(self, name: Any) -> str:
         if isinstance(name, str) and name in (names.LOGITS, names.PROBABILITIES):
-            return (
-                ": these weights have no classifier; `features` gives what they end with, the pooled features; "
-                "for classes convert a file that has a classifier"
-            )
+            return _NO_CLASSIFIER
         near = get_close_matches(str(name), self.plan.shapes, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         return f"; {hint}`refnet plan {self.variant}` lists them"
+
+
+def ranks(top: int, architecture: Architecture) -> int:
+    """Check how many classes are asked for.
+
+    Raises
+    ------
+    InputError
+        If the network has no classifier, or fewer classes.
+    """
+    if not architecture.classes:
+        raise InputError(f"{architecture.name} has no step {names.PROBABILITIES!r}{_NO_CLASSIFIER}")
+    return whole_number("top", top, architecture.classes)
 
 
 def _plan_for(architecture: Architecture, padding: Padding, height: int, width: int) -> Plan:
@@ -273,13 +287,19 @@ class _Taken(Mapping[str, Array]):
         return len(self._tensors)
 
 
-def _forced(recipe: Recipe, plan: Plan) -> Recipe:
-    """Refuse a recipe that would leave a black border around every picture."""
-    side = min(plan.height, plan.width)
+def forced(recipe: Recipe, architecture: Architecture) -> Recipe:
+    """Refuse a recipe that would leave a black border around every picture.
+
+    Raises
+    ------
+    InputError
+        If it makes pictures smaller than the network's input.
+    """
+    side = architecture.resolution
     if recipe.crop == "shorter-side" and recipe.crop_amount < side:
         raise InputError(
             f"recipe {recipe.name} makes the shorter side {recipe.crop_amount:g} pixels long, fewer than the network's "
-            f"{side}; name that of a published model, such as {plan.architecture.name}@torchvision"
+            f"{side}; name that of a published model, such as {architecture.name}@torchvision"
         )
     return recipe
 

@@ -120,3 +120,15 @@ def endless(handler):
 
 def silent(seconds):
     return lambda handler: time.sleep(seconds)
+
+
+def dripping(start, piece, pause=0.02):
+    """Something that never ends, a little at a time: no single wait is long."""
+
+    def answer(handler):
+        handler.wfile.write(start)
+        while True:
+            handler.wfile.write(piece)
+            time.sleep(pause)
+
+    return answer

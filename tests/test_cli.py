@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 import refnet
-from refnet import cli, store, synthetic
+from refnet import cli, fetching, store, synthetic
 from refnet.architecture import efficientnet, variant
 from refnet.engine.memory import plan_memory
 from refnet.errors import InputError
@@ -153,6 +153,20 @@ class TestPredict:
         nowhere, empty = err.splitlines()
         assert nowhere.startswith(f"refnet: error: {files / 'nowhere.jpg'}: cannot read the picture")
         assert empty == f"refnet: error: {files / 'empty.jpg'}: the file is empty"
+
+    @pytest.mark.parametrize(
+        ("arguments", "complaint"),
+        [
+            (("nowhere.jpg",), "nowhere.jpg: cannot read the picture: No such file or directory"),
+            ((CHELSEA, "--top", "1001"), "top=1001: want a whole number from 1 to 1000"),
+            ((CHELSEA, "--recipe", "torchvision"), "recipe torchvision makes the shorter side 256 pixels long"),
+        ],
+    )
+    def test_nothing_is_fetched_for_nothing(self, run, monkeypatch, arguments, complaint):
+        monkeypatch.setattr(fetching, "fetch", lambda name: pytest.fail(f"{name} is fetched"))
+        code, out, err = run("predict", *arguments, "-m", "b7")
+        assert (code, out) == (2, "")
+        assert err.startswith(f"refnet: error: {complaint}")
 
 
 class TestInfo:

@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from functools import partial
@@ -96,6 +97,7 @@ def test_it_is_fetched_once_and_said(cache, server, release, caplog):
     assert not caplog.records
 
 
+TWO_LENGTHS = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n"
 BROKEN = "the connection broke after 100 of 51,200 bytes"
 
 
@@ -147,6 +149,7 @@ def test_it_comes_in_the_end(cache, server, release, caplog, monkeypatch, first,
         (answers.encoded(DATA), {}, "the server sends it encoded as 'gzip', which nobody asked for", 1),
         (answers.spoken(b"SSH-2.0-OpenSSH\r\n\r\n"), {}, "what the server answers is not HTTP", 1),
         (answers.spoken(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 200), {}, "what the server answers is not HTTP", 1),
+        (answers.spoken(TWO_LENGTHS), {}, "the header of the server's answer is wrong: Content-Length contained", 1),
         (answers.spoken(b""), {}, "the server closed the connection without an answer", 3),
     ],
 )
@@ -220,6 +223,33 @@ def test_a_drip_is_given_up(cache, server, release, caplog, monkeypatch):
     fetch_release(release)
     (_, slow) = said(caplog)
     assert re.fullmatch(r"b1\.pth: the server sends \d+ bytes a second, which is too slow; trying again in 0 s", slow)
+
+
+@pytest.mark.parametrize(
+    ("start", "piece"),
+    [
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        (b"HTTP/1.1 200 OK\r\n", b"X: y\r\n"),
+        (b"HTTP/1.1 200 OK\r\nX: ", b"y"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"0"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", b"0"),
+    ],
+)
+def test_what_never_becomes_whole_is_given_up(cache, server, release, caplog, monkeypatch, start, piece):
+    monkeypatch.setattr(network, "TIMEOUT", 0.2)
+    server.answers[:] = [answers.dripping(start, piece), answers.good(DATA)]
+    assert fetch_release(release).read_bytes() == DATA
+    (_, slow) = said(caplog)
+    assert slow == "b1.pth: the server is too slow: nothing whole came in 0.4 s; trying again in 0 s"
+    assert "refnet watchdog" not in [thread.name for thread in threading.enumerate()]
+
+
+def test_a_proxy_is_watched_too(cache, server, release, monkeypatch):
+    monkeypatch.setattr(network, "TIMEOUT", 0.2)
+    monkeypatch.setattr(answers.Handler, "do_CONNECT", answers.dripping(b"", b"H"), raising=False)
+    monkeypatch.setenv("HTTPS_PROXY", server.address)
+    with pytest.raises(WeightsNotFoundError, match=r"fetched: the server is too slow: nothing whole came in 0\.4 s"):
+        fetch_release(replace(release, url="https://a.invalid/b1.pth"))
 
 
 @pytest.mark.parametrize("how", ["disabled", "level", "everything"])
@@ -323,6 +353,37 @@ def test_the_original_cannot_be_kept_where_nothing_was_downloaded(cache, server,
         f"b1@timm-tf:aa is here already, in {path}: nothing was downloaded, so there is nothing to keep"
     ]
     assert content(cache) == NAMES
+
+
+@pytest.mark.parametrize("file", [*NAMES, "originals/b1@timm-tf+aa/b1.pth"])
+def test_a_folder_in_the_way_of_a_file(cache, server, release, file):
+    (cache / file).mkdir(parents=True)
+    with pytest.raises(WeightsError) as caught:
+        fetch_release(release, keep=True)
+    assert str(caught.value) == (
+        f"b1@timm-tf:aa not fetched: {cache / file} is a folder, in the way of a file; remove it or rename it"
+    )
+    assert server.requests == []
+
+
+def test_no_certificate_stays_without_weights(cache, release, monkeypatch):
+    """The folder comes while the file is converted."""
+
+    def late(original, release, out):
+        convert(original, release, out)
+        (cache / NAMES[1]).mkdir()
+
+    monkeypatch.setattr(fetching, "_convert", late)
+    with pytest.raises(WeightsError, match=r"cannot write in .*: Is a directory"):
+        fetch_release(release)
+    assert content(cache) == [NAMES[1]]
+
+
+def test_a_weight_file_without_its_certificate_is_kept(cache, server, release):
+    fetch_release(release)
+    (cache / NAMES[0]).unlink()
+    assert fetch_release(release) == cache / NAMES[1]
+    assert len(server.requests) == 1
 
 
 def test_the_original_can_be_kept(cache, release):

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 import refnet
-from refnet import releases
+from refnet import fetching, releases
 from refnet.architecture import variant
-from refnet.errors import UnknownModelError, WeightsError, WeightsNotFoundError
+from refnet.errors import RefnetError, UnknownModelError, WeightsError, WeightsNotFoundError
 from refnet.models import find_weights, outline, synthetic_weights
 from refnet.recipe import LITE, TENSORFLOW
 from refnet.scaling import TABLE
@@ -134,3 +134,30 @@ def test_what_a_model_looks_like_needs_no_weights(nowhere):
     assert (architecture.blocks, architecture.resolution, padding) == (variant("b1").blocks, 288, "symmetric")
     assert outline("b5@timm:sw12k").architecture.classes == 11821
     assert outline("b1@torchvision:v1").padding == "symmetric"
+
+
+@pytest.mark.parametrize(
+    ("ask", "complaint"),
+    [
+        (lambda: refnet.predict("nope.png", "b1"), "nope.png: cannot read the picture: No such file or directory"),
+        (lambda: refnet.predict([b"GIF", "."], "b1"), ".: cannot read the picture: Is a directory"),
+        (lambda: refnet.predict(5, "b1"), "a picture cannot be int; want a path"),
+        (lambda: refnet.predict(b"GIF", "b1", top=5000), "top=5000: want a whole number from 1 to 1000"),
+        (lambda: refnet.predict(b"GIF", "b1@keras:notop"), "b1 has no step 'probabilities': these weights have no"),
+        (lambda: refnet.predict(b"GIF", "b7", recipe="torchvision"), "recipe torchvision makes the shorter side 256"),
+        (
+            lambda: refnet.load("b7", recipe="torchvision"),
+            "the shorter side 256 pixels long, fewer than the network's 600",
+        ),
+    ],
+)
+def test_what_can_be_told_without_weights_is_told_before_they_are_fetched(nowhere, monkeypatch, ask, complaint):
+    monkeypatch.setattr(fetching, "fetch", lambda name: pytest.fail(f"{name} is fetched"))
+    with pytest.raises(RefnetError) as caught:
+        ask()
+    assert complaint in str(caught.value)
+
+
+def test_what_can_be_done_is_fetched(nowhere):
+    with pytest.raises(WeightsNotFoundError, match="REFNET_OFFLINE forbids to fetch"):
+        refnet.predict(b"GIF", "b5@timm:sw12k", top=11821)

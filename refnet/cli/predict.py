@@ -36,16 +36,27 @@ def add(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Classify each photo with one network."""
-    import refnet
+    """Classify each photo with one network; what can be told before it is fetched is told then."""
     from refnet.checks import MAX_CLASSES, whole_number
+    from refnet.models import check_request
 
-    whole_number("top", options.top, MAX_CLASSES)  # before anything is fetched
+    whole_number("top", options.top, MAX_CLASSES)
+    check_request(options.model, recipe=options.recipe, top=options.top)
+    photos = [photo for photo in options.photos if _is_there(photo)]
+    results = _classify(photos, options) if photos else []
+    if options.json:
+        terminal.print_json(results)
+    return 0 if len(results) == len(options.photos) else 2
+
+
+def _classify(photos: list[str], options: argparse.Namespace) -> list[dict[str, Any]]:
+    import refnet
+
     network = refnet.load(options.model, dtype=options.dtype, threads=options.threads, recipe=options.recipe)
     if network.recipe != network.weights.recipe:
         terminal.say(f"recipe {network.recipe.name} is used instead of the weights' own, {network.weights.recipe.name}")
     results: list[dict[str, Any]] = []
-    for photo in options.photos:
+    for photo in photos:
         predictions = _predict(network, photo, options.top)
         if predictions is None:
             continue
@@ -54,9 +65,19 @@ def run(options: argparse.Namespace) -> int:
         answers = [prediction._asdict() for prediction in predictions]
         result = {"file": photo, "model": options.model, "recipe": network.recipe.name, "predictions": answers}
         results.append(result)
-    if options.json:
-        terminal.print_json(results)
-    return 0 if len(results) == len(options.photos) else 2
+    return results
+
+
+def _is_there(photo: str) -> bool:
+    """Whether there is a file; say so if there is none."""
+    from refnet.images import check_source
+
+    try:
+        check_source(photo)
+    except ImageError as error:
+        terminal.say(f"error: {error}")
+        return False
+    return True
 
 
 def _predict(network: Network, photo: str, top: int) -> list[Prediction] | None:

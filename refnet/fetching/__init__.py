@@ -61,6 +61,7 @@ def fetch_release(release: Release, *, keep: bool = False) -> Path:
         if keep:
             _say_nothing_is_kept(release.name, target)
         return target
+    _check_ways(release, target, keep=keep)
     with suppress(OSError):  # an error below names a command that writes there
         target.parent.mkdir(parents=True, exist_ok=True)
     if release.package is None:
@@ -76,6 +77,18 @@ def fetch_release(release: Release, *, keep: bool = False) -> Path:
             f"{places.CACHE_VARIABLE} can name another folder"
         ) from None
     return target
+
+
+def _check_ways(release: Release, target: Path, *, keep: bool) -> None:
+    """Refuse folders that are in the way of files: they are somebody's, and not for us to remove."""
+    ways = [target, _certificate(target)]
+    if keep and release.package is None:
+        ways.append(_kept(target, release.file))
+    for path in ways:
+        if path.is_dir():
+            raise WeightsError(
+                f"{release.name} not fetched: {path} is a folder, in the way of a file; remove it or rename it"
+            )
 
 
 def _make(release: Release, folder: Path, target: Path, *, keep: bool) -> None:
@@ -166,18 +179,34 @@ def _convert(original: Path, release: Release, out: Path) -> None:
 
 
 def _keep(original: Path, target: Path) -> None:
-    place = target.parent / ORIGINALS / target.stem
-    place.mkdir(parents=True, exist_ok=True)
-    original.replace(place / original.name)
-    _log.info("%s is kept in %s", original.name, os.fspath(place))
+    place = _kept(target, original.name)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    original.replace(place)
+    _log.info("%s is kept in %s", original.name, os.fspath(place.parent))
+
+
+def _kept(target: Path, file: str) -> Path:
+    return target.parent / ORIGINALS / target.stem / file
 
 
 def _move(made: Path, target: Path) -> None:
-    """The certificate first: where there is a weight file in the cache, its certificate is there as well."""
+    """The certificate first: no fetch leaves a weight file without one.
+
+    It may be removed later, and nothing depends on it: the digests in the weight file prove that by themselves.
+    """
+    _certificate(made).replace(_certificate(target))
+    try:
+        made.replace(target)
+    except OSError:
+        if not places.is_here(target):
+            _certificate(target).unlink(missing_ok=True)
+        raise
+
+
+def _certificate(path: Path) -> Path:
     from refnet.checkpoints import certificate
 
-    certificate.beside(made).replace(certificate.beside(target))
-    made.replace(target)
+    return certificate.beside(path)
 
 
 def _by_hand(release: Release, target: Path) -> str:

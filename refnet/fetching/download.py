@@ -15,6 +15,7 @@ from refnet.fetching import network
 from refnet.fetching.failure import DownloadError, is_silence
 from refnet.fetching.notice import warn
 from refnet.fetching.sink import Sink
+from refnet.fetching.watchdog import Watchdog
 from refnet.releases import Release
 
 if TYPE_CHECKING:
@@ -57,20 +58,26 @@ def download(release: Release, folder: Path) -> Path:
 
 
 def _try(release: Release, path: Path) -> None:
-    with network.answer(release.url) as response, path.open("wb") as file, Sink(file, release) as sink:
+    with (
+        Watchdog(2 * network.TIMEOUT) as watchdog,
+        network.answer(release.url, watchdog) as response,
+        path.open("wb") as file,
+        Sink(file, release) as sink,
+    ):
         sink.begin(network.length(response))
-        _receive(response, sink)
+        _receive(response, sink, watchdog)
         sink.finish()
     _check(release, sink)
 
 
-def _receive(response: Response, sink: Sink) -> None:
+def _receive(response: Response, sink: Sink, watchdog: Watchdog) -> None:
     """Take the pieces as they come, not when there are enough of them: a slow server is to be seen."""
     from urllib3.exceptions import HTTPError
 
     while True:
         try:
-            piece = response.raw.read1(CHUNK, decode_content=False)
+            with watchdog.limit():
+                piece = response.raw.read1(CHUNK, decode_content=False)
         except (HTTPError, HTTPException, OSError, ValueError) as error:
             broken = DownloadError(f"the connection broke after {sink.progress}", lasting=False)
             raise (network.silence() if is_silence(error) else broken) from None

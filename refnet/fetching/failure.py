@@ -27,7 +27,7 @@ def is_silence(error: BaseException) -> bool:
 def no_answer(error: BaseException, url: str) -> DownloadError:
     """Explain why a server was asked and did not answer, or was not even asked."""
     from requests.exceptions import ProxyError, RequestException
-    from urllib3.exceptions import LocationParseError
+    from urllib3.exceptions import InvalidHeader, LocationParseError
 
     causes = list(_causes(error))
 
@@ -41,6 +41,7 @@ def no_answer(error: BaseException, url: str) -> DownloadError:
         *((f"the proxy does not help: {(system or own or ['no answer'])[-1]}", False) for _ in among(ProxyError)),
         *(("the server closed the connection without an answer", False) for _ in among(RemoteDisconnected)),
         *(("what the server answers is not HTTP", True) for _ in among(HTTPException)),
+        *((f"the header of the server's answer is wrong: {each}", True) for each in among(InvalidHeader)),
         *((text, False) for text in reversed(system)),
         *((f"the address {url} cannot be used", True) for _ in among(ValueError, LocationParseError)),
         *((str(each), True) for each in own),  # of this machine, such as its file of certificates

@@ -11,6 +11,7 @@ from urllib.parse import urljoin, urlsplit
 
 from refnet import __version__
 from refnet.fetching.failure import DownloadError, is_silence, no_answer
+from refnet.fetching.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from requests import Response, Session
@@ -23,7 +24,7 @@ PASSING = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}  # besides 
 
 
 @contextmanager
-def answer(url: str) -> Iterator[Response]:
+def answer(url: str, watchdog: Watchdog) -> Iterator[Response]:
     """Ask for a file; the answer is not read yet, and closed in the end.
 
     Redirections are followed, and what comes with them is not read. None may leave https for http.
@@ -33,9 +34,9 @@ def answer(url: str) -> Iterator[Response]:
     DownloadError
         If there is no answer, or it has no file.
     """
-    with _session() as session:
+    with _session(watchdog) as session:
         for _ in range(MAX_REDIRECTIONS + 1):
-            with _ask(session, url) as response:
+            with _ask(session, url, watchdog) as response:
                 if not response.is_redirect:
                     _check(response)
                     yield response
@@ -90,7 +91,7 @@ def redirection(url: str, location: str) -> str:
     return target
 
 
-def _session() -> Session:
+def _session(watchdog: Watchdog) -> Session:
     import requests
 
     class Unfollowing(requests.Session):
@@ -99,14 +100,18 @@ def _session() -> Session:
         def get_redirect_target(self, resp: Any) -> None:
             return None
 
-    return Unfollowing()
+    session = Unfollowing()
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, watchdog.adapter())
+    return session
 
 
-def _ask(session: Session, url: str) -> Response:
+def _ask(session: Session, url: str, watchdog: Watchdog) -> Response:
     from urllib3.exceptions import HTTPError
 
     try:
-        return session.get(url, headers=HEADERS, timeout=TIMEOUT, stream=True, allow_redirects=False)
+        with watchdog.limit():
+            return session.get(url, headers=HEADERS, timeout=TIMEOUT, stream=True, allow_redirects=False)
     except (OSError, HTTPError, ValueError) as error:  # what requests raises is an OSError
         raise (silence() if is_silence(error) else no_answer(error, url)) from None
 
