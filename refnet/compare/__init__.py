@@ -1,0 +1,1 @@
+"""Compare: a port's tensors with a golden, step by step."""
