@@ -69,8 +69,8 @@ def judge(actual: Array, here: Array, truth: Array, dtype: str = "float32") -> V
     --------
     >>> truth = np.linspace(1.0, 2.0, 100)
     >>> here = truth.astype(np.float32)
-    >>> judge(here, here, truth), judge(np.nextafter(here, np.float32(0)), here, truth), judge(here * 1.001, here, truth)
-    ('exact', 'rounded', 'wrong')
+    >>> [judge(port, here, truth) for port in (here, np.nextafter(here, np.float32(0)), here * 1.001)]
+    ['exact', 'rounded', 'wrong']
     """
     if actual.shape != truth.shape or not np.isfinite(actual).all():
         return "wrong"
