@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from refnet import names
 from refnet.engine.team import available_cores
 from refnet.errors import InputError
+from refnet.plan import IMAGE_CHANNELS, Plan
 
 MAX_THREADS = 256
 MAX_BATCH = 4096
@@ -74,3 +77,69 @@ def float_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
     if checked not in (np.float32, np.float64):
         raise InputError(f"dtype {dtype!r}: want float32 or float64")
     return checked
+
+
+def pictures(x: Any) -> npt.NDArray[np.float32]:
+    """Check a network's input.
+
+    Raises
+    ------
+    InputError
+        If it is not a batch of finite, normalised pictures, f32[N, H, W, 3].
+
+    Examples
+    --------
+    >>> pictures(np.zeros((1, 2, 2, 3), np.float32)).shape
+    (1, 2, 2, 3)
+    """
+    want = "want a batch of normalised pictures, float32 [N, H, W, 3], as Network.preprocess makes it"
+    if not isinstance(x, np.ndarray):
+        raise InputError(f"the input is {type(x).__name__}; {want}")
+    if x.ndim != 4 or x.shape[3] != IMAGE_CHANNELS:
+        raise InputError(f"the input has the shape {list(x.shape)}; {want}")
+    if x.dtype != np.float32:
+        raise InputError(f"the input is of {x.dtype}; {want}")
+    finite("the input", x)
+    return x
+
+
+def finite(what: str, x: npt.NDArray[Any]) -> None:
+    """Refuse an array that holds NaN or infinity, and say where.
+
+    Raises
+    ------
+    InputError
+        If it does.
+    """
+    good = np.isfinite(x)
+    if not good.all():
+        at = [int(i) for i in np.argwhere(~good)[0]]
+        raise InputError(f"{what} is {x[tuple(at)]} at {at}; every element must be finite")
+
+
+def given_tensors(given: Mapping[str, npt.NDArray[Any]], plan: Plan) -> int:
+    """Check tensors of steps, [N, …] by name, to continue a run from; return N.
+
+    Raises
+    ------
+    InputError
+        If one is of no step, has another shape than the step's, is not finite, or they differ in N.
+    """
+    shapes = {step.name: step.shape for step in plan} | {names.INPUT: plan.steps[0].in_shape}
+    counts = {}
+    for name, tensor in given.items():
+        if name not in shapes:
+            raise InputError(f"cannot continue from {name!r}; want a step of `refnet plan {plan.architecture.name}`")
+        shape = shapes[name]
+        if not isinstance(tensor, np.ndarray) or tensor.ndim != len(shape) + 1 or tensor.shape[1:] != shape:
+            found = list(tensor.shape) if isinstance(tensor, np.ndarray) else type(tensor).__name__
+            raise InputError(
+                f"{name} is {found}; for a {plan.height}x{plan.width} picture want [N, {str(shape)[1:-1].rstrip(',')}]"
+            )
+        if tensor.dtype.kind != "f":
+            raise InputError(f"{name} is of {tensor.dtype}; want floating-point numbers")
+        finite(name, tensor)
+        counts[name] = len(tensor)
+    if len(set(counts.values())) > 1:
+        raise InputError(f"tensors of different numbers of pictures: {counts}")
+    return next(iter(counts.values()), 0)

@@ -13,7 +13,8 @@ import numpy.typing as npt
 
 from refnet import images, names, ops
 from refnet.architecture import Architecture
-from refnet.checks import float_dtype, thread_count, whole_number
+from refnet.checks import float_dtype, given_tensors, pictures, thread_count, whole_number
+from refnet.engine.needed import needed
 from refnet.engine.runner import Engine
 from refnet.errors import InputError, WeightsError
 from refnet.labels import Labels
@@ -174,10 +175,57 @@ class Network:
         Arrays are copies, dtype[N, …]. The memory is that of a run that keeps these steps apart, for each picture of
         the batch, and one step twice.
         """
-        x = _check_input(x)
+        x = pictures(x)
         plan = self._plan_for(*x.shape[1:3])
         wanted = [step.name for step in plan] if steps is None else self._check_names(steps)
-        runs = [self._engine.run(picture, wanted) for picture in x]
+        size = (plan.height, plan.width)
+        runs = [self._engine.run({names.INPUT: picture}, wanted, size) for picture in x]
+        return self._in_step(runs)
+
+    def resume(
+        self, given: Mapping[str, Array], steps: str | Iterable[str], *, size: tuple[int, int] | None = None
+    ) -> Iterator[tuple[str, Array]]:
+        """Continue from tensors of somebody's own: run what lies between them and ``steps``, and nothing else.
+
+        Parameters
+        ----------
+        given
+            By the name of a step, or ``input``: [N, …] as that step makes it, rounded to the network's dtype.
+        steps
+            What to make, steps or their parts.
+        size
+            Height and width of the picture that the tensors come from; by default of a given ``input``, else the
+            network's own.
+
+        Returns
+        -------
+        iterator of (name, array)
+            In execution order, as :meth:`trace` gives them.
+
+        Raises
+        ------
+        InputError
+            If a tensor has no such shape or is not finite, or something else must be given to make ``steps``.
+
+        Examples
+        --------
+        >>> import refnet
+        >>> net = refnet.load("lite0")
+        >>> x = net.preprocess("tests/data/chelsea.png")
+        >>> [(name, logits)] = net.resume({"pool": net.features(x)}, "logits")
+        >>> bool((logits == net.logits(x)).all())
+        True
+        """
+        wanted = self._check_names(steps)
+        if names.INPUT in given:
+            size = pictures(given[names.INPUT]).shape[1:3]
+        plan = self.plan if size is None else self._plan_for(*size)
+        count = given_tensors(given, plan)
+        needed(plan.steps, given, wanted)
+        runs = [
+            self._engine.run({name: tensor[n] for name, tensor in given.items()}, wanted, (plan.height, plan.width))
+            for n in range(count)
+        ]
         return self._in_step(runs)
 
     @staticmethod
@@ -231,7 +279,7 @@ class Network:
 
     def _collect(self, x: Array, wanted: str | Iterable[str]) -> dict[str, Array]:
         """Run all pictures; as many are in memory at once as there are threads."""
-        x = _check_input(x)
+        x = pictures(x)
         wanted = self._check_names(wanted)
         plan = self._plan_for(*x.shape[1:3])
         tensors = {name: np.empty((len(x), *plan.shapes[name]), self.dtype) for name in wanted}
@@ -302,18 +350,3 @@ def forced(recipe: Recipe, architecture: Architecture) -> Recipe:
             f"{side}; name that of a published model, such as {architecture.name}@torchvision"
         )
     return recipe
-
-
-def _check_input(x: Array) -> Array:
-    want = "want a batch of normalised pictures, float32 [N, H, W, 3], as Network.preprocess makes it"
-    if not isinstance(x, np.ndarray):
-        raise InputError(f"the input is {type(x).__name__}; {want}")
-    if x.ndim != 4 or x.shape[3] != IMAGE_CHANNELS:
-        raise InputError(f"the input has the shape {list(x.shape)}; {want}")
-    if x.dtype != np.float32:
-        raise InputError(f"the input is of {x.dtype}; {want}")
-    finite = np.isfinite(x)
-    if not finite.all():
-        at = [int(i) for i in np.argwhere(~finite)[0]]
-        raise InputError(f"the input is {x[tuple(at)]} at {at}; every element must be finite")
-    return x

@@ -271,5 +271,5 @@ def test_memory_of_earlier_runs_is_given_back() -> None:
     net = Network(small())
     x = synthetic.picture_tensor(40, 40)
     list(net.trace(np.concatenate([x] * 6), ["stem"]))
-    idle = net._engine._program(40, 40, frozenset(["stem"])).idle_arenas
+    idle = net._engine._program((40, 40), frozenset(["stem"]), frozenset(["input"])).idle_arenas
     assert sum(map(len, idle.values())) == 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,13 +47,15 @@ _BUFFER_BYTES = 256 * 1024
 class Tensor:
     """Where a tensor lies in the arena, and its shape outside.
 
-    ``row`` makes it (-1: it is the input); so many elements of the arena are ``in_use`` meanwhile.
+    ``row`` makes it (-1: it is given); so many elements of the arena are ``in_use`` meanwhile. One that is ``dense``
+    lies there as [H, W, C] rather than in blocks of channels.
     """
 
     row: int
     offset: int
     shape: Shape
     in_use: int
+    dense: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,8 +70,6 @@ class Program:
         i64[8]: what holds for all rows; see ``kernels.run``.
     tensors
         What can be read: each from the end of its row until the next row begins.
-    dense_input
-        Whether the input lies in the arena as [H, W, C] rather than in blocks of channels.
     idle_arenas
         Arenas that nobody uses now, by the number of threads they are for.
     """
@@ -77,9 +77,13 @@ class Program:
     rows: Array
     constants: Array
     tensors: dict[str, Tensor]
-    dense_input: bool
     dtype: np.dtype[Any]
     idle_arenas: defaultdict[int, list[Array]] = field(default_factory=lambda: defaultdict(list), repr=False)
+
+    @property
+    def given(self) -> list[str]:
+        """Names of the tensors to :meth:`put` before a run."""
+        return [name for name, tensor in self.tensors.items() if tensor.row < 0]
 
     def arena_size(self, threads: int) -> int:
         """Elements of memory for one run by so many threads: activations, zeros, and a piece for each thread."""
@@ -99,11 +103,11 @@ class Program:
         arena[self.constants[run.ZEROS] : self.constants[run.SCRATCH]] = 0
         return arena
 
-    def put_input(self, arena: Array, x: Array) -> None:
-        """Place one picture [H, W, C] in the arena."""
-        values = x if self.dense_input else pack_activation(x)
-        offset = self.tensors[names.INPUT].offset
-        arena[offset : offset + values.size] = values.ravel()
+    def put(self, arena: Array, name: str, x: Array) -> None:
+        """Place a given tensor of one picture, [H, W, C] or [C], in the arena."""
+        tensor = self.tensors[name]
+        values = x if tensor.dense else pack_activation(x.reshape(_as_picture(tensor.shape)))
+        arena[tensor.offset : tensor.offset + values.size] = values.ravel()
 
     def get(self, arena: Array, name: str, out: Array | None = None) -> Array:
         """Copy a tensor out, as [H, W, C] or [C], into ``out`` if there is one."""
@@ -117,16 +121,21 @@ class Program:
 
 
 def make_program(
-    steps: Sequence[Step], weights: WeightsLayout, dtype: npt.DTypeLike, *, visible: Collection[str] = ()
+    steps: Sequence[Step],
+    weights: WeightsLayout,
+    dtype: npt.DTypeLike,
+    *,
+    visible: Collection[str] = (),
+    given: Mapping[str, Shape] | None = None,
 ) -> Program:
-    """Make the program of ``steps``, in which every tensor named in ``visible`` can be read."""
+    """Make the program of ``steps``, in which every tensor named in ``visible`` can be read.
+
+    ``given`` are the tensors that the steps begin with and their shapes; by default the network's input.
+    """
     dtype = np.dtype(dtype)
     tiles = tile_shapes(dtype.itemsize)
     fused = fuse(steps, weights, visible)
-    in_shape = steps[0].in_shape
-    readers = [o.expansion or o for o in fused.operations if names.INPUT in o.inputs]
-    dense_input = any(o.op == rows.CONVOLUTION for o in readers)
-    tensors, size = _place(fused, in_shape, dense_input)
+    tensors, size = _place(fused, {names.INPUT: steps[0].in_shape} if given is None else given)
     table: list[dict[str, int]] = []
     for operation in fused.operations:
         if operation.expansion is not None:
@@ -134,27 +143,33 @@ def make_program(
         table.append(_row(operation, tensors, tiles, dtype))
     zeros = max((row["pitch"] for row in table), default=0) * LANES + _overhang(tiles)
     scratch = max(
-        _scratch(row, tiles) + (_scratch(before, tiles) if row["expansion"] else 0)
-        for before, row in zip([table[0], *table], table, strict=False)
+        (
+            _scratch(row, tiles) + (_scratch(before, tiles) if row["expansion"] else 0)
+            for before, row in zip([*table[:1], *table], table, strict=False)
+        ),
+        default=0,
     )
     piece = blocks_of(scratch) * LANES  # whole cache lines, so that each thread's begins on one
     sizes = [tiles.pixels, tiles.half, tiles.blocks, tiles.row, tiles.short_row]
     constants = np.array([*sizes, size, size + zeros, piece], np.int64)
     tensors |= {alias: tensors[name] for alias, name in fused.aliases.items() if name in tensors}
     records = np.array([tuple(row[field] for field in rows.ROW.names or ()) for row in table], rows.ROW)
-    return Program(records, constants, tensors, dense_input, dtype)
+    return Program(records, constants, tensors, dtype)
 
 
 def _elements(shape: Shape) -> int:
     return blocks_of(shape[-1]) * math.prod(shape[:-1]) * LANES
 
 
-def _place(fused: Operations, in_shape: Shape, dense_input: bool) -> tuple[dict[str, Tensor], int]:
+def _place(fused: Operations, given: Mapping[str, Shape]) -> tuple[dict[str, Tensor], int]:
     """Give each tensor its offset: over its first input where nobody else needs that, else where memory is free."""
     last_reader = {name: i for i, o in enumerate(fused.operations) for name in o.inputs}
     arena = Arena()
-    size = _elements((math.prod(in_shape),)) if dense_input else _elements(in_shape)
-    tensors = {names.INPUT: Tensor(-1, arena.place(size, until=last_reader[names.INPUT]), in_shape, size)}
+    dense = {name for o in fused.operations if (o.expansion or o).op == rows.CONVOLUTION for name in o.inputs}
+    tensors: dict[str, Tensor] = {}
+    for name, shape in given.items():
+        size = _elements((math.prod(shape),)) if name in dense else _elements(shape)
+        tensors[name] = Tensor(-1, arena.place(size, until=last_reader[name]), shape, arena.in_use, name in dense)
     row = -1
     for i, operation in enumerate(fused.operations):
         row += 1 if operation.expansion is None else 2

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from refnet import names
+from refnet.engine.needed import needed
 from refnet.engine.packed import PackedWeights, WeightsLayout
 from refnet.engine.program import Program, make_program
 from refnet.engine.team import Team
@@ -19,7 +21,7 @@ from refnet.plan import Step
 Array = npt.NDArray[Any]
 StepsFor = Callable[[int, int], Sequence[Step]]
 
-_PROGRAMS_KEPT = 4  # input sizes and sets of visible tensors
+_PROGRAMS_KEPT = 4  # input sizes, sets of visible and of given tensors
 _ALONE = Team(1)
 
 
@@ -56,9 +58,14 @@ class Engine:
         self._team = Team(threads)
         self._program = lru_cache(_PROGRAMS_KEPT)(partial(_program_for, steps_for, self.weights.layout, dtype))
 
-    def run(self, x: Array, wanted: Collection[str]) -> Iterator[tuple[str, Array]]:
-        """Run on one picture x f32[H, W, C]; yield the wanted tensors as soon as each is there, as copies."""
-        for name, copy in self._run(x, wanted, self._team):
+    def run(
+        self, given: Mapping[str, Array], wanted: Collection[str], size: tuple[int, int]
+    ) -> Iterator[tuple[str, Array]]:
+        """Run on one picture from the tensors that are given, [H, W, C] or [C]: all of them, or the ``input`` alone.
+
+        Yield the wanted tensors as soon as each is there, as copies. ``size`` is height and width of the input.
+        """
+        for name, copy in self._run(given, wanted, size, self._team):
             yield name, copy(None)
 
     def run_batch(self, x: Array, into: Mapping[str, Array]) -> None:
@@ -67,7 +74,7 @@ class Engine:
         Small pictures are shared out among the threads; all threads together work on each large one, and on the last
         ones where there are too few to go round.
         """
-        program = self._program(x.shape[1], x.shape[2], frozenset(into))
+        program = self._program((x.shape[1], x.shape[2]), frozenset(into), frozenset([names.INPUT]))
         at_once = program.pictures_at_once(self._team.threads, len(x))
         alone = len(x) - len(x) % at_once if at_once > 1 else 0
         pictures = iter(range(alone))
@@ -87,20 +94,21 @@ class Engine:
             self._fill(x, into, n, self._team)
 
     def _fill(self, x: Array, into: Mapping[str, Array], n: int, team: Team) -> None:
-        for name, copy in self._run(x[n], into, team):
+        for name, copy in self._run({names.INPUT: x[n]}, into, (x.shape[1], x.shape[2]), team):
             copy(into[name][n, ...])
 
     def _run(
-        self, x: Array, wanted: Collection[str], team: Team
+        self, given: Mapping[str, Array], wanted: Collection[str], size: tuple[int, int], team: Team
     ) -> Iterator[tuple[str, Callable[[Array | None], Array]]]:
         """Yield each name when its tensor is there, and a function that copies it out before the next one is made."""
-        program = self._program(x.shape[0], x.shape[1], frozenset(wanted))
+        program = self._program(size, frozenset(wanted), frozenset(given))
         idle = program.idle_arenas[team.threads]
         try:
             arena = idle.pop()
         except IndexError:
             arena = program.make_arena(team.threads)
-        program.put_input(arena, x.astype(self.dtype, copy=False))
+        for name in program.given:
+            program.put(arena, name, given[name].astype(self.dtype, copy=False))
         row = 0
         for name in sorted(wanted, key=lambda name: program.tensors[name].row):
             last = program.tensors[name].row + 1
@@ -119,6 +127,17 @@ class Engine:
 
 
 def _program_for(
-    steps_for: StepsFor, layout: WeightsLayout, dtype: np.dtype[Any], height: int, width: int, wanted: frozenset[str]
+    steps_for: StepsFor,
+    layout: WeightsLayout,
+    dtype: np.dtype[Any],
+    size: tuple[int, int],
+    wanted: frozenset[str],
+    given: frozenset[str],
 ) -> Program:
-    return make_program(steps_for(height, width), layout, dtype, visible=wanted)
+    steps = steps_for(*size)
+    shapes = {names.INPUT: steps[0].in_shape} | {step.name: step.shape for step in steps}
+    steps = needed(steps, given, wanted)
+    read = {name for step in steps for name in step.inputs}
+    return make_program(
+        steps, layout, dtype, visible=wanted, given={name: shapes[name] for name in sorted(given & read)}
+    )

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
+from refnet import names
 from refnet.compiling import LOCK
 from refnet.engine.runner import Engine
 from refnet.errors import RefnetError
@@ -88,7 +89,7 @@ class _Pass:
     def __init__(self, engine: Engine, plan: Plan, x: Array) -> None:
         self._x = x.astype(engine.dtype)
         self._team = engine._team
-        self._program = engine._program(plan.height, plan.width, frozenset([plan.output]))
+        self._program = engine._program((plan.height, plan.width), frozenset([plan.output]), frozenset([names.INPUT]))
         self._arena = self._program.make_arena(engine._team.threads)
         self._weights = engine.weights.flat
         self._interpreter = interpreter(engine.dtype)
@@ -110,7 +111,7 @@ class _Pass:
             )
             stamps.append(mine)
 
-        program.put_input(self._arena, self._x)
+        program.put(self._arena, names.INPUT, self._x)
         self._team.run(work)
         seen = np.array(stamps)
         ends = (seen[:, :, 0] * 10**9 + seen[:, :, 1]).min(axis=0)

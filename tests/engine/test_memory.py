@@ -28,7 +28,7 @@ def test_a_run_uses_what_was_planned(dtype: str, threads: int, batch: int) -> No
     memory = plan_memory(plan, dtype, threads=threads, batch=batch)
     net.logits(x)
     engine = net._engine
-    idle = engine._program(64, 48, frozenset(["logits"])).idle_arenas
+    idle = engine._program((64, 48), frozenset(["logits"]), frozenset(["input"])).idle_arenas
     arenas = [arena for kept in idle.values() for arena in kept]
     vectors = sum(engine.weights[key].nbytes for key in engine.weights if not key.endswith("kernel"))
     assert memory.weights == engine.weights.flat.nbytes + vectors

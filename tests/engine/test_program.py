@@ -46,7 +46,7 @@ def assert_same(steps: list[Step], dtype: str, seed: int = 0, *, threads: int = 
     expected = dict(evaluate(steps, tensors, 1e-3, x.astype(dtype)))
     engine = make_engine(steps, tensors, 1e-3, dtype, threads)
     for wanted in ([steps[-1].name], list(expected)):
-        got = dict(engine.run(x[0], wanted))
+        got = dict(engine.run({"input": x[0]}, wanted, x.shape[1:3]))
         assert list(got) == wanted
         for name in wanted:
             assert got[name].dtype == np.dtype(dtype)
@@ -189,7 +189,7 @@ def test_activations_over_their_whole_range(dtype: str) -> None:
         with np.errstate(over="ignore", under="ignore"):
             (*_, (_, expected)) = evaluate([step], tensors, 0.0, x.astype(dtype))
         engine = make_engine([step], tensors, 0.0, dtype)
-        ((_, got),) = engine.run(x[0], ["s"])
+        ((_, got),) = engine.run({"input": x[0]}, ["s"], x.shape[1:3])
         assert got.tobytes() == expected[0].tobytes(), act
 
 
@@ -201,6 +201,6 @@ def test_a_sum_of_underflowed_products_keeps_its_sign() -> None:
     tensors["s/kernel"][..., 64, :] = 0
     x = np.full((1, 1, 1, 65), 1e-30, np.float32)
     expected = dict(evaluate([step], tensors, 1e-3, x))
-    got = dict(make_engine([step], tensors, 1e-3, "float32").run(x[0], list(expected)))
+    got = dict(make_engine([step], tensors, 1e-3, "float32").run({"input": x[0]}, list(expected), x.shape[1:3]))
     for name, value in expected.items():
         assert got[name].tobytes() == value[0].tobytes(), name

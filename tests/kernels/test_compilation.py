@@ -26,7 +26,7 @@ plan = make_plan(efficientnet(Coefficients(0.1, 0.3, 32)))
 tensors = synthetic.tensors(plan.architecture)
 engine = Engine(plan.steps, lambda height, width: plan.steps, tensors, 1e-3, np.dtype("float32"), 2)
 with listening(lambda progress: print("progress", *progress, file=sys.stderr)):
-    ((_, logits),) = engine.run(synthetic.picture_tensor(32, 32)[0], ["logits"])
+    ((_, logits),) = engine.run({"input": synthetic.picture_tensor(32, 32)[0]}, ["logits"], (32, 32))
 print(logits[:4].tobytes().hex())
 """
 
@@ -106,7 +106,7 @@ def test_no_threading_layer_of_numba_is_used(first: subprocess.CompletedProcess[
 
 def test_without_a_compiler_there_is_one_error() -> None:
     code = SMALL.replace("((_, logits),) =", "from refnet.errors import RefnetError\ntry:\n    next(").replace(
-        '["logits"])\nprint', '["logits"]))\nexcept RefnetError as error:\n    print(error)\n    sys.exit()\nprint'
+        '(32, 32))\nprint', '(32, 32)))\nexcept RefnetError as error:\n    print(error)\n    sys.exit()\nprint'
     )
     assert "NUMBA_DISABLE_JIT" in run(code, NUMBA_DISABLE_JIT="1").stdout
 
