@@ -117,7 +117,8 @@ def predict(
     Returns
     -------
     list
-        Of :class:`refnet.network.Prediction` (index, wnid, label, probability); a list of lists for a list of pictures.
+        Of :class:`refnet.prediction.Prediction` (index, wnid, label, probability); a list of lists for a list of
+        pictures.
 
     Raises
     ------

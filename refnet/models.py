@@ -111,7 +111,7 @@ def check_request(model: object, *, recipe: str | Recipe | None = None, top: int
     InputError
         If there is no such recipe or it makes pictures too small, there is no classifier, or it has fewer classes.
     """
-    from refnet.network import forced, ranks
+    from refnet.prediction import forced, ranks
 
     if is_file(model) or _checked(model).endswith(SYNTHETIC):
         return

@@ -6,48 +6,25 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from functools import lru_cache, partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from refnet import images, names, ops
+from refnet import images, names
 from refnet.architecture import Architecture
-from refnet.checks import float_dtype, given_tensors, pictures, thread_count, whole_number
+from refnet.checks import float_dtype, given_tensors, pictures, thread_count
 from refnet.engine.needed import needed
 from refnet.engine.runner import Engine
 from refnet.errors import InputError, WeightsError
 from refnet.labels import Labels
 from refnet.padding import Padding
 from refnet.plan import IMAGE_CHANNELS, Plan, make_plan
+from refnet.prediction import NO_CLASSIFIER, forced, predictions, ranks
 from refnet.recipe import Recipe, find_recipe
 from refnet.store.weights import Weights, check_tensors
 
 Array = npt.NDArray[Any]
-
-_NO_CLASSIFIER = (
-    ": these weights have no classifier; `features` gives what they end with, the pooled features; "
-    "for classes convert a file that has a classifier"
-)
-
-
-class Prediction(NamedTuple):
-    """One class that a network saw in a picture.
-
-    Attributes
-    ----------
-    index
-        Its place among the logits.
-    wnid, label
-        Its WordNet id and text; empty where the weights carry no labels.
-    probability
-        From the softmax over all classes.
-    """
-
-    index: int  # type: ignore[assignment]  # hides tuple.index, which nobody needs here
-    wnid: str
-    label: str
-    probability: float
 
 
 class Network:
@@ -264,18 +241,8 @@ class Network:
             raise WeightsError(
                 f"{self.variant} gives no finite answer: its weights overflow {self.dtype} on this picture"
             )
-        ranked = ops.top_k(probabilities, top)
-        results = [
-            [self._prediction(int(index), float(row[index])) for index in best]
-            for row, best in zip(probabilities, ranked, strict=True)
-        ]
+        results = [predictions(row, top, self.labels) for row in probabilities]
         return results if isinstance(image, list | tuple) else results[0]
-
-    def _prediction(self, index: int, probability: float) -> Prediction:
-        if self.labels is None:
-            return Prediction(index, "", "", probability)
-        label = self.labels[index]
-        return Prediction(index, label.wnid, label.text, probability)
 
     def _collect(self, x: Array, wanted: str | Iterable[str]) -> dict[str, Array]:
         """Run all pictures; as many are in memory at once as there are threads."""
@@ -295,23 +262,10 @@ class Network:
 
     def _why_not(self, name: Any) -> str:
         if isinstance(name, str) and name in (names.LOGITS, names.PROBABILITIES):
-            return _NO_CLASSIFIER
+            return NO_CLASSIFIER
         near = get_close_matches(str(name), self.plan.shapes, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         return f"; {hint}`refnet plan {self.variant}` lists them"
-
-
-def ranks(top: int, architecture: Architecture) -> int:
-    """Check how many classes are asked for.
-
-    Raises
-    ------
-    InputError
-        If the network has no classifier, or fewer classes.
-    """
-    if not architecture.classes:
-        raise InputError(f"{architecture.name} has no step {names.PROBABILITIES!r}{_NO_CLASSIFIER}")
-    return whole_number("top", top, architecture.classes)
 
 
 def _plan_for(architecture: Architecture, padding: Padding, height: int, width: int) -> Plan:
@@ -333,20 +287,3 @@ class _Taken(Mapping[str, Array]):
 
     def __len__(self) -> int:
         return len(self._tensors)
-
-
-def forced(recipe: Recipe, architecture: Architecture) -> Recipe:
-    """Refuse a recipe that would leave a black border around every picture.
-
-    Raises
-    ------
-    InputError
-        If it makes pictures smaller than the network's input.
-    """
-    side = architecture.resolution
-    if recipe.crop == "shorter-side" and recipe.crop_amount < side:
-        raise InputError(
-            f"recipe {recipe.name} makes the shorter side {recipe.crop_amount:g} pixels long, fewer than the network's "
-            f"{side}; name that of a published model, such as {architecture.name}@torchvision"
-        )
-    return recipe

@@ -17,8 +17,9 @@ from refnet.errors import ImageError, InputError, WeightsError
 from refnet.evaluate import evaluate
 from refnet.images import preprocess
 from refnet.models import BN_EPS
-from refnet.network import Network, Prediction
+from refnet.network import Network
 from refnet.plan import make_plan
+from refnet.prediction import Prediction
 from refnet.recipe import LITE, RECIPES
 from refnet.scaling import Coefficients
 from refnet.store import Provenance, Weights

@@ -9,7 +9,8 @@ from refnet.cli import terminal
 from refnet.errors import ImageError
 
 if TYPE_CHECKING:
-    from refnet.network import Network, Prediction
+    from refnet.network import Network
+    from refnet.prediction import Prediction
 
 
 def add(commands: Any) -> None:

@@ -106,7 +106,7 @@ def test_no_threading_layer_of_numba_is_used(first: subprocess.CompletedProcess[
 
 def test_without_a_compiler_there_is_one_error() -> None:
     code = SMALL.replace("((_, logits),) =", "from refnet.errors import RefnetError\ntry:\n    next(").replace(
-        '(32, 32))\nprint', '(32, 32)))\nexcept RefnetError as error:\n    print(error)\n    sys.exit()\nprint'
+        "(32, 32))\nprint", "(32, 32)))\nexcept RefnetError as error:\n    print(error)\n    sys.exit()\nprint"
     )
     assert "NUMBA_DISABLE_JIT" in run(code, NUMBA_DISABLE_JIT="1").stdout
 
