@@ -1,79 +1,32 @@
-"""Verify: run the committed networks here and compare every tensor's digest with the committed table.
-
-The table is one JSON document with a line for each entry: a model, an input, a size, a dtype, the digest of the
-weights, and the digest of the input and of every step's output in execution order, as
-:func:`refnet.digest.tensor_digest` makes them of arrays [1, ...]. It holds for any CPU and any number of threads.
-``tools/make_digests.py`` writes it.
-"""
+"""Verify: run networks here and compare every tensor's digest with the committed table, :mod:`refnet.digest_table`."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
-from itertools import groupby, starmap
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import asdict, dataclass
+from itertools import groupby
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from refnet import names, synthetic
-from refnet.digest import DTYPES, tensor_digest
-from refnet.errors import InputError, UnknownModelError
-from refnet.models import SYNTHETIC, find_weights
+from refnet import digest_table, images, names
+from refnet.digest import tensor_digest
+from refnet.digest_table import Case, Entry, read_tables
+from refnet.errors import InputError, UnknownModelError, WeightsNotFoundError
+from refnet.golden.stimuli import STIMULI, stimulus
+from refnet.models import find_weights
 from refnet.network import Network
-from refnet.numerics import NUMERICS_VERSION
-from refnet.plan import MAX_SIDE
 from refnet.shipped import find_shipped
 
-TABLE = Path(__file__).parent / "data" / "digests.json"
 PHOTO = "chelsea.png"
-GENERATED = "generated"  # refnet.synthetic.picture_tensor
 
 #: Without ``full`` only entries with inputs of at most this many pixels are verified.
 QUICK_PIXELS = 224 * 224
 
 WEIGHTS = "weights"
 FUSED = " of the fused run"  # behind the name of the output
-
-
-@dataclass(frozen=True)
-class Case:
-    """One run: which network on which input.
-
-    Attributes
-    ----------
-    model
-        As :func:`refnet.load` takes it.
-    input
-        ``chelsea.png``, a photograph, or ``generated``.
-    size
-        Height and width of the network's input.
-    dtype
-        ``float32`` or ``float64``.
-    """
-
-    model: str
-    input: str
-    size: tuple[int, int]
-    dtype: str
-
-
-@dataclass(frozen=True)
-class Entry(Case):
-    """One line of the table: what a run gives.
-
-    Attributes
-    ----------
-    weights
-        Digest of all weights.
-    steps
-        Digest of the network's input under ``input``, then of every step's output, in execution order.
-    """
-
-    weights: str
-    steps: Mapping[str, str]
 
 
 class Difference(NamedTuple):
@@ -94,15 +47,26 @@ class Difference(NamedTuple):
 
 @dataclass(frozen=True)
 class Result:
-    """What became of an entry: the first difference, or None where every bit is the same."""
+    """What became of an entry.
+
+    Attributes
+    ----------
+    entry
+        Of the table.
+    difference
+        The first one, or None where every bit is the same.
+    missing
+        Why it could not be run: its trained weights are not on this machine. Else empty.
+    """
 
     entry: Entry
-    difference: Difference | None
+    difference: Difference | None = None
+    missing: str = ""
 
     @property
     def identical(self) -> bool:
-        """Whether every bit is the same."""
-        return self.difference is None
+        """Whether it was run and every bit is the same."""
+        return self.difference is None and not self.missing
 
 
 def verify(*models: str, full: bool = False, threads: int | None = None, table: Path | None = None) -> Iterator[Result]:
@@ -117,20 +81,21 @@ def verify(*models: str, full: bool = False, threads: int | None = None, table: 
     threads
         How many threads share a run.
     table
-        The table to compare with; by default the committed one.
+        A folder of tables to compare with; by default the committed ones.
 
     Raises
     ------
     RefnetError
-        If a model is not in the table, the table is of another numerics version, or weights cannot be read.
+        If a model is not in the table, the table is of another numerics version, weights cannot be read, or those of a
+        model that was named in full, ``lite1@lite``, are not here.
 
     Examples
     --------
     >>> all(result.identical for result in verify("lite0"))
     True
     """
-    entries = select(read_table(table or TABLE), models, full=full)
-    return starmap(_compare, _load_each(entries, threads))
+    entries = select(read_tables(table or digest_table.FOLDER), models, full=full)
+    return _compare_each(entries, models, threads)
 
 
 def select(entries: Iterable[Entry], models: Collection[str] = (), *, full: bool = False) -> list[Entry]:
@@ -142,92 +107,55 @@ def select(entries: Iterable[Entry], models: Collection[str] = (), *, full: bool
         If there is no entry of a model.
     """
     entries = list(entries)
-    known = {name for entry in entries for name in _names_of(entry)}
+    known = {name for entry in entries for name in (entry.variant, entry.model)}
     for model in models:
         if model not in known:
-            variants = dict.fromkeys(_names_of(entry)[0] for entry in entries)
+            variants = dict.fromkeys(entry.variant for entry in entries)
             raise UnknownModelError(f"no digests of {model!r}; there are those of {', '.join(variants)}")
     return [
         entry
         for entry in entries
         if (full or entry.size[0] * entry.size[1] <= QUICK_PIXELS)
-        and (not models or not set(models).isdisjoint(_names_of(entry)))
+        and (not models or not {entry.variant, entry.model}.isdisjoint(models))
     ]
 
 
 def record(cases: Iterable[Case]) -> Iterator[Entry]:
     """Run cases and note every digest; those of one model and dtype should follow each other."""
-    for case, network, weights in _load_each(cases):
-        yield Entry(**asdict(case), weights=weights, steps=dict(_digests(case, network)))
-
-
-def read_table(path: Path) -> list[Entry]:
-    """Read a table of digests.
-
-    Raises
-    ------
-    InputError
-        If it is no table, or one of another numerics version.
-    """
-    try:
-        table = json.loads(path.read_text("ascii"))
-        numerics, lines = table["numerics"], table["entries"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise InputError(f"{path}: cannot read a table of digests: {error}") from error
-    if type(numerics) is not int or not isinstance(lines, list):
-        raise InputError(f"{path}: cannot read a table of digests: want a number in numerics and a list in entries")
-    if numerics != NUMERICS_VERSION:
-        raise InputError(
-            f"{path} is of numerics version {numerics}, this refnet of version {NUMERICS_VERSION}: "
-            "their bits need not agree"
-        )
-    return [_parse(line, f"{path}, entry {number}") for number, line in enumerate(lines)]
-
-
-def _parse(line: Any, where: str) -> Entry:
-    """Make an entry of what JSON holds, whatever it is."""
-    keys = [field.name for field in fields(Entry)]
-    if not isinstance(line, dict) or sorted(line) != sorted(keys):
-        raise InputError(f"{where}: want an object of {', '.join(keys)}")
-    size, steps = line["size"], line["steps"]
-    if not all(isinstance(line[key], str) for key in ("model", "input", "weights")):
-        raise InputError(f"{where}: want text in model, input and weights")
-    if line["dtype"] not in DTYPES:
-        raise InputError(f"{where}: want one of {', '.join(DTYPES)} in dtype")
-    if not (
-        isinstance(size, list) and len(size) == 2 and all(type(side) is int and 1 <= side <= MAX_SIDE for side in size)
-    ):
-        raise InputError(f"{where}: want height and width in size, whole numbers from 1 to {MAX_SIDE}")
-    if not (isinstance(steps, dict) and all(isinstance(digest, str) for digest in steps.values())):
-        raise InputError(f"{where}: want an object of names and digests in steps")
-    return Entry(**line | {"size": (size[0], size[1])})
-
-
-def write_table(path: Path, entries: Iterable[Entry]) -> None:
-    """Write a table of digests, one line for each entry."""
-    lines = ",\n".join(json.dumps(asdict(entry)) for entry in entries)
-    path.write_text(f'{{"numerics": {NUMERICS_VERSION}, "entries": [\n{lines}\n]}}\n', "ascii", newline="\n")
-
-
-def _names_of(entry: Entry) -> tuple[str, str]:
-    return entry.model.removesuffix(SYNTHETIC), entry.model
+    for group in _of_one_network(cases):
+        network, weights = _load(group[0], None)
+        for case in group:
+            yield Entry(**asdict(case), weights=weights, steps=dict(_digests(case, network)))
 
 
 _Case = TypeVar("_Case", bound=Case)
 
 
-def _load_each(cases: Iterable[_Case], threads: int | None = None) -> Iterator[tuple[_Case, Network, str]]:
-    """Each case with its network and the digest of the weights."""
-    for (model, dtype), group in groupby(cases, key=lambda case: (case.model, case.dtype)):
-        weights = find_weights(model, fetch=False)
-        digest = weights.digest()
-        network = Network.taking(weights, dtype=dtype, threads=threads)
-        for case in group:
-            yield case, network, digest
+def _of_one_network(cases: Iterable[_Case]) -> Iterator[list[_Case]]:
+    for _, group in groupby(cases, key=lambda case: (case.model, case.dtype)):
+        yield list(group)
 
 
-def _compare(entry: Entry, network: Network, weights: str) -> Result:
-    return Result(entry, _first_difference(entry, network, weights))
+def _load(case: Case, threads: int | None) -> tuple[Network, str]:
+    """Load the network of a case, and the digest of its weights."""
+    weights = find_weights(case.model, fetch=False)
+    digest = weights.digest()
+    return Network.taking(weights, dtype=case.dtype, threads=threads), digest
+
+
+def _compare_each(entries: Iterable[Entry], models: Collection[str], threads: int | None) -> Iterator[Result]:
+    for group in _of_one_network(entries):
+        model = group[0].model
+        try:
+            network, weights = _load(group[0], threads)
+        except WeightsNotFoundError:
+            if "@" in model and model in models:
+                raise
+            for entry in group:
+                yield Result(entry, missing=f"no weights here; `refnet fetch {model}` brings them")
+            continue
+        for entry in group:
+            yield Result(entry, _first_difference(entry, network, weights))
 
 
 def _first_difference(entry: Entry, network: Network, weights: str) -> Difference | None:
@@ -255,9 +183,11 @@ def _digests(case: Case, network: Network) -> Iterator[tuple[str, str]]:
 
 
 def _input(case: Case, network: Network) -> npt.NDArray[np.float32]:
-    if case.input == GENERATED:
-        return synthetic.picture_tensor(*case.size)
-    return network.preprocess(photo(case.input))
+    """Make the network's input; a picture goes through the recipe of the weights, to the size of the case."""
+    source = stimulus(case.input, *case.size) if case.input in STIMULI else photo(case.input)
+    if isinstance(source, np.ndarray) and source.dtype == np.float32:
+        return source
+    return images.preprocess(source, network.recipe, *case.size)[None]
 
 
 def photo(name: str = PHOTO) -> Path:

