@@ -1,8 +1,9 @@
 """Stimuli: inputs that cover the range of what a network sees, from an integer generator, the same anywhere.
 
 A black picture, or a smooth one, hides most mistakes. These do not, and any language makes them in a few lines. y and x
-count pixels from the top left, / drops the remainder, ^ is exclusive or, u("key") is the generator of
-:mod:`refnet.synthetic` over [H, W], or [1, H, W, 3] for a tensor, and byte("key") is u("key") * 128 + 128, rounded down.
+count pixels from the top left, / drops the remainder, ^ is exclusive or. u("key") is the generator of
+:mod:`refnet.synthetic` over [H, W], or over [1, H, W, 3] for a tensor; byte("key") is u("key") * 128 + 128, rounded
+down.
 
 ``codes``     picture of 256 x 320 (H x W): red = (x * 256 / 320) ^ (byte("codes/red") mod 64),
               green = y ^ (byte("codes/green") mod 64), blue = byte("codes/blue")
@@ -14,7 +15,8 @@ count pixels from the top left, / drops the remainder, ^ is exclusive or, u("key
               activation is curved
 
 In ``codes`` each channel has all 256 codes, large shapes and small ones. No picture is like one of its flips or its
-transposition, nor a channel like another. Pictures go through the recipe of the weights; tensors are the network's input.
+transposition, nor a channel like another. Pictures go through the recipe of the weights; a tensor is the network's
+input itself.
 """
 
 from __future__ import annotations
@@ -51,7 +53,8 @@ def codes() -> Array:
 
 
 def _bytes(key: str) -> Array:
-    return np.floor(synthetic.uniform(key, (HEIGHT, WIDTH)) * np.float32(128) + np.float32(128)).astype(np.int64)
+    u = synthetic.uniform(key, (HEIGHT, WIDTH))
+    return (u * np.float32(128) + np.float32(128)).astype(np.int64)
 
 
 def extremes() -> Array:
@@ -77,7 +80,8 @@ def swish(height: int, width: int) -> Array:
     [0, 15, 255]
     """
     exponent = np.arange(height, dtype=np.int32) * 12 // height - 6
-    return np.ldexp(synthetic.uniform("swish", (1, height, width, 3)), exponent[:, None, None])
+    grown: Array = np.ldexp(synthetic.uniform("swish", (1, height, width, 3)), exponent[:, None, None])
+    return grown
 
 
 PICTURES: dict[str, Callable[[], Array]] = {"codes": codes, "extremes": extremes}

@@ -1,0 +1,251 @@
+/* The operations, to the bit. Each output element is one chain of IEEE-754 operations, rounded to nearest even, in
+ * the order written here. A port may compute outputs in any order and as many at once as it likes; it may not reorder
+ * a sum, nor replace an fma by a product and a sum, or the reverse. */
+#include "refnet.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#include "numerics.h"
+
+#if FLT_EVAL_METHOD != 0
+#error "every operation must be rounded to its own format; on 32-bit x86 compile with -msse2 -mfpmath=sse"
+#endif
+#ifdef __FAST_MATH__
+#error "-ffast-math allows the compiler to reorder sums; compile without it"
+#endif
+
+size_t count(Shape shape)
+{
+    return (size_t)shape.H * (size_t)shape.W * (size_t)shape.C;
+}
+
+/* Where pixel (h, w) begins. */
+static size_t at(Shape shape, int h, int w)
+{
+    return ((size_t)h * (size_t)shape.W + (size_t)w) * (size_t)shape.C;
+}
+
+static int inside(Shape shape, int h, int w)
+{
+    return 0 <= h && h < shape.H && 0 <= w && w < shape.W;
+}
+
+/* Sums of products. Taps are taken in blocks: within a block the sum is a chain of fma that begins with +0; the blocks'
+ * sums are added in order. Short chains are more exact than one long one. `w` points at the first tap's weight for one
+ * output channel; the next tap's is K further. */
+static real dot(const real *x, const real *w, size_t taps, size_t K)
+{
+    real y = 0;
+    for (size_t first = 0; first < taps; first += TAPS_PER_BLOCK) {
+        real acc = 0;
+        for (size_t tap = first; tap < taps && tap < first + TAPS_PER_BLOCK; tap++)
+            acc = FMA(x[tap], w[tap * K], acc);
+        y = first == 0 ? acc : y + acc; /* not 0 + acc, which would turn -0 into +0 */
+    }
+    return y;
+}
+
+/* Copies what the kernel sees from output pixel (h, w), taps (ky, kx, ci) ascending. Taps in the padding are +0 and
+ * take part like all others: skipping them would move the blocks' borders. */
+static void look(const Step *step, const real *x, int h, int w, real *window)
+{
+    size_t C = (size_t)step->in.C;
+    for (int ky = 0; ky < step->kernel; ky++)
+        for (int kx = 0; kx < step->kernel; kx++, window += C) {
+            int row = h * step->stride + ky - step->pads.top;
+            int column = w * step->stride + kx - step->pads.left;
+            for (size_t c = 0; c < C; c++)
+                window[c] = inside(step->in, row, column) ? x[at(step->in, row, column) + c] : 0;
+        }
+}
+
+void convolution(const Step *step, const real *x, const real *kernel, real *window, real *y)
+{
+    size_t K = (size_t)step->out.C;
+    size_t taps = (size_t)step->kernel * (size_t)step->kernel * (size_t)step->in.C;
+    for (int h = 0; h < step->out.H; h++)
+        for (int w = 0; w < step->out.W; w++) {
+            look(step, x, h, w, window);
+            for (size_t k = 0; k < K; k++)
+                y[at(step->out, h, w) + k] = dot(window, kernel + k, taps, K);
+        }
+}
+
+/* Each channel by itself; one chain, no blocks. */
+void depthwise(const Step *step, const real *x, const real *kernel, real *y)
+{
+    size_t C = (size_t)step->in.C;
+    for (int h = 0; h < step->out.H; h++)
+        for (int w = 0; w < step->out.W; w++)
+            for (size_t c = 0; c < C; c++) {
+                real acc = 0;
+                size_t tap = 0;
+                for (int ky = 0; ky < step->kernel; ky++)
+                    for (int kx = 0; kx < step->kernel; kx++, tap++) {
+                        int row = h * step->stride + ky - step->pads.top;
+                        int column = w * step->stride + kx - step->pads.left;
+                        real seen = inside(step->in, row, column) ? x[at(step->in, row, column) + c] : 0;
+                        acc = FMA(seen, kernel[tap * C + c], acc);
+                    }
+                y[at(step->out, h, w) + c] = acc;
+            }
+}
+
+void dense(const Step *step, const real *x, const real *kernel, real *y)
+{
+    size_t C = (size_t)step->in.C, K = (size_t)step->out.C;
+    for (size_t k = 0; k < K; k++)
+        y[k] = dot(x, kernel + k, C, K);
+}
+
+/* Scale and shift are made from the published vectors in double, whatever the format, and rounded once. They are never
+ * multiplied into the kernel, which would round other numbers. */
+void batch_norm(Shape shape, const real *vectors, double eps, real *x)
+{
+    size_t K = (size_t)shape.C, pixels = count(shape) / K;
+    const real *gamma = vectors, *beta = vectors + K, *average = vectors + 2 * K, *variance = vectors + 3 * K;
+    for (size_t k = 0; k < K; k++) {
+        double scale = (double)gamma[k] / sqrt((double)variance[k] + eps);
+        double product = (double)average[k] * scale; /* apart: a product and a sum, no fma */
+        double shift = (double)beta[k] - product;
+        for (size_t p = 0; p < pixels; p++)
+            x[p * K + k] = FMA(x[p * K + k], (real)scale, (real)shift);
+    }
+}
+
+void add_bias(Shape shape, const real *bias, real *x)
+{
+    for (size_t k = 0; k < count(shape); k++)
+        x[k] = x[k] + bias[k];
+}
+
+/* Each row is summed from the left, the rows' sums from the top; then one division. */
+void mean(Shape in, const real *x, real *y)
+{
+    for (int c = 0; c < in.C; c++) {
+        real total = 0;
+        for (int h = 0; h < in.H; h++) {
+            real row = 0;
+            for (int w = 0; w < in.W; w++)
+                row = row + x[at(in, h, w) + (size_t)c];
+            total = total + row;
+        }
+        y[c] = total / (real)(in.H * in.W);
+    }
+}
+
+void excite(Shape shape, const real *x, const real *gate, real *y)
+{
+    size_t C = (size_t)shape.C;
+    for (size_t i = 0; i < count(shape); i++)
+        y[i] = x[i] * gate[i % C];
+}
+
+void add(Shape shape, const real *x, const real *y, real *sum)
+{
+    for (size_t i = 0; i < count(shape); i++)
+        sum[i] = x[i] + y[i];
+}
+
+/* The largest is taken off first, so that no exponential overflows. */
+void softmax(Shape shape, const real *x, real *y)
+{
+    real largest = x[0], total = 0;
+    for (int k = 1; k < shape.C; k++)
+        largest = x[k] > largest ? x[k] : largest;
+    for (int k = 0; k < shape.C; k++) {
+        y[k] = exponential(x[k] - largest);
+        total = total + y[k];
+    }
+    for (int k = 0; k < shape.C; k++)
+        y[k] = y[k] / total;
+}
+
+/* 2**n for a normal number's n, made from its bits. */
+static real power_of_two(int n)
+{
+    word bits = (word)(n + EXPONENT_BIAS) << MANTISSA_BITS;
+    real power;
+    memcpy(&power, &bits, sizeof power);
+    return power;
+}
+
+/* e**x = 2**n p(r) with n = rint(x / ln 2) and r = x - n ln 2. No libm's exp: they differ from one another. */
+real exponential(real x)
+{
+    static const real p[] = EXP_POLYNOMIAL;
+    if (x != x)
+        return x;
+    x = x < EXP_LOW ? EXP_LOW : x;
+    x = x > EXP_HIGH ? EXP_HIGH : x;
+    real n = FMA(x, INVERSE_LN2, SHIFTER) - SHIFTER; /* what the sum cannot hold are the places after the point */
+    real r = FMA(-n, LN2_HIGH, x);
+    r = FMA(-n, LN2_LOW, r);
+    real sum = p[0];
+    for (size_t i = 1; i < sizeof p / sizeof p[0]; i++)
+        sum = FMA(sum, r, p[i]);
+    int half = (int)n / 2; /* 2**n may be subnormal or infinite, its halves are not; the first product is exact */
+    return sum * power_of_two(half) * power_of_two((int)n - half);
+}
+
+static real one_plus_exp_of_minus(real x)
+{
+    real z = -x;
+    z = z < -SIGMOID_BOUND ? -SIGMOID_BOUND : z;
+    z = z > SIGMOID_BOUND ? SIGMOID_BOUND : z;
+    return 1 + exponential(z);
+}
+
+real sigmoid(real x)
+{
+    return 1 / one_plus_exp_of_minus(x);
+}
+
+/* One rounding less than x times sigmoid(x). */
+real swish(real x)
+{
+    return x / one_plus_exp_of_minus(x);
+}
+
+real relu6(real x)
+{
+    return x < 0 ? 0 : x > 6 ? 6 : x;
+}
+
+static real activate(Activation activation, real x)
+{
+    switch (activation) {
+    case SWISH: return swish(x);
+    case SIGMOID: return sigmoid(x);
+    case RELU6: return relu6(x);
+    case NONE: break;
+    }
+    return x;
+}
+
+void evaluate(const Step *step, const real *x, const real *y, const real *weights, double eps, real *window, real *out)
+{
+    const real *kernel = weights + step->kernel_at, *vectors = weights + step->vectors_at;
+    switch (step->op) {
+    case CONVOLUTION:
+        convolution(step, x, kernel, window, out);
+        batch_norm(step->out, vectors, eps, out);
+        break;
+    case DEPTHWISE:
+        depthwise(step, x, kernel, out);
+        batch_norm(step->out, vectors, eps, out);
+        break;
+    case DENSE:
+        dense(step, x, kernel, out);
+        add_bias(step->out, vectors, out);
+        break;
+    case MEAN: mean(step->in, x, out); break;
+    case EXCITE: excite(step->out, x, y, out); break;
+    case ADD: add(step->out, x, y, out); break;
+    case SOFTMAX: softmax(step->out, x, out); break;
+    }
+    for (size_t i = 0; i < count(step->out); i++)
+        out[i] = activate(step->activation, out[i]);
+}
