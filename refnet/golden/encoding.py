@@ -51,7 +51,7 @@ def decode(words: Array, dtype: str) -> Array:
     if dtype == "uint8":
         return words
     numbers = words.view(np.dtype(dtype).newbyteorder("<"))
-    return numbers.astype(np.float64 if dtype == "float64" else np.float32)
+    return numbers.astype(np.float64 if dtype == "float64" else np.float32, copy=False)
 
 
 def _bfloat16(values: Array) -> Array:

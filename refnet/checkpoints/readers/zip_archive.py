@@ -21,7 +21,7 @@ MAX_DIRECTORY = 1 << 23
 _ENCRYPTED = 0x2041  # flag bits: encrypted, strongly encrypted, with its header encrypted
 _HEADER = struct.Struct("<4s22xHH")  # a member's own header: signature, …, length of the name, of the extra field
 # What zipfile raises for damaged archives.
-_BROKEN = (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, EOFError, OverflowError, struct.error)
+BROKEN = (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, EOFError, OverflowError, struct.error)
 
 
 def members(data: bytes) -> dict[str, memoryview]:
@@ -75,9 +75,9 @@ def names(file: IO[bytes]) -> list[str]:
 def _directory(file: IO[bytes]) -> tuple[list[zipfile.ZipInfo], int]:
     """What the archive says it holds, and where it begins to say so."""
     try:
-        with zipfile.ZipFile(cast(IO[bytes], _Guarded(file))) as archive:
+        with zipfile.ZipFile(cast(IO[bytes], Guarded(file))) as archive:
             listed, start = archive.infolist(), archive.start_dir
-    except _BROKEN as error:
+    except BROKEN as error:
         raise CheckpointError(f"not a zip archive that can be read, cut short or damaged: {error}") from None
     if len(listed) > MAX_MEMBERS:
         raise CheckpointError(f"the archive has {len(listed)} members, more than any checkpoint")
@@ -102,14 +102,15 @@ def _place(data: bytes, info: zipfile.ZipInfo) -> slice:
     return slice(start, start + info.file_size)
 
 
-class _Guarded:
+class Guarded:
     """A file that does not let zipfile take a directory larger than any checkpoint's into memory."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
-        self.seek, self.tell = file.seek, file.tell
+        self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
 
     def read(self, size: int = -1) -> bytes:
+        """Read, but no more than a directory may have."""
         if size > MAX_DIRECTORY:
             raise CheckpointError(f"the archive's directory has {size} bytes, more than any checkpoint's")
         return self._file.read(size)

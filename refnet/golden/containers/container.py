@@ -1,0 +1,89 @@
+"""What all containers share: a sink that takes tensors one by one, and a source that gives them."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple, Protocol
+
+from refnet.errors import InputError
+from refnet.golden.formats.tensor_file import Array, ReadBack
+from refnet.golden.manifest import Entry
+
+MAX_MANIFEST = 1 << 24  # bytes
+MAX_NAME = 200
+
+_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)*", re.ASCII)
+
+
+class Sink(Protocol):
+    """A container being written; it appears when it is finished, else nothing is left."""
+
+    def put(self, entry: Entry, words: Array) -> Entry:
+        """Store a tensor's words, in stored shape; return the entry with format, file and sha256 filled in."""
+        ...
+
+    def finish(self, manifest: str) -> None:
+        """Add the manifest and make the container appear."""
+        ...
+
+    def discard(self) -> None:
+        """Leave nothing, if it is not finished."""
+        ...
+
+
+class Wanted(NamedTuple):
+    """What is known of a tensor before its file is opened.
+
+    Attributes
+    ----------
+    name
+        In the container.
+    entry
+        What the manifest says of it, or None.
+    dtype
+        Where the file cannot tell.
+    expected
+        Elements to expect, or None.
+    """
+
+    name: str
+    entry: Entry | None = None
+    dtype: str | None = None
+    expected: int | None = None
+
+
+class Source(Protocol):
+    """A container open for reading."""
+
+    names: tuple[str, ...]
+    manifest: str | None
+
+    def read(self, wanted: Wanted) -> ReadBack:
+        """Read one tensor."""
+        ...
+
+    def sha256(self, wanted: Wanted) -> str:
+        """Compute what the manifest should say of a tensor's bytes."""
+        ...
+
+    def close(self) -> None:
+        """Close the files."""
+        ...
+
+
+def check_name(name: str) -> str:
+    """Check that a tensor's name may become a file's name: words joined by dots, and by slashes for weights.
+
+    Raises
+    ------
+    InputError
+        If it may not.
+
+    Examples
+    --------
+    >>> check_name("block1a/expand/kernel")
+    'block1a/expand/kernel'
+    """
+    if len(name) > MAX_NAME or not _NAME.fullmatch(name) or ".." in name or name == "manifest":
+        raise InputError(f"name {name!r:.80}: want letters, digits, _ - and dots, or slashes between such words")
+    return name

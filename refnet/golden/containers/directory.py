@@ -1,0 +1,173 @@
+"""A directory: a file for each tensor, and manifest.json where refnet wrote it."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import shutil
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import IO, Any
+
+from refnet.errors import InputError
+from refnet.golden.containers.container import MAX_MANIFEST, Wanted
+from refnet.golden.formats import FORMATS, SUFFIXES
+from refnet.golden.formats.tensor_file import BLOCK, Array, Format, Heading, Opened, ReadBack, UnreadableError
+from refnet.golden.manifest import FILE_NAME, MAX_ENTRIES, Entry, Manifest
+
+
+class DirectorySink:
+    """Writes into a new directory beside the target, and moves it there."""
+
+    def __init__(self, target: Path, format_: str, written: Format) -> None:
+        self.target = target.resolve()
+        self.format, self.written = format_, written
+        _replaceable(self.target)
+        self.place = self.target.with_name(f".{secrets.token_hex(8)}.part")
+        self.place.mkdir()
+
+    def put(self, entry: Entry, words: Array) -> Entry:
+        """Write a file; its name is the tensor's, with dots for slashes."""
+        name = entry.name.replace("/", ".") + self.written.suffix
+        with (self.place / name).open("xb") as file:
+            hashing = Hashing(file)
+            self.written.write(hashing, words, Heading.of(entry))
+        return replace(entry, format=self.format, file=name, sha256=hashing.sha256.hexdigest())
+
+    def finish(self, manifest: str) -> None:
+        """Write the manifest and put the directory in place of an empty one or an older golden."""
+        (self.place / FILE_NAME).write_text(manifest, encoding="utf-8")
+        old = _replaceable(self.target)
+        if old is None:
+            self.place.replace(self.target)
+            return
+        aside = self.target.with_name(f".{secrets.token_hex(8)}.old")
+        self.target.replace(aside)
+        try:
+            self.place.replace(self.target)
+        except OSError:
+            aside.replace(self.target)
+            raise
+        for name in old:
+            (aside / name).unlink(missing_ok=True)
+        aside.rmdir()
+
+    def discard(self) -> None:
+        """Remove what is unfinished."""
+        shutil.rmtree(self.place, ignore_errors=True)
+
+
+class Hashing:
+    """A file being written, and the SHA-256 of what went into it."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.file = file
+        self.sha256 = hashlib.sha256()
+
+    def write(self, data: Any, /) -> int:
+        """Write, and hash."""
+        self.sha256.update(data)
+        return self.file.write(data)
+
+
+def _replaceable(target: Path) -> list[str] | None:
+    """Files of the golden or empty directory that may be replaced, or None if there is nothing yet."""
+    if not target.exists():
+        return None
+    if not target.is_dir():
+        raise InputError(f"{target} is a file; want a new directory, or a name that ends in .h5 or .npz")
+    found = {path.name for path in target.iterdir()}
+    known: set[str] = set()
+    if FILE_NAME in found:
+        entries = Manifest.from_json(_read_manifest(target) or "", str(target / FILE_NAME)).entries
+        known = {FILE_NAME} | {entry.file for entry in entries}
+    if not found <= known:
+        others = ", ".join(sorted(found - known)[:3])
+        raise InputError(f"{target} holds files that are no golden's ({others}); want a new or empty directory")
+    return sorted(found)
+
+
+def _read_manifest(root: Path) -> str | None:
+    path = root / FILE_NAME
+    if not path.exists():
+        return None
+    if not path.is_file() or path.stat().st_size > MAX_MANIFEST:
+        raise InputError(f"{path} is no file of at most {MAX_MANIFEST} bytes; record the golden again")
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise InputError(f"{path} is not UTF-8; record the golden again") from None
+
+
+class DirectorySource:
+    """Reads the files of a directory, or a single one."""
+
+    def __init__(self, path: Path) -> None:
+        self.files: dict[str, Path] = {}
+        self.manifest: str | None = None
+        if path.is_dir():
+            self.root = path
+            self.manifest = _read_manifest(path)
+            if self.manifest is None:
+                self._list()
+        else:
+            self.root = path.resolve().parent
+            self.files = {path.stem: path.resolve()}
+        self.names = tuple(sorted(self.files))
+
+    def _list(self) -> None:
+        for path in self.root.iterdir():
+            if path.suffix.lower() not in SUFFIXES or path.name.startswith("."):
+                continue
+            if path.stem in self.files:
+                raise InputError(f"{path} and {self.files[path.stem].name} are one tensor twice; leave one")
+            if len(self.files) == MAX_ENTRIES:
+                raise InputError(f"{self.root} holds more than {MAX_ENTRIES} tensors")
+            self.files[path.stem] = path
+
+    def read(self, wanted: Wanted) -> ReadBack:
+        """Read a file in its format."""
+        path, format_ = self._file(wanted)
+        try:
+            with path.open("rb") as file:
+                size = path.stat().st_size
+                return format_.read(Opened(str(path), wanted.dtype, wanted.expected, file=file, size=size))
+        except OSError as error:
+            raise UnreadableError(f"{path}: cannot be read: {error.strerror or error}") from None
+
+    def sha256(self, wanted: Wanted) -> str:
+        """Hash a file's bytes."""
+        path, _ = self._file(wanted)
+        digest = hashlib.sha256()
+        try:
+            with path.open("rb") as file:
+                while block := file.read(BLOCK):
+                    digest.update(block)
+        except OSError as error:
+            raise UnreadableError(f"{path}: cannot be read: {error.strerror or error}") from None
+        return digest.hexdigest()
+
+    def close(self) -> None:
+        """Do nothing: each file is closed once it is read."""
+
+    def _file(self, wanted: Wanted) -> tuple[Path, Format]:
+        """Find a tensor's file: inside the directory, and truly a file."""
+        entry = wanted.entry
+        if entry is None:
+            path, format_ = self.files[wanted.name], SUFFIXES[self.files[wanted.name].suffix.lower()]
+        else:
+            if entry.format not in FORMATS or not _is_plain(entry.file):
+                raise UnreadableError(
+                    f"{self.root / FILE_NAME}: {wanted.name} is in {entry.file!r:.80} as {entry.format!r:.80}; "
+                    f"want a file beside the manifest, as one of {', '.join(FORMATS)}"
+                )
+            path, format_ = self.root / entry.file, FORMATS[entry.format]
+        with suppress(OSError, RuntimeError):
+            if path.is_file() and path.resolve().is_relative_to(self.root.resolve()):
+                return path, format_
+        raise UnreadableError(f"{path} is missing, or no file inside that directory")
+
+
+def _is_plain(name: str) -> bool:
+    return 0 < len(name) < 256 and name.isprintable() and not name.startswith(".") and set(name).isdisjoint("/\\:")

@@ -1,0 +1,226 @@
+"""An HDF5 file: a dataset for each tensor with its facts as attributes, and /manifest where refnet wrote it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from h5py import h5d, h5l, h5t
+
+from refnet import hdf5
+from refnet.errors import InputError
+from refnet.golden.containers.container import MAX_MANIFEST, Wanted
+from refnet.golden.containers.single import Unfinished
+from refnet.golden.formats.tensor_file import Array, Asked, Heading, ReadBack, UnreadableError, sha256_of
+from refnet.golden.manifest import MAX_ENTRIES, Entry
+
+MANIFEST = "manifest"
+WEIGHTS = "weights/"  # a group of their own: the step `stem` and the weight `stem/kernel` cannot both be below the root
+MAX_DEPTH = 8
+
+_TYPES: dict[str, tuple[h5t.TypeID, ...]] = {
+    "float16": (h5t.IEEE_F16LE, h5t.IEEE_F16BE),
+    "float32": (h5t.IEEE_F32LE, h5t.IEEE_F32BE),
+    "float64": (h5t.IEEE_F64LE, h5t.IEEE_F64BE),
+    "uint8": (h5t.STD_U8LE, h5t.STD_U8BE),
+    "uint16": (h5t.STD_U16LE, h5t.STD_U16BE),
+    "uint32": (h5t.STD_U32LE, h5t.STD_U32BE),
+    "uint64": (h5t.STD_U64LE, h5t.STD_U64BE),
+}
+
+
+def _path(name: str) -> str:
+    return WEIGHTS + name if "/" in name else name
+
+
+class Hdf5Sink:
+    """Writes dataset by dataset."""
+
+    def __init__(self, target: Path) -> None:
+        self._unfinished = Unfinished(target)
+        self._steps = 0
+        try:
+            self._disk = _Disk(self._unfinished.path, "x+")
+            self._file = h5py.File(self._disk, "w", libver=("earliest", "v110"))
+        except BaseException:
+            self._unfinished.drop()
+            raise
+
+    def put(self, entry: Entry, words: Array) -> Entry:
+        """Write a dataset and its attributes."""
+        entry = replace(entry, sha256=sha256_of(words))
+        stored = words if entry.dtype == "bfloat16" else words.view(np.dtype(entry.dtype).newbyteorder("<"))
+        with self._disk.checked():
+            dataset = self._file.create_dataset(_path(entry.name), data=stored, track_times=False)
+            for key, value in self._facts(entry).items():
+                text = isinstance(value, str)
+                kind = h5py.string_dtype("utf-8", max(1, len(value.encode()))) if text else None
+                dataset.attrs.create(key, value.encode() if text else value, dtype=kind)
+        self._steps += 1
+        return entry
+
+    def _facts(self, entry: Entry) -> dict[str, Any]:
+        layout = entry.layout
+        facts = {key: value for key, value in asdict(entry).items() if type(value) in (str, int, float)}
+        facts |= {"stored_axes": Heading.of(entry).axes, "order": layout.order, "index": self._steps}
+        facts["tile"] = ",".join(f"{axis}:{length}" for axis, length in layout.tile)
+        facts |= {"shape": np.array(entry.shape), "pads": np.array(layout.pads)}
+        del facts["name"], facts["format"], facts["file"]
+        return facts
+
+    def finish(self, manifest: str) -> None:
+        """Add the manifest and move the file in place."""
+        text = manifest.encode()
+        with self._disk.checked():
+            kind = h5py.string_dtype("utf-8", len(text))
+            self._file.create_dataset(MANIFEST, data=np.array(text, dtype=kind), track_times=False)
+            self._file.close()
+        self._disk.close()
+        self._unfinished.move_in_place()
+
+    def discard(self) -> None:
+        """Remove what is unfinished."""
+        with suppress(*hdf5.DAMAGE):
+            self._file.close()
+        self._disk.close()
+        self._unfinished.drop()
+
+
+class _Disk(io.FileIO):
+    """The file below HDF5, which never learns of a full disk: its library cannot close a file that it cannot write."""
+
+    failure: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        view = memoryview(data).cast("B")
+        written = 0
+        while written < len(view) and self.failure is None:
+            try:
+                written += super().write(view[written:])
+            except OSError as error:
+                self.failure = error
+        return len(view)
+
+    def truncate(self, size: int | None = None) -> int:
+        try:
+            return super().truncate(size)
+        except OSError as error:
+            self.failure = self.failure or error
+            return size or 0
+
+    @contextmanager
+    def checked(self) -> Iterator[None]:
+        """Raise what HDF5 was not told, after a block that writes."""
+        try:
+            yield
+        except hdf5.DAMAGE as error:
+            raise self.failure or OSError(f"cannot be put together as HDF5: {error}") from error
+        if self.failure is not None:
+            raise self.failure
+
+
+class Hdf5Source:
+    """Reads datasets one by one, in groups or not, of refnet's or anybody's making."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with _refusing(InputError, path):
+            # Files are replaced, never changed in place, so no lock is needed; a read-only disk has none to give.
+            self._file = h5py.File(path, "r", locking=False)
+        try:
+            with _refusing(InputError, path):
+                found = self._list()
+                self.manifest = self._read_manifest() if MANIFEST in found else None
+        except InputError:
+            self._file.close()
+            raise
+        self._paths = {name: name for name in found if name != MANIFEST}
+        if self.manifest is not None:
+            self._paths = {path.removeprefix(WEIGHTS): path for path in self._paths}
+        self.names = tuple(sorted(self._paths))
+
+    def _list(self) -> set[str]:
+        """Paths of all datasets; they may be in groups, but each thing has one name."""
+        found: set[str] = set()
+        pending = [("", 0)]
+        seen = 0
+        while pending:
+            group, depth = pending.pop()
+            for name, kind in hdf5.links(hdf5.open_group(self._file.id, group)):
+                path = f"{group}/{name}".removeprefix("/")
+                seen += 1
+                if kind != h5l.TYPE_HARD:
+                    raise hdf5.RefusedError(f"{path:.80} is a link; want the dataset itself")
+                if seen > MAX_ENTRIES or depth > MAX_DEPTH:
+                    raise hdf5.RefusedError(
+                        f"more than {MAX_ENTRIES} objects, or nested deeper than {MAX_DEPTH} groups"
+                    )
+                if self._file.get(path, getclass=True) is h5py.Group:
+                    pending.append((path, depth + 1))
+                else:
+                    found.add(path)
+        return found
+
+    def _read_manifest(self) -> str:
+        dataset = hdf5.open_dataset(self._file.id, MANIFEST)
+        kind = dataset.get_type()
+        if kind.get_class() != h5t.STRING or kind.is_variable_str() or dataset.shape != ():
+            raise hdf5.RefusedError(f"{MANIFEST} is {hdf5.described(dataset)}, not one fixed-length string")
+        if not 0 < kind.get_size() <= MAX_MANIFEST:
+            raise hdf5.RefusedError(f"{MANIFEST} has more than {MAX_MANIFEST} bytes")
+        hdf5.Regions(self._file.id.get_filesize()).add(MANIFEST, dataset, kind.get_size())
+        text: bytes = hdf5.read_array(dataset).item()
+        return text.decode()
+
+    def read(self, wanted: Wanted) -> ReadBack:
+        """Read a dataset."""
+        asked = Asked(f"{self.path}: {wanted.name}", wanted.dtype, wanted.expected)
+        if wanted.name not in self._paths:
+            raise asked.unreadable("missing, though the manifest names it")
+        with _refusing(UnreadableError, self.path):
+            return self._read(hdf5.open_dataset(self._file.id, self._paths[wanted.name]), asked)
+
+    def _read(self, dataset: h5d.DatasetID, asked: Asked) -> ReadBack:
+        stored = dataset.get_type()
+        name = next((name for name, kinds in _TYPES.items() if any(map(stored.equal, kinds))), None)
+        if name is None or not dataset.shape or 0 in dataset.shape:
+            raise asked.unreadable(
+                f"{hdf5.described(dataset)}; want float32, float64, float16, uint8 or bfloat16 as uint16"
+            )
+        count = int(np.prod(dataset.shape, dtype=object))
+        asked.check_count(count)
+        try:
+            hdf5.Regions(self._file.id.get_filesize()).add("it", dataset, count * stored.get_size())
+        except hdf5.RefusedError as error:
+            raise asked.unreadable(
+                f"{error}; save it by h5py's create_dataset(name, data=array), without chunks and compression"
+            ) from None
+        array = hdf5.read_array(dataset)
+        words = array.view(f"{array.dtype.byteorder.replace('|', '=')}u{array.itemsize}")
+        words = words.astype(words.dtype.newbyteorder("<"), copy=False)
+        dtype = asked.known_dtype(array.itemsize, "bfloat16") if name.startswith("uint") else name
+        return ReadBack(words, dtype, array.shape)
+
+    def sha256(self, wanted: Wanted) -> str:
+        """Hash a dataset's elements."""
+        return sha256_of(self.read(wanted).words)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+@contextmanager
+def _refusing(error: type[InputError], path: Path) -> Iterator[None]:
+    try:
+        yield
+    except hdf5.RefusedError as refused:
+        raise error(f"{path}: {refused}") from None
+    except hdf5.DAMAGE as damage:
+        raise error(f"{path}: cannot be read as HDF5: {damage!s:.200}") from None

@@ -1,0 +1,119 @@
+"""NumPy's .npz: a zip archive with an .npy for each tensor, and manifest.json where refnet wrote it."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import IO, cast
+
+from refnet.checkpoints.readers.zip_archive import BROKEN, MAX_MEMBERS, Guarded
+from refnet.errors import CheckpointError, InputError
+from refnet.golden.containers.container import MAX_MANIFEST, Wanted
+from refnet.golden.containers.single import Unfinished
+from refnet.golden.formats import FORMATS
+from refnet.golden.formats.tensor_file import Array, Heading, Opened, ReadBack, UnreadableError, sha256_of
+from refnet.golden.manifest import FILE_NAME, Entry
+
+SUFFIX = ".npy"
+MAX_UNPACKED = 1 << 28  # bytes of a compressed tensor of which nobody says how long it should be
+_LARGE = 1 << 30
+_DATE = (1980, 1, 1, 0, 0, 0)  # the same tensors give the same bytes
+
+_DAMAGE = (*BROKEN, RuntimeError, zlib.error)
+
+
+class NpzSink:
+    """Writes the archive member by member, uncompressed."""
+
+    def __init__(self, target: Path) -> None:
+        self._unfinished = Unfinished(target)
+        self._archive = zipfile.ZipFile(self._unfinished.path, "w")
+
+    def put(self, entry: Entry, words: Array) -> Entry:
+        """Write a member."""
+        member = zipfile.ZipInfo(entry.name + SUFFIX, _DATE)
+        with self._archive.open(member, "w", force_zip64=words.nbytes > _LARGE) as file:
+            FORMATS["npy"].write(file, words, Heading.of(entry))
+        return replace(entry, sha256=sha256_of(words))
+
+    def finish(self, manifest: str) -> None:
+        """Add the manifest and move the file in place."""
+        self._archive.writestr(zipfile.ZipInfo(FILE_NAME, _DATE), manifest)
+        self._archive.close()
+        self._unfinished.move_in_place()
+
+    def discard(self) -> None:
+        """Remove what is unfinished."""
+        with suppress(OSError, ValueError):
+            self._archive.close()
+        self._unfinished.drop()
+
+
+class NpzSource:
+    """Reads members one by one; compressed ones too, but none beyond its declared and expected size."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file = path.open("rb")
+        try:
+            self._archive = zipfile.ZipFile(cast(IO[bytes], Guarded(self._file)))
+            self._members = self._list()
+            self.manifest = self._read_manifest()
+        except (*_DAMAGE, CheckpointError) as error:
+            self._file.close()
+            raise InputError(f"{path}: not an .npz file that can be read: {error!s:.200}") from None
+        except InputError:
+            self._file.close()
+            raise
+        self.names = tuple(sorted(name.removesuffix(SUFFIX) for name in self._members if name.endswith(SUFFIX)))
+
+    def _list(self) -> dict[str, zipfile.ZipInfo]:
+        listed = self._archive.infolist()
+        members = {member.filename: member for member in listed}
+        if len(listed) > MAX_MEMBERS or len(members) < len(listed):
+            raise InputError(
+                f"{self.path}: {len(listed)} members, two of one name or too many; want one of each tensor"
+            )
+        return members
+
+    def _read_manifest(self) -> str | None:
+        member = self._members.get(FILE_NAME)
+        if member is None:
+            return None
+        if member.file_size > MAX_MANIFEST:
+            raise InputError(f"{self.path}: {FILE_NAME} has more than {MAX_MANIFEST} bytes; record the golden again")
+        with self._archive.open(member) as file:
+            return file.read(MAX_MANIFEST + 1).decode()
+
+    def read(self, wanted: Wanted) -> ReadBack:
+        """Read a member."""
+        where = f"{self.path}: {wanted.name}"
+        member = self._members.get(wanted.name + SUFFIX)
+        if member is None:
+            raise UnreadableError(f"{where} is missing, though the manifest names it")
+        compressed = member.compress_type != zipfile.ZIP_STORED
+        if compressed and wanted.expected is None and member.file_size > MAX_UNPACKED:
+            raise UnreadableError(f"{where} unpacks to {member.file_size} bytes; save it uncompressed, by np.savez")
+        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise UnreadableError(f"{where} is compressed in a way that is not read; save it by np.savez")
+        try:
+            with self._archive.open(member) as file:
+                read = FORMATS["npy"].read(
+                    Opened(where, wanted.dtype, wanted.expected, file=file, size=member.file_size)
+                )
+                file.read(1)  # the end, where the checksum is compared
+        except _DAMAGE as error:
+            raise UnreadableError(f"{where} is damaged: {error!s:.200}; record it again") from None
+        return read
+
+    def sha256(self, wanted: Wanted) -> str:
+        """Hash a member's elements."""
+        return sha256_of(self.read(wanted).words)
+
+    def close(self) -> None:
+        """Close the archive."""
+        self._archive.close()
+        self._file.close()

@@ -1,0 +1,133 @@
+"""C headers: an array of a tensor's bits, or of its numbers, to be included in a program."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from itertools import chain
+
+import numpy as np
+
+from refnet.golden.formats.decimals import in_decimal, read_numbers, without_nul
+from refnet.golden.formats.tensor_file import Array, Format, Heading, Opened, Output, ReadBack, blocks, read_heading
+from refnet.golden.formats.text import Lines, read_lines
+from refnet.golden.formats.words import in_hexadecimal, read_words
+
+IN_A_LINE = 8
+ELEMENTS = 1 << 17  # in a piece, whole lines
+
+_DECLARATION = re.compile(
+    rb"\b(uint8_t|uint16_t|uint32_t|uint64_t|_Float16|__fp16|float|double)\s+(?:const\s+)?\w+\s*(?:\[[^\]{}]*\]\s*)+=\s*\{"
+)
+_WIDTHS = {b"uint8_t": 1, b"uint16_t": 2, b"uint32_t": 4, b"uint64_t": 8}
+_NUMBERS = {b"float": "float32", b"double": "float64", b"_Float16": "float16", b"__fp16": "float16"}
+_MACROS = {b"nan": b"NAN", b"-nan": b"-NAN", b"inf": b"INFINITY", b"-inf": b"-INFINITY"}
+_COMMENT = re.compile(rb"/\*[^\n]*?\*/|//[^\n]*")
+_SUFFIX = re.compile(rb"(?<=[\d.])[fFlL]\b")
+_BLANKS = bytes.maketrans(b",{}", b"   ")
+
+
+def _write_bits(file: Output, words: Array, heading: Heading) -> None:
+    _begin(file, words, heading, f"uint{8 * words.itemsize}_t", "stdint")
+    _write_body(file, words, _words)
+
+
+def _write_numbers(file: Output, words: Array, heading: Heading) -> None:
+    c_type = {"uint8": "uint8_t", "float64": "double"}.get(heading.dtype, "float")
+    suffix = b"f" if c_type == "float" else b"\0"
+    _begin(file, words, heading, c_type, "stdint" if heading.dtype == "uint8" else "math")
+    _write_body(file, words, lambda block: _literals(block, heading.dtype, suffix))
+
+
+def _write_body(file: Output, words: Array, text_of: Callable[[Array], bytes]) -> None:
+    *before, last = blocks(words, ELEMENTS)
+    for block in before:
+        file.write(text_of(block))
+    file.write(text_of(last).rstrip() + b"\n};\n\n#endif\n")
+
+
+def _words(block: Array) -> bytes:
+    text = bytearray(in_hexadecimal(block, b"0x", b", "))
+    width = len(text) // block.size * IN_A_LINE
+    text[width - 1 :: width] = b"\n" * (block.size // IN_A_LINE)
+    return bytes(text)
+
+
+def _literals(block: Array, dtype: str, suffix: bytes) -> bytes:
+    text = in_decimal(block, dtype)
+    digits = text.shape[1]
+    table = np.empty((block.size, digits + 3), np.uint8)
+    table[:, :digits] = text
+    table[:, digits:] = list(suffix + b", ")
+    table[IN_A_LINE - 1 :: IN_A_LINE, -1] = ord("\n")
+    macros = {} if dtype == "uint8" else _MACROS
+    for name, macro in macros.items():
+        found = (text[:, : len(name)] == list(name)).all(1)
+        table[found, : len(macro)] = list(macro)
+        table[found, digits] = 0
+    return without_nul(table)
+
+
+def _begin(file: Output, words: Array, heading: Heading, c_type: str, include: str) -> None:
+    name = re.sub(r"\W", "_", heading.name, flags=re.ASCII)
+    name = f"_{name}" if name[0].isdigit() else name
+    guard = f"REFNET_{name.upper()}_H"
+    file.write(
+        f"#ifndef {guard}\n#define {guard}\n\n#include <{include}.h>\n\n/* {heading.line()} */\n"
+        f"static const {c_type} {name}[{words.size}] = {{\n".encode()
+    )
+
+
+def _read(opened: Opened) -> ReadBack:
+    pieces = read_lines(opened)
+    first = next(pieces, Lines(b"", 1))
+    found = _DECLARATION.search(first.text)
+    if found is None:
+        raise opened.unreadable("holds no array such as `static const uint32_t name[8] = {`")
+    before = first.text[: found.end()]
+    heading = read_heading(before.decode())
+    rest = Lines(first.text[found.end() :], first.number + before.count(b"\n"))
+    body = _body(opened, chain([rest], pieces))
+    if found[1] in _NUMBERS:
+        return _numbers(opened, body, heading, _NUMBERS[found[1]])
+    start = next(body)
+    if b"0x" not in start.text and found[1] == b"uint8_t":
+        return _numbers(opened, chain([start], body), heading, "uint8")
+    plain = (Lines(_without_prefix(lines.text), lines.number) for lines in chain([start], body))
+    read = read_words(opened, plain, heading)
+    if read.words.itemsize != _WIDTHS[found[1]]:
+        raise opened.unreadable(f"words of {2 * read.words.itemsize} digits in an array of {found[1].decode()}")
+    return read
+
+
+def _body(opened: Opened, pieces: Iterator[Lines]) -> Iterator[Lines]:
+    """What is between the outer braces, without comments, commas and inner braces."""
+    for lines in pieces:
+        text = _COMMENT.sub(b"", lines.text) if b"/" in lines.text else lines.text
+        inside, end, after = text.partition(b"};")
+        yield Lines(inside.translate(_BLANKS), lines.number)
+        if end:
+            if b"{" in after:
+                raise opened.unreadable("holds more than one array")
+            return
+    raise opened.unreadable("ends before `};`; it is cut short, so record it again")
+
+
+def _without_prefix(text: bytes) -> bytes:
+    text = b" " + text
+    for blank in (b" ", b"\n", b"\t"):
+        text = text.replace(blank + b"0x", blank + b"  ")
+    return text
+
+
+def _numbers(opened: Opened, pieces: Iterator[Lines], heading: Heading | None, c_type: str) -> ReadBack:
+    """Read literals. A float16 or bfloat16 number stands in an array of float."""
+    told = opened.dtype or (heading.dtype if heading else None)
+    dtype = told if c_type == "float32" and told in ("float16", "bfloat16") else c_type
+    plain = (Lines(_SUFFIX.sub(b" ", lines.text), lines.number) for lines in pieces)
+    words = read_numbers(opened, plain, dtype)
+    return ReadBack(words, dtype, heading.shape if heading and heading.holds(words.size) else None)
+
+
+C_BITS = Format(".h", _write_bits, _read)
+C_NUMBERS = Format(".h", _write_numbers, _read)
