@@ -6,16 +6,16 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
-import numpy as np
 import numpy.typing as npt
 
-from refnet import digest_table, images, names
+from refnet import digest_table, names
 from refnet.digest import tensor_digest
 from refnet.digest_table import Case, Entry, read_tables
 from refnet.errors import InputError, UnknownModelError, WeightsNotFoundError
-from refnet.golden.stimuli import STIMULI, stimulus
+from refnet.golden.origin import find_origin
+from refnet.golden.stimuli import STIMULI
 from refnet.models import find_weights
 from refnet.network import Network
 from refnet.shipped import find_shipped
@@ -182,12 +182,11 @@ def _digests(case: Case, network: Network) -> Iterator[tuple[str, str]]:
         yield name, tensor_digest(tensor)
 
 
-def _input(case: Case, network: Network) -> npt.NDArray[np.float32]:
+def _input(case: Case, network: Network) -> npt.NDArray[Any]:
     """Make the network's input; a picture goes through the recipe of the weights, to the size of the case."""
-    source = stimulus(case.input, *case.size) if case.input in STIMULI else photo(case.input)
-    if isinstance(source, np.ndarray) and source.dtype == np.float32:
-        return source
-    return images.preprocess(source, network.recipe, *case.size)[None]
+    generated = case.input in STIMULI
+    origin = find_origin(None if generated else photo(case.input), None, case.input if generated else None)
+    return origin.make(network.recipe, *case.size)
 
 
 def photo(name: str = PHOTO) -> Path:

@@ -11,10 +11,10 @@ import sys
 from typing import Any, NoReturn
 
 from refnet import __version__
-from refnet.cli import bench, convert, export, fetch, info, plan, predict, terminal, verify, warmup
+from refnet.cli import bench, convert, export, fetch, golden, info, plan, predict, terminal, verify, warmup
 from refnet.errors import InputError, RefnetError
 
-COMMANDS = (predict, info, fetch, convert, plan, verify, bench, export, warmup)
+COMMANDS = (predict, info, fetch, convert, plan, verify, bench, export, golden, warmup)
 ERROR, BROKEN_PIPE = 2, 141
 
 

@@ -42,7 +42,7 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Lay out the network and show it."""
-    architecture, padding = _network(options.model)
+    architecture, padding = network_of(options.model)
     plan = make_plan(architecture, options.size, padding=options.padding or padding)
     given = [f"--{name}" for name in ("threads", "batch", "dtype") if getattr(options, name) is not None]
     if given and not options.memory:
@@ -71,7 +71,7 @@ def picture_size(text: str) -> tuple[int, int]:
     return int(match[1]), int(match[2] or match[1])
 
 
-def _network(model: str) -> tuple[Architecture, Padding]:
+def network_of(model: str) -> tuple[Architecture, Padding]:
     """Find what a model looks like; a name needs no weights on this machine."""
     from refnet.models import find_weights, is_file, outline
 

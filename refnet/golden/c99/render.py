@@ -69,9 +69,9 @@ def render(weights: Weights, x: Array, target: str | os.PathLike[str], *, thread
     'input 6a3117cc3'
     18776096
     """
-    digests = {dtype: _digests(weights, x, dtype, threads) for dtype in DTYPES}
-    plan = make_plan(weights.architecture, x.shape[1:3], padding=weights.padding)
     with _whole_directory(Path(target)) as directory:
+        digests = {dtype: _digests(weights, x, dtype, threads) for dtype in DTYPES}
+        plan = make_plan(weights.architecture, x.shape[1:3], padding=weights.padding)
         for name in PROGRAM:
             shutil.copyfile(SOURCES / name, directory / name)
         _write_text(directory / "numerics.h", numerics_header())

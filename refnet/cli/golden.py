@@ -1,0 +1,261 @@
+"""``refnet golden``: a network's tensors in files, for whoever computes them elsewhere."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from refnet.cli import golden_options, golden_tables, terminal
+from refnet.errors import InputError
+
+if TYPE_CHECKING:
+    from refnet.golden.layout import Layout
+    from refnet.golden.recorder import Recorded
+    from refnet.plan import Plan
+
+_WRITING = {"output", "dtype", "order", "tile", "weights_order", "weights_tile", "format", "text", "json", "quiet"}
+_READING = {"model", "image", "input", "stimulus", "from_order", "from_dtype", "size", "recipe", "compute", "threads"}
+
+
+def add(commands: Any) -> None:
+    """Add the command and its options to the parser."""
+    parser = commands.add_parser(
+        "golden",
+        help="record a network's tensors, for a port to be compared with",
+        description="Run a network once and write the picture, the input and every step's output, then a line for "
+        "each: range, different values, zeros, how much lies below, inside and above the curved part of its "
+        "activation, constant channels. Other things are written or shown by --vectors, --accumulator and --c.",
+    )
+    parser.add_argument("model", nargs="?", metavar="MODEL", help=terminal.MODEL)
+    parser.add_argument("-o", "--output", metavar="TARGET", help="a directory, FILE.h5 or FILE.npz")
+    golden_options.add_input(parser)
+    golden_options.add_choice(parser)
+    golden_options.add_storage(parser)
+    other = parser.add_argument_group("in place of a recording")
+    other.add_argument(
+        "--vectors", action="store_true", help="small exact cases of each single operation; without MODEL"
+    )
+    other.add_argument(
+        "--accumulator", metavar="STEP:n,h,w,k", help="one element's sum after each tap, shown; -o FILE.csv writes it"
+    )
+    other.add_argument(
+        "--c", metavar="DIR", help="a C99 program of the network that makes the same bits, without dependencies"
+    )
+    parser.add_argument("--threads", type=int, metavar="N", help="by default one for each core")
+    parser.add_argument("--quiet", action="store_true", help="no line for each tensor")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Record, write vectors or a program, or follow one element."""
+    if options.vectors:
+        _allow(options, "--vectors", _WRITING)
+        return _write_vectors(options)
+    if options.model is None:
+        raise InputError("which model? `refnet golden b0@synthetic -o DIR`; only --vectors goes without one")
+    if options.accumulator is not None:
+        _allow(options, "--accumulator", _READING | {"output", "json"})
+        return _follow(options)
+    if options.c is not None:
+        _allow(options, "--c", _READING - {"compute"})
+        return _render(options)
+    return _record(options)
+
+
+def _allow(options: argparse.Namespace, mode: str, allowed: set[str]) -> None:
+    """Refuse options that mean nothing here."""
+    known = allowed | {"command", "run", "version", mode.removeprefix("--")}
+    wrong = [name for name, value in vars(options).items() if value not in (None, False) and name not in known]
+    if wrong:
+        shown = ("MODEL" if name == "model" else "--" + name.removesuffix("_file").replace("_", "-") for name in wrong)
+        raise InputError(f"{', '.join(shown)}: not with {mode}")
+
+
+def _record(options: argparse.Namespace) -> int:
+    from refnet.golden.recorder import record
+
+    target = _target(options)
+    if (options.resume is None) != (options.from_file is None):
+        raise InputError("--resume STEP and --from FILE go together")
+    if (options.from_order or options.from_dtype) and not (options.from_file or options.input):
+        raise InputError("--from-order and --from-dtype say how --from or --input is written; there is neither")
+    if (options.weights_order or options.weights_tile) and not options.weights:
+        raise InputError("--weights-order and --weights-tile: only with --weights")
+    storage = _storage(options)
+    x = _input(options)
+    seen: list[Recorded] = []
+    with _bar() as show:
+
+        def watch(recorded: Recorded) -> None:
+            seen.append(recorded)
+            show(recorded.done)
+
+        manifest = record(
+            options.model,
+            target,
+            image=options.image,
+            x=x,
+            stimulus=options.stimulus,
+            steps=options.steps,
+            unfused=options.unfused,
+            weights=options.weights,
+            given=_given(options, 1 if x is None else len(x)),
+            padded=options.padded,
+            size=options.size,
+            recipe=options.recipe,
+            compute=options.compute,
+            threads=options.threads,
+            watch=watch,
+            **storage,
+        )
+    if options.json:
+        terminal.print_json(golden_tables.describe(target, manifest, seen))
+        return 0
+    if not options.quiet:
+        golden_tables.show_coverage(seen)
+    golden_tables.show_summary(target, manifest)
+    return 0
+
+
+def _write_vectors(options: argparse.Namespace) -> int:
+    from refnet.golden.vectors import record_vectors
+
+    target = _target(options)
+    manifest = record_vectors(target, **_storage(options))
+    if options.json:
+        terminal.print_json(golden_tables.describe(target, manifest, []))
+        return 0
+    if not options.quiet:
+        golden_tables.show_cases(manifest)
+    golden_tables.show_summary(target, manifest)
+    return 0
+
+
+def _follow(options: argparse.Namespace) -> int:
+    import refnet
+    from refnet.golden.accumulator import accumulate, check_element
+    from refnet.golden.origin import find_origin
+
+    target = options.output and Path(options.output)
+    if target and (target.suffix != ".csv" or options.json):
+        raise InputError(f"--accumulator writes FILE.csv, or prints a table or --json; got {target}")
+    x = _input(options)
+    origin = find_origin(options.image, x, options.stimulus)
+    plan = _plan(options)
+    check_element(options.accumulator, plan, batch=1 if x is None else len(x))
+    network = refnet.load(
+        options.model, dtype=options.compute or "float32", threads=options.threads, recipe=options.recipe
+    )
+    found = accumulate(network, origin.make(network.recipe, plan.height, plan.width), options.accumulator)
+    if target:
+        golden_tables.write_csv(found, target)
+        print(
+            f"{terminal.printable(str(target))}  {options.accumulator}  {sum(len(b.taps) for b in found.blocks)} taps"
+        )
+    elif options.json:
+        terminal.print_json(golden_tables.describe_sum(found))
+    else:
+        golden_tables.show_sum(found)
+    return 0
+
+
+def _render(options: argparse.Namespace) -> int:
+    from refnet.golden.c99 import render
+    from refnet.golden.origin import find_origin
+    from refnet.models import find_weights
+    from refnet.prediction import forced
+    from refnet.recipe import find_recipe
+
+    x = _input(options)
+    origin = find_origin(options.image, x, options.stimulus)
+    plan = _plan(options)
+    weights = find_weights(options.model)
+    recipe = forced(find_recipe(options.recipe), weights.architecture) if options.recipe else weights.recipe
+    size = origin.size or (plan.height, plan.width)
+    render(weights, origin.make(recipe, *size), options.c, threads=options.threads)
+    place = terminal.printable(options.c)
+    print(
+        f"{place}  {len(plan)} steps in C99, input {size[0]}x{size[1]}; `make -C {place} check` compares their digests"
+    )
+    return 0
+
+
+def _target(options: argparse.Namespace) -> Path:
+    if options.output is None:
+        raise InputError("where to? want -o DIR, -o FILE.h5 or -o FILE.npz")
+    target = Path(options.output)
+    if target.suffix.lower() in (".h5", ".npz"):
+        if options.format or options.text:
+            raise InputError(f"--format and --text are for files in a directory; {target} is one file")
+    elif options.text and options.format != "h":
+        raise InputError("--text: only with --format h")
+    return target
+
+
+def _storage(options: argparse.Namespace) -> dict[str, Any]:
+    from refnet.golden.layout import activation_layout, kernel_layout
+
+    return {
+        "dtype": options.dtype or "float32",
+        "layout": activation_layout(options.order or "NHWC", options.tile or ""),
+        "kernel_layout": kernel_layout(options.weights_order or "RSCK", options.weights_tile or ""),
+        "format": options.format or "npy",
+        "text": options.text,
+    }
+
+
+def _foreign_layout(options: argparse.Namespace) -> Layout:
+    from refnet.golden.layout import activation_layout
+
+    return activation_layout(options.from_order or options.order or "NHWC")
+
+
+def _input(options: argparse.Namespace) -> Any:
+    if options.input is None:
+        return None
+    from refnet.golden.foreign import read_input
+
+    return read_input(Path(options.input), _foreign_layout(options), size=options.size, dtype=options.from_dtype)
+
+
+def _given(options: argparse.Namespace, batch: int) -> dict[str, Any] | None:
+    if options.resume is None:
+        return None
+    from refnet.golden.foreign import read_step
+
+    step = _plan(options)[options.resume]
+    shape = (batch, *step.shape)
+    path, layout = Path(options.from_file), _foreign_layout(options)
+    return {step.name: read_step(path, step.name, shape, layout, dtype=options.from_dtype)}
+
+
+def _plan(options: argparse.Namespace) -> Plan:
+    """Lay out the network as it will run."""
+    from refnet.cli.plan import network_of
+    from refnet.plan import make_plan
+
+    architecture, padding = network_of(options.model)
+    return make_plan(architecture, options.size, padding=padding)
+
+
+@contextmanager
+def _bar() -> Iterator[Callable[[float], None]]:
+    """Show on a terminal how much of a run is done, until it is."""
+    if not sys.stderr.isatty():
+        yield lambda done: None
+        return
+    from tqdm import tqdm
+
+    kind = type("Bar", (tqdm,), {"monitor_interval": 0})  # no thread that watches over it
+    layout = "{percentage:3.0f}% |{bar}| {elapsed}"
+    with kind(total=1, bar_format=layout, leave=False, file=sys.stderr, dynamic_ncols=True, delay=0.5) as bar:
+
+        def show(done: float) -> None:
+            bar.update(done - bar.n)
+
+        yield show

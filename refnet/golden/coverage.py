@@ -1,0 +1,147 @@
+"""Coverage: how much of its range a tensor uses, so that nothing is verified on an input that shows nothing."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from refnet import names
+from refnet.architecture import Activation
+from refnet.plan import Plan
+
+Array = npt.NDArray[Any]
+
+#: An input with fewer different values hides mistakes.
+FEW_VALUES = 32
+
+#: Beyond this, swish and sigmoid are within 5e-5 of their limits: 0 or 1, and x for swish.
+CURVED = 10.0
+
+
+class Coverage(NamedTuple):
+    """What there is in one tensor, or in the part of it that is recorded, beside its range.
+
+    Attributes
+    ----------
+    zeros
+        Share of elements that are 0.
+    regions
+        Shares of elements in the regions of the activation, or None; see :func:`regions`.
+    constant, channels
+        Number of channels in which all elements are the same, of how many; none where a channel has one element.
+    subnormals
+        Number of elements too small to have all their digits.
+    not_finite
+        Number of elements that are infinite or NaN.
+    """
+
+    zeros: float
+    regions: Regions | None
+    constant: int
+    channels: int
+    subnormals: int
+    not_finite: int
+
+
+class Regions(NamedTuple):
+    """Shares of elements below, inside and above where an activation is curved; ``low`` is None if not known."""
+
+    low: float | None
+    inside: float
+    high: float
+
+
+def cover(tensor: Array, found: Regions | None = None) -> Coverage:
+    """Measure a tensor [..., C] whose elements are in the regions ``found``.
+
+    Examples
+    --------
+    >>> x = np.array([[0, 6], [3, 6]], np.float32)
+    >>> found = cover(x, regions(x, "relu6"))
+    >>> found.zeros, found.constant, found.regions
+    (0.25, 1, Regions(low=0.25, inside=0.25, high=0.5))
+    """
+    rows = tensor.reshape(-1, tensor.shape[-1])
+    return Coverage(
+        zeros=_share(tensor == 0),
+        regions=found,
+        constant=int(np.count_nonzero(rows.min(0) == rows.max(0))) if len(rows) > 1 else 0,
+        channels=rows.shape[1],
+        subnormals=_subnormals(tensor),
+        not_finite=tensor.size - int(np.count_nonzero(np.isfinite(tensor))),
+    )
+
+
+class Covering:
+    """Measures the tensors of a run one after the other, in execution order."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._steps = {step.name: step for step in plan}
+        self._argument: tuple[str, Regions | None] = ("", None)  # of which step's activation, and where it lies
+
+    def __call__(self, name: str, tensor: Array) -> Coverage:
+        """Measure a tensor by its name: regions are those of the activation's argument, where that came before."""
+        return cover(tensor, self._regions(name, tensor))
+
+    def _regions(self, name: str, tensor: Array) -> Regions | None:
+        whole, _, part = name.rpartition(".")
+        if part == names.BN:
+            self._argument = (whole, regions_of_argument(tensor, self._steps[whole].activation))
+            return self._argument[1]
+        step = self._steps.get(whole if part == names.ACT else name)
+        if step is None:  # the input, or a sum
+            return None
+        known, found = self._argument
+        return found if known == step.name else regions(tensor, step.activation)
+
+
+def regions(tensor: Array, activation: Activation) -> Regions | None:
+    """Find the regions of an activation from what it made: None where there is none.
+
+    Of ReLU6, at 0, between, at 6; of a sigmoid, arguments below -10, between, above 10. Of swish only what is above 10
+    can be told: a small negative number may come from either end.
+
+    Examples
+    --------
+    >>> regions(np.array([0, 1, 20, 20], np.float32), "swish")
+    Regions(low=None, inside=0.5, high=0.5)
+    """
+    if activation == "none":
+        return None
+    if activation == "swish":
+        high = _share(tensor > CURVED)
+        return Regions(None, 1 - high, high)
+    limit = 1 / (1 + math.exp(CURVED))
+    low, high = (
+        (_share(tensor <= 0), _share(tensor >= 6))
+        if activation == "relu6"
+        else (_share(tensor < limit), _share(tensor > 1 - limit))
+    )
+    return Regions(low, 1 - low - high, high)
+
+
+def regions_of_argument(argument: Array, activation: Activation) -> Regions | None:
+    """Find the regions of an activation from what it is applied to.
+
+    Examples
+    --------
+    >>> regions_of_argument(np.array([-20, 1, 20, 30], np.float32), "swish")
+    Regions(low=0.25, inside=0.25, high=0.5)
+    """
+    if activation == "none":
+        return None
+    least, largest = (0, 6) if activation == "relu6" else (-CURVED, CURVED)
+    low, high = _share(argument < least), _share(argument > largest)
+    return Regions(low, 1 - low - high, high)
+
+
+def _share(holds: Array) -> float:
+    return float(np.count_nonzero(holds) / holds.size)
+
+
+def _subnormals(tensor: Array) -> int:
+    least = np.finfo(tensor.dtype).smallest_normal
+    return int(np.count_nonzero((tensor < least) & (tensor > -least))) - int(np.count_nonzero(tensor == 0))

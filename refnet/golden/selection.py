@@ -1,0 +1,147 @@
+"""Selection: which tensors of a run are wanted, by name, by glob, or as a part cut out of one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from typing import NamedTuple
+
+from refnet import names
+from refnet.errors import InputError
+from refnet.plan import Plan, Shape
+
+Part = tuple[tuple[int, int], ...]
+
+_PATTERN = re.compile(r"\s*([^,\[\]\s]+)\s*(?:\[([^\[\]]*)\])?\s*(?:,|$)")
+_RANGE = re.compile(r"\s*(?:(\d{1,9})|(\d{1,9})?\s*:\s*(\d{1,9})?)\s*")
+
+
+class Selected(NamedTuple):
+    """A tensor, or the part of it from ``first`` to before ``end`` on each axis, the batch included."""
+
+    name: str
+    part: Part = ()
+
+    @property
+    def slices(self) -> tuple[slice, ...]:
+        """What cuts the part out of the whole tensor."""
+        return tuple(slice(first, end) for first, end in self.part)
+
+
+def select(
+    plan: Plan, patterns: Iterable[str] | None = None, *, batch: int = 1, unfused: bool = False
+) -> list[Selected]:
+    """Find the tensors that patterns ask for, in execution order.
+
+    A pattern is a name or a glob with ``*`` and ``?``. It means steps; one that fits no step means their parts, so
+    ``*.conv`` is every sum. A part of a tensor is cut out as in NumPy, in the order n, h, w, c: ``stem[:, 0:8, 3]``.
+
+    Parameters
+    ----------
+    plan
+        Of the run.
+    patterns
+        Each may be several with commas between them; None means every step.
+    batch
+        Number of pictures.
+    unfused
+        Whether each step comes with its parts: sums, batch norm and activation.
+
+    Raises
+    ------
+    InputError
+        If a pattern fits nothing, a part is not inside its tensor, or a tensor is asked for in two ways.
+
+    Examples
+    --------
+    >>> from refnet.architecture import variant
+    >>> from refnet.plan import make_plan
+    >>> [name for name, _ in select(make_plan(variant("lite0")), ["block3*.depthwise, stem"])]
+    ['stem', 'block3a.depthwise', 'block3b.depthwise']
+    >>> select(make_plan(variant("lite0")), ["logits[:, 0:8]"])
+    [Selected(name='logits', part=((0, 1), (0, 8)))]
+    """
+    found: dict[str, Part] = {}
+    pairs = [("*", None)] if patterns is None else [pair for text in patterns for pair in _split(text)]
+    if not pairs:
+        raise InputError("no steps are asked for; want names or globs such as block3*.depthwise")
+    for pattern, ranges in pairs:
+        for name in _matches(plan, pattern, unfused=unfused):
+            part = () if ranges is None else _part(name, (batch, *plan.shapes[name]), ranges)
+            if found.setdefault(name, part) != part:
+                raise InputError(f"{name} is asked for in two ways; want it whole, or one part of it")
+    return [Selected(name, found[name]) for name in plan.shapes if name in found]
+
+
+def continued(plan: Plan, chosen: list[Selected], given: Collection[str], *, everything: bool) -> list[Selected]:
+    """Leave out what is given; of ``everything``, also what does not depend on that.
+
+    Raises
+    ------
+    InputError
+        If nothing is left, or the input itself is given.
+
+    Examples
+    --------
+    >>> from refnet.architecture import variant
+    >>> from refnet.plan import make_plan
+    >>> plan = make_plan(variant("b0"))
+    >>> [name for name, _ in continued(plan, select(plan), ["pool"], everything=True)]
+    ['logits', 'probabilities']
+    """
+    if names.INPUT in given:
+        raise InputError("cannot resume at the input; want a step, or another input")
+    reached = set(given)
+    for step in plan:
+        if not reached.isdisjoint(step.inputs):
+            reached |= {step.name, *step.parts}
+    there = {name for given_name in given for name in (given_name, *plan[given_name].parts)}
+    left = [one for one in chosen if one.name not in there and (one.name in reached or not everything)]
+    if not left:
+        raise InputError(f"nothing to compute after {', '.join(given)}; want steps that come later")
+    return left
+
+
+def _split(text: str) -> list[tuple[str, str | None]]:
+    pairs, at = [], 0
+    while at < len(text):
+        match = _PATTERN.match(text, at)
+        if match is None:
+            raise InputError(f"steps {text!r}: want names or globs with commas between them, or parts: stem[:, 0:8]")
+        pairs.append((match[1], match[2]))
+        at = match.end()
+    return pairs
+
+
+def _matches(plan: Plan, pattern: str, *, unfused: bool) -> list[str]:
+    steps = [step for step in plan if fnmatchcase(step.name, pattern)]
+    if steps:
+        return [name for step in steps for name in ((*step.parts, step.name) if unfused else (step.name,))]
+    parts = [part for step in plan for part in step.parts if fnmatchcase(part, pattern)]
+    if parts:
+        return parts
+    near = get_close_matches(pattern, plan.shapes, n=3)
+    hint = f"did you mean {' or '.join(near)}? " if near else ""
+    model = plan.architecture.name
+    raise InputError(f"{model} has no step {pattern!r}; {hint}`refnet plan {model}` lists them")
+
+
+def _part(name: str, shape: Shape, ranges: str) -> Part:
+    axes = ranges.split(",")
+    if len(axes) > len(shape):
+        raise InputError(f"{name}[{ranges}]: {len(axes)} ranges; the tensor has {len(shape)} axes, {list(shape)}")
+    bounds = []
+    for i, length in enumerate(shape):
+        match = _RANGE.fullmatch(axes[i]) if i < len(axes) else _RANGE.fullmatch(":")
+        if match is None:
+            raise InputError(f"{name}[{ranges}]: cannot read {axes[i]!r}; want a range such as 0:8, a number or :")
+        first = int(match[1] or match[2] or 0)
+        end = first + 1 if match[1] else int(match[3] or length)
+        if not 0 <= first < end <= length:
+            raise InputError(
+                f"{name}[{ranges}]: {axes[i].strip()} is not inside an axis of {length}; it is {list(shape)}"
+            )
+        bounds.append((first, end))
+    return tuple(bounds)

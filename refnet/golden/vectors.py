@@ -1,0 +1,96 @@
+"""Vectors: the cases of single operations in files, for unit tests of somebody else's."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from refnet import __version__
+from refnet.digest import DTYPES, tensor_digest
+from refnet.errors import InputError
+from refnet.golden.cases import Case, cases
+from refnet.golden.layout import Layout, axes_of, kernel_axes_of
+from refnet.golden.manifest import Entry, Manifest, Run
+from refnet.golden.recorder import NHWC, RSCK
+from refnet.golden.writing import open_writer
+from refnet.numerics import NUMERICS_VERSION
+
+OUTPUT = "output"  # role
+
+
+def record_vectors(
+    target: str | os.PathLike[str],
+    *,
+    dtype: str = "float32",
+    layout: Layout = NHWC,
+    kernel_layout: Layout = RSCK,
+    format: str = "npy",
+    text: bool = False,
+    watch: Callable[[Entry], None] | None = None,
+) -> Manifest:
+    """Write every case: tensors named ``CASE/ROLE``, the output ``CASE/output``.
+
+    The manifest's ``recipe`` is JSON, ``{"cases": [...]}``: name, operation, parameters and the roles of each case.
+
+    Parameters
+    ----------
+    target, layout, kernel_layout, format, text
+        As for :func:`refnet.golden.recorder.record`.
+    dtype
+        float32 or float64, of the operations too: a narrower one would round what is exact.
+    watch
+        Called with each entry once it is written.
+
+    Raises
+    ------
+    InputError
+        If the dtype or format is another, or the target cannot be written.
+
+    Examples
+    --------
+    >>> import json, tempfile
+    >>> with tempfile.TemporaryDirectory() as place:
+    ...     manifest = record_vectors(f"{place}/vectors", format="hex")
+    >>> [entry.file for entry in manifest.entries[:2]]
+    ['convolution-1x1-s1-same-4x5-c1-k3.x.hex', 'convolution-1x1-s1-same-4x5-c1-k3.kernel.hex']
+    >>> json.loads(manifest.run.recipe)["cases"][0]["parameters"]
+    {'stride': 1, 'pads': [0, 0, 0, 0]}
+    """
+    if dtype not in DTYPES:
+        raise InputError(f"dtype {dtype!r}: vectors are exact; want {' or '.join(DTYPES)}")
+    described = []
+    run = Run("vectors", "", (1, 1), dtype, "vectors", "", NUMERICS_VERSION, __version__)
+    with open_writer(Path(target), run, format=format, text=text) as writer:
+        for case in cases(dtype):
+            for role, tensor in {**case.inputs, **case.weights, OUTPUT: case.output}.items():
+                is_weight = role in case.weights
+                entry = writer.add(
+                    f"{case.name}/{role}",
+                    kernel_axes_of(tensor.shape) if is_weight else axes_of(tensor.shape),
+                    tensor,
+                    dtype="uint8" if tensor.dtype == np.uint8 else dtype,
+                    layout=kernel_layout if is_weight else layout,
+                    digest="" if tensor.dtype == np.uint8 else tensor_digest(tensor),
+                )
+                if watch is not None:
+                    watch(entry)
+            described.append(_describe(case))
+        writer.run = replace(run, recipe=json.dumps({"cases": described}))
+    return Manifest(writer.run, tuple(writer.entries))
+
+
+def _describe(case: Case) -> dict[str, Any]:
+    return {
+        "name": case.name,
+        "op": case.op,
+        "parameters": case.parameters,
+        "inputs": list(case.inputs),
+        "weights": list(case.weights),
+        "output": OUTPUT,
+    }
