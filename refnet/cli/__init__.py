@@ -1,7 +1,7 @@
 """The command line: each command is a call that can be made from Python as well.
 
-Results go to standard output, everything else to standard error. Exit codes: 0 done, 1 `verify` found a
-difference, 2 an error, 130 interrupted, 141 nobody reads the output any more.
+Results go to standard output, everything else to standard error. Exit codes: 0 done, 1 `verify` or `compare`
+found a difference, 2 an error, 130 interrupted, 141 nobody reads the output any more.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import sys
 from typing import Any, NoReturn
 
 from refnet import __version__
-from refnet.cli import bench, convert, export, fetch, golden, info, plan, predict, terminal, verify, warmup
+from refnet.cli import bench, compare, convert, export, fetch, golden, info, plan, predict, terminal, verify, warmup
 from refnet.errors import InputError, RefnetError
 
-COMMANDS = (predict, info, fetch, convert, plan, verify, bench, export, golden, warmup)
+COMMANDS = (predict, info, fetch, convert, plan, verify, golden, compare, bench, export, warmup)
 ERROR, BROKEN_PIPE = 2, 141
 
 

@@ -56,7 +56,8 @@ class Engine:
         self.dtype = dtype
         self.weights = PackedWeights(steps, tensors, eps, dtype)
         self._team = Team(threads)
-        self._program = lru_cache(_PROGRAMS_KEPT)(partial(_program_for, steps_for, self.weights.layout, dtype))
+        self._new_program = partial(_program_for, steps_for, self.weights.layout, dtype)
+        self._program = lru_cache(_PROGRAMS_KEPT)(self._new_program)
 
     def run(
         self, given: Mapping[str, Array], wanted: Collection[str], size: tuple[int, int]
@@ -101,7 +102,9 @@ class Engine:
         self, given: Mapping[str, Array], wanted: Collection[str], size: tuple[int, int], team: Team
     ) -> Iterator[tuple[str, Callable[[Array | None], Array]]]:
         """Yield each name when its tensor is there, and a function that copies it out before the next one is made."""
-        program = self._program(size, frozenset(wanted), frozenset(given))
+        # What begins somewhere else than with a picture is hardly run twice: its memory is not kept.
+        find = self._program if names.INPUT in given else self._new_program
+        program = find(size, frozenset(wanted), frozenset(given))
         idle = program.idle_arenas[team.threads]
         try:
             arena = idle.pop()

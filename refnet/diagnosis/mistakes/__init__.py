@@ -1,0 +1,42 @@
+"""The known mistakes, kind by kind. A kind is a function that names those that are possible in a situation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from refnet.diagnosis.mistakes.activation import activation
+from refnet.diagnosis.mistakes.batch_norm import batch_norm, eps, folded
+from refnet.diagnosis.mistakes.combining import combining, squeeze_width, wrong_tensor
+from refnet.diagnosis.mistakes.geometry import axes, padding
+from refnet.diagnosis.mistakes.mistake import Mistake, Situation
+from refnet.diagnosis.mistakes.precision import precision, quantised_kernel
+from refnet.diagnosis.mistakes.weights import bias, channel_order, classes, kernel, other_set
+
+#: In this order: of two mistakes that cannot be told apart, the first is named.
+KINDS: tuple[Callable[[Situation], Iterator[Mistake]], ...] = (
+    padding,
+    eps,
+    other_set,
+    channel_order,
+    kernel,
+    bias,
+    classes,
+    folded,
+    batch_norm,
+    combining,
+    squeeze_width,
+    wrong_tensor,
+    activation,
+    axes,
+    precision,
+    quantised_kernel,
+)
+
+
+def mistakes(situation: Situation) -> Iterator[Mistake]:
+    """All mistakes that are possible in a situation, one by one."""
+    for kind in KINDS:
+        yield from kind(situation)
+
+
+__all__ = ["KINDS", "Mistake", "Situation", "mistakes"]

@@ -1,0 +1,112 @@
+"""Search: which of the known mistakes gives a port's numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import chain
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from refnet.compare.judgement import ROUNDING
+from refnet.diagnosis.diagnosis import Diagnosis
+from refnet.diagnosis.fitting import fitted
+from refnet.diagnosis.mistakes import Mistake, Situation, mistakes
+from refnet.diagnosis.noise import like_noise
+from refnet.diagnosis.place import place
+from refnet.diagnosis.rounding import explain_rounding
+from refnet.diagnosis.trial import Trial
+
+Array = npt.NDArray[Any]
+
+NEAREST = 8  # mistakes that are tried on the whole tensor
+GAIN = 3  # times smaller than before is the error that a known mistake leaves
+TIE = 1.5  # residuals nearer to each other than this factor tell nothing
+
+
+class _Tried(NamedTuple):
+    residual: float
+    rank: int
+    mistake: Mistake
+
+
+def search(situation: Situation, actual: Array, dtype: str = "float32", noise: float = 0.0) -> Diagnosis:
+    """Find the known mistake that makes a port's numbers of what its step reads.
+
+    Parameters
+    ----------
+    situation
+        The step and what it reads.
+    actual
+        What the port has: [N, H, W, K] or [N, K], whatever its shape.
+    dtype
+        What the port's numbers were stored in, a key of :data:`refnet.compare.judgement.ROUNDING`.
+    noise
+        Root mean square of what errors of the inputs may make of the result, relative to it.
+    """
+    unfit = _unfit(situation, actual)
+    if unfit:
+        return Diagnosis(None, unfit, np.inf, np.inf)
+    actual = actual if actual.dtype == np.float64 else actual.astype(np.float32, copy=False)
+    trial = Trial(situation.right, actual, dtype, noise)
+    if trial.reproduces(situation.right):
+        words = "nothing is wrong here: numbers are rounded in an order that is not among the known ones"
+        return explain_rounding(situation.right, actual) or Diagnosis(None, words, trial.before, trial.before)
+    near = _nearest(trial, chain(mistakes(situation), fitted(situation, trial.sample, trial.seen)))
+    return (
+        _named(trial, near) or explain_rounding(situation.right, actual) or like_noise(trial) or _unknown(trial, near)
+    )
+
+
+def _unfit(situation: Situation, actual: Array) -> str:
+    """Why nothing can be said of a tensor; "" if it can."""
+    if not actual.size or actual.ndim < 2:
+        return f"the shape {list(actual.shape)} is that of no step's result"
+    if not all(np.isfinite(x).all() for x in situation.right.inputs):
+        return "what this step reads has infinities or NaN in it already"
+    finite = np.isfinite(actual).all(tuple(range(actual.ndim - 1)))
+    if not (finite.all() if situation.right.op == "softmax" else finite.any()):
+        return "no channel is without infinities and NaN: nothing is tried on them"
+    return ""
+
+
+def _nearest(trial: Trial, candidates: Iterable[Mistake]) -> list[_Tried]:
+    """The candidates that come nearest to the sample, the nearest first."""
+    near: list[_Tried] = []
+    for rank, mistake in enumerate(candidates):
+        if mistake.grid != trial.dtype:
+            near.append(_Tried(trial.residual(mistake.wrong), rank, mistake))
+            near = sorted(near, key=lambda tried: tried[:2])[:NEAREST]
+    return near
+
+
+def _named(trial: Trial, near: list[_Tried]) -> Diagnosis | None:
+    """The diagnosis, if any of them gives the whole tensor."""
+    found = [
+        tried
+        for tried in near
+        if tried.residual <= trial.before / GAIN and trial.reproduces(tried.mistake.wrong, tried.mistake.grid)
+    ]
+    if not found:
+        return None
+    bound = max(TIE * found[0].residual, ROUNDING["float32"] / 2)
+    found.sort(key=lambda tried: (tried.residual > bound, tried.rank if tried.residual <= bound else tried.residual))
+    first, *others = [
+        Diagnosis(tried.mistake.name, tried.mistake.sentence, tried.residual, trial.before) for tried in found
+    ]
+    return replace(first, alternatives=tuple(others))
+
+
+def _unknown(trial: Trial, near: list[_Tried]) -> Diagnosis:
+    residual, _, nearest = near[0]
+    sentence = "no known mistake gives these numbers"
+    if residual == np.inf:
+        sentence = f"no known mistake gives the shape {list(trial.actual.shape)}"
+    elif residual < trial.before:
+        sentence += f"; the nearest leaves an error of {residual:.2g} instead of {trial.before:.2g}: {nearest.sentence}"
+    where = place(trial.error()) if np.isfinite(trial.before) else ""
+    if where:
+        sentence += f"; of the error, {where}"
+    return Diagnosis(None, sentence, residual, trial.before)
