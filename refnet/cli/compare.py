@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from refnet.cli import terminal
+from refnet.cli.progress import fraction_bar
 from refnet.golden.encoding import WORDS
 
 if TYPE_CHECKING:
@@ -40,6 +41,11 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--model", metavar="MODEL", help=f"to judge by (default: the golden's, if it is here): {terminal.MODEL}"
     )
+    parser.add_argument(
+        "--other-weights",
+        metavar="MODEL",
+        help="weights that ACTUAL may have been made with by mistake, such as raw ones for moving averages",
+    )
     parser.add_argument("--exact", action="store_true", help="a difference in rounding counts as one")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--html", metavar="FILE", help="write a report for the browser as well")
@@ -54,19 +60,22 @@ def run(options: argparse.Namespace) -> int:
 
     if options.html is not None:
         check_target(Path(options.html))
-    found = compare(
-        options.golden,
-        options.actual,
-        steps=options.steps,
-        names=options.map,
-        order=options.order,
-        tile=options.tile,
-        dtype=options.dtype,
-        truth=options.truth,
-        model=options.model,
-        exact=options.exact,
-        threads=options.threads,
-    )
+    with fraction_bar() as show:
+        found = compare(
+            options.golden,
+            options.actual,
+            steps=options.steps,
+            names=options.map,
+            order=options.order,
+            tile=options.tile,
+            dtype=options.dtype,
+            truth=options.truth,
+            model=options.model,
+            other_weights=options.other_weights,
+            exact=options.exact,
+            threads=options.threads,
+            progress=lambda row, done: show(done),
+        )
     if options.html is not None:
         write_report(found, Path(options.html))
     if options.json:
@@ -86,8 +95,8 @@ def _show(found: Comparison) -> None:
     if found.findings:
         print()
     print(terminal.printable(found.verdict))
-    if found.diagnosis:
-        print(terminal.printable(found.diagnosis))
+    for sentence in found.diagnoses:
+        print(terminal.printable(sentence))
 
 
 def _cells(row: Row) -> list[str]:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from refnet.cli import golden_options, golden_tables, terminal
+from refnet.cli.progress import fraction_bar
 from refnet.errors import InputError
 
 if TYPE_CHECKING:
@@ -89,7 +87,7 @@ def _record(options: argparse.Namespace) -> int:
     storage = _storage(options)
     x = _input(options)
     seen: list[Recorded] = []
-    with _bar() as show:
+    with fraction_bar() as show:
 
         def watch(recorded: Recorded) -> None:
             seen.append(recorded)
@@ -241,21 +239,3 @@ def _plan(options: argparse.Namespace) -> Plan:
 
     architecture, padding = network_of(options.model)
     return make_plan(architecture, options.size, padding=padding)
-
-
-@contextmanager
-def _bar() -> Iterator[Callable[[float], None]]:
-    """Show on a terminal how much of a run is done, until it is."""
-    if not sys.stderr.isatty():
-        yield lambda done: None
-        return
-    from tqdm import tqdm
-
-    kind = type("Bar", (tqdm,), {"monitor_interval": 0})  # no thread that watches over it
-    layout = "{percentage:3.0f}% |{bar}| {elapsed}"
-    with kind(total=1, bar_format=layout, leave=False, file=sys.stderr, dynamic_ncols=True, delay=0.5) as bar:
-
-        def show(done: float) -> None:
-            bar.update(done - bar.n)
-
-        yield show

@@ -1,4 +1,4 @@
-"""A bar on the terminal while the kernels are compiled.
+"""Bars on the terminal: while the kernels are compiled, and while a long run goes on.
 
 The compiler tells how far it is only between one function and the next. Meanwhile, and in the long last part, the bar
 moves on at its average speed so far, but never beyond the part that is under way.
@@ -9,7 +9,8 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from refnet.compiling import Progress
@@ -77,3 +78,21 @@ class CompilationBar:
 
 
 BAR = CompilationBar()
+
+
+@contextmanager
+def fraction_bar() -> Iterator[Callable[[float], None]]:
+    """Show on a terminal how much of a run is done, until it is."""
+    if not sys.stderr.isatty():
+        yield lambda done: None
+        return
+    from tqdm import tqdm
+
+    kind = type("Bar", (tqdm,), {"monitor_interval": 0})  # no thread that watches over it
+    layout = "{percentage:3.0f}% |{bar}| {elapsed}"
+    with kind(total=1, bar_format=layout, leave=False, file=sys.stderr, dynamic_ncols=True, delay=0.5) as bar:
+
+        def show(done: float) -> None:
+            bar.update(done - bar.n)
+
+        yield show

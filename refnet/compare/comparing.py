@@ -8,13 +8,16 @@ from contextlib import ExitStack
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
 
 from refnet.compare.comparison import Comparison
-from refnet.compare.diagnosing import diagnosis
+from refnet.compare.diagnosing import diagnoses
 from refnet.compare.findings import Finding, listed
 from refnet.compare.matching import match, read_map
 from refnet.compare.rows import Row
-from refnet.compare.runs import runs_of
+from refnet.compare.runs import Runs, runs_of
 from refnet.compare.sides import Golden, Port
 from refnet.compare.suspicion import suspect
 from refnet.compare.walk import Walk
@@ -22,7 +25,9 @@ from refnet.errors import InputError
 from refnet.golden.layout import Layout, activation_layout
 from refnet.golden.manifest import Manifest, Run
 from refnet.golden.recording import Recording, open_recording
+from refnet.models import find_weights
 
+Array = npt.NDArray[Any]
 PathLike = str | os.PathLike[str]
 
 _WEIGHTS = {"damaged": 0, "wrong": 1, "note": 2}
@@ -39,9 +44,10 @@ def compare(
     dtype: str | None = None,
     truth: PathLike | None = None,
     model: str | None = None,
+    other_weights: PathLike | None = None,
     exact: bool = False,
     threads: int | None = None,
-    progress: Callable[[Row], None] = lambda row: None,
+    progress: Callable[[Row, float], None] = lambda row, done: None,
 ) -> Comparison:
     """Compare a port's tensors with a golden, in execution order.
 
@@ -67,12 +73,15 @@ def compare(
         The same golden in float64; by default the model is run.
     model
         To run; by default the golden's, if it is on this machine and no file.
+    other_weights
+        A model of the same shape whose weights the port may have taken by mistake, such as raw ones for moving
+        averages.
     exact
         Whether a difference in rounding counts as one.
     threads
         For runs of the model.
     progress
-        Is called with each row.
+        Is called with each row, and which fraction of all is done.
 
     Raises
     ------
@@ -92,16 +101,17 @@ def compare(
         findings += _missing(side, matching.partners, steps)
         runs, about_runs = runs_of(side.run, model, threads) if wanted else (None, [])
         findings += about_runs
+        other = None if other_weights is None or runs is None else _other(other_weights, runs)
         port = Port(theirs, matching.partners, side, stated)
         walk = Walk(side, port, runs, _truth(exactly, truth, side.run))
-        rows = []
+        rows: list[Row] = []
         for row in walk.rows(wanted):
             rows.append(row)
-            progress(row)
+            progress(row, len(rows) / len(wanted))
         findings += [*walk.findings, *suspect(rows, side, port), *_formats(rows, side)]
         findings.sort(key=lambda finding: _WEIGHTS[finding.weight])
         found = Comparison(str(golden), str(actual), side.run.model, tuple(rows), tuple(findings), exact)
-        return replace(found, diagnosis=diagnosis(found, runs, port)) if runs else found
+        return replace(found, diagnoses=diagnoses(found, runs, port, other)) if runs else found
 
 
 def _stated(order: str | None, tile: str) -> Layout | None:
@@ -126,6 +136,14 @@ def _truth(recording: Recording | None, path: PathLike | None, run: Run) -> Gold
     if (theirs.weights, theirs.size, theirs.input) != (run.weights, run.size, run.input):
         raise InputError(f"{path} is of another run: {_described(theirs)}; the golden is of {_described(run)}")
     return Golden(recording, manifest)
+
+
+def _other(model: PathLike, runs: Runs) -> Mapping[str, Array]:
+    """Load the weights that a port may have taken instead."""
+    weights, expected = find_weights(model), runs.here.weights.architecture
+    if weights.architecture != expected:
+        raise InputError(f"{model} is {weights.architecture.name}; want other weights of {expected.name}")
+    return weights.tensors
 
 
 def _wanted(ours: Sequence[str], partners: Mapping[str, object], steps: Sequence[str] | None) -> list[str]:

@@ -28,8 +28,8 @@ class Comparison:
         What else there is to say, the weightiest first.
     exact
         Whether a difference in rounding counts as one.
-    diagnosis
-        What the first wrong step did instead, in a sentence, or empty.
+    diagnoses
+        What the wrong steps did instead, in a sentence each.
     """
 
     golden: str
@@ -38,7 +38,7 @@ class Comparison:
     rows: tuple[Row, ...]
     findings: tuple[Finding, ...]
     exact: bool = False
-    diagnosis: str = ""
+    diagnoses: tuple[str, ...] = ()
 
     @property
     def first_wrong(self) -> Row | None:
@@ -119,7 +119,7 @@ class Comparison:
                 "verdict": self.verdict,
                 "first_wrong": first and first.name,
                 "wrong_by_themselves": [row.name for row in (first, *self.others_wrong) if row],
-                "diagnosis": self.diagnosis or None,
+                "diagnoses": self.diagnoses,
                 "findings": [asdict(finding) for finding in self.findings],
                 "tensors": [_row(row) for row in self.rows],
             }

@@ -1,42 +1,71 @@
-"""Diagnosing: at the first wrong tensor, hand over what the port had there and name what it did with it."""
+"""Diagnosing: at each wrong tensor, hand over what the port had there and name what it did with it."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import numpy.typing as npt
 
 from refnet import names
 from refnet.compare.comparison import Comparison
+from refnet.compare.rows import Row
 from refnet.compare.runs import Runs, nearest_given
 from refnet.compare.sides import Port
-from refnet.diagnosis import diagnose, diagnose_input
+from refnet.diagnosis import Diagnosis, diagnose, diagnose_input
 from refnet.errors import RefnetError
 from refnet.names import BN, CONV, part_name
+from refnet.plan import Step
 from refnet.recipe import Recipe
 
 Array = npt.NDArray[Any]
 
+MOST = 4  # tensors that are asked about
+ROUNDING = "rounding"  # the name of a diagnosis that is no mistake
+NOISE_OF_OTHER_INPUTS = 1e-5  # relative, of what is made from tensors that are not the port's own
 PICTURE = "picture"  # u8[H,W,3] among a golden's tensors, before the recipe
 
 
-def diagnosis(found: Comparison, runs: Runs, port: Port) -> str:
-    """Say in a sentence what the first wrong step did instead, or nothing where that cannot be asked."""
-    row = found.first_wrong
-    if row is None or row.outcome != "wrong" or not port.usable(row.name):
-        return ""
+def diagnoses(found: Comparison, runs: Runs, port: Port, other: Mapping[str, Array] | None = None) -> tuple[str, ...]:
+    """Say in a sentence each what the tensors that are wrong by themselves are instead.
+
+    Where none is wrong, say which order of roundings gives the first that differs, if one is known that does.
+
+    Parameters
+    ----------
+    found
+        Rows and findings.
+    runs, port
+        What they come from.
+    other
+        Another set of weights of the same model, by key, that the port may have taken.
+    """
+    first = found.first_wrong
+    wrong = [row for row in (first, *found.others_wrong) if row is not None and row.outcome == "wrong"]
+    if not wrong:
+        rounded = next((row for row in found.rows if row.outcome == "rounded" and row.local), None)
+        told = rounded and _ask(rounded, runs, port, other)
+        return (f"{rounded.name}: {told.sentence}",) if rounded and told and told.mistake == ROUNDING else ()
+    asked = [(row.name, _ask(row, runs, port, other)) for row in wrong[:MOST]]
+    return tuple(f"{name}: {told.sentence}" for name, told in asked if told)
+
+
+def _ask(row: Row, runs: Runs, port: Port, other: Mapping[str, Array] | None) -> Diagnosis | None:
+    """Diagnose one tensor, if what it is made from is known."""
+    if not port.usable(row.name):
+        return None
     if row.name == names.INPUT:
         return _of_the_input(port)
     if row.name not in runs.steps:
-        return ""
+        return None
     step = runs.steps[row.name]
     part = row.name.removeprefix(step.name).removeprefix(".")
     since = next((one for one in _before(part) if port.usable(part_name(step.name, one))), "")
     wanted = [part_name(step.name, since)] if since else list(step.inputs)
     inputs = [_given(name, runs, port) for name in wanted]
     if any(tensor is None for tensor in inputs):
-        return ""
-    told = diagnose(
+        return None
+    return diagnose(
         step,
         tensors=runs.here.weights.tensors,
         eps=runs.here.weights.bn_eps,
@@ -45,23 +74,46 @@ def diagnosis(found: Comparison, runs: Runs, port: Port) -> str:
         part=part,
         since=since,
         dtype=row.dtype,
+        noise=0.0 if all(port.usable(name) for name in wanted) else NOISE_OF_OTHER_INPUTS,
+        other_tensors=other,
+        neighbours=_Neighbours(port, runs.steps, {tensor.shape[-1] for tensor in inputs if tensor is not None}),
     )
-    return f"{row.name}: {told.sentence}"
 
 
-def _of_the_input(port: Port) -> str:
+class _Neighbours(Mapping[str, Array]):
+    """The port's tensors of so many channels, read one at a time."""
+
+    def __init__(self, port: Port, steps: Mapping[str, Step], channels: Collection[int]) -> None:
+        self._port = port
+        self._names = [
+            name
+            for name, step in steps.items()
+            if name == step.name and step.shape[-1] in channels and port.usable(name)
+        ]
+
+    def __getitem__(self, name: str) -> Array:
+        return self._port.tensor(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+def _of_the_input(port: Port) -> Diagnosis | None:
     """Ask what a port did to the picture, where the golden has that and says how it was prepared."""
     golden = port.golden
     if PICTURE not in golden.entries or not golden.run.recipe:
-        return ""
+        return None
     try:
         picture, recipe = golden.read(PICTURE), Recipe.from_json(golden.run.recipe)
     except RefnetError:
-        return ""
+        return None
     x = port.tensor(names.INPUT)
     if picture.ndim != 3 or picture.dtype.name != "uint8" or len(x) != 1:
-        return ""
-    return f"{names.INPUT}: {diagnose_input(picture, recipe, golden.run.size, x).sentence}"
+        return None
+    return diagnose_input(picture, recipe, golden.run.size, x)
 
 
 def _before(part: str) -> tuple[str, ...]:

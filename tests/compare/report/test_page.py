@@ -64,8 +64,8 @@ def found(recorded, tmp_path_factory):
 def test_everything_is_on_it(found):
     parsed = Balanced(page(found))
     text = " ".join(parsed.text)
-    assert found.diagnosis
-    for wanted in (found.verdict[1:], found.diagnosis, found.golden, found.actual, "b0@synthetic"):
+    assert found.diagnoses
+    for wanted in (found.verdict[1:], *found.diagnoses, found.golden, found.actual, "b0@synthetic"):
         assert wanted in text
     assert all(f" {row.name} " in text for row in found.rows)
     ids = [value for key, value in parsed.attributes if key == "id"]
