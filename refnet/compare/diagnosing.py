@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from refnet import names
@@ -52,10 +54,11 @@ def diagnoses(found: Comparison, runs: Runs, port: Port, other: Mapping[str, Arr
 
 def _ask(row: Row, runs: Runs, port: Port, other: Mapping[str, Array] | None) -> Diagnosis | None:
     """Diagnose one tensor, if what it is made from is known."""
-    if not port.usable(row.name):
+    actual = _actual(row.name, port)
+    if actual is None:
         return None
     if row.name == names.INPUT:
-        return _of_the_input(port)
+        return _of_the_input(port, actual)
     if row.name not in runs.steps:
         return None
     step = runs.steps[row.name]
@@ -70,7 +73,7 @@ def _ask(row: Row, runs: Runs, port: Port, other: Mapping[str, Array] | None) ->
         tensors=runs.here.weights.tensors,
         eps=runs.here.weights.bn_eps,
         inputs=[tensor for tensor in inputs if tensor is not None],
-        actual=port.tensor(row.name),
+        actual=actual,
         part=part,
         since=since,
         dtype=row.dtype,
@@ -101,7 +104,7 @@ class _Neighbours(Mapping[str, Array]):
         return len(self._names)
 
 
-def _of_the_input(port: Port) -> Diagnosis | None:
+def _of_the_input(port: Port, x: Array) -> Diagnosis | None:
     """Ask what a port did to the picture, where the golden has that and says how it was prepared."""
     golden = port.golden
     if PICTURE not in golden.entries or not golden.run.recipe:
@@ -110,10 +113,20 @@ def _of_the_input(port: Port) -> Diagnosis | None:
         picture, recipe = golden.read(PICTURE), Recipe.from_json(golden.run.recipe)
     except RefnetError:
         return None
-    x = port.tensor(names.INPUT)
     if picture.ndim != 3 or picture.dtype.name != "uint8" or len(x) != 1:
         return None
     return diagnose_input(picture, recipe, golden.run.size, x)
+
+
+def _actual(name: str, port: Port) -> Array | None:
+    """What the port has; a tensor of numbers, though its shape may be wrong."""
+    if port.usable(name):
+        return port.tensor(name)
+    with suppress(RefnetError):
+        found = port.misshapen(name)
+        if found is not None and np.isfinite(found).all() and found.shape != port.golden.entries[name].shape:
+            return found
+    return None
 
 
 def _before(part: str) -> tuple[str, ...]:

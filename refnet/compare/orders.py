@@ -133,7 +133,9 @@ class Orders:
 
     @property
     def usual(self) -> str | None:
-        """The order of most tensors whose shape left no doubt."""
+        """The order that was stated, or that of most tensors whose shape left no doubt."""
+        if self.stated is not None:
+            return self.stated.order
         return max(self._seen, key=lambda order: self._seen[order]) if self._seen else None
 
     def _cut(self, name: str, array: Array, axes: str, golden: Array, orders: Sequence[str]) -> Reading:

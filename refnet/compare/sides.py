@@ -139,6 +139,17 @@ class Port:
         tensor = self._last[1]
         return tensor if tensor.dtype == np.float64 else tensor.astype(np.float32, copy=False)
 
+    def misshapen(self, name: str) -> Array | None:
+        """Read one of another shape than the golden's with its axes in refnet's order; None if that is not known."""
+        stored, axes = self.source.read(self.partners[name].name), self.golden.entries[name].axes
+        if stored.entry is not None:
+            return logical(stored)
+        order = "".join(axis for axis in self.orders.usual or "" if axis in axes)
+        array = stored.array[None] if stored.array.ndim == len(axes) - 1 else stored.array
+        if array.ndim != len(axes) or (array.ndim > 2 and len(order) != len(axes)):
+            return None
+        return array.transpose([order.index(axis) for axis in axes]) if array.ndim > 2 else array
+
     def _take(self, name: str, golden: Array) -> Taken:
         partner, entry = self.partners[name], self.golden.entries[name]
         theirs = self.source.entry(partner.name)
