@@ -117,16 +117,26 @@ def finite(what: str, x: npt.NDArray[Any]) -> None:
         raise InputError(f"{what} is {x[tuple(at)]} at {at}; every element must be finite")
 
 
-def given_tensors(given: Mapping[str, npt.NDArray[Any]], plan: Plan) -> int:
-    """Check tensors of steps, [N, …] by name, to continue a run from; return N.
+def given_tensors(
+    given: Mapping[str, npt.NDArray[Any]], plan: Plan, dtype: np.dtype[Any]
+) -> dict[str, npt.NDArray[Any]]:
+    """Check tensors of steps, [N, …] by name, to continue a run from, and round them to its dtype.
 
     Raises
     ------
     InputError
-        If one is of no step, has another shape than the step's, is not finite, or they differ in N.
+        If one is of no step, has another shape than the step's, is not finite in the dtype, or they differ in N.
+
+    Examples
+    --------
+    >>> from refnet.architecture import variant
+    >>> from refnet.plan import make_plan
+    >>> pool = np.full((2, 1280), 0.1)
+    >>> {name: x.dtype.name for name, x in given_tensors({"pool": pool}, make_plan(variant("b0")), pool.dtype).items()}
+    {'pool': 'float64'}
     """
     shapes = {step.name: step.shape for step in plan} | {names.INPUT: plan.steps[0].in_shape}
-    counts = {}
+    checked = {}
     for name, tensor in given.items():
         if name not in shapes:
             raise InputError(f"cannot continue from {name!r}; want a step of `refnet plan {plan.architecture.name}`")
@@ -138,8 +148,13 @@ def given_tensors(given: Mapping[str, npt.NDArray[Any]], plan: Plan) -> int:
             )
         if tensor.dtype.kind != "f":
             raise InputError(f"{name} is of {tensor.dtype}; want floating-point numbers")
-        finite(name, tensor)
-        counts[name] = len(tensor)
+        plain = np.asarray(tensor)
+        finite(name, plain)
+        with np.errstate(over="ignore"):
+            checked[name] = plain.astype(dtype, copy=False)
+        if checked[name] is not plain:
+            finite(f"{name} rounded to {dtype}", checked[name])
+    counts = {name: len(tensor) for name, tensor in checked.items()}
     if len(set(counts.values())) > 1:
         raise InputError(f"tensors of different numbers of pictures: {counts}")
-    return next(iter(counts.values()), 0)
+    return checked

@@ -19,7 +19,7 @@ from refnet.engine.runner import Engine
 from refnet.errors import InputError, WeightsError
 from refnet.labels import Labels
 from refnet.padding import Padding
-from refnet.plan import IMAGE_CHANNELS, Plan, make_plan
+from refnet.plan import IMAGE_CHANNELS, Plan, make_plan, sides
 from refnet.prediction import NO_CLASSIFIER, forced, predictions, ranks
 from refnet.recipe import Recipe, find_recipe
 from refnet.store.weights import Weights, check_tensors
@@ -182,7 +182,8 @@ class Network:
         Raises
         ------
         InputError
-            If a tensor has no such shape or is not finite, or something else must be given to make ``steps``.
+            If a tensor has no such shape or is not finite, is one of ``steps`` or what these are parts of, or something
+            else must be given to make them.
 
         Examples
         --------
@@ -194,14 +195,17 @@ class Network:
         True
         """
         wanted = self._check_names(steps)
+        if not isinstance(given, Mapping):
+            raise InputError(f"the given tensors are {type(given).__name__}; want a dictionary of names and arrays")
         if names.INPUT in given:
-            size = pictures(given[names.INPUT]).shape[1:3]
-        plan = self.plan if size is None else self._plan_for(*size)
-        count = given_tensors(given, plan)
-        needed(plan.steps, given, wanted)
+            shape = pictures(given[names.INPUT]).shape
+            size = shape[1:3] if size is None else size
+        plan = self.plan if size is None else self._plan_for(*sides(size))
+        checked = given_tensors(given, plan, self.dtype)
+        needed(plan.steps, checked, wanted)
         runs = [
-            self._engine.run({name: tensor[n] for name, tensor in given.items()}, wanted, (plan.height, plan.width))
-            for n in range(count)
+            self._engine.run(dict(zip(checked, tensors, strict=True)), wanted, (plan.height, plan.width))
+            for tensors in zip(*checked.values(), strict=True)
         ]
         return self._in_step(runs)
 

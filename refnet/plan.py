@@ -185,12 +185,24 @@ def make_plan(
     """
     if padding not in ("same", "symmetric"):
         raise InputError(f"unknown padding rule {padding!r}; one of same, symmetric")
-    height, width = _sides(architecture.resolution if size is None else size)
+    height, width = sides(architecture.resolution if size is None else size)
     steps = _Layout(architecture, padding).lay_out(height, width)
     return Plan(architecture, height, width, padding, tuple(steps))
 
 
-def _sides(size: int | tuple[int, int]) -> tuple[int, int]:
+def sides(size: int | tuple[int, int]) -> tuple[int, int]:
+    """Check the size of an input, the side of a square or (height, width); return height and width.
+
+    Raises
+    ------
+    InputError
+        If it is not one or two whole numbers from 1 to 16384.
+
+    Examples
+    --------
+    >>> sides(224), sides((33, 47))
+    ((224, 224), (33, 47))
+    """
     pair = size if isinstance(size, tuple | list) else (size, size)
     try:
         height, width = (operator.index(side) for side in pair)

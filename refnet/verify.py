@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import groupby
@@ -69,7 +70,9 @@ class Result:
         return self.difference is None and not self.missing
 
 
-def verify(*models: str, full: bool = False, threads: int | None = None, table: Path | None = None) -> Iterator[Result]:
+def verify(
+    *models: str, full: bool = False, threads: int | None = None, table: str | os.PathLike[str] | None = None
+) -> Iterator[Result]:
     """Compare this machine's results with the table, one entry after the other.
 
     Parameters
@@ -87,14 +90,14 @@ def verify(*models: str, full: bool = False, threads: int | None = None, table: 
     ------
     RefnetError
         If a model is not in the table, the table is of another numerics version, weights cannot be read, or those of a
-        model that was named in full, ``lite1@lite``, are not here.
+        model that was named in full, ``lite1@lite`` or ``lite0``, are not here.
 
     Examples
     --------
     >>> all(result.identical for result in verify("lite0"))
     True
     """
-    entries = select(read_tables(table or digest_table.FOLDER), models, full=full)
+    entries = select(read_tables(digest_table.FOLDER if table is None else Path(table)), models, full=full)
     return _compare_each(entries, models, threads)
 
 
@@ -149,7 +152,7 @@ def _compare_each(entries: Iterable[Entry], models: Collection[str], threads: in
         try:
             network, weights = _load(group[0], threads)
         except WeightsNotFoundError:
-            if "@" in model and model in models:
+            if model in models:
                 raise
             for entry in group:
                 yield Result(entry, missing=f"no weights here; `refnet fetch {model}` brings them")

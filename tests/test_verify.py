@@ -123,13 +123,22 @@ class TestVerify:
         with pytest.raises(InputError, match="does not list the steps of lite0@synthetic"):
             list(verify.verify(table=table(steps={"input": entry.steps["input"]})))
 
-    def test_weights_that_are_not_here(self, table):
+    def test_weights_that_are_not_here(self, monkeypatch, tmp_path, table):
+        monkeypatch.setenv("REFNET_CACHE", str(tmp_path))
         where = table(model="lite1@lite")
         (result,) = verify.verify(table=where)
         assert (result.identical, result.difference) == (False, None)
         assert result.missing == "no weights here; `refnet fetch lite1@lite` brings them"
         with pytest.raises(WeightsNotFoundError, match="no weights of lite1@lite on this machine"):
-            list(verify.verify("lite1@lite", table=where))
+            list(verify.verify("lite1@lite", table=str(where)))
+
+    def test_a_trained_variant_that_is_named_and_not_here(self, monkeypatch, table):
+        def none(name, fetch):
+            raise WeightsNotFoundError(f"no weights of {name}")
+
+        monkeypatch.setattr(verify, "find_weights", none)
+        with pytest.raises(WeightsNotFoundError, match=r"no weights of lite0$"):
+            list(verify.verify("lite0", table=table(model="lite0")))
 
     def test_trained_weights_that_were_fetched(self, monkeypatch, tmp_path):
         monkeypatch.setenv("REFNET_CACHE", str(tmp_path))
@@ -212,11 +221,11 @@ class TestCommand:
 
 def test_the_tool(make_digests, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(make_digests, "cases", lambda: iter([SMALL]))
-    path = tmp_path / "lite0.json"
+    path = tmp_path / "new" / "folder" / "lite0.json"
     seen = []
     for _ in range(2):
-        assert make_digests.main(["-o", str(tmp_path)]) == 0
+        assert make_digests.main(["-o", str(path.parent)]) == 0
         seen.append(capsys.readouterr().out.splitlines()[0].split()[-1])
     path.write_text(path.read_text().replace('"stem": "', '"stem": "x'))
-    assert make_digests.main(["-o", str(tmp_path)]) == 0
+    assert make_digests.main(["-o", str(path.parent)]) == 0
     assert [*seen, capsys.readouterr().out.splitlines()[0].split()[-1]] == ["new", "same", "CHANGED"]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from refnet.whole_file import whole_file, whole_files
+from refnet.whole_file import whole_directory, whole_file, whole_files
 
 
 def test_the_old_file_stays_until_the_new_one_is_complete(tmp_path: Path) -> None:
@@ -51,3 +51,54 @@ class TestSeveral:
             assert not one.exists()
         assert (one.read_text(), two.read_text()) == ("1", "2")
         assert len(list(tmp_path.iterdir())) == 2
+
+
+class TestDirectory:
+    @pytest.mark.parametrize("there", [False, True])
+    def test_appears_with_all_its_files(self, tmp_path: Path, there: bool) -> None:
+        path = tmp_path / "new"
+        if there:
+            path.mkdir()
+        with whole_directory(path) as unfinished:
+            (unfinished / "a").write_text("a")
+            assert not (path / "a").exists()
+            (unfinished / "b").write_text("b")
+        assert sorted(tmp_path.rglob("*")) == [path, path / "a", path / "b"]
+
+    def test_one_that_is_there_stays_the_same(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+        with whole_directory(Path()) as unfinished:
+            (unfinished / "a").write_text("a")
+        assert list(Path().iterdir()) == [Path("a")]
+
+    @pytest.mark.parametrize("there", [False, True])
+    def test_an_error_leaves_nothing(self, tmp_path: Path, there: bool) -> None:
+        path = tmp_path / "new"
+        if there:
+            path.mkdir()
+
+        def write_half() -> None:
+            with whole_directory(path) as unfinished:
+                (unfinished / "a").write_text("a")
+                raise KeyError
+
+        with pytest.raises(KeyError):
+            write_half()
+        assert list(tmp_path.rglob("*")) == [path] * there
+
+    def test_what_others_wrote_is_not_touched(self, tmp_path: Path) -> None:
+        def write(meanwhile: bool) -> None:
+            with whole_directory(tmp_path) as unfinished:
+                (unfinished / "a").write_text("mine")
+                if meanwhile:
+                    (tmp_path / "a").write_text("theirs")
+
+        for _ in range(2):  # it comes meanwhile, then it is there
+            with pytest.raises(FileExistsError, match="it exists and is no empty directory"):
+                write(meanwhile=True)
+            assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a", "theirs")]
+
+    def test_a_file_of_that_name(self, tmp_path: Path) -> None:
+        (tmp_path / "a").touch()
+        with pytest.raises(FileExistsError), whole_directory(tmp_path / "a"):
+            pass

@@ -65,6 +65,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-o", "--output", type=Path, default=FOLDER)
     options = parser.parse_args(arguments)
+    options.output.mkdir(parents=True, exist_ok=True)
     before = _entries_by_case(options.output)
     entries = []
     try:
@@ -75,7 +76,6 @@ def main(arguments: list[str] | None = None) -> int:
     except RefnetError as error:
         print(error, file=sys.stderr)
         return 2
-    options.output.mkdir(exist_ok=True)
     for path in write_tables(options.output, entries):
         print(f"wrote {path}: {path.stat().st_size} bytes")
     return 0

@@ -23,7 +23,8 @@ def add(commands: Any) -> None:
         description="Run networks and compare the digest of every step's output with the table that comes with "
         "refnet; without a model, all of the table. An .h5 file is compared with the digests inside it "
         "and with the certificate of its conversion, if that lies beside it. "
-        "The exit code is 0 if every bit is the same, 1 if not, 2 if something cannot be run.",
+        "A model by its variant, b1, is run with the weights that are here. "
+        "The exit code is 0 if every bit of what was run is the same, 1 if not, 2 if something cannot be run.",
     )
     parser.add_argument("models", nargs="*", metavar="MODEL", help=terminal.MODEL)
     parser.add_argument("--full", action="store_true", help="also at the size that each variant was made for")

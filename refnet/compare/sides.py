@@ -115,13 +115,13 @@ class Port:
             taken = _refused(Finding("unreadable", name, f"cannot be read: {error}", "wrong"))
         tensor = taken.reading.tensor
         self._looked.add(name)
-        if tensor is not None and not taken.region and np.isfinite(tensor).all():
+        if tensor is not None and not taken.region and np.all(np.abs(tensor) <= np.finfo(np.float32).max):
             self._layouts[name] = taken.reading.layout
             self._last = name, tensor
         return taken
 
     def usable(self, name: str) -> bool:
-        """Whether it is there, whole, of the golden's shape and finite, so that a run can begin with it."""
+        """Whether it is there, whole, of the golden's shape and finite in float32, so that a run can begin with it."""
         if name in self.partners and name not in self._looked:
             self._looked.add(name)
             with suppress(RefnetError):

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from refnet.kernels.machine import LANES
+from refnet.plan import Shape
 
 Array = npt.NDArray[Any]
 
@@ -20,6 +21,18 @@ Array = npt.NDArray[Any]
 def blocks_of(channels: int) -> int:
     """Number of blocks of 16 that hold so many channels."""
     return -(-channels // LANES)
+
+
+def as_picture(shape: Shape) -> tuple[int, int, int]:
+    """Height, width and channels; a vector is a picture of one pixel.
+
+    Examples
+    --------
+    >>> as_picture((1280,))
+    (1, 1, 1280)
+    """
+    height, width, channels = shape if len(shape) == 3 else (1, 1, *shape)
+    return height, width, channels
 
 
 def pack_activation(x: Array) -> Array:

@@ -14,7 +14,7 @@ def needed(steps: Sequence[Step], given: Collection[str], wanted: Collection[str
     Raises
     ------
     InputError
-        If something else must be given too.
+        If something else must be given too, or something wanted is given already or a part of what is given.
 
     Examples
     --------
@@ -24,6 +24,10 @@ def needed(steps: Sequence[Step], given: Collection[str], wanted: Collection[str
     >>> [step.name for step in needed(plan.steps, ["block1a.depthwise"], ["block1a.project"])]
     ['block1a.squeeze', 'block1a.reduce', 'block1a.gate', 'block1a.excite', 'block1a.project']
     """
+    for step in steps:
+        for name in (step.name, *step.parts):
+            if step.name in given and name in wanted:
+                raise InputError(f"nothing makes {name}: {step.name} is given; want steps that come after it")
     open_names = set(wanted)
     chosen = []
     for step in reversed(steps):
@@ -40,6 +44,8 @@ def needed(steps: Sequence[Step], given: Collection[str], wanted: Collection[str
 
 def _explain(chosen: Sequence[Step], given: Collection[str], made: set[str]) -> str:
     """Say which tensor is missing beside those that are given: the last one that nothing given leads to."""
+    if not given:
+        return f"nothing is given to make {chosen[-1].name} of; want the input"
     reached = set(given)
     beside = None
     for step in chosen:
@@ -50,5 +56,5 @@ def _explain(chosen: Sequence[Step], given: Collection[str], made: set[str]) -> 
         if others and beside is None:
             beside = f"{step.name} also reads {others[0]}"
     if beside is None:
-        beside = f"nothing of {', '.join(given) or 'nothing'} leads to {chosen[-1].name}"
+        beside = f"nothing of {', '.join(given)} leads to {chosen[-1].name}"
     return f"{beside}; want that given as well, or the input"

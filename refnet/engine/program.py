@@ -13,8 +13,9 @@ import numpy.typing as npt
 
 from refnet import names
 from refnet.engine.arena import Arena
+from refnet.engine.chunks import chunks_of
 from refnet.engine.fusion import Operation, Operations, fuse
-from refnet.engine.layout import blocks_of, pack_activation, unpack_activation
+from refnet.engine.layout import as_picture, blocks_of, pack_activation, unpack_activation
 from refnet.engine.packed import WeightsLayout, aligned_empty
 from refnet.kernels import rows, run
 from refnet.kernels.finish import ACTIVATION_CODES
@@ -22,16 +23,6 @@ from refnet.kernels.machine import LANES, TileShapes, tile_shapes
 from refnet.plan import Shape, Step
 
 Array = npt.NDArray[Any]
-
-# Multiply-adds in a chunk: many against the 100 ns of claiming it, few against a step.
-_CHUNK_MACS = 400_000
-
-# An element that is only read and written takes as long as so many multiply-adds.
-_ELEMENT_MACS = 16
-
-# A depthwise convolution with its expansion: chunks are larger, and a strip is so many times the rows shared by two.
-_FUSED_CHUNK_MACS = 1_000_000
-_LEAST_SHARE = 16
 
 # Of the activations of one picture among several: measured, B2 (5 MB) gains by it, B4 (16 MB) loses.
 _CACHED_BYTES = 8 * 2**20
@@ -106,7 +97,7 @@ class Program:
     def put(self, arena: Array, name: str, x: Array) -> None:
         """Place a given tensor of one picture, [H, W, C] or [C], in the arena."""
         tensor = self.tensors[name]
-        values = x if tensor.dense else pack_activation(x.reshape(_as_picture(tensor.shape)))
+        values = x if tensor.dense else pack_activation(x.reshape(as_picture(tensor.shape)))
         arena[tensor.offset : tensor.offset + values.size] = values.ravel()
 
     def get(self, arena: Array, name: str, out: Array | None = None) -> Array:
@@ -190,13 +181,13 @@ def _place(fused: Operations, given: Mapping[str, Shape]) -> tuple[dict[str, Ten
 
 
 def _row(o: Operation, tensors: dict[str, Tensor], tiles: TileShapes, dtype: np.dtype[Any]) -> dict[str, int]:
-    in_height, in_width, channels = _as_picture(o.in_shape)
-    out_height, out_width, out_channels = _as_picture(o.shape)
+    in_height, in_width, channels = as_picture(o.in_shape)
+    out_height, out_width, out_channels = as_picture(o.shape)
     source = tensors[o.inputs[0]]
     if o.op == rows.MEAN:
         in_height, in_width, _ = source.shape  # of the row sums, where there are some
     pitch = max(o.pads.left + in_width, (out_width - 1) * o.stride + o.kernel)
-    chunks, per_chunk = _chunks(o, tiles)
+    chunks, per_chunk = chunks_of(o, tiles)
     return {
         "op": o.op,
         "chunks": chunks,
@@ -227,42 +218,6 @@ def _row(o: Operation, tensors: dict[str, Tensor], tiles: TileShapes, dtype: np.
         "shift": o.offsets.shift,
         "activation": ACTIVATION_CODES[o.activation],
     }
-
-
-def _as_picture(shape: Shape) -> tuple[int, int, int]:
-    height, width, channels = shape if len(shape) == 3 else (1, 1, *shape)
-    return height, width, channels
-
-
-def _chunks(o: Operation, tiles: TileShapes) -> tuple[int, int]:
-    """Number of chunks, and how much each holds: pixels (pointwise), rows (depthwise), or blocks of channels."""
-    height, width, channels = _as_picture(o.shape)
-    blocks = blocks_of(channels)
-    panels = -(-blocks // tiles.blocks)
-    if o.op == rows.SOFTMAX:
-        return 1, 1
-    if o.op == rows.CONVOLUTION:
-        return height * panels, 1
-    if o.op == rows.POINTWISE:
-        tile_macs = tiles.pixels * tiles.blocks * LANES * o.in_shape[-1]
-        pixels = tiles.pixels * max(1, _CHUNK_MACS // tile_macs)
-        return -(-height * width // pixels) * panels, pixels
-    if o.op == rows.DEPTHWISE:
-        strips = -(-height // _strip_rows(o, tiles))
-        per_chunk = -(-height // strips)
-        return -(-height // per_chunk) * panels, per_chunk
-    per_chunk = max(1, _CHUNK_MACS // (math.prod(_as_picture(o.in_shape)[:2]) * LANES * _ELEMENT_MACS))
-    return -(-blocks // per_chunk), per_chunk
-
-
-def _strip_rows(o: Operation, tiles: TileShapes) -> int:
-    """Output rows of a depthwise chunk: enough work, and with an expansion few input rows that two strips both make."""
-    macs = o.kernel**2
-    if o.expansion is not None:
-        macs += o.expansion.kernel**2 * o.expansion.in_shape[-1] * o.stride**2
-    target = _CHUNK_MACS if o.expansion is None else _FUSED_CHUNK_MACS
-    enough = -(-target // (o.shape[1] * tiles.blocks * LANES * macs))
-    return enough if o.expansion is None else max(enough, _LEAST_SHARE * (o.kernel - o.stride) // o.stride)
 
 
 def _scratch(row: dict[str, int], tiles: TileShapes) -> int:

@@ -127,7 +127,7 @@ def test_a_zip_is_told_by_its_directory_alone(tmp_path, monkeypatch):
     with (tmp_path / "x").open("rb") as file:
         taken = []
         monkeypatch.setattr(
-            zip_archive._Guarded, "read", lambda self, size=-1: taken.append(file.read(size)) or taken[-1]
+            zip_archive.Guarded, "read", lambda self, size=-1: taken.append(file.read(size)) or taken[-1]
         )
         assert keras_file.is_one(file)
     assert sum(map(len, taken)) < 1 << 10 < (tmp_path / "x").stat().st_size

@@ -180,6 +180,11 @@ class TestFindings:
         assert found.first_wrong.name == "stem"
         assert found.rows[2].since == ("input",)  # nothing is run from a NaN
 
+    def test_nothing_is_run_from_what_float32_cannot_hold(self, recorded, port):
+        stem = np.full(first(recorded.tensors["stem"]).shape, 1e300)
+        found = compare(recorded.path, port({"stem": stem}))
+        assert (found.rows[1].outcome, found.rows[2].since) == ("wrong", ("input",))
+
     def test_shape_and_length(self, recorded, port):
         stem, project = recorded.tensors["stem"], recorded.tensors["block1a.project"]
         changed = {"stem": first(stem.transpose(0, 2, 1, 3)), "block1a.project": project.reshape(-1)[:-5]}

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -150,6 +151,9 @@ def test_file_of_another_size(program, tmp_path, name, change):
 def test_wrong_calls_of_the_program(program, tmp_path):
     need("gcc")
     command = build(program, tmp_path / "refnet", ["gcc", "-O2"])
+    with Path("/dev/full").open("wb") as full:
+        found = subprocess.run([*command, "weights.bin", "input.bin"], cwd=program, stdout=full, stderr=-1, check=False)
+    assert (found.returncode, found.stderr) == (2, b"refnet: digests: cannot be written\n")
     for arguments, message in [
         (["weights.bin"], "refnet: usage: ./refnet weights.bin input.bin [FOLDER]\n"),
         (["none.bin", "input.bin"], "refnet: none.bin: No such file or directory\n"),
@@ -174,6 +178,8 @@ def test_table():
         '    /*   1 */ {"stem", CONVOLUTION, 0, NOTHING, {32, 21, 3}, {16, 11, 8}, 3, 2, {1, 1, 1, 1}, SWISH, 0, 216},'
     )
     assert "#define BN_EPS 0x1.4f8b588e368f1p-17 /* 1e-05, in double */" in plan_header(weights, plan)
+    endless = replace(weights.architecture, name="ab" * 5000)  # a compiler need not take so much in one string
+    assert f'#define PLAN_NAME "{"ab" * 32}"\n' in plan_header(weights, make_plan(endless, (32, 21)))
 
 
 def test_digests_are_of_this_run(program):

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +17,7 @@ from refnet.golden.c99.tables import numerics_header, plan_header, plan_table
 from refnet.network import Network
 from refnet.plan import Plan, make_plan
 from refnet.store import Weights
+from refnet.whole_file import whole_directory
 
 Array = npt.NDArray[Any]
 
@@ -69,18 +67,25 @@ def render(weights: Weights, x: Array, target: str | os.PathLike[str], *, thread
     'input 6a3117cc3'
     18776096
     """
-    with _whole_directory(Path(target)) as directory:
-        digests = {dtype: _digests(weights, x, dtype, threads) for dtype in DTYPES}
-        plan = make_plan(weights.architecture, x.shape[1:3], padding=weights.padding)
-        for name in PROGRAM:
-            shutil.copyfile(SOURCES / name, directory / name)
-        _write_text(directory / "numerics.h", numerics_header())
-        _write_text(directory / "plan.h", plan_header(weights, plan))
-        _write_text(directory / "plan.c", plan_table(plan))
-        for dtype, text in digests.items():
-            _write_text(directory / DIGESTS[dtype], text)
-        (directory / "input.bin").write_bytes(_little_endian(x))
-        _write_weights(directory / "weights.bin", weights, plan)
+    try:
+        with whole_directory(Path(target)) as directory:
+            _write_program(directory, weights, x, threads)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{target} not written: {getattr(error, 'strerror', None) or error}") from error
+
+
+def _write_program(directory: Path, weights: Weights, x: Array, threads: int | None) -> None:
+    digests = {dtype: _digests(weights, x, dtype, threads) for dtype in DTYPES}
+    plan = make_plan(weights.architecture, x.shape[1:3], padding=weights.padding)
+    for name in PROGRAM:
+        shutil.copyfile(SOURCES / name, directory / name)
+    _write_text(directory / "numerics.h", numerics_header())
+    _write_text(directory / "plan.h", plan_header(weights, plan))
+    _write_text(directory / "plan.c", plan_table(plan))
+    for dtype, text in digests.items():
+        _write_text(directory / DIGESTS[dtype], text)
+    (directory / "input.bin").write_bytes(_little_endian(x))
+    _write_weights(directory / "weights.bin", weights, plan)
 
 
 def _digests(weights: Weights, x: Array, dtype: str, threads: int | None) -> str:
@@ -105,23 +110,3 @@ def _little_endian(tensor: Array) -> bytes:
 
 def _write_text(path: Path, text: str) -> None:
     path.write_text(text, encoding="ascii", newline="\n")
-
-
-@contextmanager
-def _whole_directory(target: Path) -> Iterator[Path]:
-    """Give a directory to be filled, which becomes ``target`` once it is complete; else nothing is left."""
-    try:
-        target = target.resolve()
-        if target.exists() and not (target.is_dir() and not any(target.iterdir())):
-            raise InputError(f"{target} not written: it exists and is no empty directory; want a new name")
-        unfinished = target.with_name(f".{secrets.token_hex(8)}.part")
-        unfinished.mkdir()
-        try:
-            yield unfinished
-            if target.exists():
-                target.rmdir()  # refuses if it is no longer empty
-            unfinished.rename(target)
-        finally:
-            shutil.rmtree(unfinished, ignore_errors=True)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{target} not written: {getattr(error, 'strerror', None) or error}") from error

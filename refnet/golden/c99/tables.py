@@ -21,7 +21,7 @@ def plan_header(weights: Weights, plan: Plan) -> str:
     plan
         Its steps for the size of the picture.
     """
-    name = re.sub(r"[^A-Za-z0-9._@+-]", "_", plan.architecture.name)  # it may come from a file, and goes into C
+    name = re.sub(r"[^A-Za-z0-9._@+-]", "_", plan.architecture.name)[:64]  # it may come from a file, and goes into C
     taps = max(step.kernel**2 * step.in_shape[-1] for step in plan if step.op == "convolution")
     return f"""\
 /* {name} for pictures of {plan.height} x {plan.width}, padding {plan.padding}.

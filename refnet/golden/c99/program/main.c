@@ -95,8 +95,8 @@ static void report(const char *name, const char *header, const unsigned char *by
     sha256_add(&sha, header, strlen(header));
     sha256_add(&sha, bytes, size);
     sha256_end(&sha, hex);
-    printf("%s %s\n", name, hex);
-    fflush(stdout);
+    if (printf("%s %s\n", name, hex) < 0 || fflush(stdout) != 0)
+        fail("digests", "cannot be written");
     if (folder != NULL)
         write_tensor(folder, name, bytes, size);
 }

@@ -1,0 +1,60 @@
+"""Chunks: an operation's work, cut into the pieces that threads claim."""
+
+from __future__ import annotations
+
+import math
+
+from refnet.engine.fusion import Operation
+from refnet.engine.layout import as_picture, blocks_of
+from refnet.kernels import rows
+from refnet.kernels.machine import LANES, TileShapes
+
+# Multiply-adds in a chunk: many against the 100 ns of claiming it, few against a step.
+_CHUNK_MACS = 400_000
+
+# An element that is only read and written takes as long as so many multiply-adds.
+_ELEMENT_MACS = 16
+
+# A depthwise convolution with its expansion: chunks are larger, and a strip is so many times the rows shared by two.
+_FUSED_CHUNK_MACS = 1_000_000
+_LEAST_SHARE = 16
+
+
+def chunks_of(o: Operation, tiles: TileShapes) -> tuple[int, int]:
+    """Number of chunks, and how much each holds: pixels (pointwise), rows (depthwise), or blocks of channels.
+
+    Examples
+    --------
+    >>> from refnet.engine.packed import Offsets
+    >>> from refnet.kernels.machine import tile_shapes
+    >>> mean = Operation(rows.MEAN, "pool", ("head",), (7, 7, 1280), (1280,), Offsets(0, 0, 0))
+    >>> chunks_of(mean, tile_shapes(4))
+    (3, 31)
+    """
+    height, width, channels = as_picture(o.shape)
+    blocks = blocks_of(channels)
+    panels = -(-blocks // tiles.blocks)
+    if o.op == rows.SOFTMAX:
+        return 1, 1
+    if o.op == rows.CONVOLUTION:
+        return height * panels, 1
+    if o.op == rows.POINTWISE:
+        tile_macs = tiles.pixels * tiles.blocks * LANES * o.in_shape[-1]
+        pixels = tiles.pixels * max(1, _CHUNK_MACS // tile_macs)
+        return -(-height * width // pixels) * panels, pixels
+    if o.op == rows.DEPTHWISE:
+        strips = -(-height // _strip_rows(o, tiles))
+        per_chunk = -(-height // strips)
+        return -(-height // per_chunk) * panels, per_chunk
+    per_chunk = max(1, _CHUNK_MACS // (math.prod(as_picture(o.in_shape)[:2]) * LANES * _ELEMENT_MACS))
+    return -(-blocks // per_chunk), per_chunk
+
+
+def _strip_rows(o: Operation, tiles: TileShapes) -> int:
+    """Output rows of a depthwise chunk: enough work, and with an expansion few input rows that two strips both make."""
+    macs = o.kernel**2
+    if o.expansion is not None:
+        macs += o.expansion.kernel**2 * o.expansion.in_shape[-1] * o.stride**2
+    target = _CHUNK_MACS if o.expansion is None else _FUSED_CHUNK_MACS
+    enough = -(-target // (o.shape[1] * tiles.blocks * LANES * macs))
+    return enough if o.expansion is None else max(enough, _LEAST_SHARE * (o.kernel - o.stride) // o.stride)
