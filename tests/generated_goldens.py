@@ -14,7 +14,7 @@ from refnet.golden.manifest import Run
 from refnet.golden.writing import open_writer
 from refnet.padding import NO_PADS, Pads
 
-RUN = Run("b0@synthetic", "d" * 64, (32, 48), "float32", "stimulus codes", "", 1, "0.1")
+RUN = Run("b0@synthetic", "d" * 64, (32, 48), "float32", "stimulus codes", None, 1, "0.1")
 NHWC = Layout("NHWC")
 X = np.random.default_rng(5).standard_normal((1, 4, 5, 7), np.float32)
 KINDS = [*FORMATS, "text", ".h5", ".npz"]  # formats in a directory; "text" is a C header of numbers

@@ -13,7 +13,7 @@ from refnet.numerics import NUMERICS_VERSION
 def write_golden(path, net, x, model, steps=None, dtype="float32", origin="array x", part=()):
     """Record a run, every step and part or those asked for, or a part of each, as `refnet golden` does."""
     wanted = list(net.plan.shapes) if steps is None else steps
-    run = Run(model, net.weights.digest(), x.shape[1:3], net.dtype.name, origin, "", NUMERICS_VERSION, "0")
+    run = Run(model, net.weights.digest(), x.shape[1:3], net.dtype.name, origin, None, NUMERICS_VERSION, "0")
     layout = Layout("NHWC")
     with open_writer(path, run) as writer:
         writer.add(names.INPUT, "NHWC", x, layout=layout, digest=tensor_digest(x))

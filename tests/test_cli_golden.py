@@ -149,9 +149,9 @@ class TestResume:
         np.save("theirs.npy", theirs.transpose(0, 3, 1, 2).astype(np.float64))
         resume = ["--resume", "block2a.project", "--from", "theirs.npy", "--from-order", "NCHW"]
         np.save("x.npy", X.transpose(0, 3, 1, 2))
-        code, out, err = run("b0@synthetic", "--input", "x.npy", "--size", "33x30", "-o", "g", "--quiet", *resume)
+        code, out, err = run("b0@synthetic", "--input", "x.npy", "-o", "g", "--quiet", *resume)
         assert (code, err) == (0, "")
-        assert "  resumed at block2a.project  " in out
+        assert "  array 1x33x30x3, resumed at block2a.project  " in out
         expected = dict(net.resume({"block2a.project": theirs}, ["block2b.add", "logits"], size=(33, 30)))
         assert (read("g", "block2a.project") == theirs).all()
         assert (read("g", "block2b.add") == expected["block2b.add"]).all()
@@ -190,7 +190,7 @@ class TestVectors:
 
     def test_json(self, run):
         _, out, _ = run("--vectors", "-o", "v.npz", "--json")
-        assert len(json.loads(json.loads(out)["recipe"])["cases"]) == 76
+        assert len(json.loads(out)["cases"]) == 76
 
 
 class TestC99:
@@ -244,8 +244,16 @@ class TestAccumulator:
         assert (code, out) == (0, "taps.csv  stem:0,0,0,1  27 taps\n")
         with Path("taps.csv").open(newline="") as file:
             header, *rows = csv.reader(file)
-        assert (len(header), len(rows)) == (10, 27)
-        assert np.uint32(int(rows[-1][-1], 16)).view(np.float32) == np.float32(rows[-1][6])
+        assert (len(header), {len(row) for row in rows}) == (10, {10})
+        assert [row[0] for row in rows[27:]] == ["sum of blocks to 0", "scale", "shift", "bn", "act"]
+        assert rows[26][6] == rows[27][6]
+        for row in rows:
+            assert np.uint32(int(row[-1], 16)).view(np.float32) == np.float32(row[6])
+
+    def test_an_input_of_another_size(self, run):
+        np.save("wide.npy", picture_tensor(8, 260))
+        assert run("lite0", "--accumulator", "stem:0,3,129,0", "--input", "wide.npy")[0] == 0
+        assert "inside 1,4,130,32" in fails(run("lite0", "--accumulator", "stem:0,4,0,0", "--input", "wide.npy"))
 
 
 @pytest.mark.parametrize(
@@ -282,6 +290,9 @@ class TestAccumulator:
         ("b1 --accumulator stem:0,0,0,0 -o g", "--accumulator writes FILE.csv, or prints a table or --json; got g"),
         ("b1 --accumulator stem:0,0,0", "no element 'stem:0,0,0'; want stem:n,h,w,k inside 1,120,120,32"),
         ("b1 --accumulator stem:0,0,0,0 --input nowhere.npy", "nowhere.npy does not exist"),
+        ("b1 --accumulator stem:0,0,0,0 --input x.npy --size 40", "the input is (33, 30), not of the size (40, 40)"),
+        ("b1 -o g --input x.npy --recipe lite", "array 1x33x30x3 is the network's input itself; want no recipe"),
+        ("b1 -o . --size 32", "and it is where you are; want another directory"),
     ],
 )
 def test_wrong_arguments_are_told_before_anything_is_fetched(run, monkeypatch, arguments, message):

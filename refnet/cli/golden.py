@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -102,7 +103,7 @@ def _record(options: argparse.Namespace) -> int:
             steps=options.steps,
             unfused=options.unfused,
             weights=options.weights,
-            given=_given(options, 1 if x is None else len(x)),
+            given=_given(options, x),
             padded=options.padded,
             size=options.size,
             recipe=options.recipe,
@@ -144,7 +145,8 @@ def _follow(options: argparse.Namespace) -> int:
         raise InputError(f"--accumulator writes FILE.csv, or prints a table or --json; got {target}")
     x = _input(options)
     origin = find_origin(options.image, x, options.stimulus)
-    plan = _plan(options)
+    origin.check(options.size, options.recipe)
+    plan = _plan(options, x)
     check_element(options.accumulator, plan, batch=1 if x is None else len(x))
     network = refnet.load(
         options.model, dtype=options.compute or "float32", threads=options.threads, recipe=options.recipe
@@ -176,7 +178,7 @@ def _render(options: argparse.Namespace) -> int:
     recipe = forced(find_recipe(options.recipe), weights.architecture) if options.recipe else weights.recipe
     size = origin.size or (plan.height, plan.width)
     render(weights, origin.make(recipe, *size), options.c, threads=options.threads)
-    place = terminal.printable(options.c)
+    place = terminal.printable(shlex.quote(options.c))
     print(
         f"{place}  {len(plan)} steps in C99, input {size[0]}x{size[1]}; `make -C {place} check` compares their digests"
     )
@@ -221,21 +223,21 @@ def _input(options: argparse.Namespace) -> Any:
     return read_input(Path(options.input), _foreign_layout(options), size=options.size, dtype=options.from_dtype)
 
 
-def _given(options: argparse.Namespace, batch: int) -> dict[str, Any] | None:
+def _given(options: argparse.Namespace, x: Any) -> dict[str, Any] | None:
     if options.resume is None:
         return None
     from refnet.golden.foreign import read_step
 
-    step = _plan(options)[options.resume]
-    shape = (batch, *step.shape)
+    step = _plan(options, x)[options.resume]
+    shape = (1 if x is None else len(x), *step.shape)
     path, layout = Path(options.from_file), _foreign_layout(options)
     return {step.name: read_step(path, step.name, shape, layout, dtype=options.from_dtype)}
 
 
-def _plan(options: argparse.Namespace) -> Plan:
-    """Lay out the network as it will run."""
+def _plan(options: argparse.Namespace, x: Any = None) -> Plan:
+    """Lay out the network as it will run, on the input ``x`` where that is a tensor."""
     from refnet.cli.plan import network_of
     from refnet.plan import make_plan
 
     architecture, padding = network_of(options.model)
-    return make_plan(architecture, options.size, padding=padding)
+    return make_plan(architecture, options.size if x is None else x.shape[1:3], padding=padding)

@@ -52,12 +52,11 @@ def _share(share: float | None) -> str:
 
 def show_cases(manifest: Manifest) -> None:
     """Print a line for each case of vectors."""
-    cases = json.loads(manifest.run.recipe)["cases"]
     shapes = {entry.name: "x".join(map(str, entry.shape)) for entry in manifest.entries}
     rows = [["case", "inputs and weights", "output"]]
-    for case in cases:
-        roles = ", ".join(f"{role} {shapes[case['name'] + '/' + role]}" for role in case["inputs"] + case["weights"])
-        rows.append([case["name"], roles, shapes[case["name"] + "/" + case["output"]]])
+    for case in manifest.cases:
+        roles = ", ".join(f"{role} {shapes[f'{case.name}/{role}']}" for role in case.inputs + case.weights)
+        rows.append([case.name, roles, shapes[f"{case.name}/{case.output}"]])
     terminal.print_columns("<<<", rows)
     print()
 
@@ -91,16 +90,11 @@ def show_sum(found: Accumulation) -> None:
     """Print a sum tap by tap."""
     taps = sum(len(block.taps) for block in found.blocks)
     print(f"{found.step}:{','.join(map(str, found.at))}  {found.dtype}  {taps} taps in {len(found.blocks)} blocks\n")
-    rows = [_SUM_HEADER]
-    for number, block in enumerate(found.blocks):
-        rows += _taps(number, block)
-        rows.append([f"sum of blocks to {number}", *[""] * 5, str(block.total), "", "", _bits(block.total)])
-    rows += [[name, *[""] * 5, str(value), "", "", _bits(value)] for name, value in found.after.items()]
-    terminal.print_columns("<" + ">" * 9, rows)
+    terminal.print_columns("<" + ">" * 9, [_SUM_HEADER, *_rows(found)])
 
 
 def write_csv(found: Accumulation, target: Path) -> None:
-    """Write the taps as a table for other programs.
+    """Write what :func:`show_sum` shows as a table for other programs.
 
     Raises
     ------
@@ -111,10 +105,22 @@ def write_csv(found: Accumulation, target: Path) -> None:
         with target.open("w", encoding="ascii", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(_SUM_HEADER)
-            for number, block in enumerate(found.blocks):
-                writer.writerows(_taps(number, block))
+            writer.writerows(_rows(found))
     except OSError as error:
         raise InputError(f"{target} not written: {error.strerror or error}") from error
+
+
+def _rows(found: Accumulation) -> Iterator[list[str]]:
+    """Taps, the sum after each block, and what follows: rows with nothing but a sum."""
+    for number, block in enumerate(found.blocks):
+        yield from _taps(number, block)
+        yield _sum(f"sum of blocks to {number}", block.total)
+    for name, value in found.after.items():
+        yield _sum(name, value)
+
+
+def _sum(name: str, value: Any) -> list[str]:
+    return [name, *[""] * 5, str(value), "", "", _bits(value)]
 
 
 def _taps(number: int, block: Any) -> Iterator[list[str]]:

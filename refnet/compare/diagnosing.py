@@ -18,7 +18,6 @@ from refnet.diagnosis import Diagnosis, diagnose, diagnose_input
 from refnet.errors import RefnetError
 from refnet.names import BN, CONV, part_name
 from refnet.plan import Step
-from refnet.recipe import Recipe
 
 Array = npt.NDArray[Any]
 
@@ -107,15 +106,15 @@ class _Neighbours(Mapping[str, Array]):
 def _of_the_input(port: Port, x: Array) -> Diagnosis | None:
     """Ask what a port did to the picture, where the golden has that and says how it was prepared."""
     golden = port.golden
-    if PICTURE not in golden.entries or not golden.run.recipe:
+    if PICTURE not in golden.entries or golden.run.recipe is None:
         return None
     try:
-        picture, recipe = golden.read(PICTURE), Recipe.from_json(golden.run.recipe)
+        picture = golden.read(PICTURE)
     except RefnetError:
         return None
     if picture.ndim != 3 or picture.dtype.name != "uint8" or len(x) != 1:
         return None
-    return diagnose_input(picture, recipe, golden.run.size, x)
+    return diagnose_input(picture, golden.run.recipe, golden.run.size, x)
 
 
 def _actual(name: str, port: Port) -> Array | None:

@@ -56,13 +56,20 @@ def read_step(path: Path, name: str, shape: Shape, layout: Layout, *, dtype: str
     if stored.entry is not None:
         if stored.entry.part:
             raise InputError(f"{where} is only a part of a tensor; want all of it")
-        tensor = logical(stored)
+        tensor = _logical(where, stored)
         if tensor.shape != shape:
             raise InputError(
                 f"{where} is {list(tensor.shape)}; {name} is {list(shape)}: another model, or another size"
             )
         return tensor
     return _laid_out(where, stored.array, name, shape, layout)
+
+
+def _logical(where: str, stored: Stored) -> Array:
+    try:
+        return logical(stored)
+    except InputError as error:
+        raise InputError(f"{where}: {error}; the file is not what the manifest says") from None
 
 
 def _laid_out(where: str, array: Array, name: str, shape: Shape, layout: Layout) -> Array:
@@ -101,7 +108,9 @@ def read_input(path: Path, layout: Layout, *, size: tuple[int, int] | None = Non
     if stored.dtype == "uint8":
         raise InputError(f"{where} is uint8; want a normalised picture, or give the file as --image")
     if stored.entry is not None:
-        tensor = logical(stored)
+        if stored.entry.axes != ACTIVATION_AXES or stored.entry.part:
+            raise InputError(f"{where} is only a part, or has the axes {stored.entry.axes}; want a whole input")
+        tensor = _logical(where, stored)
     else:
         shape = _input_shape(where, stored, layout, size)
         tensor = _laid_out(where, stored.array, names.INPUT, shape, layout)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from refnet.errors import InputError
+from refnet.errors import InputError, WeightsError
 from refnet.golden.encoding import WORDS
-from refnet.golden.layout import Layout
+from refnet.golden.layout import Layout, stored_axes
 from refnet.padding import Pads
 from refnet.plan import Shape
+from refnet.recipe import Recipe
 
 FORMAT = "refnet golden"
 SCHEMA_VERSION = 1
@@ -20,6 +21,14 @@ FILE_NAME = "manifest.json"  # in a directory; the dataset /manifest in an HDF5 
 MAX_ENTRIES = 1 << 14
 MAX_AXES = 8
 MAX_ELEMENTS = 1 << 34
+
+#: What a reader of the files has to know and a manifest therefore says.
+ABOUT = (
+    "Axes go from the slowest to the fastest, in stored_axes the inner axis of a tile in lower case; what fills up "
+    "tiles and pads (top, bottom, left, right) is 0. Raw and .npy files are little-endian. hex, mem, coe and h hold a "
+    "number's bits as one word, the most significant digit first; an h of float or double, and txt, hold the number "
+    "itself. The bits of a bfloat16 are the upper half of a float32."
+)
 
 
 @dataclass(frozen=True)
@@ -37,9 +46,10 @@ class Run:
     dtype
         What the network computed in: float32 or float64.
     input
-        Where the input comes from: ``image NAME``, ``array NAME``, ``stimulus NAME``, or ``resumed at STEP``.
+        Where the input comes from: ``image NAME``, ``array SHAPE`` or ``stimulus NAME``; then ``, resumed at STEP``
+        where the run went on from somebody else's tensor.
     recipe
-        JSON of the recipe that made the input, or empty.
+        What made the input of a picture, or None.
     numerics
         Version of the bit contract.
     refnet
@@ -51,7 +61,7 @@ class Run:
     size: tuple[int, int]
     dtype: str
     input: str
-    recipe: str
+    recipe: Recipe | None
     numerics: int
     refnet: str
 
@@ -99,17 +109,39 @@ class Entry:
 
 
 @dataclass(frozen=True)
+class Described:
+    """One case of vectors: its tensors are the entries ``NAME/ROLE``.
+
+    Attributes
+    ----------
+    name, op, parameters
+        As of a :class:`refnet.golden.cases.Case`.
+    inputs, weights, output
+        Roles of its tensors.
+    """
+
+    name: str
+    op: str
+    parameters: Mapping[str, Any]
+    inputs: tuple[str, ...]
+    weights: tuple[str, ...]
+    output: str
+
+
+@dataclass(frozen=True)
 class Manifest:
-    """All of it; ``entries`` are in execution order."""
+    """All of it; ``entries`` are in execution order, ``cases`` are those of vectors."""
 
     run: Run
     entries: tuple[Entry, ...]
+    cases: tuple[Described, ...] = ()
 
     def to_json(self) -> str:
-        """Write it as JSON: an object for the run, a line for each entry."""
-        head = json.dumps({"format": FORMAT, "schema": SCHEMA_VERSION} | asdict(self.run), indent=1)
-        lines = ",\n  ".join(json.dumps(_plain(entry), allow_nan=False) for entry in self.entries)
-        return f'{head[:-2]},\n "entries": [\n  {lines}\n ]\n}}\n'
+        """Write it as JSON: a line for each fact of the run, each case and each entry."""
+        facts = {"format": FORMAT, "schema": SCHEMA_VERSION, "about": ABOUT} | asdict(self.run)
+        head = "".join(f" {json.dumps(key)}: {json.dumps(value)},\n" for key, value in facts.items())
+        cases, entries = _lines(map(asdict, self.cases)), _lines(map(_plain, self.entries))
+        return f'{{\n{head} "cases": [{cases}],\n "entries": [{entries}]\n}}\n'
 
     @classmethod
     def from_json(cls, text: str, where: str) -> Manifest:
@@ -127,11 +159,12 @@ class Manifest:
                 raise InputError(
                     f"{where} is no golden of schema {SCHEMA_VERSION}: format and schema are {found!r:.80}"
                 )
-            entries = content.pop("entries")
-            if len(entries) > MAX_ENTRIES:
-                raise ValueError(f"{len(entries)} entries")
-            return cls(_run(content), tuple(_entry(entry) for entry in entries))
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            _expect(isinstance(content.pop("about"), str), "about")
+            entries, cases = content.pop("entries"), content.pop("cases")
+            if len(entries) > MAX_ENTRIES or len(cases) > MAX_ENTRIES:
+                raise ValueError(f"{len(entries)} entries, {len(cases)} cases")
+            return cls(_run(content), tuple(map(_entry, entries)), tuple(map(_case, cases)))
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, WeightsError) as error:
             raise InputError(f"{where}: cannot read the manifest: {error!s:.200}; record the golden again") from None
 
 
@@ -139,31 +172,54 @@ def _refuse(constant: str) -> float:
     raise ValueError(f"{constant} is no number")
 
 
+def _lines(objects: Iterable[Any]) -> str:
+    lines = ",".join(f"\n  {json.dumps(content, allow_nan=False)}" for content in objects)
+    return f"{lines}\n " if lines else ""
+
+
 def _plain(entry: Entry) -> dict[str, Any]:
     content = asdict(entry)
     layout = content.pop("layout")
     content |= {"order": layout["order"], "tile": dict(layout["tile"]), "pads": list(layout["pads"])}
-    return content
+    return content | _stored(entry)
+
+
+def _stored(entry: Entry) -> dict[str, Any]:
+    """What follows from the layout, so that a reader need not know its rules."""
+    axes, shape = stored_axes(entry.axes, entry.shape, entry.layout)
+    return {"stored_axes": axes, "stored_shape": list(shape)}
 
 
 def _run(content: Mapping[str, Any]) -> Run:
     _expect_keys(content, [field.name for field in fields(Run)])
-    for key in ("model", "weights", "dtype", "input", "recipe", "refnet"):
+    for key in ("model", "weights", "dtype", "input", "refnet"):
         _expect(isinstance(content[key], str), key)
     _expect(content["dtype"] in ("float32", "float64"), "dtype")
     _expect(type(content["numerics"]) is int, "numerics")
     size = content["size"]
     _expect(isinstance(size, list) and len(size) == 2 and all(type(n) is int and 0 < n < 1 << 15 for n in size), "size")
-    return Run(**{**content, "size": (size[0], size[1])})
+    recipe = content["recipe"] and Recipe.from_json(json.dumps(content["recipe"]))
+    return Run(**{**content, "size": (size[0], size[1]), "recipe": recipe})
+
+
+def _case(content: Any) -> Described:
+    _expect_keys(content, [field.name for field in fields(Described)])
+    for key in ("name", "op", "output"):
+        _expect(isinstance(content[key], str), key)
+    _expect(isinstance(content["parameters"], dict), "parameters")
+    for key in ("inputs", "weights"):
+        _expect(isinstance(content[key], list) and all(isinstance(role, str) for role in content[key]), key)
+    return Described(**{**content, "inputs": tuple(content["inputs"]), "weights": tuple(content["weights"])})
 
 
 def _entry(content: Any) -> Entry:
     expected = [field.name for field in fields(Entry) if field.name != "layout"]
-    _expect_keys(content, [*expected, "order", "tile", "pads"])
+    _expect_keys(content, [*expected, "order", "tile", "pads", "stored_axes", "stored_shape"])
     for key in ("name", "axes", "dtype", "format", "file", "sha256", "digest", "order"):
         _expect(isinstance(content[key], str), key)
     _expect(content["dtype"] in WORDS, "dtype")
     shape, axes, order = content["shape"], content["axes"], content["order"]
+    _expect(axes.isascii() and order.isascii(), "axes or order")
     _expect(_lengths(shape) and len(shape) == len(axes) == len(set(axes)), "shape")
     elements = 1
     for length in shape:
@@ -185,7 +241,14 @@ def _entry(content: Any) -> Entry:
     _expect(type(content["distinct"]) is int, "distinct")
     rest = {key: content[key] for key in expected if key not in ("shape", "part")}
     layout = Layout(order, tuple((axis, tile[axis]) for axis in order if axis in tile), Pads(*pads))
-    return Entry(**rest, shape=tuple(shape), part=tuple((first, end) for first, end in part), layout=layout)
+    entry = Entry(**rest, shape=tuple(shape), part=tuple((first, end) for first, end in part), layout=layout)
+    try:
+        stored = _stored(entry)
+    except InputError as error:
+        raise ValueError(f"{entry.name}: {error}") from None
+    for key, value in stored.items():
+        _expect(content[key] == value, key)
+    return entry
 
 
 def _lengths(values: Any) -> bool:

@@ -41,6 +41,19 @@ class Origin(NamedTuple):
         """Height and width of the network's input, where the origin has them."""
         return None if self.tensor is None else (self.tensor.shape[1], self.tensor.shape[2])
 
+    def check(self, size: tuple[int, int] | None, recipe: str | Recipe | None) -> None:
+        """Refuse another size than the tensor's own, and a recipe where there is no picture.
+
+        Raises
+        ------
+        InputError
+            If that was asked for.
+        """
+        if size is not None and self.size not in (None, size):
+            raise InputError(f"the input is {self.size}, not of the size {size}; want one of them")
+        if recipe is not None and self.picture is None:
+            raise InputError(f"{self.what} is the network's input itself; want no recipe, or a picture")
+
     def make(self, recipe: Recipe, height: int, width: int) -> Array:
         """Make the network's input: f32[N, height, width, 3]."""
         if self.tensor is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import logging
 import math
 import os
@@ -138,8 +139,7 @@ def record(
     if dtype not in FLOATS:
         raise InputError(f"dtype {dtype!r}: want one of {', '.join(FLOATS)}")
     origin = find_origin(image, x, stimulus)
-    if size is not None and origin.size not in (None, size):
-        raise InputError(f"the input is {origin.size}, not of the size {size}; want one of them")
+    origin.check(size, recipe)
     size = origin.size or size
     batch = 1 if origin.tensor is None else len(origin.tensor)
     compute = compute or ("float64" if dtype == "float64" else "float32")
@@ -147,7 +147,7 @@ def record(
         float_dtype(compute)
         thread_count(threads)
         _check_request(model, recipe, size, steps, batch)
-    run = Run("", "", (1, 1), compute, origin.what, "", NUMERICS_VERSION, __version__)
+    run = Run("", "", (1, 1), compute, origin.what, None, NUMERICS_VERSION, __version__)
     with open_writer(Path(target), run, format=format, text=text) as writer:
         network = model
         if not isinstance(network, Network):
@@ -162,14 +162,14 @@ def record(
             weights=network.weights.digest(),
             size=(plan.height, plan.width),
             dtype=network.dtype.name,
-            input=f"resumed at {', '.join(given)}" if given else origin.what,
-            recipe="" if origin.picture is None else network.recipe.to_json(),
+            input=", ".join([origin.what, *(f"resumed at {name}" for name in given or ())]),
+            recipe=None if origin.picture is None else network.recipe,
         )
         recording = _Recording(network, plan, writer, _Storage(dtype, layout, kernel_layout, padded), watch)
         recording.add_run(origin, chosen, given or {})
         if weights:
             recording.add_weights(chosen)
-    return Manifest(writer.run, tuple(writer.entries))
+    return writer.manifest
 
 
 def _check_request(
@@ -208,14 +208,14 @@ class _Recording:
         entry = self._add(Selected(names.INPUT), x)
         if origin.stimulus is None and entry.distinct < FEW_VALUES:
             _LOG.warning(few_values(origin.what, entry.distinct))
-        for name, tensor in given.items():
-            self._add(Selected(name), tensor.astype(self.network.dtype))
         wanted = {selected.name: selected for selected in chosen}
         self.left = self.total = sum(math.prod(self.plan.shapes[name]) for name in wanted)
         run = self.network.resume({names.INPUT: x, **given}, wanted) if given else self.network.trace(x, wanted)
-        for name, tensor in run:
-            self.left -= math.prod(self.plan.shapes[name])
-            self._add(wanted[name], tensor)
+        order = {name: number for number, name in enumerate(self.plan.shapes)}
+        theirs = ((name, given[name].astype(self.network.dtype)) for name in sorted(given, key=order.__getitem__))
+        for name, tensor in heapq.merge(theirs, run, key=lambda pair: order[pair[0]]):
+            self.left -= math.prod(self.plan.shapes[name]) if name in wanted else 0
+            self._add(wanted.get(name, Selected(name)), tensor)
 
     def _add(self, selected: Selected, tensor: Array) -> Entry:
         name, part = selected

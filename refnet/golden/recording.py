@@ -112,7 +112,7 @@ class Recording:
         wanted = self._wanted(name, count)
         words, dtype, shape = self._source.read(wanted)
         if wanted.entry is not None:
-            stored_shape = self._heading(wanted.entry).shape
+            stored_shape = Heading.of(wanted.entry).shape
             if words.size == math.prod(stored_shape):
                 shape = stored_shape
         array = decode(words, dtype)
@@ -140,12 +140,6 @@ class Recording:
         entry = self._entries.get(found)
         dtype = self._dtype or (entry.dtype if entry else None)
         return Wanted(found, entry, dtype, count)
-
-    def _heading(self, entry: Entry) -> Heading:
-        try:
-            return Heading.of(entry)
-        except InputError as error:
-            raise InputError(f"{self.path}: {entry.name}: {error}") from None
 
 
 def open_recording(path: Path | str, *, dtype: str | None = None) -> Recording:

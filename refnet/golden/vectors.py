@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -16,7 +13,7 @@ from refnet.digest import DTYPES, tensor_digest
 from refnet.errors import InputError
 from refnet.golden.cases import Case, cases
 from refnet.golden.layout import Layout, axes_of, kernel_axes_of
-from refnet.golden.manifest import Entry, Manifest, Run
+from refnet.golden.manifest import Described, Entry, Manifest, Run
 from refnet.golden.recorder import NHWC, RSCK
 from refnet.golden.writing import open_writer
 from refnet.numerics import NUMERICS_VERSION
@@ -36,7 +33,7 @@ def record_vectors(
 ) -> Manifest:
     """Write every case: tensors named ``CASE/ROLE``, the output ``CASE/output``.
 
-    The manifest's ``recipe`` is JSON, ``{"cases": [...]}``: name, operation, parameters and the roles of each case.
+    The manifest's ``cases`` are name, operation, parameters and roles of each.
 
     Parameters
     ----------
@@ -54,18 +51,17 @@ def record_vectors(
 
     Examples
     --------
-    >>> import json, tempfile
+    >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as place:
     ...     manifest = record_vectors(f"{place}/vectors", format="hex")
     >>> [entry.file for entry in manifest.entries[:2]]
     ['convolution-1x1-s1-same-4x5-c1-k3.x.hex', 'convolution-1x1-s1-same-4x5-c1-k3.kernel.hex']
-    >>> json.loads(manifest.run.recipe)["cases"][0]["parameters"]
+    >>> manifest.cases[0].parameters
     {'stride': 1, 'pads': [0, 0, 0, 0]}
     """
     if dtype not in DTYPES:
         raise InputError(f"dtype {dtype!r}: vectors are exact; want {' or '.join(DTYPES)}")
-    described = []
-    run = Run("vectors", "", (1, 1), dtype, "vectors", "", NUMERICS_VERSION, __version__)
+    run = Run("vectors", "", (1, 1), dtype, "vectors", None, NUMERICS_VERSION, __version__)
     with open_writer(Path(target), run, format=format, text=text) as writer:
         for case in cases(dtype):
             for role, tensor in {**case.inputs, **case.weights, OUTPUT: case.output}.items():
@@ -80,17 +76,9 @@ def record_vectors(
                 )
                 if watch is not None:
                     watch(entry)
-            described.append(_describe(case))
-        writer.run = replace(run, recipe=json.dumps({"cases": described}))
-    return Manifest(writer.run, tuple(writer.entries))
+            writer.cases.append(_describe(case))
+    return writer.manifest
 
 
-def _describe(case: Case) -> dict[str, Any]:
-    return {
-        "name": case.name,
-        "op": case.op,
-        "parameters": case.parameters,
-        "inputs": list(case.inputs),
-        "weights": list(case.weights),
-        "output": OUTPUT,
-    }
+def _describe(case: Case) -> Described:
+    return Described(case.name, case.op, case.parameters, tuple(case.inputs), tuple(case.weights), OUTPUT)

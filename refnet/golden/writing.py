@@ -17,7 +17,7 @@ from refnet.golden.containers.npz import NpzSink
 from refnet.golden.encoding import WORDS, encode
 from refnet.golden.formats import FORMATS, SUFFIXES, WITH_TEXT
 from refnet.golden.layout import Layout, to_layout
-from refnet.golden.manifest import Entry, Manifest, Run
+from refnet.golden.manifest import Described, Entry, Manifest, Run
 from refnet.golden.statistics import statistics
 
 Array = npt.NDArray[Any]
@@ -33,6 +33,7 @@ class Writer:
         self.target = target
         self.run = run
         self.entries: list[Entry] = []
+        self.cases: list[Described] = []
         self._sink = sink
         self._names: set[str] = set()
 
@@ -44,11 +45,16 @@ class Writer:
     ) -> None:
         try:
             if error is None:
-                self._sink.finish(Manifest(self.run, tuple(self.entries)).to_json())
+                self._sink.finish(self.manifest.to_json())
         except OSError as failure:
             raise self._not_written(failure) from failure
         finally:
             self._sink.discard()
+
+    @property
+    def manifest(self) -> Manifest:
+        """What is written so far."""
+        return Manifest(self.run, tuple(self.entries), tuple(self.cases))
 
     def add(
         self,
@@ -129,7 +135,7 @@ def open_writer(target: Path, run: Run, *, format: str = "npy", text: bool = Fal
     Examples
     --------
     >>> import numpy as np, tempfile
-    >>> run = Run("b0@synthetic", "0" * 64, (224, 224), "float32", "stimulus codes", "", 1, "0.1")
+    >>> run = Run("b0@synthetic", "0" * 64, (224, 224), "float32", "stimulus codes", None, 1, "0.1")
     >>> with tempfile.TemporaryDirectory() as place:
     ...     with open_writer(Path(place) / "golden", run, format="hex") as writer:
     ...         entry = writer.add("logits", "NC", np.zeros((1, 3), np.float32), layout=Layout("NCHW"))

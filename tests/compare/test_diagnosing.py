@@ -46,9 +46,7 @@ def test_the_input(b0, tmp_path, with_picture):
     """Red for blue, where the golden has the picture; no word where it has not."""
     picture = np.random.default_rng(5).integers(0, 256, (50, 60, 3), dtype=np.uint8)
     x = images.preprocess(picture, b0.recipe, 40, 56)[None]
-    run = Run(
-        "b0@synthetic", b0.weights.digest(), (40, 56), "float32", "image x", b0.recipe.to_json(), NUMERICS_VERSION, "0"
-    )
+    run = Run("b0@synthetic", b0.weights.digest(), (40, 56), "float32", "image x", b0.recipe, NUMERICS_VERSION, "0")
     with open_writer(tmp_path / "golden", run) as writer:
         if with_picture:
             writer.add("picture", "HWC", picture, dtype="uint8", layout=Layout("HWC"))

@@ -14,7 +14,7 @@ from refnet.numerics import NUMERICS_VERSION
 
 @pytest.fixture(scope="module")
 def run(b0):
-    return Run("b0@synthetic", b0.weights.digest(), (40, 56), "float32", "array x", "", NUMERICS_VERSION, "0")
+    return Run("b0@synthetic", b0.weights.digest(), (40, 56), "float32", "array x", None, NUMERICS_VERSION, "0")
 
 
 @pytest.fixture(scope="module")

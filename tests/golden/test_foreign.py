@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
+from generated_goldens import RUN
 
 from refnet.errors import InputError
 from refnet.golden.foreign import read_input, read_step
 from refnet.golden.layout import Layout
 from refnet.golden.recorder import record
+from refnet.golden.writing import open_writer
 from refnet.synthetic import uniform
 
 NHWC, NCHW = Layout("NHWC"), Layout("NCHW")
@@ -139,3 +143,17 @@ class TestInput:
     def test_refused(self, saved, array, message):
         with pytest.raises(InputError, match=message):
             read_input(saved(array), NHWC)
+
+
+def test_no_input_in_a_golden(tmp_path):
+    with open_writer(tmp_path / "golden", RUN) as writer:
+        writer.add("input", "NC", np.ones((1, 3), np.float32), layout=NCHW)
+    with pytest.raises(InputError, match="input is only a part, or has the axes NC; want a whole input"):
+        read_input(tmp_path / "golden", NHWC)
+
+
+def test_a_file_that_is_not_what_the_manifest_says(golden, tmp_path):
+    copy = shutil.copytree(golden, tmp_path / "copy")
+    np.save(copy / "pool.npy", STEP)
+    with pytest.raises(InputError, match=r"copy: pool: 240 elements; NC \[1, 1280\] .*; the file is not what"):
+        read_step(copy, "pool", (1, 1280), NHWC)

@@ -3,28 +3,54 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from refnet.errors import InputError
 from refnet.golden.layout import Layout
-from refnet.golden.manifest import Entry, Manifest, Run
+from refnet.golden.manifest import Described, Entry, Manifest, Run
 from refnet.padding import Pads
+from refnet.recipe import LITE
 
-RUN = Run("b0@synthetic", "d" * 64, (32, 48), "float32", "stimulus codes", "", 1, "0.1")
+RUN = Run("b0@synthetic", "d" * 64, (32, 48), "float32", "image cat.png", LITE, 1, "0.1")
 ENTRY = Entry(
     "stem", "NHWC", (1, 16, 8, 32), ((0, 1), (0, 16), (8, 16), (0, 32)), "float16",
     Layout("NCHW", (("C", 16),), Pads(0, 1, 0, 1)), "hex", "stem.hex", -1.5, 2.25, 77, "a" * 64, "b" * 64,
 )  # fmt: skip
-MANIFEST = Manifest(RUN, (ENTRY,))
+CASE = Described("add-c17", "add", {"k": 5, "pads": [0, 1]}, ("x", "y"), (), "output")
+MANIFEST = Manifest(RUN, (ENTRY,), (CASE,))
 
 
 def test_read_back():
     assert Manifest.from_json(MANIFEST.to_json(), "here") == MANIFEST
+    plain = Manifest(replace(RUN, recipe=None), ())
+    assert Manifest.from_json(plain.to_json(), "here") == plain
 
 
-def test_entry_is_one_line():
-    assert sum('"stem.hex"' in line for line in MANIFEST.to_json().splitlines()) == 1
+def test_each_thing_is_one_line():
+    lines = MANIFEST.to_json().splitlines()
+    for part in ('"stem.hex"', '"add-c17"', '"size": [32, 48]', '"recipe": {"name": "lite"'):
+        assert sum(part in line for line in lines) == 1
+
+
+def test_what_is_stored_is_said():
+    (entry,) = json.loads(MANIFEST.to_json())["entries"]
+    assert (entry["stored_axes"], entry["stored_shape"]) == ("NCHWc", [1, 2, 17, 9, 16])
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("about", 1), ("recipe", {"name": "lite"}), ("recipe", LITE.to_json()), ("cases", [{}]), ("cases", 3),
+        ("parameters", []), ("inputs", "x"), ("weights", [1]), ("output", None),
+    ],
+)  # fmt: skip
+def test_refused_facts_and_cases(key, value):
+    content = json.loads(MANIFEST.to_json())
+    (content if key in content else content["cases"][0])[key] = value
+    with pytest.raises(InputError, match=r"^here: cannot read the manifest"):
+        Manifest.from_json(json.dumps(content), "here")
 
 
 @pytest.mark.parametrize(
@@ -33,13 +59,14 @@ def test_entry_is_one_line():
         ("shape", [1, 16, 8]), ("shape", [1, 1 << 23, 1 << 23, 32]), ("shape", [1, 16, True, 32]), ("shape", "1"),
         ("dtype", "int4"), ("order", "NCHWW"), ("order", "N/HW"), ("order", 4), ("tile", {"Z": 2}), ("tile", {"C": 0}),
         ("pads", [0, 0, 0]), ("pads", [-1, 0, 0, 0]), ("part", [[0, 1]]), ("part", [[0, 1], [0, 16], [8, 17], [0, 32]]),
-        ("minimum", "0"), ("distinct", 1.5), ("name", None), ("file", ["x"]),
+        ("minimum", "0"), ("distinct", 1.5), ("name", None), ("file", ["x"]), ("axes", "NHW\u0130"),
+        ("order", "NCH\u0130"), ("stored_axes", "NHWC"), ("stored_shape", [1, 2, 16, 8, 16]),
     ],
 )  # fmt: skip
 def test_refused_entry(key, value):
     content = json.loads(MANIFEST.to_json())
     content["entries"][0][key] = value
-    with pytest.raises(InputError, match=rf"^here: cannot read the manifest: .*{key}"):
+    with pytest.raises(InputError, match=rf"^here: cannot read the manifest: .*{key.split('_')[0]}"):
         Manifest.from_json(json.dumps(content), "here")
 
 

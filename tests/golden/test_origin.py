@@ -61,3 +61,13 @@ def test_tensors_do_not():
 def test_refused(arguments, error, message):
     with pytest.raises(error, match=message):
         find_origin(*arguments)
+
+
+def test_what_does_not_go_with_an_input():
+    find_origin(CHELSEA, None, None).check((8, 6), "lite")
+    find_origin(None, X, None).check((8, 6), None)
+    with pytest.raises(InputError, match=r"the input is \(8, 6\), not of the size \(6, 8\)"):
+        find_origin(None, X, None).check((6, 8), None)
+    for origin in (find_origin(None, X, None), find_origin(None, None, "noise")):
+        with pytest.raises(InputError, match="is the network's input itself; want no recipe, or a picture"):
+            origin.check(None, "lite")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import time
 import tracemalloc
 import zipfile
@@ -135,8 +136,16 @@ def test_links_and_no_files(tmp_path):
 
 def test_lies_of_a_manifest(tmp_path):
     refused(with_entry(tmp_path, format="exe"), "as 'exe'; want a file beside", UnreadableError)
-    refused(with_entry(tmp_path, order="NHC", tile={}), "stem: order NHC leaves out W, which is 7|C")
-    with open_recording(with_entry(tmp_path, dtype="float64", shape=[1, 4, 5, 8])) as recording:
+    target = with_entry(tmp_path, order="NHC", tile={})
+    refused(target, "stem: order NHC leaves out W, which is 5 long")
+    with pytest.raises(
+        InputError, match=r"golden holds a manifest\.json that cannot be read, .*; remove the directory"
+    ):
+        write(tmp_path, "npy", [STEM])
+    shutil.rmtree(target)
+    with open_recording(
+        with_entry(tmp_path, dtype="float64", shape=[1, 4, 5, 8], stored_shape=[1, 4, 5, 8])
+    ) as recording:
         stored = recording.read("stem")
     assert (stored.dtype, stored.array.shape) == ("float32", X.shape)  # findings for whoever compares
 

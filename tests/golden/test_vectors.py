@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from refnet.errors import InputError
@@ -19,13 +17,13 @@ def test_read_back(tmp_path, kind):
     options = {} if kind.startswith(".") else {"format": kind}
     layouts = {"layout": activation_layout("NCHW", "C:16"), "kernel_layout": kernel_layout("OIHW")}
     manifest = record_vectors(target, **layouts, **options)
-    described = {case["name"]: case for case in json.loads(manifest.run.recipe)["cases"]}
+    described = {case.name: case for case in manifest.cases}
     with open_recording(target) as recording:
         for case in cases():
             about = described.pop(case.name)
-            assert (about["op"], about["parameters"]) == (case.op, case.parameters)
-            tensors = case.inputs | case.weights | {about["output"]: case.output}
-            assert [*about["inputs"], *about["weights"], about["output"]] == list(tensors)
+            assert (about.op, about.parameters) == (case.op, case.parameters)
+            tensors = case.inputs | case.weights | {about.output: case.output}
+            assert [*about.inputs, *about.weights, about.output] == list(tensors)
             for role, tensor in tensors.items():
                 back = logical(recording.read(f"{case.name}/{role}"))
                 assert back.dtype == tensor.dtype

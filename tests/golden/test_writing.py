@@ -7,6 +7,7 @@ import json
 import resource
 import signal
 import zipfile
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -58,6 +59,16 @@ def test_inside_hdf5(tmp_path):
         assert file["weights/stem/kernel"].dtype == np.uint16
         assert json.loads(file["manifest"][()])["format"] == "refnet golden"
         assert all(file[path].chunks is None for path in ("stem", "weights/stem/kernel", "manifest"))
+
+
+def test_a_part_inside_hdf5(tmp_path):
+    part = ((0, 1), (2, 6), (0, 5), (0, 7))
+    with open_writer(tmp_path / "golden.h5", RUN) as writer:
+        add(writer, part=part)
+        add(writer, "head")
+    with h5py.File(tmp_path / "golden.h5") as file:
+        assert file["stem"].attrs["part"].tolist() == [list(bounds) for bounds in part]
+        assert "part" not in file["head"].attrs
 
 
 def test_inside_npz(tmp_path):
@@ -118,6 +129,23 @@ def test_a_full_disk(tmp_path, name):
 def test_an_empty_directory(tmp_path):
     (tmp_path / "golden").mkdir()
     assert (write(tmp_path, "npy", [STEM]) / "stem.npy").exists()
+
+
+def test_where_one_is(tmp_path, monkeypatch):
+    (tmp_path / "golden" / "deeper").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "golden" / "deeper")
+    for target in (".", ".."):
+        with pytest.raises(InputError, match="would be replaced, and it is where you are; want another directory"):
+            open_writer(Path(target), RUN)
+
+
+def test_a_directory_under_the_name_of_a_file(tmp_path):
+    target = write(tmp_path, "npy", [STEM])
+    (target / "stem.npy").unlink()
+    (target / "stem.npy").mkdir()
+    with pytest.raises(InputError, match=r"golden holds files that are no golden's \(stem\.npy\)"):
+        open_writer(target, RUN)
+    assert [path.name for path in tmp_path.iterdir()] == ["golden"]
 
 
 def test_a_directory_of_other_things(tmp_path):

@@ -77,14 +77,24 @@ def _replaceable(target: Path) -> list[str] | None:
         return None
     if not target.is_dir():
         raise InputError(f"{target} is a file; want a new directory, or a name that ends in .h5 or .npz")
-    found = {path.name for path in target.iterdir()}
+    if Path.cwd().is_relative_to(target):
+        raise InputError(f"{target} would be replaced, and it is where you are; want another directory")
+    there = list(target.iterdir())
+    found = {path.name for path in there}
     known: set[str] = set()
     if FILE_NAME in found:
-        entries = Manifest.from_json(_read_manifest(target) or "", str(target / FILE_NAME)).entries
+        try:
+            entries = Manifest.from_json(_read_manifest(target) or "", str(target / FILE_NAME)).entries
+        except InputError:
+            raise InputError(
+                f"{target} holds a {FILE_NAME} that cannot be read, so what else is a golden's cannot be told; remove "
+                "the directory, or want another one"
+            ) from None
         known = {FILE_NAME} | {entry.file for entry in entries}
-    if not found <= known:
-        others = ", ".join(sorted(found - known)[:3])
-        raise InputError(f"{target} holds files that are no golden's ({others}); want a new or empty directory")
+    others = sorted(path.name for path in there if path.name not in known or (path.is_dir() and not path.is_symlink()))
+    if others:
+        listed = ", ".join(others[:3])
+        raise InputError(f"{target} holds files that are no golden's ({listed}); want a new or empty directory")
     return sorted(found)
 
 

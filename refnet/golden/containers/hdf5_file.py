@@ -71,6 +71,7 @@ class Hdf5Sink:
         facts |= {"stored_axes": Heading.of(entry).axes, "order": layout.order, "index": self._steps}
         facts["tile"] = ",".join(f"{axis}:{length}" for axis, length in layout.tile)
         facts |= {"shape": np.array(entry.shape), "pads": np.array(layout.pads)}
+        facts |= {"part": np.array(entry.part)} if entry.part else {}
         del facts["name"], facts["format"], facts["file"]
         return facts
 
