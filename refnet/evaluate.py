@@ -12,8 +12,6 @@ from refnet.plan import Step
 
 Array = npt.NDArray[Any]
 
-_ACTIVATIONS = {"swish": ops.swish, "relu6": ops.relu6, "sigmoid": ops.sigmoid}
-
 
 def evaluate(steps: Sequence[Step], tensors: Mapping[str, Array], eps: float, x: Array) -> Iterator[tuple[str, Array]]:
     """Run steps in order on x [N, H, W, C]; yield the name and value of each, unfused parts included.
@@ -56,7 +54,7 @@ def _parts(step: Step, inputs: list[Array], tensors: Mapping[str, Array], eps: f
     elif step.op == "softmax":
         x = ops.softmax(x)
     if step.activation != "none":
-        x = _ACTIVATIONS[step.activation](x)
+        x = ops.ACTIVATIONS[step.activation](x)
         if step.normalized:
             yield names.part_name(step.name, names.ACT), x
     yield step.name, x

@@ -23,7 +23,6 @@ from refnet.plan import Plan, Step, make_plan
 
 Array = npt.NDArray[Any]
 
-_ACTIVATIONS = {"swish": ops.swish, "relu6": ops.relu6, "sigmoid": ops.sigmoid}
 _SUMMING = ("convolution", "depthwise", "dense", "mean")
 
 
@@ -194,5 +193,5 @@ def _after(step: Step, value: Any, tensors: dict[str, Array], k: int, eps: float
         value = value / count
         after |= {"count": count, "mean": value}
     if step.activation != "none":
-        after[names.ACT] = number(_ACTIVATIONS[step.activation](np.asarray(value)))
+        after[names.ACT] = number(ops.ACTIVATIONS[step.activation](np.asarray(value)))
     return after

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -57,3 +58,7 @@ def relu6(x: Array) -> Array:
     zero, six = x.dtype.type(0), x.dtype.type(6)
     x = np.where(x < zero, zero, x)
     return np.where(x > six, six, x)
+
+
+#: Activations by the names that a plan gives them.
+ACTIVATIONS: dict[str, Callable[[Array], Array]] = {"swish": swish, "relu6": relu6, "sigmoid": sigmoid}
