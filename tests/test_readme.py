@@ -7,6 +7,7 @@ import shlex
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 from programs import need
 
@@ -41,7 +42,30 @@ def test_the_console_shows_what_readme_says(
             subprocess.run(["bash", "-c", command], check=True)
 
 
+def recordings() -> list[str]:
+    """README's list of what can be recorded, a command each."""
+    (block,) = re.findall(r"```sh\n(refnet golden .*?)```", README, re.DOTALL)
+    return [line.partition("#")[0].strip() for line in block.splitlines()]
+
+
+@pytest.mark.parametrize("line", recordings())
+def test_every_recording_can_be_made(
+    line: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.save("mine.npy", np.ones((1, 28, 28, 144), np.float32))
+    for command in line.split(" && "):
+        program, *arguments = shlex.split(command)
+        if program == "refnet":
+            assert main(arguments) == 0
+            assert capsys.readouterr().err == ""
+        else:
+            need("gcc", "make")
+            subprocess.run([program, *arguments], check=True)
+
+
 def test_there_is_something_to_test() -> None:
+    assert len(recordings()) == 7
     assert [len(session) for session in sessions()] == [2, 5]
     assert README.count("\npython3 -m venv") == 2
 
