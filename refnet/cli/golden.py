@@ -13,6 +13,7 @@ from refnet.errors import InputError
 
 if TYPE_CHECKING:
     from refnet.golden.layout import Layout
+    from refnet.golden.manifest import Manifest
     from refnet.golden.recorder import Recorded
     from refnet.plan import Plan
 
@@ -112,13 +113,7 @@ def _record(options: argparse.Namespace) -> int:
             watch=watch,
             **storage,
         )
-    if options.json:
-        terminal.print_json(golden_tables.describe(target, manifest, seen))
-        return 0
-    if not options.quiet:
-        golden_tables.show_coverage(seen)
-    golden_tables.show_summary(target, manifest)
-    return 0
+    return _show(options, target, manifest, seen)
 
 
 def _write_vectors(options: argparse.Namespace) -> int:
@@ -126,11 +121,18 @@ def _write_vectors(options: argparse.Namespace) -> int:
 
     target = _target(options)
     manifest = record_vectors(target, **_storage(options))
+    return _show(options, target, manifest, [])
+
+
+def _show(options: argparse.Namespace, target: Path, manifest: Manifest, seen: list[Recorded]) -> int:
     if options.json:
-        terminal.print_json(golden_tables.describe(target, manifest, []))
+        terminal.print_json(golden_tables.describe(target, manifest, seen))
         return 0
     if not options.quiet:
-        golden_tables.show_cases(manifest)
+        if options.vectors:
+            golden_tables.show_cases(manifest)
+        else:
+            golden_tables.show_coverage(seen)
     golden_tables.show_summary(target, manifest)
     return 0
 
