@@ -193,7 +193,7 @@ def _formats(rows: Sequence[Row], golden: Golden) -> list[Finding]:
         Finding(
             "dtype",
             None,
-            f"{len(there)} tensors are {theirs} and {ours} in the golden: measured in the narrower of both",
+            f"{theirs} where the golden has {ours}, {len(there)} of {len(rows)}: measured in the narrower of both",
         )
         for (theirs, ours), there in kinds.items()
     ]

@@ -77,7 +77,7 @@ class Comparison:
             at = f"{first.name} (tensor {self.rows.index(first) + 1} of {len(self.rows)})"
             word = "first wrong" if first.outcome == "wrong" else "first different"
             others = [row.name for row in self.others_wrong]
-            more = f"; wrong by themselves too: {listed(others, 6)}" if others and first.local else ""
+            more = f"; wrong by themselves too: {listed(others, 6)}" if others else self._rest(first)
             return f"{word}: {at}: {self._why(first)}{more}"
         count = f"{len(self.rows)} tensor{'s' if len(self.rows) > 1 else ''}"
         rounded = [row for row in self.rows if row.outcome == "rounded"]
@@ -90,6 +90,12 @@ class Comparison:
             f"exact or differently rounded: {count}, {len(rounded)} of them rounded, "
             f"at most {ratio:.2g} noise floors from float64 ({name}){rest}"
         )
+
+    def _rest(self, first: Row) -> str:
+        """Say that what comes after the first wrong tensor is right by itself, if all of it is known to be."""
+        rest = self.rows[self.rows.index(first) + 1 :]
+        follows = rest and all(row.local and not self._fails(row) for row in rest)
+        return "; all that follows is right by itself" if follows else ""
 
     def _fails(self, row: Row) -> bool:
         return row.outcome in ("wrong", "differs") or (self.exact and row.outcome == "rounded")

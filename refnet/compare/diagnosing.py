@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from refnet import names
+from refnet import diagnosis, names
 from refnet.compare.comparison import Comparison
 from refnet.compare.rows import Row
 from refnet.compare.runs import Runs, nearest_given
 from refnet.compare.sides import Port
-from refnet.diagnosis import Diagnosis, diagnose, diagnose_input
+from refnet.diagnosis.diagnosis import Diagnosis
 from refnet.errors import RefnetError
 from refnet.names import BN, CONV, part_name
 from refnet.plan import Step
@@ -67,7 +67,7 @@ def _ask(row: Row, runs: Runs, port: Port, other: Mapping[str, Array] | None) ->
     inputs = [_given(name, runs, port) for name in wanted]
     if any(tensor is None for tensor in inputs):
         return None
-    return diagnose(
+    return diagnosis.diagnose(
         step,
         tensors=runs.here.weights.tensors,
         eps=runs.here.weights.bn_eps,
@@ -78,8 +78,15 @@ def _ask(row: Row, runs: Runs, port: Port, other: Mapping[str, Array] | None) ->
         dtype=row.dtype,
         noise=0.0 if all(port.usable(name) for name in wanted) else NOISE_OF_OTHER_INPUTS,
         other_tensors=other,
+        layers=[other.name for other in runs.plan if _is_like(other, step)],
         neighbours=_Neighbours(port, runs.steps, {tensor.shape[-1] for tensor in inputs if tensor is not None}),
     )
+
+
+def _is_like(other: Step, step: Step) -> bool:
+    """Whether the weights of one step, or its batch norm, could be taken for those of another."""
+    fits = other.normalized if step.normalized else (other.op, other.in_shape) == (step.op, step.in_shape)
+    return bool(step.weights) and fits and other.name != step.name and other.shape[-1] == step.shape[-1]
 
 
 class _Neighbours(Mapping[str, Array]):
@@ -114,7 +121,7 @@ def _of_the_input(port: Port, x: Array) -> Diagnosis | None:
         return None
     if picture.ndim != 3 or picture.dtype.name != "uint8" or len(x) != 1:
         return None
-    return diagnose_input(picture, golden.run.recipe, golden.run.size, x)
+    return diagnosis.diagnose_input(picture, golden.run.recipe, golden.run.size, x)
 
 
 def _actual(name: str, port: Port) -> Array | None:

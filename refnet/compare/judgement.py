@@ -41,6 +41,9 @@ class NoiseFloor:
     largest: float
 
 
+NO_FLOOR = NoiseFloor(0.0, 0.0)
+
+
 @dataclass(frozen=True)
 class Judgement:
     """A verdict, and what it rests on.
@@ -76,6 +79,17 @@ def rms(x: Array) -> float:
     3.5355339059327378
     """
     return _spread(x)[0]
+
+
+def distance_of(tensor: Array, truth: Array) -> NoiseFloor:
+    """Measure how far a tensor is from the truth.
+
+    Examples
+    --------
+    >>> distance_of(np.array([1.0, 3.0]), np.array([1.0, 1.0]))
+    NoiseFloor(rms=1.4142135623730951, largest=2.0)
+    """
+    return NoiseFloor(*_spread(tensor, truth))
 
 
 def noise_floor(here: Array, truth: Array, dtype: str = "float32", terms: int = 1) -> NoiseFloor:
@@ -117,8 +131,15 @@ def judge(actual: Array, here: Array, truth: Array, dtype: str = "float32", term
     return weigh(actual, here, truth, dtype, terms).verdict
 
 
-def weigh(actual: Array, here: Array, truth: Array, dtype: str = "float32", terms: int = 1) -> Judgement:
-    """Judge as :func:`judge` does, and say what the verdict rests on.
+def weigh(
+    actual: Array,
+    here: Array,
+    truth: Array,
+    dtype: str = "float32",
+    terms: int = 1,
+    least: NoiseFloor = NO_FLOOR,
+) -> Judgement:
+    """Judge as :func:`judge` does, by a floor that is ``least`` at least, and say what the verdict rests on.
 
     Examples
     --------
@@ -127,7 +148,8 @@ def weigh(actual: Array, here: Array, truth: Array, dtype: str = "float32", term
     >>> found.verdict, found.rms_ratio, found.max_ratio
     ('rounded', 2.0, 2.0)
     """
-    floor, size = noise_floor(here, truth, dtype, terms), rms(truth)
+    found, size = noise_floor(here, truth, dtype, terms), rms(truth)
+    floor = NoiseFloor(max(found.rms, least.rms), max(found.largest, least.largest))
     if actual.shape != truth.shape or not np.isfinite(actual).all():
         return Judgement("wrong", floor, np.inf, size, np.inf, np.inf)
     error, largest = _spread(actual, truth)

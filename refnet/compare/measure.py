@@ -19,7 +19,9 @@ from refnet.plan import Shape
 Array = npt.NDArray[Any]
 
 PIECE = 1 << 16  # elements: a few arrays of them stay in the cache
+BUCKETS = 66  # of a histogram
 _MOST = np.uint64((1 << 63) - 1)
+_MOST_KEPT = (1 << 32) - 1  # of a distance, for the median
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Measure:
         Histogram of the distance in units of the last place, the number of steps from one to the other along the
         format's numbers: how many elements are 0, 1, 2, 3 to 4, 5 to 8, … of them apart.
     ulp_max, ulp_median
-        Largest and (lower) median distance.
+        Largest and (lower) median distance, the latter at most 2**32 - 1.
     cosine
         Of the angle between both, 1 for equal directions; two zero tensors have one direction.
     snr
@@ -95,18 +97,20 @@ def measure(actual: Array, golden: Array, dtype: str | None = None) -> Measure:
     """
     dtype = dtype or golden.dtype.name
     sums = _Sums(1.0 if dtype == "uint8" else float(np.finfo("float32" if dtype == "bfloat16" else dtype).tiny))
-    distances = np.empty(golden.size, np.int64)
-    kept = 0
+    kept = np.empty(golden.size, np.uint32)
+    count = 0
     with np.errstate(over="ignore", invalid="ignore"):
         for start, mine, theirs in pieces(actual, golden):
             finite = np.isfinite(mine) & np.isfinite(theirs)
             sums.count(mine, theirs)
             kept_of = slice(None) if finite.all() else finite
             found = ulp_distance(mine[kept_of], theirs[kept_of], dtype)
-            distances[kept : kept + len(found)] = found
-            kept += len(found)
+            kept[count : count + len(found)] = np.minimum(found, _MOST_KEPT)
+            count += len(found)
+            sums.ulps += _buckets(found)
+            sums.ulp_max = max(sums.ulp_max, int(np.max(found, initial=0)))
             sums.add(start, mine, theirs, finite)
-    return sums.result(distances[:kept], golden.shape)
+    return sums.result(kept[:count], golden.shape)
 
 
 def pieces(*tensors: Array) -> Iterator[tuple[Any, ...]]:
@@ -164,10 +168,15 @@ def histogram(distances: Array) -> tuple[int, ...]:
     >>> histogram(np.array([0, 0, 1, 3, 4, 5]))
     (2, 1, 0, 2, 1)
     """
-    buckets = np.zeros(66, np.int64)
-    for _, piece in pieces(distances):
-        above = np.frexp(np.maximum(piece - 1, 0).astype(np.float64))[1]  # its length in bits
-        buckets += np.bincount(np.where(piece > 0, above + 1, 0), minlength=66)
+    return _trimmed(_buckets(distances))
+
+
+def _buckets(distances: Array) -> Array:
+    above = np.frexp(np.maximum(distances - 1, 0).astype(np.float64))[1]  # its length in bits
+    return np.bincount(np.where(distances > 0, above + 1, 0), minlength=BUCKETS)
+
+
+def _trimmed(buckets: Array) -> tuple[int, ...]:
     return tuple(int(count) for count in np.trim_zeros(buckets, "b"))
 
 
@@ -191,6 +200,8 @@ class _Sums:
         self.max_rel = self.error = self.mine = self.theirs = self.product = 0.0
         self.worst: tuple[float, int] = (0.0, -1)
         self.first = -1
+        self.ulps = np.zeros(BUCKETS, np.int64)
+        self.ulp_max = 0
 
     def count(self, mine: Array, theirs: Array) -> None:
         known = np.isfinite(theirs)
@@ -216,14 +227,17 @@ class _Sums:
         self.max_rel = max(self.max_rel, float(np.max(error / np.maximum(np.abs(g), self.tiny))))
 
     def result(self, distances: Array, shape: Shape) -> Measure:
+        """Sum up; ``distances`` are put in another order."""
+
         def index(flat: int) -> Shape | None:
             return None if flat < 0 else tuple(int(i) for i in np.unravel_index(flat, shape))
 
         count, elements = len(distances), math.prod(shape)
         lengths = math.sqrt(self.mine) * math.sqrt(self.theirs)
         cosine = self.product / lengths if lengths else float(self.mine == self.theirs)
-        ulps, largest = histogram(distances), int(np.max(distances, initial=0))
-        median = int(np.partition(distances, (count - 1) // 2)[(count - 1) // 2]) if count else 0
+        if count:
+            distances.partition((count - 1) // 2)
+        median = int(distances[(count - 1) // 2]) if count else 0
         signal = 10 * math.log10(self.theirs / self.error) if self.theirs and self.error else -math.inf
         return Measure(
             elements=elements,
@@ -232,8 +246,8 @@ class _Sums:
             max_rel=self.max_rel,
             rms=math.sqrt(self.error / count) if count else 0.0,
             rel_rms=math.sqrt(self.error / self.theirs) if self.theirs else (math.inf if self.error else 0.0),
-            ulps=ulps,
-            ulp_max=largest,
+            ulps=_trimmed(self.ulps),
+            ulp_max=self.ulp_max,
             ulp_median=median,
             cosine=min(1.0, max(-1.0, cosine)),
             snr=signal if self.error else math.inf,

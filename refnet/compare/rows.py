@@ -135,7 +135,7 @@ def heat_of(actual: Array, reference: Array) -> Heat:
         for ours, theirs in zip(reference, actual, strict=True):
             for y in range(height) if pictures else [slice(None)]:
                 squares = np.square(theirs[y].astype(np.float64) - ours[y]).reshape(-1, channels)
-                squares = np.nan_to_num(squares, nan=0.0, posinf=1e38)
+                squares = np.nan_to_num(squares, nan=1e38, posinf=1e38)
                 by_channel += squares.sum(0)
                 if pictures:
                     by_pixel[y] += squares.mean(1)

@@ -56,11 +56,13 @@ class Runs:
 
     def make(self, given: Mapping[str, Array], name: str) -> tuple[Array, Array]:
         """Run from tensors to one tensor: float32 and float64, [N, …]."""
-        found = []
-        for network in (self.here, self.truth):
-            ((_, tensor),) = network.resume(given, [name], size=self.size)
-            found.append(tensor)
-        return found[0], found[1]
+        ((_, here),) = self.here.resume(given, [name], size=self.size)
+        return here, self.make_exactly(given, name)
+
+    def make_exactly(self, given: Mapping[str, Array], name: str) -> Array:
+        """Run from tensors to one tensor in float64."""
+        ((_, truth),) = self.truth.resume(given, [name], size=self.size)
+        return truth
 
     def stream(self, network: Network, x: Array, wanted: Sequence[str]) -> Stream:
         """Run from the network's input, f32[N, H, W, 3], through all the tensors that are wanted."""

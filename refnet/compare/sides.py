@@ -18,6 +18,8 @@ from refnet.errors import InputError, RefnetError
 from refnet.golden.layout import Layout, from_layout, stored_axes
 from refnet.golden.manifest import Entry, Manifest
 from refnet.golden.recording import Stored, logical
+from refnet.names import INPUT
+from refnet.plan import Shape
 
 Array = npt.NDArray[Any]
 
@@ -57,6 +59,11 @@ class Golden:
         if not self.source.verify(name):
             raise InputError("its bytes are not those that the manifest gives the sha256 of; record the golden again")
         return logical(self.source.read(name))
+
+    def input(self) -> Array | None:
+        """The network's input, f32[N, H, W, 3], if it is all there."""
+        entry = self.entries.get(INPUT)
+        return self.read(INPUT) if entry is not None and not entry.part and entry.dtype == "float32" else None
 
 
 @dataclass(frozen=True)
@@ -132,7 +139,7 @@ class Port:
         """Read one that is usable, to run from it: float32 or float64."""
         if self._last is None or self._last[0] != name:
             entry = self.golden.entries[name]
-            stored = self.source.read(self.partners[name].name, math.prod(entry.shape))
+            stored = self.source.read(self.partners[name].name, self._count(entry.axes, entry.shape))
             layout = self._layouts[name]
             tensor = logical(stored) if layout is None else from_layout(stored.array, entry.axes, entry.shape, layout)
             self._last = name, tensor
@@ -166,19 +173,19 @@ class Port:
         piece = crop(golden, region, whole)
         if piece is None:
             return _refused(_misfit(name, f"[{partner.slices}] is not in the golden, which has {_bounds(whole)}"))
-        stored = self.source.read(partner.name, self._count(entry.axes, piece))
+        stored = self.source.read(partner.name, self._count(entry.axes, piece.shape))
         reading = self.orders.read(name, stored.array, entry.axes, piece)
         return Taken(reading, stored.dtype, region if partner.slices or entry.part else (), piece)
 
-    def _count(self, axes: str, piece: Array) -> int:
+    def _count(self, axes: str, shape: Shape) -> int:
         """How many elements a file must have, explicit zeros and the filling of tiles included."""
         stated = self.orders.stated
         if stated is None or not set(axes) <= set("NHWC"):
-            return piece.size
+            return math.prod(shape)
         try:
-            return math.prod(stored_axes(axes, piece.shape, stated)[1])
+            return math.prod(stored_axes(axes, shape, stated)[1])
         except InputError:
-            return piece.size
+            return math.prod(shape)
 
 
 def _overlap(name: str, reading: Reading, dtype: str, region: Part, golden: Array, whole: Part) -> Taken:

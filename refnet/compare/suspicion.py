@@ -57,7 +57,12 @@ def _another(row: Row, array: Array, golden: Golden, most: float) -> Iterator[Fi
     """Look among the golden's other tensors of as many elements, steps before their parts."""
     for name in sorted(golden.entries, key=len):
         if name != row.name and _fits(array, name, golden, most):
-            yield Finding("names", row.name, f"holds what the golden calls {name}: are names shuffled?", "wrong")
+            yield Finding(
+                "names",
+                row.name,
+                f"holds what the golden calls {name}: are names shuffled, or was it overwritten in place?",
+                "wrong",
+            )
             return
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from refnet import names
+from refnet.compare.doubt import is_doubtful, widest_floor
 from refnet.compare.findings import Finding
-from refnet.compare.judgement import weigh
+from refnet.compare.judgement import NoiseFloor, weigh
 from refnet.compare.matching import Part
 from refnet.compare.measure import measure
 from refnet.compare.rows import Against, Row, heat_of
@@ -40,6 +42,9 @@ class Walk:
     def __init__(self, golden: Golden, port: Port, runs: Runs | None, truth: Golden | None) -> None:
         self.golden, self.port, self.runs, self.truth = golden, port, runs, truth
         self.findings: list[Finding] = []
+        self._input: Array | None = None
+        with suppress(RefnetError):  # said where it is compared
+            self._input = golden.input()
         self._streams: dict[str, Stream] = {}
         self._wrong: dict[str, str] = {}  # step: its first tensor that is wrong
 
@@ -60,10 +65,8 @@ class Walk:
             for network in (self.runs.here, self.runs.truth)
             if network.dtype.name not in known and not (network.dtype == np.float64 and self.truth)
         ]
-        entry = self.golden.entries.get(names.INPUT)
-        if entry is not None and not entry.part and entry.dtype == "float32":
-            x = self.golden.read(names.INPUT)
-            self._streams = {network.dtype.name: self.runs.stream(network, x, steps) for network in missing}
+        if self._input is not None:
+            self._streams = {network.dtype.name: self.runs.stream(network, self._input, steps) for network in missing}
         elif missing and steps:
             text = "the golden has no whole float32 input to run the model from, so nothing is judged end to end"
             self.findings.append(Finding("input", None, text))
@@ -89,11 +92,13 @@ class Walk:
         tensor, reading = taken.reading.tensor, taken.reading
         assert tensor is not None
         assert taken.golden is not None
+        since, local, reference = self._local(name, taken)
         here, truth = self._as_computed(name, taken)
         terms = self.runs.terms(name, [names.INPUT]) if self.runs else 1
-        end_to_end = _against(tensor, taken.golden, taken.dtype, here, truth, terms)
+        given = {} if local or self._input is None else {names.INPUT: self._input}
+        widest = self._widest(given, name, taken)
+        end_to_end = _against(tensor, taken.golden, taken.dtype, here, truth, terms, widest)
         self._note_what_is_no_number(name, end_to_end)
-        since, local, reference = self._local(name, taken)
         outcome = (local or end_to_end).outcome
         step = self._step(name)
         row = Row(
@@ -143,7 +148,16 @@ class Walk:
         if not (np.isfinite(here).all() and np.isfinite(truth).all()):
             return (), None, nothing  # the port's tensors before it are too far off
         terms = self.runs.terms(name, since)
-        return since, _against(taken.reading.tensor, here, taken.dtype, here, truth, terms), here
+        widest = self._widest(given, name, taken)
+        return since, _against(taken.reading.tensor, here, taken.dtype, here, truth, terms, widest), here
+
+    def _widest(self, given: Mapping[str, Array], name: str, taken: Taken) -> Callable[[str], NoiseFloor] | None:
+        """How to find the largest floor of a tensor in a format, if it is made from others."""
+        runs = self.runs
+        if runs is None or not given or name not in runs.steps:
+            return None
+        region = tuple(slice(*bounds) for bounds in taken.region)
+        return lambda dtype: widest_floor(runs, given, name, dtype, region)
 
     def _note_what_is_no_number(self, name: str, found: Against) -> None:
         nan, infinite = found.measure.nan, found.measure.infinite
@@ -163,7 +177,15 @@ def _cut(tensor: Array | None, taken: Taken, part: Part = ()) -> Array | None:
     return crop(tensor, taken.region or whole, whole)
 
 
-def _against(actual: Array, golden: Array, dtype: str, here: Array | None, truth: Array | None, terms: int) -> Against:
+def _against(
+    actual: Array,
+    golden: Array,
+    dtype: str,
+    here: Array | None,
+    truth: Array | None,
+    terms: int,
+    widest: Callable[[str], NoiseFloor] | None = None,
+) -> Against:
     """Measure in the narrower of both formats; judge by the port's."""
     if "uint8" in (actual.dtype.name, golden.dtype.name):
         if actual.dtype != golden.dtype:
@@ -174,7 +196,11 @@ def _against(actual: Array, golden: Array, dtype: str, here: Array | None, truth
     if here is None or truth is None:
         return Against(found, None)
     precision = dtype if dtype in ("float16", "bfloat16") else "float32"
-    return Against(found, weigh(actual, narrowed(here, dtype), truth, precision, terms))
+    here = narrowed(here, dtype)
+    judgement = weigh(actual, here, truth, precision, terms)
+    if widest is not None and is_doubtful(judgement, precision):
+        judgement = weigh(actual, here, truth, precision, terms, widest(precision))
+    return Against(found, judgement)
 
 
 def _rounded(tensor: Array, dtype: str) -> Array:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy.typing as npt
 
-from refnet.diagnosis.computation import computation_of
+from refnet.diagnosis.computation import Computation, computation_of
 from refnet.diagnosis.diagnosis import Diagnosis
 from refnet.diagnosis.inputs import diagnose_input
 from refnet.diagnosis.mistakes import Situation
@@ -34,6 +35,7 @@ def diagnose(
     noise: float = 0.0,
     other_tensors: Mapping[str, Array] | None = None,
     neighbours: Mapping[str, Array] | None = None,
+    layers: Sequence[str] = (),
 ) -> Diagnosis:
     """Name the known mistake that makes a port's numbers of what a step reads.
 
@@ -64,6 +66,8 @@ def diagnose(
         Another set of weights of the same model, if there is one: raw ones, where these are moving averages.
     neighbours
         Other tensors of the port by name, to see whether the wrong one was read.
+    layers
+        Names of other steps of as many channels, to see whether their weights were taken.
 
     Raises
     ------
@@ -87,7 +91,26 @@ def diagnose(
     other = None
     if other_tensors is not None:
         other = computation_of(step, other_tensors, eps, inputs, since=since, part=part)
-    return search(Situation(step, right, follows, other, neighbours or {}), actual, dtype, noise)
+    others = _Layers(
+        layers, lambda name: computation_of(replace(step, name=name), tensors, eps, inputs, since=since, part=part)
+    )
+    return search(Situation(step, right, follows, other, neighbours or {}, others), actual, dtype, noise)
+
+
+class _Layers(Mapping[str, Computation]):
+    """Computations by name, made when they are asked for: the weights of all layers are too many to hold."""
+
+    def __init__(self, names: Sequence[str], make: Callable[[str], Computation]) -> None:
+        self._names, self._make = names, make
+
+    def __getitem__(self, name: str) -> Computation:
+        return self._make(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
 def _check_inputs(step: Step, inputs: Sequence[Array], since: str) -> None:

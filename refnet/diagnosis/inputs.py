@@ -7,6 +7,7 @@ those of which a straight line leaves the least error, and the factors and offse
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,6 +25,8 @@ from refnet.recipe import RECIPES, Recipe
 Array = npt.NDArray[Any]
 
 CLOSE = 1e-4  # error left by the right pixels, relative to the port's numbers: far less than one level of 255
+ANOTHER = 0.3  # the same, left by pixels that are others altogether
+MOST_SHIFTED = 4  # pixels
 EXACT = 1e-6  # the same, where nothing better is looked for
 UNKNOWN = "unknown normalisation"
 SAME = 1e-4  # distance of two normalisations that are the same, relative
@@ -88,12 +91,15 @@ def diagnose_input(picture: Picture, recipe: Recipe, size: tuple[int, int], actu
     if found is None:
         return Diagnosis(None, f"no known mistake makes the shape {list(wanted.shape)}", np.inf, before)
     sentence = "; ".join(found.wrong.values()) or "the recipe is the right one"
-    if found.residual > CLOSE or not found.wrong:
-        nearest = (
-            f"no known recipe gives these numbers; the nearest leaves an error of {found.residual:.2g}: {sentence}"
-        )
-        return Diagnosis(None, nearest, found.residual, before)
-    return Diagnosis(" + ".join(found.wrong), sentence, found.residual, before)
+    if found.residual <= CLOSE and found.wrong:
+        return Diagnosis(" + ".join(found.wrong), sentence, found.residual, before)
+    shift = _shift(truth, wanted) if found.wrong else ""
+    if shift:
+        return Diagnosis("shifted", shift, found.residual, before)
+    words = f"no known recipe gives these numbers; the nearest leaves an error of {found.residual:.2g}: {sentence}"
+    if found.residual > ANOTHER:
+        words = "no known recipe makes these numbers of this picture: another picture, or another part of it?"
+    return Diagnosis(None, words, found.residual, before)
 
 
 class _Tried(NamedTuple):
@@ -168,6 +174,18 @@ def _fit(x: Array, wanted: Array) -> tuple[_Line, float]:
     factor = np.divide(covariance, variance, out=np.zeros_like(variance), where=variance > 0)
     line = _Line(factor, mean - factor * mean_x)
     return line, rms(x * line.factor + line.offset - wanted)
+
+
+def _shift(x: Array, wanted: Array) -> str:
+    """In words, by how many pixels the right input, f32[H, W, 3], is shifted; "" if it is not."""
+    (H, W, _), s = x.shape, MOST_SHIFTED
+    if x.shape != wanted.shape or min(H, W) <= 2 * s:
+        return ""
+    inner = wanted[s : H - s, s : W - s]
+    for dy, dx in product(range(-s, s + 1), repeat=2):
+        if rms(x[s + dy : H - s + dy, s + dx : W - s + dx] - inner) <= CLOSE * rms(inner):
+            return f"the picture is shifted: at (y, x) is what should be at (y {dy:+}, x {dx:+}): another crop?"
+    return ""
 
 
 def _line_of(operations: Operations) -> _Line:

@@ -22,6 +22,7 @@ from refnet.diagnosis.trial import Trial
 Array = npt.NDArray[Any]
 
 NEAREST = 8  # mistakes that are tried on the whole tensor
+FIRST_OF_TWO = 3  # mistakes on top of which another one is looked for
 GAIN = 3  # times smaller than before is the error that a known mistake leaves
 TIE = 1.5  # residuals nearer to each other than this factor tell nothing
 
@@ -56,7 +57,11 @@ def search(situation: Situation, actual: Array, dtype: str = "float32", noise: f
         return explain_rounding(situation.right, actual) or Diagnosis(None, words, trial.before, trial.before)
     near = _nearest(trial, chain(mistakes(situation), fitted(situation, trial.sample, trial.seen)))
     return (
-        _named(trial, near) or explain_rounding(situation.right, actual) or like_noise(trial) or _unknown(trial, near)
+        _named(trial, near)
+        or _both(situation, trial, near, noise)
+        or explain_rounding(situation.right, actual)
+        or like_noise(trial)
+        or _unknown(trial, near)
     )
 
 
@@ -99,12 +104,31 @@ def _named(trial: Trial, near: list[_Tried]) -> Diagnosis | None:
     return replace(first, alternatives=tuple(others))
 
 
+def _both(situation: Situation, trial: Trial, near: list[_Tried], noise: float) -> Diagnosis | None:
+    """Two mistakes at once: another one on top of one that explains most of the error."""
+    for tried in near[:FIRST_OF_TWO]:
+        if not _is_much_nearer(tried.residual, trial):
+            continue
+        one = tried.mistake
+        rest = Trial(one.wrong, trial.actual, trial.dtype, noise)
+        other = _named(rest, _nearest(rest, mistakes(replace(situation, right=one.wrong))))
+        if other is not None:
+            name, sentence = f"{one.name} + {other.mistake}", f"{one.sentence}; and {other.sentence}"
+            return Diagnosis(name, sentence, other.residual, trial.before)
+    return None
+
+
+def _is_much_nearer(residual: float, trial: Trial) -> bool:
+    """Whether a mistake leaves far less than the right computation does, and than nothing at all does."""
+    return residual <= min(trial.before, 1.0) / GAIN
+
+
 def _unknown(trial: Trial, near: list[_Tried]) -> Diagnosis:
     residual, _, nearest = near[0]
     sentence = "no known mistake gives these numbers"
     if residual == np.inf:
         sentence = f"no known mistake gives the shape {list(trial.actual.shape)}"
-    elif residual < trial.before:
+    elif _is_much_nearer(residual, trial):
         sentence += f"; the nearest leaves an error of {residual:.2g} instead of {trial.before:.2g}: {nearest.sentence}"
     where = place(trial.error()) if np.isfinite(trial.before) else ""
     if where:

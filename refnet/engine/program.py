@@ -95,10 +95,10 @@ class Program:
         return arena
 
     def put(self, arena: Array, name: str, x: Array) -> None:
-        """Place a given tensor of one picture, [H, W, C] or [C], in the arena."""
+        """Place a given tensor of one picture, [H, W, C] or [C], in the arena, rounded to its dtype."""
         tensor = self.tensors[name]
         values = x if tensor.dense else pack_activation(x.reshape(as_picture(tensor.shape)))
-        arena[tensor.offset : tensor.offset + values.size] = values.ravel()
+        arena[tensor.offset : tensor.offset + values.size].reshape(values.shape)[...] = values
 
     def get(self, arena: Array, name: str, out: Array | None = None) -> Array:
         """Copy a tensor out, as [H, W, C] or [C], into ``out`` if there is one."""

@@ -111,7 +111,7 @@ class Engine:
         except IndexError:
             arena = program.make_arena(team.threads)
         for name in program.given:
-            program.put(arena, name, given[name].astype(self.dtype, copy=False))
+            program.put(arena, name, given[name])
         row = 0
         for name in sorted(wanted, key=lambda name: program.tensors[name].row):
             last = program.tensors[name].row + 1

@@ -12,6 +12,7 @@ from refnet import synthetic
 from refnet.compare import compare
 from refnet.errors import InputError
 from refnet.golden.encoding import encode
+from refnet.golden.layout import activation_layout, axes_of, to_layout
 from refnet.models import synthetic_weights
 from refnet.network import Network
 
@@ -129,6 +130,16 @@ class TestVerdicts:
         with pytest.raises(InputError, match=r"was computed in float32; want a golden of float64 for the truth"):
             compare(recorded.path, changed, truth=recorded.path)
 
+    def test_raw_tiles(self, recorded, tmp_path):
+        """Also the eight numbers that take sixteen places, and what is made from them."""
+        place, layout = tmp_path / "port", activation_layout("NCHW", "C:16")
+        place.mkdir()
+        for name, tensor in recorded.tensors.items():
+            (place / f"{name}.bin").write_bytes(to_layout(tensor, axes_of(tensor.shape), layout).tobytes())
+        found = compare(recorded.path, place, order="NCHW", tile="C:16")
+        assert (found.exit_code, found.verdict) == (0, "exact: 12 tensors")
+        assert {row.name: row.since for row in found.rows}["block1a.gate"] == ("block1a.reduce",)
+
     @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64"])
     def test_other_formats(self, recorded, tmp_path, dtype):
         place = tmp_path / "port"
@@ -139,7 +150,7 @@ class TestVerdicts:
         assert found.exit_code == 0
         assert set(outcomes(found).values()) <= {"exact", "rounded"}
         assert all(row.end_to_end.measure.share_equal == 1 for row in found.rows)
-        narrower = f"12 tensors are {dtype} and float32 in the golden: measured in the narrower of both"
+        narrower = f"{dtype} where the golden has float32, 12 of 12: measured in the narrower of both"
         assert said(found, "dtype") == [(None, narrower)]
 
     def test_only_some_steps(self, recorded, port):
@@ -210,8 +221,14 @@ class TestFindings:
         one, other = first(recorded.tensors["block1a.depthwise"]), first(recorded.tensors["block1a.excite"])
         found = compare(recorded.path, port({"block1a.depthwise": other, "block1a.excite": one}))
         assert said(found, "names") == [
-            ("block1a.depthwise", "holds what the golden calls block1a.excite: are names shuffled?"),
-            ("block1a.excite", "holds what the golden calls block1a.depthwise: are names shuffled?"),
+            (
+                "block1a.depthwise",
+                "holds what the golden calls block1a.excite: are names shuffled, or was it overwritten in place?",
+            ),
+            (
+                "block1a.excite",
+                "holds what the golden calls block1a.depthwise: are names shuffled, or was it overwritten in place?",
+            ),
         ]
 
     def test_unreadable(self, recorded, port):

@@ -51,6 +51,8 @@ def test_sentences():
     assert wrong.verdict == (
         "first wrong: c (tensor 2 of 4): relative error 0.5, where rounding explains 6e-08; wrong by themselves too: d"
     )
+    alone = compared(rounded, row("c", "wrong", 0.5), row("d", "rounded"))
+    assert alone.verdict.endswith("where rounding explains 6e-08; all that follows is right by itself")
     differs = replace(row("c", "differs"), local=None, end_to_end=Against(measure(TRUTH + 1, TRUTH), None))
     assert compared(differs).verdict == (
         "first different: c (tensor 1 of 1): 100.00% of its elements differ, relative error 1"
@@ -85,8 +87,10 @@ def test_heat_of_large_and_of_vectors():
     error[0, 99, 129, 0] = 1
     found = heat_of(error, np.zeros_like(error))
     assert (found.picture.shape, found.picture[-1, -1] > 0) == ((MAP_SIDE, MAP_SIDE), True)
-    found = heat_of(np.full((1, 1000), np.nan), np.zeros((1, 1000)))
-    assert (found.picture.shape, found.channels.tolist()) == ((0, 0), [0.0] * STRIP)
+    vector = np.zeros((1, 1000))
+    vector[0, 999] = np.nan
+    found = heat_of(vector, np.zeros((1, 1000)))
+    assert (found.picture.shape, np.flatnonzero(found.channels).tolist()) == ((0, 0), [STRIP - 1])
 
 
 def test_listed():

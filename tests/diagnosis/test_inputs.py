@@ -87,7 +87,8 @@ def test_the_right_recipe_and_an_unknown_one():
     assert right.mistake is None
     assert right.sentence.endswith("the recipe is the right one")
     noise = np.random.default_rng(0).standard_normal((SIDE, SIDE, 3))
-    assert diagnose_input(PICTURE, TIMM, (SIDE, SIDE), noise).mistake is None
+    other = diagnose_input(PICTURE, TIMM, (SIDE, SIDE), noise)
+    assert (other.mistake, other.sentence.endswith("another picture, or another part of it?")) == (None, True)
     assert (
         diagnose_input(PICTURE, TIMM, (SIDE, SIDE), noise[:-1]).sentence
         == "no known mistake makes the shape [95, 96, 3]"
@@ -97,3 +98,11 @@ def test_the_right_recipe_and_an_unknown_one():
     )
     noise[0, 0] = np.nan
     assert diagnose_input(PICTURE, TIMM, (SIDE, SIDE), noise).sentence == "the input has infinities or NaN in it"
+
+
+@pytest.mark.parametrize(("dy", "dx", "words"), [(1, 0, "(y +1, x +0)"), (0, -2, "(y +0, x -2)")])
+def test_a_crop_that_begins_elsewhere(dy, dx, words):
+    x = normal(pixels()).astype(np.float32)
+    found = diagnose_input(PICTURE, TIMM, (SIDE, SIDE), np.roll(x, (-dy, -dx), (0, 1)))
+    assert (found.mistake, words in found.sentence) == ("shifted", True), found
+    assert diagnose_input(PICTURE, TIMM, (8, 8), np.ones((8, 8, 3), np.float32)).mistake != "shifted"

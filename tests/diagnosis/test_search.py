@@ -1,5 +1,9 @@
 """What a diagnosis says of parts, of broken and of unknown tensors."""
 
+import subprocess
+import sys
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -8,6 +12,7 @@ from refnet.architecture import variant
 from refnet.diagnosis import diagnose
 from refnet.diagnosis.computation import computation_of, evaluate
 from refnet.errors import InputError
+from refnet.padding import Pads
 from refnet.plan import make_plan
 
 PLAN = make_plan(variant("b0"), (32, 48))
@@ -43,6 +48,35 @@ def test_one_part_alone():
     assert say(np.maximum(normed, 0), inputs=[normed], since="bn").sentence == "relu instead of swish"
     skipped = say(sums, inputs=[sums], since="conv", part="bn")
     assert skipped.mistake == "norm-skipped"
+
+
+def test_two_mistakes_at_once():
+    c = computation_of(STEP, TENSORS, 1e-5, [X])
+    both = evaluate(replace(c, pads=Pads(1, 1, 1, 1), activation="relu"), np.float32)
+    assert say(both).mistake is None
+    eps_and_relu = say(evaluate(replace(c, activation="relu"), np.float32))
+    assert eps_and_relu.mistake == "activation: relu + eps-1e-05"
+    assert eps_and_relu.sentence == "relu instead of swish; and the batch norm's eps is 1e-05 instead of 0.001"
+    assert eps_and_relu.residual < 1e-6 < eps_and_relu.before
+
+
+def test_weights_of_another_layer():
+    step, other = PLAN["block4b.expand"], replace(PLAN["block4b.expand"], name="block4c.expand")
+    x = synthetic.uniform("x", (1, *step.in_shape))
+    wrong = evaluate(computation_of(other, TENSORS, EPS, [x]), np.float32)
+    found = diagnose(step, tensors=TENSORS, eps=EPS, inputs=[x], actual=wrong, layers=["block4b.depthwise", other.name])
+    assert found.sentence == "its weights are those of block4c.expand"
+
+
+def test_batch_norm_of_another_layer():
+    sums, other = right(part="conv"), replace(STEP, name="block2a.expand")
+    wrong = evaluate(computation_of(other, TENSORS, EPS, [sums], since="conv"), np.float32)
+    assert say(wrong, layers=[other.name]).sentence == "its batch norm is that of block2a.expand"
+
+
+def test_what_comes_no_nearer_is_not_mentioned():
+    noise = synthetic.uniform("noise", right().shape)
+    assert say(noise).sentence == "no known mistake gives these numbers"
 
 
 def test_a_port_that_stores_float16():
@@ -112,3 +146,7 @@ def test_where_an_unknown_error_lies():
     spoilt = right()
     spoilt[:, :, -2:] += 1
     assert say(spoilt).sentence.endswith("of the error, 99 % lies in 2 of 12 columns: 10, 11")
+
+
+def test_of_use_without_a_comparison():
+    subprocess.run([sys.executable, "-c", "import refnet.diagnosis"], check=True)

@@ -10,7 +10,7 @@ from refnet.diagnosis.mistakes.combining import combining, squeeze_width, wrong_
 from refnet.diagnosis.mistakes.geometry import axes, padding
 from refnet.diagnosis.mistakes.mistake import Mistake, Situation
 from refnet.diagnosis.mistakes.precision import precision, quantised_kernel
-from refnet.diagnosis.mistakes.weights import bias, channel_order, classes, kernel, other_set
+from refnet.diagnosis.mistakes.weights import bias, channel_order, classes, kernel, other_layer, other_set
 
 #: In this order: of two mistakes that cannot be told apart, the first is named.
 KINDS: tuple[Callable[[Situation], Iterator[Mistake]], ...] = (
@@ -26,6 +26,7 @@ KINDS: tuple[Callable[[Situation], Iterator[Mistake]], ...] = (
     combining,
     squeeze_width,
     wrong_tensor,
+    other_layer,
     activation,
     axes,
     precision,

@@ -30,6 +30,8 @@ class Situation:
         What it would compute from another set of tensors, if there is one.
     neighbours
         Other tensors of the same run by name, if there are any.
+    layers
+        What it would compute with the weights of other layers, by their names.
     """
 
     step: Step
@@ -37,6 +39,7 @@ class Situation:
     norm_follows: Computation | None = None
     other: Computation | None = None
     neighbours: Mapping[str, Array] = field(default_factory=dict)
+    layers: Mapping[str, Computation] = field(default_factory=dict)
 
 
 class Mistake(NamedTuple):

@@ -65,8 +65,7 @@ def bias(s: Situation) -> Iterator[Mistake]:
         yield Mistake("bias-missing", "the bias is not added", replace(c, bias=None))
         yield Mistake("bias-doubled", "the bias is added twice", replace(c, bias=2 * c.bias))
         yield Mistake("bias-negated", "the bias is subtracted", replace(c, bias=-c.bias))
-    elif c.norms:
-        (norm,) = c.norms
+    for norm in c.norms[:1]:
         doubled = norm._replace(beta=2 * norm.beta)
         yield Mistake("bias-doubled", "the batch norm's beta is added twice", replace(c, norms=(doubled,)))
 
@@ -81,6 +80,16 @@ def classes(s: Situation) -> Iterator[Mistake]:
                 f"every class lies one place {words}: models with a background class have it at 0",
                 replace(c, reorder=lambda x, by=by: np.roll(x, by, -1)),  # type: ignore[misc]
             )
+
+
+def other_layer(s: Situation) -> Iterator[Mistake]:
+    """Weights of another layer, or its batch norm alone."""
+    c = s.right
+    for name, other in s.layers.items():
+        if c.kernel is not None and other.kernel is not None and other.kernel.shape == c.kernel.shape:
+            yield Mistake("wrong-layer", f"its weights are those of {name}", other)
+        if c.norms and other.norms:
+            yield Mistake("wrong-norm", f"its batch norm is that of {name}", replace(c, norms=other.norms))
 
 
 def other_set(s: Situation) -> Iterator[Mistake]:
