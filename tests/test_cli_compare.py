@@ -75,6 +75,10 @@ def test_json(run):
     found = json.loads(out)
     assert (found["result"], found["first_wrong"]) == ("different", "block1a.depthwise")
     assert [tensor["outcome"] for tensor in found["tensors"]] == ["exact", "exact", "wrong", "wrong"]
+    told = found["diagnoses"][0]
+    assert (told["tensor"], set(told)) == (
+        "block1a.depthwise", {"tensor", "mistake", "sentence", "residual", "before", "alternatives"},
+    )  # fmt: skip
 
 
 def test_options(run):

@@ -95,7 +95,7 @@ def _show(found: Comparison) -> None:
     if found.findings:
         print()
     print(terminal.printable(found.verdict))
-    for sentence in found.diagnoses:
+    for sentence in found.sentences:
         print(terminal.printable(sentence))
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from refnet.compare.findings import Finding, listed
 from refnet.compare.rows import Against, Row
+from refnet.diagnosis.diagnosis import Diagnosis
 
 SAME, DIFFERENT, IMPOSSIBLE = 0, 1, 2  # exit codes
 
@@ -29,7 +31,7 @@ class Comparison:
     exact
         Whether a difference in rounding counts as one.
     diagnoses
-        What the wrong steps did instead, in a sentence each.
+        What the wrong tensors are instead, by name.
     """
 
     golden: str
@@ -38,7 +40,7 @@ class Comparison:
     rows: tuple[Row, ...]
     findings: tuple[Finding, ...]
     exact: bool = False
-    diagnoses: tuple[str, ...] = ()
+    diagnoses: Mapping[str, Diagnosis] = field(default_factory=dict)
 
     @property
     def first_wrong(self) -> Row | None:
@@ -113,6 +115,11 @@ class Comparison:
         text = f"relative error {found.relative:.2g}"
         return f"{text}, where rounding explains {found.noise:.1g}" if found.noise is not None else text
 
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """The diagnoses in plain words."""
+        return tuple(f"{name}: {told.sentence}" for name, told in self.diagnoses.items())
+
     def to_json(self) -> dict[str, Any]:
         """Turn it into what JSON can hold; what is no number or infinite becomes null."""
         first = self.first_wrong
@@ -125,7 +132,7 @@ class Comparison:
                 "verdict": self.verdict,
                 "first_wrong": first and first.name,
                 "wrong_by_themselves": [row.name for row in (first, *self.others_wrong) if row],
-                "diagnoses": self.diagnoses,
+                "diagnoses": [{"tensor": name} | asdict(told) for name, told in self.diagnoses.items()],
                 "findings": [asdict(finding) for finding in self.findings],
                 "tensors": [_row(row) for row in self.rows],
             }

@@ -27,10 +27,12 @@ NOISE_OF_OTHER_INPUTS = 1e-5  # relative, of what is made from tensors that are 
 PICTURE = "picture"  # u8[H,W,3] among a golden's tensors, before the recipe
 
 
-def diagnoses(found: Comparison, runs: Runs, port: Port, other: Mapping[str, Array] | None = None) -> tuple[str, ...]:
-    """Say in a sentence each what the tensors that are wrong by themselves are instead.
+def diagnoses(
+    found: Comparison, runs: Runs, port: Port, other: Mapping[str, Array] | None = None
+) -> dict[str, Diagnosis]:
+    """Find out what the tensors that are wrong by themselves are instead, by name.
 
-    Where none is wrong, say which order of roundings gives the first that differs, if one is known that does.
+    Where none is wrong, find which order of roundings gives the first that differs, if one is known that does.
 
     Parameters
     ----------
@@ -46,9 +48,9 @@ def diagnoses(found: Comparison, runs: Runs, port: Port, other: Mapping[str, Arr
     if not wrong:
         rounded = next((row for row in found.rows if row.outcome == "rounded" and row.local), None)
         told = rounded and _ask(rounded, runs, port, other)
-        return (f"{rounded.name}: {told.sentence}",) if rounded and told and told.mistake == ROUNDING else ()
+        return {rounded.name: told} if rounded and told and told.mistake == ROUNDING else {}
     asked = [(row.name, _ask(row, runs, port, other)) for row in wrong[:MOST]]
-    return tuple(f"{name}: {told.sentence}" for name, told in asked if told)
+    return {name: told for name, told in asked if told}
 
 
 def _ask(row: Row, runs: Runs, port: Port, other: Mapping[str, Array] | None) -> Diagnosis | None:

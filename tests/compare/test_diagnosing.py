@@ -29,16 +29,16 @@ def test_a_step_from_what_the_port_has(recorded, port, only, since):
     doubled = {"block1a.project": first(recorded.tensors["block1a.project"] * 2)}
     found = compare(recorded.path, port(doubled, only=only))
     assert found.first_wrong.since == (since,)
-    assert found.diagnoses == ("block1a.project: every number is 2 times what it should be",)
+    assert found.sentences == ("block1a.project: every number is 2 times what it should be",)
 
 
 def test_nothing_wrong_nothing_said(recorded, port):
-    assert compare(recorded.path, port()).diagnoses == ()
+    assert compare(recorded.path, port()).sentences == ()
 
 
 def test_no_numbers_no_diagnosis(recorded, port):
     found = compare(recorded.path, port({"stem": np.full_like(first(recorded.tensors["stem"]), np.nan)}))
-    assert (found.first_wrong.name, found.diagnoses) == ("stem", ())
+    assert (found.first_wrong.name, found.sentences) == ("stem", ())
 
 
 @pytest.mark.parametrize("with_picture", [True, False])
@@ -56,7 +56,7 @@ def test_the_input(b0, tmp_path, with_picture):
     assert [(row.name, row.outcome) for row in found.rows] == [("picture", "exact")] * with_picture + [
         ("input", "wrong")
     ]
-    assert found.diagnoses == (("input: the channels are blue, green, red",) if with_picture else ())
+    assert found.sentences == (("input: the channels are blue, green, red",) if with_picture else ())
 
 
 def test_every_tensor_that_is_wrong_by_itself(recorded, port):
@@ -64,16 +64,16 @@ def test_every_tensor_that_is_wrong_by_itself(recorded, port):
     found = compare(
         recorded.path, port({name: first(recorded.tensors[name] * factor) for name, factor in wrong.items()})
     )
-    assert found.diagnoses[0] == "block1a.project: every number is 2 times what it should be"
+    assert found.sentences[0] == "block1a.project: every number is 2 times what it should be"
     # The port's depthwise is what the right expansion gives, so it does not go with the wrong one.
-    assert [sentence.partition(":")[0] for sentence in found.diagnoses] == [*wrong, "block2a.depthwise"]
+    assert [sentence.partition(":")[0] for sentence in found.sentences] == [*wrong, "block2a.depthwise"]
 
 
 def test_another_tensor_that_was_read(recorded, port):
     """The squeeze of what is read one block earlier: a tensor of another size with as many channels."""
     wrong = recorded.tensors["stem"].mean((1, 2), dtype=np.float64).astype(np.float32)
     found = compare(recorded.path, port({"block1a.squeeze": wrong}))
-    assert found.diagnoses[0] == "block1a.squeeze: it reads stem where block1a.depthwise should be read"
+    assert found.sentences[0] == "block1a.squeeze: it reads stem where block1a.depthwise should be read"
 
 
 def test_other_weights(recorded, port, b0, tmp_path):
@@ -88,10 +88,10 @@ def test_other_weights(recorded, port, b0, tmp_path):
         {"block1a.project": recorded.tensors["block1a.project"]}, "block2a.expand", size=(40, 56)
     )
     place = port({"block2a.expand": first(theirs)})
-    assert "other weights" not in compare(recorded.path, place).diagnoses[0]
+    assert "other weights" not in compare(recorded.path, place).sentences[0]
     found = compare(recorded.path, place, other_weights=tmp_path / "raw.h5")
     assert found.first_wrong.name == "block2a.expand"
-    assert found.diagnoses[0].startswith("block2a.expand: all tensors of the step are from the other set of weights")
+    assert found.sentences[0].startswith("block2a.expand: all tensors of the step are from the other set of weights")
     with pytest.raises(InputError, match="lite0@synthetic is lite0; want other weights of b0"):
         compare(recorded.path, place, other_weights="lite0@synthetic")
 
@@ -106,4 +106,4 @@ def test_an_order_of_roundings(recorded, port, b0):
     found = compare(recorded.path, port({"logits": logits}))
     assert (found.exit_code, found.rows[-1].outcome) == (0, "rounded")
     why = "bit for bit it is multiply-adds that are fused, in one chain, taps in the order HWI"
-    assert found.diagnoses == (f"logits: {why}",)
+    assert found.sentences == (f"logits: {why}",)

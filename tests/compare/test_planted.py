@@ -59,5 +59,5 @@ def test_found_and_named(goldens, tmp_path, number):
     found = compare(goldens / f"{case.model}.h5", tmp_path / "port.npz", order="NCHW")
     assert found.exit_code == 1
     assert found.first_wrong.name == case.step, case
-    assert found.diagnoses[0].startswith(f"{case.step}: ")
-    assert "no known mistake" not in found.diagnoses[0], case
+    assert found.sentences[0].startswith(f"{case.step}: ")
+    assert "no known mistake" not in found.sentences[0], case

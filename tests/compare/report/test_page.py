@@ -20,6 +20,7 @@ from refnet.compare import Comparison, Finding, Row, compare
 from refnet.compare.report import write_report
 from refnet.compare.report.page import page
 from refnet.compare.report.pictures import bars, data_uri
+from refnet.diagnosis.diagnosis import Diagnosis
 from refnet.errors import InputError
 
 HOSTILE = '<script>console.error("x")</script>"\'&\x00\x1b[31m'
@@ -64,8 +65,8 @@ def found(recorded, tmp_path_factory):
 def test_everything_is_on_it(found):
     parsed = Balanced(page(found))
     text = " ".join(parsed.text)
-    assert found.diagnoses
-    for wanted in (found.verdict[1:], *found.diagnoses, found.golden, found.actual, "b0@synthetic"):
+    assert found.sentences
+    for wanted in (found.verdict[1:], *found.sentences, found.golden, found.actual, "b0@synthetic"):
         assert wanted in text
     assert all(f" {row.name} " in text for row in found.rows)
     ids = [value for key, value in parsed.attributes if key == "id"]
@@ -91,9 +92,9 @@ def test_maps_are_of_the_wrong_tensors(found):
 
 def test_text_of_files_stays_text():
     row = Row(HOSTILE, HOSTILE, "wrong", dtype=HOSTILE, order=HOSTILE, how=HOSTILE)
-    found = Comparison(
-        HOSTILE, HOSTILE, HOSTILE, (row,), (Finding(HOSTILE, HOSTILE, HOSTILE, "wrong"),), False, HOSTILE
-    )
+    findings = (Finding(HOSTILE, HOSTILE, HOSTILE, "wrong"),)
+    told = {HOSTILE: Diagnosis(HOSTILE, HOSTILE, 0.0, 1.0)}
+    found = Comparison(HOSTILE, HOSTILE, HOSTILE, (row,), findings, False, told)
     content = page(found)
     assert "<script" not in content
     assert not set("\x00\x1b") & set(content)
