@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from refnet import diagnosis, names
+from refnet import names
 from refnet.compare.comparison import Comparison
 from refnet.compare.rows import Row
 from refnet.compare.runs import Runs, nearest_given
 from refnet.compare.sides import Port
-from refnet.diagnosis.diagnosis import Diagnosis
+from refnet.diagnosis import Diagnosis, diagnose, diagnose_input
 from refnet.errors import RefnetError
 from refnet.names import BN, CONV, part_name
 from refnet.plan import Step
@@ -69,7 +69,7 @@ def _ask(row: Row, runs: Runs, port: Port, other: Mapping[str, Array] | None) ->
     inputs = [_given(name, runs, port) for name in wanted]
     if any(tensor is None for tensor in inputs):
         return None
-    return diagnosis.diagnose(
+    return diagnose(
         step,
         tensors=runs.here.weights.tensors,
         eps=runs.here.weights.bn_eps,
@@ -123,7 +123,7 @@ def _of_the_input(port: Port, x: Array) -> Diagnosis | None:
         return None
     if picture.ndim != 3 or picture.dtype.name != "uint8" or len(x) != 1:
         return None
-    return diagnosis.diagnose_input(picture, golden.run.recipe, golden.run.size, x)
+    return diagnose_input(picture, golden.run.recipe, golden.run.size, x)
 
 
 def _actual(name: str, port: Port) -> Array | None:

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from refnet.compare.judgement import ROUNDING, Judgement, NoiseFloor, distance_of
 from refnet.compare.runs import Runs, nearest_given
 from refnet.engine.needed import needed
+from refnet.judgement import ROUNDING, Judgement, NoiseFloor, distance_of
 from refnet.plan import Shape
 
 Array = npt.NDArray[Any]
@@ -30,7 +30,7 @@ def is_doubtful(judgement: Judgement | None, dtype: str) -> bool:
 
     Examples
     --------
-    >>> from refnet.compare.judgement import weigh
+    >>> from refnet.judgement import weigh
     >>> ones = np.ones(4)
     >>> [is_doubtful(weigh(ones * far, ones.astype(np.float32), ones), "float32") for far in (1.00001, 1.1)]
     [True, False]

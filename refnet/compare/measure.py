@@ -7,18 +7,17 @@ left out of everything else.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from refnet.pieces import dot, pieces
 from refnet.plan import Shape
 
 Array = npt.NDArray[Any]
 
-PIECE = 1 << 16  # elements: a few arrays of them stay in the cache
 BUCKETS = 66  # of a histogram
 _MOST = np.uint64((1 << 63) - 1)
 _MOST_KEPT = (1 << 32) - 1  # of a distance, for the median
@@ -111,24 +110,6 @@ def measure(actual: Array, golden: Array, dtype: str | None = None) -> Measure:
             sums.ulp_max = max(sums.ulp_max, int(np.max(found, initial=0)))
             sums.add(start, mine, theirs, finite)
     return sums.result(kept[:count], golden.shape)
-
-
-def pieces(*tensors: Array) -> Iterator[tuple[Any, ...]]:
-    """Go through tensors of one size together, flat: where a piece starts, and that piece of each."""
-    flat = [tensor.reshape(-1) for tensor in tensors]
-    for start in range(0, flat[0].size, PIECE):
-        yield start, *(tensor[start : start + PIECE] for tensor in flat)
-
-
-def dot(a: Array, b: Array) -> float:
-    """Sum of products, in this thread alone: BLAS would wake others for each piece.
-
-    Examples
-    --------
-    >>> dot(np.array([1.0, 2.0]), np.array([3.0, 4.0]))
-    11.0
-    """
-    return float(np.einsum("i,i", a, b))
 
 
 def ulp_distance(a: Array, b: Array, dtype: str) -> Array:

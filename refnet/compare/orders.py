@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from refnet.compare.findings import Finding
-from refnet.compare.measure import dot, pieces
 from refnet.errors import InputError
 from refnet.golden.layout import Layout, from_layout, stored_axes, to_layout
+from refnet.pieces import dot, pieces
 from refnet.plan import Shape
 
 Array = npt.NDArray[Any]

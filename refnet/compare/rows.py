@@ -9,8 +9,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from refnet.compare.judgement import Judgement
 from refnet.compare.measure import Measure
+from refnet.judgement import Judgement
 from refnet.plan import Shape
 
 Array = npt.NDArray[Any]

@@ -10,11 +10,11 @@ import numpy.typing as npt
 
 from refnet import names
 from refnet.compare.findings import Finding
-from refnet.compare.judgement import chain
 from refnet.engine.needed import needed
 from refnet.errors import InputError, RefnetError
 from refnet.golden.encoding import decode, encode
 from refnet.golden.manifest import Run
+from refnet.judgement import chain
 from refnet.models import find_weights, is_file
 from refnet.network import Network
 from refnet.numerics import NUMERICS_VERSION

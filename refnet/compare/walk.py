@@ -12,13 +12,13 @@ import numpy.typing as npt
 from refnet import names
 from refnet.compare.doubt import is_doubtful, widest_floor
 from refnet.compare.findings import Finding
-from refnet.compare.judgement import NoiseFloor, weigh
 from refnet.compare.matching import Part
 from refnet.compare.measure import measure
 from refnet.compare.rows import Against, Row, heat_of
 from refnet.compare.runs import Runs, Stream, narrowed, nearest_given
 from refnet.compare.sides import Golden, Port, Taken, crop
 from refnet.errors import RefnetError
+from refnet.judgement import NoiseFloor, weigh
 
 Array = npt.NDArray[Any]
 

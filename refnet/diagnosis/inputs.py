@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from refnet.compare.judgement import rms
 from refnet.crop import CROPS
 from refnet.diagnosis.diagnosis import Diagnosis
 from refnet.diagnosis.other_resizes import KNOWN_RESIZES
 from refnet.errors import ImageError
 from refnet.geometry import Picture
+from refnet.judgement import rms
 from refnet.normalise import NORMALISATIONS, Operations, normalise
 from refnet.recipe import RECIPES, Recipe
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from refnet.compare.judgement import RMS_FACTOR, noise_floor, rms
 from refnet.diagnosis.computation import Precision, evaluate
 from refnet.diagnosis.diagnosis import Diagnosis
 from refnet.diagnosis.trial import Trial
+from refnet.judgement import RMS_FACTOR, noise_floor, rms
 
 Array = npt.NDArray[Any]
 

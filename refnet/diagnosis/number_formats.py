@@ -87,7 +87,7 @@ FORMATS: dict[str, Callable[[Array], Array]] = {
     "bfloat16 toward zero": lambda x: cut(x, BFLOAT16_DROPPED),
     "tf32 toward zero": lambda x: cut(x, TF32_DROPPED),
 }
-#: The format of refnet.compare.judgement whose roundings are as large.
+#: The format of refnet.judgement whose roundings are as large.
 JUDGED_AS = {
     "float16": "float16",
     "bfloat16": "bfloat16",

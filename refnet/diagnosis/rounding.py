@@ -12,10 +12,10 @@ import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
 from refnet import ops
-from refnet.compare.judgement import rms
 from refnet.diagnosis.computation import Computation, Norm, evaluate
 from refnet.diagnosis.diagnosis import Diagnosis
 from refnet.diagnosis.summation import sums
+from refnet.judgement import rms
 from refnet.numerics import fold_batch_norm
 
 Array = npt.NDArray[Any]

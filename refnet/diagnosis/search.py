@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from refnet.compare.judgement import ROUNDING
 from refnet.diagnosis.diagnosis import Diagnosis
 from refnet.diagnosis.fitting import fitted
 from refnet.diagnosis.mistakes import Mistake, Situation, mistakes
@@ -18,6 +17,7 @@ from refnet.diagnosis.noise import like_noise
 from refnet.diagnosis.place import place
 from refnet.diagnosis.rounding import explain_rounding
 from refnet.diagnosis.trial import Trial
+from refnet.judgement import ROUNDING
 
 Array = npt.NDArray[Any]
 
@@ -43,7 +43,7 @@ def search(situation: Situation, actual: Array, dtype: str = "float32", noise: f
     actual
         What the port has: [N, H, W, K] or [N, K], whatever its shape.
     dtype
-        What the port's numbers were stored in, a key of :data:`refnet.compare.judgement.ROUNDING`.
+        What the port's numbers were stored in, a key of :data:`refnet.judgement.ROUNDING`.
     noise
         Root mean square of what errors of the inputs may make of the result, relative to it.
     """

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from refnet.compare.judgement import judge, rms
 from refnet.diagnosis.computation import Computation, evaluate, finish, total
 from refnet.diagnosis.number_formats import FORMATS, JUDGED_AS
+from refnet.judgement import judge, rms
 
 Array = npt.NDArray[Any]
 

@@ -8,9 +8,9 @@ import pytest
 
 from refnet.compare.comparison import Comparison
 from refnet.compare.findings import Finding, listed
-from refnet.compare.judgement import weigh
 from refnet.compare.measure import measure
 from refnet.compare.rows import MAP_SIDE, STRIP, Against, Row, heat_of
+from refnet.judgement import weigh
 
 TRUTH = np.ones((1, 2))
 

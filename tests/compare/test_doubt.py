@@ -5,8 +5,8 @@ import pytest
 
 from refnet import synthetic
 from refnet.compare.doubt import is_doubtful, widest_floor
-from refnet.compare.judgement import ROUNDING, Judgement, NoiseFloor, rms, weigh
 from refnet.compare.runs import Runs
+from refnet.judgement import ROUNDING, Judgement, NoiseFloor, rms, weigh
 from refnet.models import synthetic_weights
 
 SIZE = (64, 64)

@@ -1,7 +1,7 @@
 """Ports that exist: ONNX Runtime and PyTorch on the same weights differ by their roundings, at every step.
 
 Needs onnx, onnxruntime, torch, efficientnet-pytorch and efficientnet-lite-pytorch: without them these tests fail.
-This is where the factors of :mod:`refnet.compare.judgement` come from.
+This is where the factors of :mod:`refnet.judgement` come from.
 """
 
 from pathlib import Path
@@ -14,8 +14,8 @@ import recorded_runs
 import refnet
 from refnet import synthetic
 from refnet.compare import compare
-from refnet.compare.judgement import MAX_FACTOR, RMS_FACTOR
 from refnet.golden import stimuli
+from refnet.judgement import MAX_FACTOR, RMS_FACTOR
 
 CHELSEA = Path(__file__).parents[1] / "data" / "chelsea.png"
 MARGIN = 2  # of the factors above all that is seen here; 3.5 on the machine they were set on

@@ -6,8 +6,8 @@ import pytest
 from refnet import evaluate as definition
 from refnet import synthetic
 from refnet.architecture import variant
-from refnet.compare.judgement import judge
 from refnet.diagnosis.computation import computation_of, evaluate
+from refnet.judgement import judge
 from refnet.plan import make_plan
 
 EPS = 1e-3

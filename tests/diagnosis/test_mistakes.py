@@ -7,10 +7,10 @@ import pytest
 
 from refnet import synthetic
 from refnet.architecture import variant
-from refnet.compare.judgement import judge
 from refnet.diagnosis.computation import computation_of, evaluate
 from refnet.diagnosis.mistakes import Situation, mistakes
 from refnet.diagnosis.search import search
+from refnet.judgement import judge
 from refnet.plan import make_plan
 
 PLAN = make_plan(variant("b0"), (24, 35))

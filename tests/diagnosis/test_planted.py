@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from planted_cases import MODELS, Model, cases, model, picture, plants, port
 
-from refnet.compare.judgement import judge
 from refnet.diagnosis import diagnose
 from refnet.diagnosis.computation import computation_of, evaluate
+from refnet.judgement import judge
 from refnet.network import Array
 from refnet.plan import Step
 

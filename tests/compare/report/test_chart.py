@@ -5,10 +5,10 @@ import re
 import numpy as np
 import pytest
 
-from refnet.compare.judgement import weigh
 from refnet.compare.measure import measure
 from refnet.compare.report.chart import BOTTOM, HEIGHT, TOP, chart
 from refnet.compare.rows import Against, Row
+from refnet.judgement import weigh
 
 TRUTH = np.ones((1, 4))
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from refnet.architecture import variant
-from refnet.compare.judgement import (
+from refnet.judgement import (
     MAX_FACTOR,
     RMS_FACTOR,
     NoiseFloor,

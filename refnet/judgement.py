@@ -18,7 +18,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from refnet.compare.measure import dot, pieces
+from refnet.pieces import dot, pieces
 from refnet.plan import Step
 
 Array = npt.NDArray[Any]
