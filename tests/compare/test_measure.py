@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from refnet.compare import measure as module
+from refnet import pieces
 from refnet.compare.measure import bucket_label, histogram, measure, ulp_distance
 
 
@@ -82,7 +82,7 @@ def test_pieces_change_nothing(monkeypatch):
     golden = rng.standard_normal((1, 5, 7, 3)).astype(np.float32)
     actual = golden + np.float32(1e-6) * rng.integers(-1, 2, golden.shape).astype(np.float32)
     whole = measure(actual, golden)
-    monkeypatch.setattr(module, "PIECE", 8)
+    monkeypatch.setattr(pieces, "PIECE", 8)
     pieces = measure(actual, golden)
     assert pieces.rms == pytest.approx(whole.rms, rel=1e-14)
     assert (pieces.ulps, pieces.worst, pieces.first) == (whole.ulps, whole.worst, whole.first)
