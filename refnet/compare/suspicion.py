@@ -14,7 +14,7 @@ from refnet.compare.orders import Orders, distance
 from refnet.compare.rows import Row
 from refnet.compare.sides import Golden, Port
 from refnet.errors import RefnetError
-from refnet.golden.encoding import decode, encode
+from refnet.golden.encoding import FLOATS, decode, encode
 
 Array = npt.NDArray[Any]
 
@@ -43,7 +43,7 @@ def _is_far(row: Row) -> bool:
 
 
 def _bytes_reversed(row: Row, array: Array, golden: Golden, most: float) -> Iterator[Finding]:
-    if row.dtype not in ("float32", "float64", "float16", "bfloat16") or row.part:
+    if row.dtype not in FLOATS or row.part:
         return
     with np.errstate(invalid="ignore"):
         swapped = decode(encode(array, row.dtype).byteswap(), row.dtype)

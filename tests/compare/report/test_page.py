@@ -1,13 +1,8 @@
-"""The page of a comparison: complete, harmless, and shown by a browser without a complaint.
-
-Needs Chromium: in CI, where the variable CI is set, its absence fails.
-"""
+"""The page of a comparison: complete, harmless, and shown by a browser without a complaint."""
 
 import base64
 import io
-import os
 import re
-import shutil
 import subprocess
 from html.parser import HTMLParser
 
@@ -15,6 +10,7 @@ import numpy as np
 import pytest
 import recorded_runs
 from PIL import Image
+from programs import need
 
 from refnet.compare import Comparison, Finding, Row, compare
 from refnet.compare.report import write_report
@@ -127,18 +123,10 @@ def test_whole_or_not_at_all(found, tmp_path):
         write_report(found, tmp_path / "nowhere" / "report.html")
 
 
-def chromium():
-    """The browser's path; its absence is a failure in CI."""
-    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if browser is None and not os.environ.get("CI"):
-        pytest.skip("needs chromium")
-    assert browser, "CI has no chromium"
-    return browser
-
-
 def browse(path, profile, *options):
+    need("chromium")
     flags = ["--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", f"--user-data-dir={profile}"]
-    command = [chromium(), *flags, *options, path.as_uri()]
+    command = ["chromium", *flags, *options, path.as_uri()]
     return subprocess.run(command, capture_output=True, timeout=120, check=True)
 
 
