@@ -1,7 +1,7 @@
 """EfficientNet defined to the bit: B0-B8, L2 and Lite in array code, without a framework.
 
 >>> import refnet
->>> refnet.predict("tests/data/chelsea.png", top=1)[0].label
+>>> refnet.predict("refnet/data/chelsea.png", top=1)[0].label
 'tiger cat'
 """
 
@@ -21,18 +21,17 @@ from refnet.errors import (
     WeightsError,
     WeightsNotFoundError,
 )
+from refnet.version import __version__
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import numpy.typing as npt
 
+    from refnet.hub.warmup import Warm
     from refnet.network import Network
-    from refnet.recipe import Recipe
-    from refnet.releases import Release
-    from refnet.warming import Warm
-
-__version__ = "0.1.0"
+    from refnet.preprocessing.recipe import Recipe
+    from refnet.weights.releases import Release
 
 __all__ = [
     "CheckpointError",
@@ -42,6 +41,7 @@ __all__ = [
     "UnknownModelError",
     "WeightsError",
     "WeightsNotFoundError",
+    "__version__",
     "convert",
     "fetch",
     "load",
@@ -64,20 +64,21 @@ def load(
     ----------
     model
         ``b0`` … ``b8``, ``l2``, ``lite0`` … ``lite4`` (trained weights), one of these with ``@`` and a publisher (see
-        :func:`published`) or with ``@synthetic`` (generated weights), or the path of an ``.h5`` file. Published weights
-        that are not on this machine are fetched, see :func:`fetch`.
+        ``published``) or with ``@synthetic`` (generated weights), or the path of an ``.h5`` file. Published weights
+        that are not on this machine are fetched, see ``fetch``.
     dtype
         ``float32`` or ``float64``.
     threads
         How many threads share the work; by default one for each core.
     recipe
-        How pictures become the network's input: a name in ``refnet.recipe.RECIPES``, that of a published model
-        (``b4@torchvision``) or a :class:`refnet.recipe.Recipe`; by default as the weights were trained.
+        How pictures become the network's input: a name in ``refnet.preprocessing.recipe.RECIPES``, that of a published
+        model (``b4@torchvision``) or a ``refnet.preprocessing.recipe.Recipe``; by default as the weights were
+        trained.
 
     Raises
     ------
     RefnetError
-        Of the family in :mod:`refnet.errors`: an unknown name, weights that are missing and cannot be fetched, or
+        Of the family in ``refnet.errors``: an unknown name, weights that are missing and cannot be fetched, or
         damaged.
 
     Examples
@@ -87,9 +88,9 @@ def load(
     5288548
     """
     from refnet.checks import float_dtype, thread_count
-    from refnet.models import check_request, find_weights
+    from refnet.hub.models import check_request, find_weights
     from refnet.network import Network
-    from refnet.recipe import find_recipe
+    from refnet.weights.releases.recipes import find_recipe
 
     # All that can be wrong without weights is told before any are fetched.
     dtype, threads = float_dtype(dtype), thread_count(threads)
@@ -108,32 +109,32 @@ def predict(
     image
         A path, the bytes of a file, a PIL image, an array u8[H, W, 3], or a list of these.
     model
-        See :func:`load`. It is kept for the next call, so a file that changes meanwhile is not read again.
+        See ``load``. It is kept for the next call, so a file that changes meanwhile is not read again.
     top
         How many predictions, most probable first.
     recipe
-        See :func:`load`.
+        See ``load``.
 
     Returns
     -------
     list
-        Of :class:`refnet.prediction.Prediction` (index, wnid, label, probability); a list of lists for a list of
+        Of ``refnet.prediction.Prediction`` (index, wnid, label, probability); a list of lists for a list of
         pictures.
 
     Raises
     ------
     RefnetError
-        Of the family in :mod:`refnet.errors`.
+        Of the family in ``refnet.errors``.
 
     Examples
     --------
-    >>> [prediction.label for prediction in predict("tests/data/chelsea.png", top=2)]
+    >>> [prediction.label for prediction in predict("refnet/data/chelsea.png", top=2)]
     ['tiger cat', 'Egyptian cat']
     """
     from refnet.checks import MAX_CLASSES, whole_number
-    from refnet.images import check_source
-    from refnet.models import check_request
-    from refnet.recipe import find_recipe
+    from refnet.hub.models import check_request
+    from refnet.preprocessing.images import check_source
+    from refnet.weights.releases.recipes import find_recipe
 
     top = whole_number("top", top, MAX_CLASSES)
     recipe = None if recipe is None else find_recipe(recipe)
@@ -170,7 +171,7 @@ def convert(
     model
         The variant it must be, such as ``b1``.
     publisher
-        Such as ``timm-tf`` or ``timm-tf:ns``; :func:`published` lists them.
+        Such as ``timm-tf`` or ``timm-tf:ns``; ``published`` lists them.
     labels
         A text file with the names of the classes: one a line, or id, tab and name. Without it, networks of 1000 or
         1001 classes get those of ImageNet.
@@ -180,20 +181,20 @@ def convert(
     Returns
     -------
     Path
-        Of the weight file, which :func:`load` takes.
+        Of the weight file, which ``load`` takes.
 
     Raises
     ------
     RefnetError
-        Of the family in :mod:`refnet.errors`: a file that cannot be read, tensors that are missing or unknown (all of
+        Of the family in ``refnet.errors``: a file that cannot be read, tensors that are missing or unknown (all of
         them in one message), a publisher that the file does not tell. Nothing is written then.
 
     Examples
     --------
-    >>> convert("tests/data/chelsea.png")
+    >>> convert("refnet/data/chelsea.png")
     Traceback (most recent call last):
         ...
-    refnet.errors.CheckpointError: tests/data/chelsea.png: in no format that is known here (...
+    refnet.errors.CheckpointError: refnet/data/chelsea.png: in no format that is known here (...
     """
     from refnet.checkpoints import conversion
 
@@ -210,14 +211,14 @@ def fetch(name: str, *, keep: bool = False) -> Path:
     Parameters
     ----------
     name
-        ``b1`` (its default release), ``b1@timm-tf`` or ``b1@timm-tf:aa``; see :func:`published`.
+        ``b1`` (its default release), ``b1@timm-tf`` or ``b1@timm-tf:aa``; see ``published``.
     keep
         Keep the downloaded file too, in ``originals`` beside the weight file.
 
     Returns
     -------
     Path
-        Of an ``.h5`` file that :func:`load` takes: what is fetched is in the directory that the environment variable
+        Of an ``.h5`` file that ``load`` takes: what is fetched is in the directory that the environment variable
         ``REFNET_CACHE`` names, or ``refnet`` in the user's cache directory, with its certificate beside it.
 
     Raises
@@ -236,9 +237,9 @@ def fetch(name: str, *, keep: bool = False) -> Path:
     >>> fetch("lite0").name
     'lite0.h5'
     """
-    from refnet import fetching
+    from refnet.hub import fetch
 
-    return fetching.fetch(name, keep=keep)
+    return fetch.fetch(name, keep=keep)
 
 
 def published() -> tuple[Release, ...]:
@@ -247,7 +248,8 @@ def published() -> tuple[Release, ...]:
     Returns
     -------
     tuple
-        Of :class:`refnet.releases.Release`, each named as ``b1@timm-tf:aa``: variant, publisher, set of weights.
+        Of ``refnet.weights.releases.Release``, each named as ``b1@timm-tf:aa``: variant, publisher, set of
+        weights.
 
     Raises
     ------
@@ -260,7 +262,7 @@ def published() -> tuple[Release, ...]:
     >>> best.name, best.top1, best.file
     ('b4@tf:noisystudent', 85.3, 'noisy_student_efficientnet-b4.tar.gz')
     """
-    from refnet import releases
+    from refnet.weights import releases
 
     return releases.published()
 
@@ -276,7 +278,7 @@ def warmup(
     Parameters
     ----------
     models
-        Each as :func:`load` takes it. One that is wrong is an error before anything is compiled.
+        Each as ``load`` takes it. One that is wrong is an error before anything is compiled.
     dtype
         ``float32`` or ``float64``; by default both.
     cache
@@ -287,12 +289,12 @@ def warmup(
     Returns
     -------
     list
-        Of :class:`refnet.warming.Warm` (dtype, seconds or None, directory), one for each dtype.
+        Of ``refnet.hub.warmup.Warm`` (dtype, seconds or None, directory), one for each dtype.
 
     Raises
     ------
     RefnetError
-        Of the family in :mod:`refnet.errors`: a model that is not here or damaged, a wrong dtype, a directory that is
+        Of the family in ``refnet.errors``: a model that is not here or damaged, a wrong dtype, a directory that is
         none or cannot be written.
 
     Examples
@@ -300,6 +302,6 @@ def warmup(
     >>> [kernels.dtype for kernels in warmup("lite0", dtype="float32")]
     ['float32']
     """
-    from refnet.warming import warm_up
+    from refnet.hub.warmup import warm_up
 
     return warm_up(models, dtype, cache)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import operator
+import os
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from refnet import names
-from refnet.engine.team import available_cores
+from refnet.architecture import names
+from refnet.architecture.plan import IMAGE_CHANNELS, Plan
 from refnet.errors import InputError
-from refnet.plan import IMAGE_CHANNELS, Plan
 
 MAX_THREADS = 256
 MAX_BATCH = 4096
@@ -55,6 +55,13 @@ def thread_count(threads: int | None) -> int:
     3
     """
     return min(available_cores(), MAX_THREADS) if threads is None else whole_number("threads", threads, MAX_THREADS)
+
+
+def available_cores() -> int:
+    """Number of cores this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def float_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
@@ -129,8 +136,8 @@ def given_tensors(
 
     Examples
     --------
-    >>> from refnet.architecture import variant
-    >>> from refnet.plan import make_plan
+    >>> from refnet.architecture.variants import variant
+    >>> from refnet.architecture.plan import make_plan
     >>> pool = np.full((2, 1280), 0.1)
     >>> {name: x.dtype.name for name, x in given_tensors({"pool": pool}, make_plan(variant("b0")), pool.dtype).items()}
     {'pool': 'float64'}

@@ -11,20 +11,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from refnet import images, names
-from refnet.architecture import Architecture
+from refnet.architecture import names
+from refnet.architecture.needed import needed
+from refnet.architecture.padding import Padding
+from refnet.architecture.plan import IMAGE_CHANNELS, Plan, make_plan, sides
+from refnet.architecture.variants import Architecture
+from refnet.arrays import Array
 from refnet.checks import float_dtype, given_tensors, pictures, thread_count
-from refnet.engine.needed import needed
 from refnet.engine.runner import Engine
 from refnet.errors import InputError, WeightsError
-from refnet.labels import Labels
-from refnet.padding import Padding
-from refnet.plan import IMAGE_CHANNELS, Plan, make_plan, sides
 from refnet.prediction import NO_CLASSIFIER, forced, predictions, ranks
-from refnet.recipe import Recipe, find_recipe
-from refnet.store.weights import Weights, check_tensors
-
-Array = npt.NDArray[Any]
+from refnet.preprocessing import images
+from refnet.preprocessing.recipe import Recipe
+from refnet.weights.labels import Labels
+from refnet.weights.releases.recipes import find_recipe
+from refnet.weights.weights import Weights, check_tensors
 
 
 class Network:
@@ -43,7 +44,8 @@ class Network:
     threads
         How many threads share the work; by default one for each core.
     recipe
-        What pictures are prepared by, a name in ``refnet.recipe.RECIPES`` or a recipe; by default that of the weights.
+        What pictures are prepared by, a name in ``refnet.preprocessing.recipe.RECIPES`` or a recipe; by default that of
+        the weights.
 
     Raises
     ------
@@ -141,7 +143,7 @@ class Network:
         Raises
         ------
         InputError
-            If there is no step of that name, or x is not what :meth:`logits` takes.
+            If there is no step of that name, or x is not what ``logits`` takes.
         """
         tensors = self._collect(x, at)
         return tensors[at] if isinstance(at, str) else tensors
@@ -177,7 +179,7 @@ class Network:
         Returns
         -------
         iterator of (name, array)
-            In execution order, as :meth:`trace` gives them.
+            In execution order, as ``trace`` gives them.
 
         Raises
         ------
@@ -189,7 +191,7 @@ class Network:
         --------
         >>> import refnet
         >>> net = refnet.load("lite0")
-        >>> x = net.preprocess("tests/data/chelsea.png")
+        >>> x = net.preprocess("refnet/data/chelsea.png")
         >>> [(name, logits)] = net.resume({"pool": net.features(x)}, "logits")
         >>> bool((logits == net.logits(x)).all())
         True
@@ -223,7 +225,7 @@ class Network:
         Raises
         ------
         ImageError, InputError
-            See :func:`refnet.images.preprocess`.
+            See ``refnet.preprocessing.images.preprocess``.
         """
         pictures = image if isinstance(image, list | tuple) else [image]
         size = (self.plan.height, self.plan.width)
@@ -231,12 +233,12 @@ class Network:
         return np.stack(inputs) if inputs else np.empty((0, *size, IMAGE_CHANNELS), np.float32)
 
     def predict(self, image: Any, top: int = 5) -> Any:
-        """Classify a picture: a list of the ``top`` most probable :class:`Prediction`; for a list, a list of lists.
+        """Classify a picture: a list of the ``top`` most probable ``Prediction``; for a list, a list of lists.
 
         Examples
         --------
         >>> import refnet
-        >>> refnet.load("lite0").predict("tests/data/chelsea.png", top=1)[0].label
+        >>> refnet.load("lite0").predict("refnet/data/chelsea.png", top=1)[0].label
         'tiger cat'
         """
         top = ranks(top, self.weights.architecture)

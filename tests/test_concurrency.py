@@ -15,12 +15,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.places import ROOT
 
 import refnet
-from refnet import synthetic
 from refnet.network import Network
-
-ROOT = Path(__file__).parents[1]
+from refnet.weights import synthetic
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +52,7 @@ def test_callers_of_different_networks_and_sizes(net: Network) -> None:
 FORK = """
 import os, sys, threading
 import refnet
-from refnet import synthetic
+from refnet.weights import synthetic
 net = refnet.load("lite0", threads=2)
 x = synthetic.picture_tensor(64, 64)
 if "before" in sys.argv:
@@ -98,7 +97,7 @@ def test_after_a_fork(when: list[str], layer: str) -> None:
 FORK_WHILE_COMPILING = """
 import os, sys, threading, time
 import refnet
-from refnet import synthetic
+from refnet.weights import synthetic
 net = refnet.load("lite0", threads=2)
 x = synthetic.picture_tensor(32, 32)
 caller = threading.Thread(target=net.logits, args=(x,))
@@ -131,7 +130,7 @@ def test_first_calls_from_two_threads_compile_once() -> None:
     code = """
 import threading
 import refnet
-from refnet import synthetic
+from refnet.weights import synthetic
 net = refnet.load("lite0", threads=2)
 x = synthetic.picture_tensor(32, 32)
 results = []

@@ -7,17 +7,16 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from helpers.places import ROOT
 
 import refnet
-from refnet import synthetic
-from refnet.digest import tensor_digest
+from refnet.reference.digest import tensor_digest
+from refnet.weights import synthetic
 
-ROOT = Path(__file__).parents[1]
 PHOTO = ROOT / "tests" / "data" / "chelsea.png"
 
 # Without fused multiply-add in hardware (it is a call to the C library there), with AVX2, with AVX-512, and this one.
@@ -26,8 +25,8 @@ CPUS = ["nehalem", "haswell", "skylake-avx512", "native"]
 DIGESTS = """
 import json, sys
 import refnet
-from refnet import synthetic
-from refnet.digest import tensor_digest
+from refnet.weights import synthetic
+from refnet.reference.digest import tensor_digest
 digests = {}
 for dtype in ("float32", "float64"):
     for model, size in (("lite0", None), ("b0@synthetic", (61, 80))):

@@ -96,7 +96,9 @@ def test_import_is_quick_and_light(tmp_path):
 
 def test_no_module_does_anything_when_imported(tmp_path):
     (modules, touched, compiled, same_config, same_environment), left = run(IMPORT_ALL, tmp_path)
-    assert {"refnet.network", "refnet.ops.convolution", "refnet.kernels.run", "refnet.store.reader"} <= set(modules)
+    assert {"refnet.network", "refnet.reference.convolution", "refnet.kernels.run", "refnet.weights.reader"} <= set(
+        modules
+    )
     assert touched == left == []
     assert compiled == []
     assert same_config

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.places import CHELSEA
 from PIL import Image
 
 import refnet
-from refnet import synthetic
-from refnet.architecture import efficientnet
+from refnet.architecture.plan import make_plan
+from refnet.architecture.scaling import Coefficients
+from refnet.architecture.variants import efficientnet
 from refnet.errors import ImageError, InputError, WeightsError
-from refnet.evaluate import evaluate
-from refnet.images import preprocess
-from refnet.models import BN_EPS
+from refnet.hub.models import BN_EPS
 from refnet.network import Network
-from refnet.plan import make_plan
 from refnet.prediction import Prediction
-from refnet.recipe import LITE, RECIPES
-from refnet.scaling import Coefficients
-from refnet.store import Provenance, Weights
+from refnet.preprocessing.images import preprocess
+from refnet.preprocessing.recipe import LITE, RECIPES
+from refnet.reference.evaluate import evaluate
+from refnet.weights import synthetic
+from refnet.weights.weights import Provenance, Weights
 
-PHOTO = Path(__file__).parent / "data" / "chelsea.png"
+PHOTO = CHELSEA
 
 
 def small(*, lite: bool = False, padding: str = "same", classes: int = 10) -> Weights:

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from programs import need
+from helpers.places import ROOT
+from helpers.programs import need
 
 from refnet.cli import main
 
-ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
 
 

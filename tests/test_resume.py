@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import refnet
-from refnet import synthetic
 from refnet.errors import InputError
 from refnet.network import Network
+from refnet.weights import synthetic
 
 SIZE = (65, 48)
 

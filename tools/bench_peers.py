@@ -25,10 +25,10 @@ from pathlib import Path
 import numpy as np
 from peer_workers import OPENVINO, ORT, REFNET, REFNET64, TORCH, Model, alternate, say, workers
 
-from refnet import __version__
+from refnet.architecture.scaling import TABLE
 from refnet.bench import fma_peak
 from refnet.engine.team import available_cores
-from refnet.scaling import TABLE
+from refnet.version import __version__
 
 ENGINES = {"refnet": (REFNET, REFNET64), "onnxruntime": (ORT,), "openvino": (OPENVINO,), "torch": TORCH}
 NEEDS = {

@@ -1,6 +1,6 @@
 """Compare refnet with another implementation, efficientnet-pytorch 0.7.1, on the same weights and inputs.
 
-    python tools/compare_torch.py [b0 b1 …] [--size N] [--inputs N] > tools/compare_torch.md
+    python tools/compare_torch.py [b0 b1 …] [--size N] [--inputs N] > docs/results/compare_torch.md
 
 All of B0–B7 by default, each at its own resolution, on refnet's generated weights and eight generated inputs
 of float32 in [-2, 2). Every tensor both sides have is compared: stem, the output of every block, head, logits.
@@ -27,10 +27,12 @@ import numpy.typing as npt
 import torch
 from torch_peer import compared_tensors, peer, peer_tensors
 
-from refnet import __version__, names, synthetic
-from refnet.models import synthetic_weights
+from refnet.architecture import names
+from refnet.architecture.scaling import TABLE
+from refnet.hub.models import synthetic_weights
 from refnet.network import Network
-from refnet.scaling import TABLE
+from refnet.version import __version__
+from refnet.weights import synthetic
 
 Array = npt.NDArray[Any]
 

@@ -7,8 +7,8 @@ under its own names, saves them as the publisher does, and runs them on one pict
 float32 and in float64. refnet converts the file, in a process of its own, and runs the result on the same picture.
 
 Without --families: every family whose software is installed, so that PyTorch's and TensorFlow's can be run in two
-environments. Without --variants: every variant of a family but L2. Rows go to tools/full_size.md, beside those that
-are there already and in place of older ones of the same family and variant.
+environments. Without --variants: every variant of a family but L2. Rows go to docs/results/full_size.md, beside those
+that are there already and in place of older ones of the same family and variant.
 
 Ends with 1 if the two differ by more than 1e-9 in float64 anywhere; nothing that fails is left out.
 """
@@ -32,13 +32,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from refnet import architecture, releases, store
+from refnet.architecture import variants
+from refnet.architecture.scaling import TABLE
 from refnet.checkpoints import conversion
 from refnet.checkpoints.publishers import PUBLISHERS
 from refnet.errors import UnknownModelError
 from refnet.network import Network
-from refnet.scaling import TABLE
-from refnet.synthetic import tensors
+from refnet.weights import reader, releases
+from refnet.weights.synthetic import tensors
 
 Array = npt.NDArray[Any]
 
@@ -91,7 +92,7 @@ def row(framework: Any, family: str, variant: str) -> tuple[str, ...]:
         gc.collect()
         with multiprocessing.get_context("spawn").Pool(1) as pool:
             cost = pool.apply(convert, (checkpoint, default_set(family, variant), Path(made) / "out.h5"))
-        weights = store.read(Path(made) / "out.h5")
+        weights = reader.read(Path(made) / "out.h5")
         megabytes = checkpoint.stat().st_size / 1e6
     ours = {dtype: Network(weights, dtype=dtype).logits(x) for dtype in ("float32", "float64")}
     truth = theirs["float64"]
@@ -105,7 +106,7 @@ def row(framework: Any, family: str, variant: str) -> tuple[str, ...]:
 
 def numbers(family: str, variant: str) -> dict[str, Array]:
     """What refnet generates for the variant, under the publisher's names: deep networks of plain noise are chaotic."""
-    network = architecture.variant(variant)
+    network = variants.variant(variant)
     return PUBLISHERS[family].to_theirs(tensors(network), network)
 
 
@@ -151,7 +152,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--families", nargs="+", choices=PUBLISHERS, default=list(PUBLISHERS))
     parser.add_argument("--variants", nargs="+", choices=TABLE, default=[name for name in TABLE if name != "l2"])
-    parser.add_argument("-o", "--output", type=Path, default=OUTPUT, help="by default tools/full_size.md")
+    parser.add_argument("-o", "--output", type=Path, default=OUTPUT, help="by default docs/results/full_size.md")
     options = parser.parse_args()
     ends = []
     for name in [name for name, package in FRAMEWORKS.items() if importlib.util.find_spec(package)]:

@@ -1,6 +1,6 @@
-"""Make weights/imagenet_labels.tsv: id and text of the 1,000 ImageNet classes, in the order of the logits.
+"""Make refnet/data/imagenet_labels.tsv: id and text of the 1,000 ImageNet classes, in the order of the logits.
 
-    python tools/imagenet_labels.py [--wheel timm-1.0.31-py3-none-any.whl] [-o weights/imagenet_labels.tsv]
+    python tools/imagenet_labels.py [--wheel timm-1.0.31-py3-none-any.whl] [-o refnet/data/imagenet_labels.tsv]
 
 Source: ``timm/data/_info/imagenet_synsets.txt`` (the ids) and ``imagenet_synset_to_lemma.txt`` (their texts)
 of the package timm (Apache-2.0, Copyright Ross Wightman), as installed unless a wheel is given. The texts are
@@ -19,7 +19,7 @@ from importlib import metadata
 from pathlib import Path
 
 from refnet.errors import InputError, RefnetError
-from refnet.labels import Labels, parse_labels
+from refnet.weights.labels import Labels, parse_labels
 
 TABLE = Path(__file__).parents[1] / "weights" / "imagenet_labels.tsv"
 FOLDER = "timm/data/_info/"

@@ -14,11 +14,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from refnet.digest_table import FOLDER, Case, Entry, read_tables, write_tables
+from refnet.architecture.scaling import TABLE as VARIANTS
 from refnet.errors import RefnetError
-from refnet.models import SYNTHETIC
-from refnet.scaling import TABLE as VARIANTS
-from refnet.verify import PHOTO, record
+from refnet.golden.digests import FOLDER, Case, Entry, read_tables, write_tables
+from refnet.golden.verify import PHOTO, record
+from refnet.hub.models import SYNTHETIC
 
 STIMULI = ("noise", "codes")
 

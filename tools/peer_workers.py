@@ -18,11 +18,12 @@ from typing import Any
 
 import numpy as np
 
-from refnet import export, store, synthetic
+from refnet.architecture.plan import make_plan
 from refnet.errors import WeightsNotFoundError
-from refnet.models import find_weights, synthetic_weights
-from refnet.plan import make_plan
-from refnet.store import Weights
+from refnet.export import onnx
+from refnet.hub.models import find_weights, synthetic_weights
+from refnet.weights import synthetic, writer
+from refnet.weights.weights import Weights
 
 PROGRAM = Path(__file__).with_name("peer_engines.py")
 REFNET, REFNET64, ORT, OPENVINO = "refnet", "refnet float64", "ONNX Runtime", "OpenVINO"
@@ -100,10 +101,10 @@ class Model:
         return path
 
     def _write_h5(self, path: Path) -> None:
-        store.write(path, self.weights)
+        writer.write(path, self.weights)
 
     def _write_onnx(self, path: Path) -> None:
-        export.export_onnx(self.weights, path)
+        onnx.export_onnx(self.weights, path)
 
     def _write_torch(self, path: Path) -> None:
         import torch
@@ -127,7 +128,7 @@ class Model:
 def weights_of(name: str) -> Weights:
     """Find trained weights or, if there are none on this machine, generate some."""
     try:
-        return find_weights(name, fetch=False)
+        return find_weights(name, download=False)
     except WeightsNotFoundError:
         return synthetic_weights(name)
 

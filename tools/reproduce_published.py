@@ -23,12 +23,12 @@ from typing import NamedTuple
 import numpy as np
 
 import refnet
-from refnet import releases, store
-from refnet.crop import padding_window
-from refnet.decode import decode
 from refnet.errors import RefnetError
-from refnet.normalise import NORMALISATIONS, normalise
-from refnet.recipe import Recipe
+from refnet.preprocessing.crop import padding_window
+from refnet.preprocessing.decode import decode
+from refnet.preprocessing.normalise import NORMALISATIONS, normalise
+from refnet.preprocessing.recipe import Recipe
+from refnet.weights import reader, releases
 
 PANDA = "https://raw.githubusercontent.com/lukemelas/EfficientNet-PyTorch/master/examples/simple/img.jpg"
 PANDA_SHA256 = "2389d1990f74682ab3fb7df3e31ef15d7da7cd0368f85c594f74c76a3eebc0ad"
@@ -150,7 +150,7 @@ def identities(models: Collection[str]) -> Iterator[Check]:
 
 
 def _digest(name: str) -> str:
-    return store.read(refnet.fetch(name)).digest()
+    return reader.read(refnet.fetch(name)).digest()
 
 
 def _qubvel(picture: bytes, side: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Sweep refnet's exp over all 2**32 float32 inputs: python tools/sweep_exp.py > tools/sweep_exp.md.
+"""Sweep refnet's exp over all 2**32 float32 inputs: python tools/sweep_exp.py > docs/results/sweep_exp.md.
 
 For each binade of the argument the largest error against the float64 exponential, in units in the last place (the
 spacing of float32 at the magnitude of the true result, subnormal ones included), and the SHA-256 over all results, in
@@ -12,8 +12,8 @@ import sys
 
 import numpy as np
 
-from refnet.numerics import NUMERICS_VERSION
-from refnet.ops import exp
+from refnet.reference.numerics import NUMERICS_VERSION
+from refnet.reference.ops import exp
 
 CHUNK = 1 << 23  # one binade
 OVERFLOW = 2.0**128 - 2.0**103  # half a unit above the largest float32: from here on the right result is infinity

@@ -15,13 +15,13 @@ from typing import Any
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 
-import any_torchvision  # noqa: F401
 import efficientnet_lite_pytorch
 import efficientnet_pytorch
 import numpy as np
 import numpy.typing as npt
 import timm
 import torch
+from helpers import any_torchvision  # noqa: F401
 from safetensors.torch import save_file
 from timm.models import efficientnet as timm_models
 from timm.utils import ModelEmaV3

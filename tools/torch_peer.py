@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from refnet import names
-from refnet.architecture import Architecture
+from refnet.architecture import names
+from refnet.architecture.variants import Architecture
 from refnet.checkpoints.publishers import PUBLISHERS
-from refnet.store import Weights
+from refnet.weights.weights import Weights
 
 Array = npt.NDArray[Any]
 
@@ -40,7 +40,7 @@ def compared_tensors(architecture: Architecture) -> list[str]:
 
     Examples
     --------
-    >>> from refnet.architecture import variant
+    >>> from refnet.architecture.variants import variant
     >>> compared_tensors(variant("b0"))[:4]
     ['stem', 'block1a.project', 'block2a.project', 'block2b.add']
     """

@@ -6,6 +6,6 @@ threads. A multiply-add is two operations in GFLOP/s, for a network and for the 
 
 from refnet.bench.measure import bench
 from refnet.bench.peak import fma_peak
-from refnet.bench.timing import StepTime, Timing
+from refnet.bench.result import StepTime, Timing
 
 __all__ = ["StepTime", "Timing", "bench", "fma_peak"]

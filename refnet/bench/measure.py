@@ -12,15 +12,15 @@ from pathlib import Path
 
 import numpy as np
 
-from refnet import synthetic
+from refnet.architecture.plan import Plan, make_plan
 from refnet.bench.peak import fma_peak
-from refnet.bench.timing import StepTime, Timing, kind_of
+from refnet.bench.result import StepTime, Timing, kind_of
 from refnet.checks import MAX_BATCH, whole_number
-from refnet.engine.memory import plan_memory
-from refnet.engine.timing import RowTime, time_rows
+from refnet.engine.clock import RowTime, time_rows
+from refnet.engine.memory_report import plan_memory
 from refnet.errors import InputError
 from refnet.network import Network
-from refnet.plan import Plan, make_plan
+from refnet.weights import synthetic
 
 SECONDS = 2.0
 MAX_CALLS = 1 << 20
@@ -47,7 +47,7 @@ def bench(
     Parameters
     ----------
     network
-        From :func:`refnet.load`, with the dtype and the threads that are to be timed. Generated weights take as long
+        From ``refnet.load``, with the dtype and the threads that are to be timed. Generated weights take as long
         as trained ones.
     batch
         Pictures in a call.

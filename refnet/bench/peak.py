@@ -11,9 +11,9 @@ import numba
 import numpy.typing as npt
 
 from refnet.checks import float_dtype, thread_count
-from refnet.compiling import LOCK
 from refnet.errors import RefnetError
-from refnet.kernels import peak
+from refnet.jit import LOCK
+from refnet.kernels import fma_loop
 
 _BURST_SECONDS = 5e-3  # short, so that some are not disturbed; long against the start of the threads
 _BURSTS = 20
@@ -46,16 +46,16 @@ def fma_peak(dtype: npt.DTypeLike = "float32", threads: int | None = None) -> fl
     >>> fma_peak("float32", threads=1) > 0
     True
     """
-    values = peak.start_values(float_dtype(dtype))
+    values = fma_loop.start_values(float_dtype(dtype))
     threads = thread_count(threads)
     if numba.config.DISABLE_JIT:
         raise RefnetError("Numba's compiler is switched off by NUMBA_DISABLE_JIT; the peak cannot be measured")
     with LOCK:
-        peak.burn(values, 1)  # compiles, the first time
+        fma_loop.burn(values, 1)  # compiles, the first time
     repeats = _repeats_of_a_burst(values)
     bursts = zip(*_bursts(values, repeats, threads), strict=True)
     shortest = min(max(ends) - min(begins) for begins, ends in (zip(*burst, strict=True) for burst in bursts))
-    return float(threads * repeats * peak.flops_of(values) / shortest / 1e9)
+    return float(threads * repeats * fma_loop.flops_of(values) / shortest / 1e9)
 
 
 def _repeats_of_a_burst(values: Any) -> int:
@@ -63,7 +63,7 @@ def _repeats_of_a_burst(values: Any) -> int:
     repeats = 1000
     while True:
         begin = time.perf_counter()
-        peak.burn(values, repeats)
+        fma_loop.burn(values, repeats)
         if time.perf_counter() - begin >= _BURST_SECONDS:
             return repeats
         repeats *= 2
@@ -78,7 +78,7 @@ def _bursts(values: Any, repeats: int, threads: int) -> list[list[tuple[float, f
         for _ in range(_BURSTS):
             barrier.wait()
             begin = time.perf_counter()
-            peak.burn(mine, repeats)
+            fma_loop.burn(mine, repeats)
             times.append((begin, time.perf_counter()))
         return times
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from refnet.bench.timing import StepTime, Timing
+from refnet.bench.result import StepTime, Timing
 from refnet.errors import InputError, RefnetError
-from refnet.whole_file import whole_file
+from refnet.files.whole import whole_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

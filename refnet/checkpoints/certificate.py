@@ -1,8 +1,8 @@
 """The certificate of a conversion: what was read, what became of it, and numbers that can be proven again.
 
 It lies beside the weight file, ``b1.h5`` and ``b1.certificate.json``, as one JSON object of two parts. ``weights``
-follows from the weight file alone, so anybody can make it again: :func:`prove`. ``conversion`` says what was seen when
-the source was at hand. Digests of tensors are those of :mod:`refnet.digest`.
+follows from the weight file alone, so anybody can make it again: ``prove``. ``conversion`` says what was seen when
+the source was at hand. Digests of tensors are those of ``refnet.reference.digest``.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ import numpy.typing as npt
 
 from refnet.checkpoints.naming import exported
 from refnet.checkpoints.publishers import publisher_of
-from refnet.digest import digest_of_digests, tensor_digest
 from refnet.errors import WeightsError
-from refnet.labels import Labels
-from refnet.store.weights import Weights
+from refnet.reference.digest import digest_of_digests, tensor_digest
+from refnet.weights.labels import Labels
+from refnet.weights.weights import Weights
 
 VERSION = 1
 SUFFIX = ".certificate.json"

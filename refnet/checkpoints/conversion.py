@@ -9,21 +9,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from refnet import releases
+from refnet.architecture.scaling import TABLE
 from refnet.checkpoints import certificate, source
 from refnet.checkpoints.identity import Identity, identify
 from refnet.checkpoints.publishers import PUBLISHERS
 from refnet.checkpoints.source import Fingerprint, Source
 from refnet.errors import CheckpointError, InputError, UnknownModelError, WeightsError
-from refnet.labels import Labels, imagenet_labels, labels_for, read_labels
-from refnet.normalise import Operations, rounded
-from refnet.recipe import Recipe, of_release
-from refnet.releases import Release
-from refnet.scaling import TABLE
-from refnet.store import Provenance, Weights
-from refnet.store.weights import check_tensors
-from refnet.store.writer import file_bytes
-from refnet.whole_file import whole_files
+from refnet.files.whole import whole_files
+from refnet.preprocessing.normalise import Operations, rounded
+from refnet.preprocessing.recipe import Recipe
+from refnet.weights import releases
+from refnet.weights.labels import Labels, imagenet_labels, labels_for, read_labels
+from refnet.weights.releases import Release
+from refnet.weights.releases.recipes import of_release
+from refnet.weights.weights import Provenance, Weights, check_tensors
+from refnet.weights.writer import file_bytes
 
 IMAGENET_CLASSES = 1000
 STAGES = ("reading", "mapping", "certifying", "writing")
@@ -41,10 +41,10 @@ def convert(
     release: Release | None = None,
     tell: Tell = lambda stage: None,
 ) -> Path:
-    """Convert a checkpoint; :func:`refnet.convert` says how.
+    """Convert a checkpoint; ``refnet.convert`` says how.
 
     ``release`` is the published file that this is known to be, from where it was fetched. ``tell`` is called with each
-    of :data:`STAGES` when it begins.
+    of ``STAGES`` when it begins.
     """
     path = checked_path("the checkpoint", checkpoint)
     _check_names(model, publisher)

@@ -10,15 +10,15 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from refnet import releases
-from refnet.architecture import Architecture
+from refnet.architecture.scaling import TABLE
+from refnet.architecture.variants import Architecture
 from refnet.checkpoints.publishers import PUBLISHERS
 from refnet.checkpoints.recognition import recognise, variant_of
 from refnet.checkpoints.source import Fingerprint
 from refnet.checkpoints.state_dict import StateDict
 from refnet.errors import CheckpointError, UnknownModelError
-from refnet.releases import Match, Release
-from refnet.scaling import TABLE
+from refnet.weights import releases
+from refnet.weights.releases import Match, Release
 
 _EVIDENCE = {
     "sha256": "the published SHA-256",

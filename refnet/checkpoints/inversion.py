@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import safetensors.numpy
 
-from refnet import store
 from refnet.checkpoints.conversion import checked_path
 from refnet.checkpoints.publishers import publisher_of
 from refnet.errors import InputError
-from refnet.whole_file import whole_file
+from refnet.files.whole import whole_file
+from refnet.weights import reader
 
 SUFFIXES = (".npz", ".safetensors")
 
@@ -26,7 +26,7 @@ def invert(weight_file: str | os.PathLike[str], out: str | os.PathLike[str]) -> 
     Parameters
     ----------
     weight_file
-        A file that :func:`refnet.convert` made.
+        A file that ``refnet.convert`` made.
     out
         Where to: ``.npz`` or ``.safetensors``.
 
@@ -43,7 +43,7 @@ def invert(weight_file: str | os.PathLike[str], out: str | os.PathLike[str]) -> 
     target = checked_path("the output", out)
     if target.suffix not in SUFFIXES:
         raise InputError(f"{target}: want a name that ends in {' or '.join(SUFFIXES)}")
-    weights = store.read(checked_path("the weight file", weight_file))
+    weights = reader.read(checked_path("the weight file", weight_file))
     origin = weights.provenance
     publisher = publisher_of(origin.publisher)
     if publisher is None:

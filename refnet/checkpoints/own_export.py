@@ -8,8 +8,8 @@ from __future__ import annotations
 from refnet.checkpoints.naming import exported, pairing
 from refnet.checkpoints.readers.onnx_file import Model
 from refnet.errors import CheckpointError, WeightsError
-from refnet.store import Weights, schema
-from refnet.store.weights import check_tensors
+from refnet.weights import schema
+from refnet.weights.weights import Weights, check_tensors
 
 MARK = "refnet_version"
 DIGEST = "weights_digest"
@@ -21,12 +21,12 @@ def is_own(model: Model) -> bool:
 
 
 def weights(model: Model) -> Weights:
-    """Undo :func:`refnet.export.export_onnx`, but for labels and the list of dropped tensors.
+    """Undo ``refnet.export.onnx.export_onnx``, but for labels and the list of dropped tensors.
 
     Parameters
     ----------
     model
-        From :func:`refnet.checkpoints.readers.onnx_file.read`.
+        From ``refnet.checkpoints.readers.onnx_file.read``.
 
     Returns
     -------
@@ -43,7 +43,7 @@ def weights(model: Model) -> Weights:
     --------
     >>> import tempfile, refnet
     >>> from refnet.checkpoints.readers import onnx_file
-    >>> from refnet.export import export_onnx
+    >>> from refnet.export.onnx import export_onnx
     >>> ours = refnet.load("lite0").weights
     >>> with tempfile.NamedTemporaryFile(suffix=".onnx") as file:
     ...     export_onnx(ours, file.name)

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from refnet.architecture import Architecture
+from refnet.architecture.padding import Padding
+from refnet.architecture.plan import Shape
+from refnet.architecture.scaling import TABLE
+from refnet.architecture.variants import Architecture
 from refnet.checkpoints.naming import keras, lukemelas, pairing, tensorflow, timm, torch_layout, torchvision
 from refnet.checkpoints.naming.pairing import Arrays, Pair
-from refnet.padding import Padding
-from refnet.plan import Shape
-from refnet.scaling import TABLE
-from refnet.store.weights import Averaging
+from refnet.weights.weights import Averaging
 
 _B = tuple(name for name, coefs in TABLE.items() if not coefs.lite)
 _LITE = tuple(name for name, coefs in TABLE.items() if coefs.lite)
@@ -67,7 +67,7 @@ class Publisher:
 
         Examples
         --------
-        >>> from refnet.architecture import variant
+        >>> from refnet.architecture.variants import variant
         >>> PUBLISHERS["timm"].shapes(variant("b0", classes=10))["classifier.weight"]
         (10, 1280)
         """
@@ -96,7 +96,7 @@ class Publisher:
     def to_theirs(
         self, ours: Arrays, architecture: Architecture, averaging: Averaging = "unknown"
     ) -> dict[str, npt.NDArray[np.float32]]:
-        """Undo :meth:`to_ours`; without what it dropped.
+        """Undo ``to_ours``; without what it dropped.
 
         Parameters
         ----------

@@ -9,19 +9,19 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from functools import cache
 
-from refnet import names
-from refnet.architecture import CLASSES, Architecture, variant
+from refnet.architecture import names
+from refnet.architecture.plan import Shape
+from refnet.architecture.variants import CLASSES, Architecture, variant
 from refnet.checkpoints.naming import pairing
 from refnet.checkpoints.naming.pairing import Pair
 from refnet.checkpoints.publishers import PUBLISHERS, Publisher
 from refnet.errors import CheckpointError
-from refnet.plan import Shape
 
 
 def recognise(tensors: Collection[str]) -> tuple[str, ...]:
     """Find the publishers whose names these are.
 
-    A file with a few tensors too many or too few is still somebody's: :func:`variant_of` says which.
+    A file with a few tensors too many or too few is still somebody's: ``variant_of`` says which.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def recognise(tensors: Collection[str]) -> tuple[str, ...]:
     Returns
     -------
     tuple of str
-        Keys of :data:`PUBLISHERS`: those who share the most names with it, in one variant or another, if at least
+        Keys of ``PUBLISHERS``: those who share the most names with it, in one variant or another, if at least
         half of all names are shared. Two where names do not tell them apart; none for a stranger.
 
     Examples

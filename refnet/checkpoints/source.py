@@ -7,23 +7,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from refnet import hdf5
-from refnet.checkpoints import own_export, tf_variables
-from refnet.checkpoints.naming import keras, keras_input
-from refnet.checkpoints.readers import (
-    files,
-    keras_file,
-    onnx_file,
-    safetensors_file,
-    tar,
-    tf_bundle,
-    torch_file,
-    zip_archive,
-)
+from refnet.checkpoints import keras_input, own_export, tf_variables
+from refnet.checkpoints.naming import keras
+from refnet.checkpoints.readers import files, onnx_file, safetensors_file
+from refnet.checkpoints.readers.keras import file as keras_file
+from refnet.checkpoints.readers.tensorflow import bundle as tf_bundle
+from refnet.checkpoints.readers.tensorflow import tar
+from refnet.checkpoints.readers.torch import file as torch_file
 from refnet.checkpoints.state_dict import StateDict, pick
 from refnet.errors import CheckpointError
-from refnet.normalise import Operations
-from refnet.store import Weights
+from refnet.files import hdf5
+from refnet.files import zip as zip_archive
+from refnet.preprocessing.normalise import Operations
+from refnet.weights.weights import Weights
 
 HEAD = 512  # bytes that tell the format
 PICKLE = b"\x80"

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from refnet.arrays import Array
 from refnet.errors import CheckpointError
-from refnet.store.weights import Averaging
+from refnet.weights.weights import Averaging
 
 # NumPy has no bfloat16; a reader hands out the bits under this type.
 BFLOAT16 = np.dtype([("bfloat16", "<u2")])
@@ -30,8 +30,6 @@ MAX_NAME = 1 << 10
 MANY, FEW = 100, 10
 COUNTER = "n_averaged"
 COUNTER_DROPPED = "counts the steps of the moving average; inference does not use it"
-
-Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ import argparse
 import sys
 from typing import Any, NoReturn
 
-from refnet import __version__
 from refnet.cli import bench, compare, convert, export, fetch, golden, info, plan, predict, terminal, verify, warmup
 from refnet.errors import InputError, RefnetError
+from refnet.version import __version__
 
 COMMANDS = (predict, info, fetch, convert, plan, verify, golden, compare, bench, export, warmup)
 ERROR, BROKEN_PIPE = 2, 141
@@ -57,7 +57,7 @@ def _run(arguments: list[str] | None) -> int:
     parser = _parser()
     options = parser.parse_args(arguments)
     if options.version:
-        from refnet.numerics import NUMERICS_VERSION
+        from refnet.reference.numerics import NUMERICS_VERSION
 
         print(f"refnet {__version__}, numerics version {NUMERICS_VERSION}")
         return 0

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from refnet.architecture.scaling import TABLE
 from refnet.cli import terminal
 from refnet.cli.bench_tables import show
 from refnet.cli.plan import picture_size
 from refnet.errors import InputError, WeightsNotFoundError
-from refnet.scaling import TABLE
 
 if TYPE_CHECKING:
     from refnet.bench import StepTime, Timing
@@ -89,10 +89,10 @@ def _time(model: str, options: argparse.Namespace) -> Timing:
 
 def _on_this_machine(model: str) -> str:
     """Check a model; a variant whose weights are not here stands for its generated ones."""
-    from refnet.models import SYNTHETIC, find_weights
+    from refnet.hub.models import SYNTHETIC, find_weights
 
     try:
-        find_weights(model, fetch=model not in TABLE)
+        find_weights(model, download=model not in TABLE)
     except WeightsNotFoundError:
         if model not in TABLE:
             raise

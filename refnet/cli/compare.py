@@ -12,7 +12,7 @@ from refnet.cli.progress import fraction_bar
 from refnet.golden.encoding import WORDS
 
 if TYPE_CHECKING:
-    from refnet.compare import Comparison, Row
+    from refnet.comparison import Comparison, Row
 
 HEADER = ["tensor", "verdict", "judged", "error", "noise", "ulp max", "equal", "max abs", "SNR dB", "end to end"]
 
@@ -55,8 +55,8 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Compare, show, and write the report."""
-    from refnet.compare import compare
-    from refnet.compare.report import check_target, write_report
+    from refnet.comparison import compare
+    from refnet.comparison.report import check_target, write_report
 
     if options.html is not None:
         check_target(Path(options.html))

@@ -27,8 +27,8 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write the file and say what is in it."""
-    from refnet.export import export_onnx
-    from refnet.models import find_weights
+    from refnet.export.onnx import export_onnx
+    from refnet.hub.models import find_weights
 
     model, output = Path(options.model), Path(options.output)
     if model.is_file() and output.exists() and model.samefile(output):

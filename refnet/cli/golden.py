@@ -12,10 +12,10 @@ from refnet.cli.progress import fraction_bar
 from refnet.errors import InputError
 
 if TYPE_CHECKING:
-    from refnet.golden.layout import Layout
+    from refnet.architecture.plan import Plan
+    from refnet.golden.axes import Layout
     from refnet.golden.manifest import Manifest
-    from refnet.golden.recorder import Recorded
-    from refnet.plan import Plan
+    from refnet.golden.record import Recorded
 
 _WRITING = {"output", "dtype", "order", "tile", "weights_order", "weights_tile", "format", "text", "json", "quiet"}
 _READING = {"model", "image", "input", "stimulus", "from_order", "from_dtype", "size", "recipe", "compute", "threads"}
@@ -77,7 +77,7 @@ def _allow(options: argparse.Namespace, mode: str, allowed: set[str]) -> None:
 
 
 def _record(options: argparse.Namespace) -> int:
-    from refnet.golden.recorder import record
+    from refnet.golden.record import record
 
     target = _target(options)
     if (options.resume is None) != (options.from_file is None):
@@ -140,7 +140,7 @@ def _show(options: argparse.Namespace, target: Path, manifest: Manifest, seen: l
 def _follow(options: argparse.Namespace) -> int:
     import refnet
     from refnet.golden.accumulator import accumulate, check_element
-    from refnet.golden.origin import find_origin
+    from refnet.golden.inputs import find_origin
 
     target = options.output and Path(options.output)
     if target and (target.suffix != ".csv" or options.json):
@@ -167,11 +167,11 @@ def _follow(options: argparse.Namespace) -> int:
 
 
 def _render(options: argparse.Namespace) -> int:
-    from refnet.golden.c99 import render
-    from refnet.golden.origin import find_origin
-    from refnet.models import find_weights
+    from refnet.export.c99 import render
+    from refnet.golden.inputs import find_origin
+    from refnet.hub.models import find_weights
     from refnet.prediction import forced
-    from refnet.recipe import find_recipe
+    from refnet.weights.releases.recipes import find_recipe
 
     x = _input(options)
     origin = find_origin(options.image, x, options.stimulus)
@@ -200,7 +200,7 @@ def _target(options: argparse.Namespace) -> Path:
 
 
 def _storage(options: argparse.Namespace) -> dict[str, Any]:
-    from refnet.golden.layout import activation_layout, kernel_layout
+    from refnet.golden.axes import activation_layout, kernel_layout
 
     return {
         "dtype": options.dtype or "float32",
@@ -212,7 +212,7 @@ def _storage(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _foreign_layout(options: argparse.Namespace) -> Layout:
-    from refnet.golden.layout import activation_layout
+    from refnet.golden.axes import activation_layout
 
     return activation_layout(options.from_order or options.order or "NHWC")
 
@@ -238,8 +238,8 @@ def _given(options: argparse.Namespace, x: Any) -> dict[str, Any] | None:
 
 def _plan(options: argparse.Namespace, x: Any = None) -> Plan:
     """Lay out the network as it will run, on the input ``x`` where that is a tensor."""
+    from refnet.architecture.plan import make_plan
     from refnet.cli.plan import network_of
-    from refnet.plan import make_plan
 
     architecture, padding = network_of(options.model)
     return make_plan(architecture, options.size if x is None else x.shape[1:3], padding=padding)

@@ -16,7 +16,7 @@ from refnet.errors import InputError
 if TYPE_CHECKING:
     from refnet.golden.accumulator import Accumulation
     from refnet.golden.manifest import Manifest
-    from refnet.golden.recorder import Recorded
+    from refnet.golden.record import Recorded
 
 _HEADER = [
     "tensor", "shape", "from", "to", "different", "zeros",
@@ -94,7 +94,7 @@ def show_sum(found: Accumulation) -> None:
 
 
 def write_csv(found: Accumulation, target: Path) -> None:
-    """Write what :func:`show_sum` shows as a table for other programs.
+    """Write what ``show_sum`` shows as a table for other programs.
 
     Raises
     ------

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from refnet.architecture import variant
-from refnet.catalogue import describe, describe_model, weight_file
+from refnet.architecture.scaling import TABLE
+from refnet.architecture.variants import variant
 from refnet.cli import info_published, terminal
-from refnet.scaling import TABLE
+from refnet.hub.catalogue import describe, describe_model, weight_file
 
 
 def add(commands: Any) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from refnet import releases
 from refnet.cli import terminal
-from refnet.releases import Release
+from refnet.weights import releases
+from refnet.weights.releases import Release
 
 
 def show(name: str | None, *, as_json: bool) -> None:

@@ -7,14 +7,14 @@ import re
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, get_args
 
+from refnet.architecture.padding import Padding
+from refnet.architecture.plan import Plan, Step, make_plan
 from refnet.cli import terminal
 from refnet.errors import InputError
-from refnet.padding import Padding
-from refnet.plan import Plan, Step, make_plan
 
 if TYPE_CHECKING:
-    from refnet.architecture import Architecture
-    from refnet.engine.memory import Memory
+    from refnet.architecture.variants import Architecture
+    from refnet.engine.memory_report import Memory
 
 
 def add(commands: Any) -> None:
@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _memory(plan: Plan, options: argparse.Namespace) -> Memory:
     from refnet.checks import MAX_BATCH, thread_count, whole_number
-    from refnet.engine.memory import plan_memory
+    from refnet.engine.memory_report import plan_memory
 
     batch = 1 if options.batch is None else whole_number("batch", options.batch, MAX_BATCH)
     return plan_memory(plan, options.dtype or "float32", threads=thread_count(options.threads), batch=batch)
@@ -73,7 +73,7 @@ def picture_size(text: str) -> tuple[int, int]:
 
 def network_of(model: str) -> tuple[Architecture, Padding]:
     """Find what a model looks like; a name needs no weights on this machine."""
-    from refnet.models import find_weights, is_file, outline
+    from refnet.hub.models import find_weights, is_file, outline
 
     known = find_weights(model) if is_file(model) else outline(model)
     return known.architecture, known.padding

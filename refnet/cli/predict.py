@@ -39,7 +39,7 @@ def add(commands: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Classify each photo with one network; what can be told before it is fetched is told then."""
     from refnet.checks import MAX_CLASSES, whole_number
-    from refnet.models import check_request
+    from refnet.hub.models import check_request
 
     whole_number("top", options.top, MAX_CLASSES)
     check_request(options.model, recipe=options.recipe, top=options.top)
@@ -71,7 +71,7 @@ def _classify(photos: list[str], options: argparse.Namespace) -> list[dict[str, 
 
 def _is_there(photo: str) -> bool:
     """Whether there is a file; say so if there is none."""
-    from refnet.images import check_source
+    from refnet.preprocessing.images import check_source
 
     try:
         check_source(photo)

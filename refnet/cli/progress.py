@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from refnet.compiling import Progress
+from refnet.jit import Progress
 
 USUAL_SPEED = 0.1  # of the whole in a second, until the compiler has told more
 INTERVAL = 0.1  # seconds from one picture of the bar to the next

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from refnet.cli.progress import BAR
-from refnet.compiling import listening
+from refnet.jit import listening
 
 INTERRUPTED = 130  # exit code
 MODEL = "name, NAME@PUBLISHER, NAME@synthetic or .h5 file"  # what every command takes for a model
@@ -65,7 +65,7 @@ def say(text: str) -> None:
 
 @contextmanager
 def reporting() -> Iterator[None]:
-    """For the time of one command, show the package's log and all warnings through :func:`say`.
+    """For the time of one command, show the package's log and all warnings through ``say``.
 
     On a terminal, there is a bar while the kernels are compiled.
 

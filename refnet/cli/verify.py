@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from refnet.cli import terminal
 
 if TYPE_CHECKING:
-    from refnet.verify import Result
+    from refnet.golden.verify import Result
 
 DIFFERENT = 1
 
@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
 def _prove(file: str, *, quiet: bool) -> dict[str, Any]:
     """Read a file, which fails unless its tensors have the digests inside it; then prove its certificate, if any."""
     from refnet.checkpoints import certificate
-    from refnet.store import read
+    from refnet.weights.reader import read
 
     weights = read(file)
     digest = weights.digest()
@@ -69,8 +69,8 @@ def _prove(file: str, *, quiet: bool) -> dict[str, Any]:
 
 
 def _verify(models: list[str], options: argparse.Namespace) -> list[Result]:
-    from refnet.numerics import NUMERICS_VERSION
-    from refnet.verify import verify
+    from refnet.golden.verify import verify
+    from refnet.reference.numerics import NUMERICS_VERSION
 
     results = []
     for result in verify(*models, full=options.full, threads=options.threads):
@@ -113,7 +113,7 @@ def _verdict(result: Result) -> str:
         return f"not run: {result.missing}"
     if difference is None:
         return f"identical ({count} steps)"
-    from refnet.verify import FUSED
+    from refnet.golden.verify import FUSED
 
     if difference.where.endswith(FUSED):
         place = f"the {difference.where}, though each step by itself agrees"

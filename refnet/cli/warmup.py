@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from refnet.cli import terminal
 
 if TYPE_CHECKING:
-    from refnet.warming import Warm
+    from refnet.hub.warmup import Warm
 
 DESCRIPTION = """\
 Compile the kernels, which all models share, and keep them on disk; then read

@@ -12,12 +12,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeGuard
 
-from refnet import names
-from refnet.architecture import Activation
+from refnet.architecture import names
+from refnet.architecture.padding import NO_PADS, Pads
+from refnet.architecture.plan import Shape, Step
+from refnet.architecture.variants import Activation
 from refnet.engine.packed import Offsets, WeightsLayout
 from refnet.kernels import rows
-from refnet.padding import NO_PADS, Pads
-from refnet.plan import Shape, Step
 
 
 @dataclass(frozen=True)

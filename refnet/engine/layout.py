@@ -7,15 +7,12 @@ one aligned line of memory, whatever C is. Outside the kernels everything is NHW
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from refnet.architecture.plan import Shape
+from refnet.arrays import Array
 from refnet.kernels.machine import LANES
-from refnet.plan import Shape
-
-Array = npt.NDArray[Any]
 
 
 def blocks_of(channels: int) -> int:
@@ -83,7 +80,7 @@ def pack_kernel(kernel: Array, panel_blocks: int) -> Array:
 
 
 def unpack_kernel(packed: Array, shape: tuple[int, ...], panel_blocks: int) -> Array:
-    """Undo :func:`pack_kernel`: a new array of ``shape``, [..., C, K]."""
+    """Undo ``pack_kernel``: a new array of ``shape``, [..., C, K]."""
     K = shape[-1]
     taps, width = math.prod(shape[:-1]), panel_blocks * LANES
     kernel = np.empty((taps, K), packed.dtype)
@@ -100,7 +97,7 @@ def pack_depthwise(kernel: Array) -> Array:
 
 
 def unpack_depthwise(packed: Array, shape: tuple[int, ...]) -> Array:
-    """Undo :func:`pack_depthwise`: a new array of ``shape``, [R, S, C]."""
+    """Undo ``pack_depthwise``: a new array of ``shape``, [R, S, C]."""
     R, S, _ = shape
     kernel = np.empty(shape, packed.dtype)
     unpack_activation(packed[: packed_size(shape)].reshape(-1, R * S, LANES), kernel)

@@ -12,20 +12,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from refnet import names
-from refnet.engine.layout import (
-    blocks_of,
-    pack_depthwise,
-    pack_kernel,
-    packed_size,
-    unpack_depthwise,
-    unpack_kernel,
-)
+from refnet.architecture import names
+from refnet.architecture.plan import Step
+from refnet.arrays import Array
+from refnet.engine.layout import blocks_of, pack_depthwise, pack_kernel, packed_size, unpack_depthwise, unpack_kernel
 from refnet.kernels.machine import LANES, tile_shapes
-from refnet.numerics import fold_batch_norm
-from refnet.plan import Step
-
-Array = npt.NDArray[Any]
+from refnet.reference.numerics import fold_batch_norm
 
 
 @dataclass(frozen=True)

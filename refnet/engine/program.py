@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from refnet import names
+from refnet.architecture import names
+from refnet.architecture.plan import Shape, Step
+from refnet.arrays import Array
 from refnet.engine.arena import Arena
 from refnet.engine.chunks import chunks_of
 from refnet.engine.fusion import Operation, Operations, fuse
@@ -20,9 +22,6 @@ from refnet.engine.packed import WeightsLayout, aligned_empty
 from refnet.kernels import rows, run
 from refnet.kernels.finish import ACTIVATION_CODES
 from refnet.kernels.machine import LANES, TileShapes, tile_shapes
-from refnet.plan import Shape, Step
-
-Array = npt.NDArray[Any]
 
 # Of the activations of one picture among several: measured, B2 (5 MB) gains by it, B4 (16 MB) loses.
 _CACHED_BYTES = 8 * 2**20
@@ -73,7 +72,7 @@ class Program:
 
     @property
     def given(self) -> list[str]:
-        """Names of the tensors to :meth:`put` before a run."""
+        """Names of the tensors to ``put`` before a run."""
         return [name for name, tensor in self.tensors.items() if tensor.row < 0]
 
     def arena_size(self, threads: int) -> int:

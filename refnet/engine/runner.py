@@ -7,18 +7,17 @@ from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from refnet import names
-from refnet.engine.needed import needed
+from refnet.architecture import names
+from refnet.architecture.needed import needed
+from refnet.architecture.plan import Step
+from refnet.arrays import Array
 from refnet.engine.packed import PackedWeights, WeightsLayout
 from refnet.engine.program import Program, make_program
 from refnet.engine.team import Team
 from refnet.kernels import atomic
 from refnet.kernels.compilation import interpreter
-from refnet.plan import Step
 
-Array = npt.NDArray[Any]
 StepsFor = Callable[[int, int], Sequence[Step]]
 
 _PROGRAMS_KEPT = 4  # input sizes, sets of visible and of given tensors

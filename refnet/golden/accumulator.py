@@ -1,7 +1,7 @@
 """Accumulator: how one element of a step's output comes about, tap by tap, and all that follows it.
 
 For whoever has an accumulator of their own to compare with: the order of the taps, each factor, the sum after each
-tap, and the sum of the blocks, as :mod:`refnet.ops` defines them.
+tap, and the sum of the blocks, as ``refnet.reference`` defines them.
 """
 
 from __future__ import annotations
@@ -13,15 +13,14 @@ from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from refnet import names, ops
+from refnet.architecture import names
+from refnet.architecture.plan import Plan, Step, make_plan
+from refnet.arrays import Array
 from refnet.errors import InputError
 from refnet.network import Network
-from refnet.numerics import TAPS_PER_BLOCK, fold_batch_norm
-from refnet.plan import Plan, Step, make_plan
-
-Array = npt.NDArray[Any]
+from refnet.reference import ops
+from refnet.reference.numerics import TAPS_PER_BLOCK, fold_batch_norm
 
 _SUMMING = ("convolution", "depthwise", "dense", "mean")
 
@@ -92,12 +91,12 @@ def accumulate(network: Network, x: Array, element: str) -> Accumulation:
     ------
     InputError
         If there is no such step or element, the step sums nothing, or x is not what
-        :meth:`refnet.network.Network.logits` takes.
+        ``refnet.network.Network.logits`` takes.
 
     Examples
     --------
     >>> import refnet
-    >>> from refnet.synthetic import picture_tensor
+    >>> from refnet.weights.synthetic import picture_tensor
     >>> network, x = refnet.load("lite0"), picture_tensor(32, 32)
     >>> found = accumulate(network, x, "stem:0,15,0,7")
     >>> len(found.blocks[0].taps), bool(found.after["act"] == network.features(x, "stem")[0, 15, 0, 7])
@@ -124,7 +123,7 @@ def check_element(text: str, plan: Plan, *, batch: int) -> tuple[Step, tuple[int
 
     Examples
     --------
-    >>> from refnet.architecture import variant
+    >>> from refnet.architecture.variants import variant
     >>> step, at = check_element("stem:0,111,0,31", make_plan(variant("b0")), batch=1)
     >>> step.op, at
     ('convolution', (0, 111, 0, 31))

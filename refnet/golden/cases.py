@@ -1,8 +1,8 @@
 """Cases: small exact cases of every single operation, for unit tests of a shader or a block of hardware.
 
-Inputs and weights are from the integer generator of :mod:`refnet.synthetic`, or the numbers at which an operation
-changes its ways; what is expected is the definition's, :mod:`refnet.ops`. Sizes are odd and even, down to one pixel;
-channels are 1, 3, 17 and 33, because taps are summed in blocks of 32.
+Inputs and weights are from the integer generator of ``refnet.weights.synthetic``, or the numbers at which an
+operation changes its ways; what is expected is the definition's, ``refnet.reference``. Sizes are odd and even, down
+to one pixel; channels are 1, 3, 17 and 33, because taps are summed in blocks of 32.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from refnet import names, ops
-from refnet.numerics import EXP
-from refnet.padding import Padding, pads
-from refnet.plan import Shape
-from refnet.synthetic import uniform
-
-Array = npt.NDArray[Any]
+from refnet.architecture import names
+from refnet.architecture.padding import Padding, pads
+from refnet.architecture.plan import Shape
+from refnet.arrays import Array
+from refnet.reference import ops
+from refnet.reference.numerics import EXP
+from refnet.weights.synthetic import uniform
 
 PADDINGS: tuple[Padding, ...] = ("same", "symmetric")
 SIZES = ((1, 1), (5, 6), (6, 5))
@@ -37,7 +37,7 @@ class Case(NamedTuple):
     name
         As a file name, such as ``depthwise-5x5-s2-same-5x6-c17``.
     op
-        Name of the function in :mod:`refnet.ops`.
+        Name of the function in ``refnet.reference``.
     parameters
         What it takes beside tensors: stride, pads (top, bottom, left, right), eps, k.
     inputs, weights

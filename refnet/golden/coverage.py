@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from refnet import names
-from refnet.architecture import Activation
-from refnet.plan import Plan
-
-Array = npt.NDArray[Any]
+from refnet.architecture import names
+from refnet.architecture.plan import Plan
+from refnet.architecture.variants import Activation
+from refnet.arrays import Array
 
 #: An input with fewer different values hides mistakes.
 FEW_VALUES = 32
@@ -29,7 +27,7 @@ class Coverage(NamedTuple):
     zeros
         Share of elements that are 0.
     regions
-        Shares of elements in the regions of the activation, or None; see :func:`regions`.
+        Shares of elements in the regions of the activation, or None; see ``regions``.
     constant, channels
         Number of channels in which all elements are the same, of how many; none where a channel has one element.
     subnormals

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-
-Array = npt.NDArray[Any]
 
 #: Unsigned words that hold the bits of each format.
+from refnet.arrays import Array
+
 WORDS: dict[str, np.dtype[Any]] = {
     "float32": np.dtype("<u4"),
     "float64": np.dtype("<u8"),

@@ -5,18 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from refnet import names
+from refnet.architecture import names
+from refnet.architecture.plan import IMAGE_CHANNELS, Shape
+from refnet.arrays import Array
 from refnet.errors import InputError
-from refnet.golden.layout import ACTIVATION_AXES, Layout, axes_of, from_layout, stored_axes
-from refnet.golden.recording import Recording, Stored, logical, open_recording
-from refnet.plan import IMAGE_CHANNELS, Shape
-
-Array = npt.NDArray[Any]
+from refnet.golden.axes import ACTIVATION_AXES, Layout, axes_of, from_layout, stored_axes
+from refnet.golden.read import Recording, Stored, logical, open_recording
 
 _ORDERS = ("NHWC", "NCHW")  # looked at for a hint
 
@@ -27,7 +24,7 @@ def read_step(path: Path, name: str, shape: Shape, layout: Layout, *, dtype: str
     Parameters
     ----------
     path
-        What :func:`refnet.golden.recording.open_recording` takes.
+        What ``refnet.golden.read.open_recording`` takes.
     name
         Of the step; a file with one tensor may be called anything.
     shape
@@ -92,7 +89,7 @@ def read_input(path: Path, layout: Layout, *, size: tuple[int, int] | None = Non
     Parameters
     ----------
     path, layout, dtype
-        As for :func:`read_step`.
+        As for ``read_step``.
     size
         Height and width, which a file of raw numbers does not tell.
 

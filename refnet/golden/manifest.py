@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from refnet.architecture.padding import Pads
+from refnet.architecture.plan import Shape
 from refnet.errors import InputError, WeightsError
+from refnet.golden.axes import Layout, stored_axes
 from refnet.golden.encoding import WORDS
-from refnet.golden.layout import Layout, stored_axes
-from refnet.padding import Pads
-from refnet.plan import Shape
-from refnet.recipe import Recipe
+from refnet.preprocessing.recipe import Recipe
 
 FORMAT = "refnet golden"
 SCHEMA_VERSION = 1
@@ -38,7 +38,7 @@ class Run:
     Attributes
     ----------
     model
-        As :func:`refnet.load` takes it; the variant's name where the weights were a file.
+        As ``refnet.load`` takes it; the variant's name where the weights were a file.
     weights
         Digest of the weights.
     size
@@ -90,7 +90,7 @@ class Entry:
     sha256
         Of the file's bytes; inside an HDF5 or .npz file, of the stored elements, little-endian.
     digest
-        :func:`refnet.digest.tensor_digest` of the whole tensor as computed, [N, ...], or empty for a picture.
+        ``refnet.reference.digest.tensor_digest`` of the whole tensor as computed, [N, ...], or empty for a picture.
     """
 
     name: str
@@ -115,7 +115,7 @@ class Described:
     Attributes
     ----------
     name, op, parameters
-        As of a :class:`refnet.golden.cases.Case`.
+        As of a ``refnet.golden.cases.Case``.
     inputs, weights, output
         Roles of its tensors.
     """

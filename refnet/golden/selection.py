@@ -8,9 +8,9 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
-from refnet import names
+from refnet.architecture import names
+from refnet.architecture.plan import Plan, Shape
 from refnet.errors import InputError
-from refnet.plan import Plan, Shape
 
 Part = tuple[tuple[int, int], ...]
 
@@ -56,8 +56,8 @@ def select(
 
     Examples
     --------
-    >>> from refnet.architecture import variant
-    >>> from refnet.plan import make_plan
+    >>> from refnet.architecture.variants import variant
+    >>> from refnet.architecture.plan import make_plan
     >>> [name for name, _ in select(make_plan(variant("lite0")), ["block3*.depthwise, stem"])]
     ['stem', 'block3a.depthwise', 'block3b.depthwise']
     >>> select(make_plan(variant("lite0")), ["logits[:, 0:8]"])
@@ -85,8 +85,8 @@ def continued(plan: Plan, chosen: list[Selected], given: Collection[str], *, eve
 
     Examples
     --------
-    >>> from refnet.architecture import variant
-    >>> from refnet.plan import make_plan
+    >>> from refnet.architecture.variants import variant
+    >>> from refnet.architecture.plan import make_plan
     >>> plan = make_plan(variant("b0"))
     >>> [name for name, _ in continued(plan, select(plan), ["pool"], everything=True)]
     ['logits', 'probabilities']

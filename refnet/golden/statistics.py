@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from refnet.golden.encoding import Array, decode
+from refnet.arrays import Array
+from refnet.golden.encoding import decode
 
 BLOCK = 1 << 20  # elements
 

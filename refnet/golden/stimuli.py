@@ -2,15 +2,15 @@
 
 A black picture, or a smooth one, hides most mistakes. These do not, and any language makes them in a few lines. y and x
 count pixels from the top left, / drops the remainder, ^ is exclusive or. u("key") is the generator of
-:mod:`refnet.synthetic` over [H, W], or over [1, H, W, 3] for a tensor; byte("key") is u("key") * 128 + 128, rounded
-down.
+``refnet.weights.synthetic`` over [H, W], or over [1, H, W, 3] for a tensor; byte("key") is u("key") * 128 + 128,
+rounded down.
 
 ``codes``     picture of 256 x 320 (H x W): red = (x * 256 / 320) ^ (byte("codes/red") mod 64),
               green = y ^ (byte("codes/green") mod 64), blue = byte("codes/blue")
 ``extremes``  picture of 256 x 320: 0 or 255 in checkers, which grow from left to right in red, from right to left in
               green, and have odd sides in blue: 255 * ((x / s + y / s) mod 2) for the sides s = 2**b, 2**(4 - b) and
               2 * b + 3 in the column b = x / 64
-``noise``     tensor of any size: 2 * u("input"), as :func:`refnet.synthetic.picture_tensor`
+``noise``     tensor of any size: 2 * u("input"), as ``refnet.weights.synthetic.picture_tensor``
 ``swish``     tensor of any size: u("swish") * 2**(y * 12 / H - 6), from far inside to far outside the range in which an
               activation is curved
 
@@ -23,15 +23,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from difflib import get_close_matches
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from refnet import synthetic
+from refnet.arrays import Array
 from refnet.errors import InputError
-
-Array = npt.NDArray[Any]
+from refnet.weights import synthetic
 
 HEIGHT, WIDTH = 256, 320  # of the pictures
 DEFAULT = "codes"

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
-from refnet import __version__
-from refnet.digest import DTYPES, tensor_digest
 from refnet.errors import InputError
+from refnet.golden.axes import Layout, axes_of, kernel_axes_of
 from refnet.golden.cases import Case, cases
-from refnet.golden.layout import Layout, axes_of, kernel_axes_of
 from refnet.golden.manifest import Described, Entry, Manifest, Run
-from refnet.golden.recorder import NHWC, RSCK
-from refnet.golden.writing import open_writer
-from refnet.numerics import NUMERICS_VERSION
+from refnet.golden.record import NHWC, RSCK
+from refnet.golden.write import open_writer
+from refnet.reference.digest import DTYPES, tensor_digest
+from refnet.reference.numerics import NUMERICS_VERSION
+from refnet.version import __version__
 
 OUTPUT = "output"  # role
 
@@ -38,7 +38,7 @@ def record_vectors(
     Parameters
     ----------
     target, layout, kernel_layout, format, text
-        As for :func:`refnet.golden.recorder.record`.
+        As for ``refnet.golden.record.record``.
     dtype
         float32 or float64, of the operations too: a narrower one would round what is exact.
     watch

@@ -13,7 +13,10 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.abc import FileLoader
+from importlib.util import find_spec
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import Any, NamedTuple
 
 import numba
@@ -21,10 +24,14 @@ import numpy as np
 from numba.core import event
 from numba.core.dispatcher import Dispatcher
 
-from refnet.compiling import LOCK, Progress, tell
+from refnet import kernels
 from refnet.errors import RefnetError
+from refnet.jit import LOCK, Progress, tell
 from refnet.kernels import rows, run
 from refnet.kernels.cache import KernelCache
+
+# Compiled into the kernels too, from other rooms.
+BORROWED = ("refnet.reference.numerics", "refnet.reference.scalar")
 
 LAST_SHARE = 0.4  # of the time to compile, spent on all functions together once each of them is compiled
 
@@ -56,15 +63,15 @@ def interpreter(dtype: np.dtype[Any]) -> Any:
     if dtype.name not in _interpreters:
         with LOCK:
             if dtype.name not in _interpreters:
-                kernels = _load_or_compile(dtype, None, required=False)
-                if kernels.problem:
+                loaded = _load_or_compile(dtype, None, required=False)
+                if loaded.problem:
                     warnings.warn(
-                        f"compiled kernels could not be cached ({kernels.problem}); each process compiles them again. "
+                        f"compiled kernels could not be cached ({loaded.problem}); each process compiles them again. "
                         "Set NUMBA_CACHE_DIR to a directory that can be written",
                         CacheWarning,
                         stacklevel=2,
                     )
-                _interpreters[dtype.name] = kernels.function
+                _interpreters[dtype.name] = loaded.function
     return _interpreters[dtype.name]
 
 
@@ -91,11 +98,11 @@ def prepare(dtype: np.dtype[Any], directory: Path | None = None) -> tuple[float 
         If they cannot be kept, if possible before they are compiled, or Numba's compiler is switched off.
     """
     with LOCK:
-        kernels = _load_or_compile(dtype, directory, required=True)
-        if kernels.directory is None:
-            raise RefnetError(f"compiled kernels cannot be kept: {kernels.problem}")
-        _interpreters.setdefault(dtype.name, kernels.function)
-    return kernels.seconds, kernels.directory
+        loaded = _load_or_compile(dtype, directory, required=True)
+        if loaded.directory is None:
+            raise RefnetError(f"compiled kernels cannot be kept: {loaded.problem}")
+        _interpreters.setdefault(dtype.name, loaded.function)
+    return loaded.seconds, loaded.directory
 
 
 def _load_or_compile(dtype: np.dtype[Any], directory: Path | None, *, required: bool) -> _Kernels:
@@ -114,12 +121,26 @@ def _load_or_compile(dtype: np.dtype[Any], directory: Path | None, *, required: 
     return _Kernels(compiled, listener.seconds, directory, cache.problem)
 
 
+def key_modules() -> list[str]:
+    """Name the modules whose code is inside the compiled kernels: all of this room, and what it takes from others."""
+    return [*(f"{kernels.__name__}.{found.name}" for found in iter_modules(kernels.__path__)), *BORROWED]
+
+
 def _digest_of_sources() -> str:
-    here = Path(__file__).parent
+    """One name for all that the kernels are compiled from.
+
+    Raises
+    ------
+    RefnetError
+        If one of the modules is not to be had: without it stale kernels would be loaded.
+    """
     digest = hashlib.sha256()
-    for path in sorted([*here.glob("*.py"), here.parent / "numerics.py", here.parent / "scalar.py"]):
-        if path.is_file():  # an installation may hold compiled Python alone
-            digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    for name in sorted(key_modules()):
+        spec = find_spec(name)
+        if spec is None or spec.origin is None or not isinstance(spec.loader, FileLoader):
+            raise RefnetError(f"{name} is not a file, so nothing tells when compiled kernels are out of date")
+        # Python that is compiled already, where an installation holds nothing else.
+        digest.update(name.encode() + b"\0" + spec.loader.get_data(spec.origin))
     return digest.hexdigest()
 
 

@@ -14,7 +14,7 @@ from numba.extending import intrinsic
 
 from refnet.kernels.emit import Emitter, index
 from refnet.kernels.machine import LANES
-from refnet.numerics import EXP
+from refnet.reference.numerics import EXP
 
 # Activation codes in a program row.
 NONE, SWISH, RELU6, SIGMOID = range(4)

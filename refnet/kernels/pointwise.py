@@ -25,7 +25,7 @@ from numba.extending import intrinsic
 from refnet.kernels.emit import Emitter, aligned_frame, index
 from refnet.kernels.finish import finish
 from refnet.kernels.machine import LANES, tile_shapes_of
-from refnet.numerics import TAPS_PER_BLOCK
+from refnet.reference.numerics import TAPS_PER_BLOCK
 
 # Kinds of tile, by their number of pixels and by where their input lies.
 FULL, HALF, ONE = range(3)

@@ -6,7 +6,7 @@ from typing import Any
 
 from numba import njit
 
-from refnet import scalar
+from refnet.reference import scalar
 
 
 @njit(nogil=True, error_model="numpy")

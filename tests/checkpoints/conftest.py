@@ -1,10 +1,10 @@
 from pathlib import Path
 
-import any_torchvision  # noqa: F401
 import numpy as np
 import pytest
 import safetensors.numpy
-from generated_checkpoints import state
+from helpers import any_torchvision  # noqa: F401
+from helpers.generated_checkpoints import state
 
 
 @pytest.fixture

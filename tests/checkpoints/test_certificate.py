@@ -4,12 +4,12 @@ import hashlib
 import json
 
 import pytest
-from generated_checkpoints import generated, state
+from helpers.generated_checkpoints import generated, state
 
-from refnet import store
 from refnet.checkpoints import certificate
 from refnet.checkpoints.conversion import convert
 from refnet.errors import WeightsError
+from refnet.weights import reader
 
 
 class TestCertificate:
@@ -34,7 +34,7 @@ class TestCertificate:
         weights = content["weights"]
         assert (weights["model"], weights["publisher"], weights["finite"]) == ("b0", "torchvision", True)
         assert weights["source_sha256"] == hashlib.sha256(torchvision_file.read_bytes()).hexdigest()
-        assert weights["digest"] == store.read(written).digest()
+        assert weights["digest"] == reader.read(written).digest()
         by_name = {entry["name"]: entry for entry in weights["tensors"]}
         assert len(by_name) == 311
         stem = generated()["stem/kernel"]
@@ -57,7 +57,7 @@ class TestCertificate:
         assert json.loads(certificate.beside(written).read_text())["weights"]["subnormals"] == 3
 
     def test_it_is_proven_again(self, written):
-        assert certificate.prove(written, store.read(written)) is None
+        assert certificate.prove(written, reader.read(written)) is None
 
     @pytest.mark.parametrize(
         ("change", "where"),
@@ -73,14 +73,14 @@ class TestCertificate:
         content = json.loads(path.read_text())
         content["weights"] |= change
         path.write_text(json.dumps(content))
-        assert certificate.prove(written, store.read(written)).startswith(where)
+        assert certificate.prove(written, reader.read(written)).startswith(where)
 
     def test_of_another_file(self, written):
         path = certificate.beside(written)
         content = json.loads(path.read_text())
         content["weights"]["tensors"][5]["max"] = 3.5
         path.write_text(json.dumps(content))
-        difference = certificate.prove(written, store.read(written))
+        difference = certificate.prove(written, reader.read(written))
         assert difference.startswith("weights.tensors[block1a/depthwise/kernel].max is 3.5 there")
 
     @pytest.mark.parametrize(
@@ -89,4 +89,4 @@ class TestCertificate:
     def test_hostile(self, written, text):
         certificate.beside(written).write_text(text)
         with pytest.raises(WeightsError, match=r"a\.certificate\.json"):
-            certificate.prove(written, store.read(written))
+            certificate.prove(written, reader.read(written))

@@ -8,17 +8,17 @@ import h5py
 import numpy as np
 import pytest
 import torch
-from generated_checkpoints import B0, generated, state
+from helpers.generated_checkpoints import B0, generated, state
 
 import refnet
-from refnet import store
-from refnet.architecture import variant
+from refnet.architecture.variants import variant
 from refnet.checkpoints import certificate
 from refnet.checkpoints.conversion import STAGES, convert
 from refnet.checkpoints.inversion import invert
 from refnet.errors import InputError, WeightsError
-from refnet.export import export_onnx
-from refnet.models import synthetic_weights
+from refnet.export.onnx import export_onnx
+from refnet.hub.models import synthetic_weights
+from refnet.weights import reader
 
 
 def test_all_that_goes_into_the_weight_file(save, tmp_path):
@@ -55,7 +55,7 @@ class TestClasses:
 
     def test_without_labels_there_are_none(self, save, tmp_path):
         written = convert(save("a.safetensors", state("torchvision", classes=3)), out=tmp_path / "a.h5")
-        assert store.read(written).labels is None
+        assert reader.read(written).labels is None
 
     def test_labels_that_do_not_fit(self, torchvision_file, tmp_path):
         (tmp_path / "labels.txt").write_text("daisy\nrose\n")
@@ -64,7 +64,7 @@ class TestClasses:
 
     def test_background_first(self, save, tmp_path):
         written = convert(save("a.safetensors", state("torchvision", classes=1001)), out=tmp_path / "a.h5")
-        labels = store.read(written).labels
+        labels = reader.read(written).labels
         assert (labels[0].text, labels[389].name) == ("background", "giant panda")
 
     def test_no_classifier_gives_features(self, save, tmp_path):
@@ -129,7 +129,7 @@ class TestFormats:
 
     def test_keras(self, tmp_path):
         path = self.keras_file(tmp_path / "mine.h5", [0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
-        weights = store.read(convert(path, out=tmp_path / "a.h5"))
+        weights = reader.read(convert(path, out=tmp_path / "a.h5"))
         assert (weights.provenance.publisher, weights.padding, weights.recipe.name) == ("keras", "same", "keras")
         assert (
             weights.tensors["block1a/depthwise/kernel"].tobytes() == generated()["block1a/depthwise/kernel"].tobytes()
@@ -140,19 +140,19 @@ class TestFormats:
 
     def test_keras_with_numbers_of_its_own(self, tmp_path):
         path = self.keras_file(tmp_path / "mine.h5", [0.5, 0.5, 0.5], [0.25, 0.25, 0.0625])
-        recipe = store.read(convert(path, out=tmp_path / "a.h5")).recipe
+        recipe = reader.read(convert(path, out=tmp_path / "a.h5")).recipe
         assert (recipe.name, recipe.crop, recipe.resize) == ("keras-own", "none", "pil-nearest")
         assert recipe.normalise[1:] == (("subtract", (0.5, 0.5, 0.5)), ("divide", (0.5, 0.5, 0.25)))
 
     def test_keras_without_its_top(self, tmp_path):
         path = self.keras_file(tmp_path / "mine.h5", [0.485, 0.456, 0.406], [0.229, 0.224, 0.225], classes=0)
-        assert store.read(convert(path, out=tmp_path / "a.h5")).architecture == variant("b0", classes=0)
+        assert reader.read(convert(path, out=tmp_path / "a.h5")).architecture == variant("b0", classes=0)
 
     def test_what_refnet_exported(self, tmp_path):
         """It says all about itself but the labels."""
         ours = synthetic_weights("b0")
         export_onnx(ours, tmp_path / "b0.onnx")
-        again = store.read(convert(tmp_path / "b0.onnx", out=tmp_path / "a.h5"))
+        again = reader.read(convert(tmp_path / "b0.onnx", out=tmp_path / "a.h5"))
         assert again.digest() == ours.digest()
         assert (again.recipe, again.bn_eps, again.provenance) == (ours.recipe, ours.bn_eps, ours.provenance)
         assert again.labels is not None
@@ -164,7 +164,7 @@ class TestFormats:
         plain = {name: torch.zeros_like(array) for name, array in average.items()}
         torch.save({"epoch": 3, "state_dict": plain, "state_dict_ema": average}, tmp_path / "last.pth")
         written = convert(tmp_path / "last.pth", out=tmp_path / "a.h5")
-        weights = store.read(written)
+        weights = reader.read(written)
         assert weights.provenance.averaging == "ema"
         assert weights.tensors["stem/kernel"].tobytes() == generated()["stem/kernel"].tobytes()
         conversion = json.loads(certificate.beside(written).read_text())["conversion"]
@@ -174,6 +174,6 @@ class TestFormats:
         """Exactly; which they were is in the certificate."""
         halves = {name: array.astype(np.float16) for name, array in state("torchvision").items()}
         written = convert(save("a.safetensors", halves), out=tmp_path / "a.h5")
-        found = store.read(written).tensors["stem/kernel"]
+        found = reader.read(written).tensors["stem/kernel"]
         assert found.tobytes() == generated()["stem/kernel"].astype(np.float16).astype(np.float32).tobytes()
         assert len(json.loads(certificate.beside(written).read_text())["conversion"]["widened"]) == 311

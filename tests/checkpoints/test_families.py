@@ -6,23 +6,25 @@ needed here: their logits lie beside them.
 
 from dataclasses import dataclass, replace
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.places import DATA
 
-from refnet.architecture import Architecture, efficientnet
+from refnet.architecture.scaling import Coefficients
+from refnet.architecture.variants import Architecture, efficientnet
 from refnet.checkpoints import state_dict, tf_variables
 from refnet.checkpoints.publishers import PUBLISHERS
-from refnet.checkpoints.readers import safetensors_file, tf_bundle, torch_file
+from refnet.checkpoints.readers import safetensors_file
+from refnet.checkpoints.readers.tensorflow import bundle as tf_bundle
+from refnet.checkpoints.readers.torch import file as torch_file
 from refnet.checkpoints.recognition import recognise
 from refnet.checkpoints.state_dict import StateDict
 from refnet.network import Network
-from refnet.recipe import TENSORFLOW
-from refnet.scaling import Coefficients
-from refnet.store import Provenance, Weights
+from refnet.preprocessing.recipe import TENSORFLOW
+from refnet.weights.weights import Provenance, Weights
 
-FOLDER = Path(__file__).parents[1] / "data" / "families"
+FOLDER = DATA / "families"
 B = efficientnet(Coefficients(0.125, 0.3, 64), name="tiny", classes=5)
 LITE = efficientnet(Coefficients(0.125, 0.3, 64, lite=True), name="tiny", classes=5)
 

@@ -6,10 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import safetensors.numpy
-from generated_checkpoints import state
+from helpers.generated_checkpoints import state
 
-from refnet import store
-from refnet.architecture import variant
+from refnet.architecture.variants import variant
 from refnet.checkpoints import certificate
 from refnet.checkpoints.conversion import convert
 from refnet.checkpoints.identity import identify
@@ -17,14 +16,15 @@ from refnet.checkpoints.publishers import PUBLISHERS
 from refnet.checkpoints.source import Fingerprint
 from refnet.checkpoints.state_dict import StateDict
 from refnet.errors import CheckpointError, UnknownModelError
-from refnet.releases import find, published
-from refnet.synthetic import tensors
+from refnet.weights import reader
+from refnet.weights.releases import find, published
+from refnet.weights.synthetic import tensors
 
 
 class TestWhoseItIs:
     def test_names_alone_where_they_tell(self, torchvision_file, tmp_path):
         """Torchvision published B0 once."""
-        weights = store.read(convert(torchvision_file, out=tmp_path / "a.h5"))
+        weights = reader.read(convert(torchvision_file, out=tmp_path / "a.h5"))
         assert weights.provenance.publisher == "torchvision"
         assert (weights.padding, weights.bn_eps, weights.architecture.resolution) == ("symmetric", 1e-5, 224)
         assert weights.provenance.licence == ""
@@ -46,7 +46,7 @@ class TestWhoseItIs:
 
     @pytest.mark.parametrize(("word", "eps"), [("timm:ra", 1e-5), ("timm-tf:ap", 1e-3), ("timm:ra4", 1e-5)])
     def test_the_callers_word(self, save, tmp_path, word, eps):
-        weights = store.read(convert(save("mine.safetensors", state("timm")), publisher=word, out=tmp_path / "a.h5"))
+        weights = reader.read(convert(save("mine.safetensors", state("timm")), publisher=word, out=tmp_path / "a.h5"))
         assert (weights.provenance.publisher, weights.bn_eps) == (word, eps)
 
     def test_a_publisher_whose_sets_differ(self, save, tmp_path):
@@ -65,7 +65,7 @@ class TestWhoseItIs:
         path = save("model.safetensors", state("torchvision"))
         path = path.rename(path.with_name("efficientnet_b1-c27df63c.pth"))
         written = convert(path, out=tmp_path / "a.h5")
-        assert store.read(written).provenance.publisher == "torchvision"  # the tensors are not those of b1
+        assert reader.read(written).provenance.publisher == "torchvision"  # the tensors are not those of b1
         assert (
             json.loads(certificate.beside(written).read_text())["conversion"]["recognised_by"] == "the tensors' names"
         )
@@ -97,7 +97,7 @@ class TestWhoseItIs:
         lite3 = variant("lite3", classes=2)
         theirs = PUBLISHERS["lite"].to_theirs(tensors(lite3), lite3)
         safetensors.numpy.save_file(theirs, path)
-        weights = store.read(convert(path, out=tmp_path / "a.h5"))
+        weights = reader.read(convert(path, out=tmp_path / "a.h5"))
         assert (weights.provenance.publisher, weights.recipe.name) == ("lite", "lite")
         assert weights.architecture == lite3
 

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from refnet import store
 from refnet.checkpoints.conversion import convert
 from refnet.checkpoints.inversion import invert
 from refnet.errors import InputError, WeightsError
-from refnet.models import synthetic_weights
+from refnet.hub.models import synthetic_weights
+from refnet.weights import writer
+from refnet.weights.weights import Provenance, Weights
 
 
 class TestInvert:
@@ -25,8 +26,8 @@ class TestInvert:
     def test_of_moving_averages(self, tmp_path):
         """They get their own names back."""
         weights = synthetic_weights("lite0")
-        origin = store.Provenance("tf:lite", averaging="ema")
-        store.write(tmp_path / "a.h5", store.Weights(**{**vars(weights), "provenance": origin}))
+        origin = Provenance("tf:lite", averaging="ema")
+        writer.write(tmp_path / "a.h5", Weights(**{**vars(weights), "provenance": origin}))
         with np.load(invert(tmp_path / "a.h5", tmp_path / "a.npz")) as found:
             assert "efficientnet-lite0/stem/conv2d/kernel/ExponentialMovingAverage" in found
 

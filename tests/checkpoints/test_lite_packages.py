@@ -8,15 +8,13 @@ from pathlib import Path
 import pytest
 import safetensors.numpy
 import torch
+from helpers.places import CHELSEA, ROOT
 
 import refnet
-from refnet import releases, store
 from refnet.checkpoints import certificate
 from refnet.checkpoints.inversion import invert
-from refnet.fetching import fetch_release
-
-ROOT = Path(__file__).parents[2]
-CHELSEA = ROOT / "tests" / "data" / "chelsea.png"
+from refnet.hub.fetch import fetch_release
+from refnet.weights import reader, releases
 
 TOP_5 = {
     "lite0": ["tiger cat", "Egyptian cat", "tabby, tabby cat", "lynx, catamount", "window screen"],
@@ -46,7 +44,7 @@ def test_every_tensor_comes_back(fetched, tmp_path):
     name, path = fetched
     theirs = torch.load(published(name), weights_only=True)
     found = safetensors.numpy.load_file(invert(path, tmp_path / "again.safetensors"))
-    dropped = dict(store.read(path).provenance.dropped)
+    dropped = dict(reader.read(path).provenance.dropped)
     assert found.keys() | dropped.keys() == theirs.keys()
     assert not found.keys() & dropped.keys()
     assert all(key.endswith("num_batches_tracked") for key in dropped)
@@ -57,7 +55,7 @@ def test_every_tensor_comes_back(fetched, tmp_path):
 
 def test_the_certificate_is_proven(fetched):
     _, path = fetched
-    weights = store.read(path)
+    weights = reader.read(path)
     assert certificate.prove(path, weights) is None
     assert (weights.provenance.publisher, weights.provenance.averaging) == ("lite", "ema")
     assert weights.provenance.licence == "Apache-2.0"

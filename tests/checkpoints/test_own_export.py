@@ -5,18 +5,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from refnet import store, synthetic
-from refnet.architecture import efficientnet
+from refnet.architecture.scaling import Coefficients
+from refnet.architecture.variants import efficientnet
 from refnet.checkpoints import own_export
 from refnet.checkpoints.readers import onnx_file
 from refnet.errors import CheckpointError
-from refnet.export import export_onnx
-from refnet.models import find_weights, synthetic_weights
-from refnet.recipe import LITE
-from refnet.scaling import Coefficients
+from refnet.export.onnx import export_onnx
+from refnet.hub.models import find_weights, synthetic_weights
+from refnet.preprocessing.recipe import LITE
+from refnet.weights import synthetic
+from refnet.weights.weights import Provenance, Weights
 
 TINY = efficientnet(Coefficients(0.1, 0.1, 32), name="tiny", classes=3)
-FULL = store.Provenance("a test", "a.pth", "ab" * 32, "ema", "CC0-1.0")
+FULL = Provenance("a test", "a.pth", "ab" * 32, "ema", "CC0-1.0")
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +27,7 @@ def path(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def tiny(path):
-    export_onnx(store.Weights(TINY, "symmetric", 1e-5, LITE, synthetic.tensors(TINY), None, FULL), path)
+    export_onnx(Weights(TINY, "symmetric", 1e-5, LITE, synthetic.tensors(TINY), None, FULL), path)
     return onnx_file.read(path)
 
 

@@ -9,12 +9,12 @@ import timm
 import torch
 from torchvision import models
 
-from refnet.architecture import variant
+from refnet.architecture.variants import variant
 from refnet.checkpoints.publishers import PUBLISHERS
 from refnet.checkpoints.recognition import recognise, variant_of
 from refnet.network import Network
-from refnet.recipe import TENSORFLOW
-from refnet.store import Provenance, Weights
+from refnet.preprocessing.recipe import TENSORFLOW
+from refnet.weights.weights import Provenance, Weights
 
 
 def test_the_rules_of_the_table():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from refnet.architecture import variant
+from refnet.architecture.variants import variant
 from refnet.checkpoints.publishers import PUBLISHERS
 from refnet.checkpoints.recognition import recognise, variant_of
 from refnet.errors import CheckpointError

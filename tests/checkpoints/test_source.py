@@ -13,15 +13,16 @@ import numpy as np
 import pytest
 import safetensors.numpy
 import torch
+from helpers.places import DATA, ROOT
 
-from refnet.architecture import variant
+from refnet.architecture.variants import variant
 from refnet.checkpoints import source
 from refnet.checkpoints.publishers import PUBLISHERS
-from refnet.checkpoints.readers import keras_file, zip_archive
+from refnet.checkpoints.readers.keras import file as keras_file
 from refnet.checkpoints.recognition import variant_of
 from refnet.errors import CheckpointError
+from refnet.files import zip as zip_archive
 
-DATA = Path(__file__).parents[1] / "data"
 STATE = {"fc.weight": np.ones((2, 3), np.float32)}
 
 
@@ -201,4 +202,4 @@ class TestWrong:
 
     def test_a_weight_file_of_ours(self):
         with pytest.raises(CheckpointError, match="a weight file of refnet already; it needs no conversion"):
-            source.read(Path(__file__).parents[2] / "weights" / "lite0.h5")
+            source.read(ROOT / "weights" / "lite0.h5")

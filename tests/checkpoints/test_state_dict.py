@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from refnet.checkpoints import state_dict
-from refnet.checkpoints.readers import torch_file
+from refnet.checkpoints.readers.torch import file as torch_file
 from refnet.checkpoints.state_dict import AVERAGED, BFLOAT16, PLAIN, pick, widen
 from refnet.errors import CheckpointError
 

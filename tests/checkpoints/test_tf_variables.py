@@ -2,7 +2,7 @@
 
 import pytest
 
-from refnet.architecture import variant
+from refnet.architecture.variants import variant
 from refnet.checkpoints.naming.tensorflow import AVERAGE, pairs
 from refnet.checkpoints.tf_variables import choose
 from refnet.errors import CheckpointError

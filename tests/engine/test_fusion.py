@@ -3,13 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from refnet import synthetic
-from refnet.architecture import variant
+from refnet.architecture.plan import Plan, make_plan
+from refnet.architecture.variants import variant
 from refnet.engine.fusion import fuse
 from refnet.engine.packed import PackedWeights
 from refnet.engine.program import make_program
 from refnet.kernels import rows
-from refnet.plan import Plan, make_plan
+from refnet.weights import synthetic
 
 
 @pytest.fixture(scope="module")

@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from refnet import synthetic
-from refnet.architecture import variant
+from refnet.architecture.plan import make_plan
+from refnet.architecture.variants import variant
 from refnet.engine.packed import PackedWeights, lay_out
-from refnet.plan import make_plan
+from refnet.weights import synthetic
 
 
 @pytest.mark.parametrize("name", ["b0", "lite0"])

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from refnet.architecture.padding import NO_PADS, output_size, pads
+from refnet.architecture.plan import Step, Weight, _batch_norm
 from refnet.engine.runner import Engine
-from refnet.evaluate import evaluate
-from refnet.padding import NO_PADS, output_size, pads
-from refnet.plan import Step, Weight, _batch_norm
+from refnet.reference.evaluate import evaluate
 
 DTYPES = ["float32", "float64"]
 

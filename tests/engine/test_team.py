@@ -6,7 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from refnet.engine.team import Team, available_cores
+from refnet.checks import available_cores
+from refnet.engine.team import Team
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-import oracles
 import pytest
+from helpers import oracles
 
 import refnet
-from refnet import names
+from refnet.architecture import names
 from refnet.errors import InputError
 from refnet.golden.accumulator import accumulate, check_element
-from refnet.synthetic import picture_tensor
+from refnet.weights.synthetic import picture_tensor
 
 X = np.concatenate([picture_tensor(33, 30)] * 2) * np.array([1, 0.5], np.float32)[:, None, None, None]
 

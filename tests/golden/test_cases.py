@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import oracles
 import pytest
+from helpers import oracles
 
-from refnet import ops
 from refnet.golden.cases import cases
-from refnet.synthetic import uniform
+from refnet.reference import ops
+from refnet.weights.synthetic import uniform
 
 CASES = {dtype: {case.name: case for case in cases(dtype)} for dtype in ("float32", "float64")}
 EACH = [(dtype, name) for dtype, of_dtype in CASES.items() for name in of_dtype]

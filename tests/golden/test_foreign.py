@@ -6,14 +6,14 @@ import shutil
 
 import numpy as np
 import pytest
-from generated_goldens import RUN
+from helpers.generated_goldens import RUN
 
 from refnet.errors import InputError
+from refnet.golden.axes import Layout
 from refnet.golden.foreign import read_input, read_step
-from refnet.golden.layout import Layout
-from refnet.golden.recorder import record
-from refnet.golden.writing import open_writer
-from refnet.synthetic import uniform
+from refnet.golden.record import record
+from refnet.golden.write import open_writer
+from refnet.weights.synthetic import uniform
 
 NHWC, NCHW = Layout("NHWC"), Layout("NCHW")
 SHAPE = (1, 5, 6, 8)

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
+from refnet.architecture.padding import Pads
 from refnet.errors import InputError
-from refnet.golden.layout import Layout
+from refnet.golden.axes import Layout
 from refnet.golden.manifest import Described, Entry, Manifest, Run
-from refnet.padding import Pads
-from refnet.recipe import LITE
+from refnet.preprocessing.recipe import LITE
 
 RUN = Run("b0@synthetic", "d" * 64, (32, 48), "float32", "image cat.png", LITE, 1, "0.1")
 ENTRY = Entry(

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 import refnet
+from refnet.golden.axes import activation_layout, kernel_layout
 from refnet.golden.encoding import decode, encode
-from refnet.golden.layout import activation_layout, kernel_layout
-from refnet.golden.recorder import record
-from refnet.synthetic import picture_tensor
+from refnet.golden.record import record
+from refnet.weights.synthetic import picture_tensor
 
 BITS = {"float32": 32, "float64": 64, "float16": 16, "bfloat16": 16}
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from refnet.architecture import variant
+from refnet.architecture.plan import make_plan
+from refnet.architecture.variants import variant
 from refnet.errors import InputError
 from refnet.golden.selection import Selected, continued, select
-from refnet.plan import make_plan
 
 PLAN = make_plan(variant("b0"), (33, 64))
 

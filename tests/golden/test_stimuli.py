@@ -11,7 +11,7 @@ import refnet
 from refnet.errors import InputError
 from refnet.golden.coverage import cover, regions_of_argument
 from refnet.golden.stimuli import PICTURES, STIMULI, codes, extremes, stimulus, swish
-from refnet.synthetic import picture_tensor
+from refnet.weights.synthetic import picture_tensor
 
 
 def generator(key, index):

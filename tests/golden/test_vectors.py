@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from refnet.errors import InputError
+from refnet.golden.axes import activation_layout, kernel_layout
 from refnet.golden.cases import cases
-from refnet.golden.layout import activation_layout, kernel_layout
-from refnet.golden.recording import logical, open_recording
+from refnet.golden.read import logical, open_recording
 from refnet.golden.vectors import record_vectors
 
 

@@ -8,20 +8,21 @@ import sys
 from pathlib import Path
 
 import pytest
+from helpers.places import ROOT
 
-from refnet.compiling import Progress, listening, tell
+from refnet.jit import Progress, listening, tell
 from refnet.kernels.compilation import LAST_SHARE
 
 SMALL = """
 import logging, sys, warnings
 logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
 import numpy as np
-from refnet import synthetic
+from refnet.weights import synthetic
 from refnet.architecture import efficientnet
-from refnet.compiling import listening
+from refnet.jit import listening
 from refnet.engine.runner import Engine
-from refnet.plan import make_plan
-from refnet.scaling import Coefficients
+from refnet.architecture.plan import make_plan
+from refnet.architecture.scaling import Coefficients
 plan = make_plan(efficientnet(Coefficients(0.1, 0.3, 32)))
 tensors = synthetic.tensors(plan.architecture)
 engine = Engine(plan.steps, lambda height, width: plan.steps, tensors, 1e-3, np.dtype("float32"), 2)
@@ -44,7 +45,7 @@ tempfile.TemporaryFile = refuse  # which is how it is found out whether a direct
 
 
 def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    root = str(Path(__file__).parents[2])
+    root = str(ROOT)
     return subprocess.run(
         [sys.executable, "-c", code],
         env={**os.environ, "PYTHONPATH": root, **environment},

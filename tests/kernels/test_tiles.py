@@ -10,7 +10,7 @@ import numba
 import numpy as np
 import pytest
 
-from refnet.compiling import LOCK
+from refnet.jit import LOCK
 from refnet.kernels import pointwise
 from refnet.kernels.machine import LANES, registers, tile_shapes
 

@@ -13,11 +13,11 @@ all others     (K,)                    (K,)
 
 from __future__ import annotations
 
-from refnet import names
-from refnet.architecture import Architecture
+from refnet.architecture import names
+from refnet.architecture.plan import Step, Weight, make_plan
+from refnet.architecture.variants import Architecture
 from refnet.checkpoints.naming import torch_layout
 from refnet.checkpoints.naming.pairing import Pair
-from refnet.plan import Step, Weight, make_plan
 
 
 def pairs(architecture: Architecture) -> tuple[Pair, ...]:
@@ -25,7 +25,7 @@ def pairs(architecture: Architecture) -> tuple[Pair, ...]:
 
     Examples
     --------
-    >>> from refnet.architecture import variant
+    >>> from refnet.architecture.variants import variant
     >>> stem = pairs(variant("b0"))[0]
     >>> stem.theirs, stem.our_shape, stem.their_shape
     ('stem/kernel', (3, 3, 3, 32), (32, 3, 3, 3))

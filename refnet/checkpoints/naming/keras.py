@@ -1,9 +1,9 @@
 """Names of Keras Applications, converted from TensorFlow's checkpoints: its padding and epsilon go with them.
 
-Blocks have the same names as ours. A file may depart from the names in four ways, which :func:`rename` undoes: an
+Blocks have the same names as ours. A file may depart from the names in four ways, which ``rename`` undoes: an
 old one calls the classifier ``probs``; Keras 3 calls a depthwise kernel ``kernel``; Keras numbers the normalization
 layer when there is more than one model at a time; and where a file has no names, layers are counted by class,
-``conv2d``, ``conv2d_1``, …. The classifier of a fine-tuned network may have any name: :func:`with_classifier`.
+``conv2d``, ``conv2d_1``, …. The classifier of a fine-tuned network may have any name: ``with_classifier``.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from refnet import names
-from refnet.architecture import Architecture, variant
+from refnet.architecture import names
+from refnet.architecture.padding import Padding
+from refnet.architecture.plan import make_plan
+from refnet.architecture.variants import Architecture, variant
 from refnet.checkpoints.naming import tf_layout
 from refnet.checkpoints.naming.pairing import Arrays, Pair
 from refnet.checkpoints.naming.tf_layout import Layers
-from refnet.padding import Padding
-from refnet.plan import make_plan
 
 PADDING: Padding = "same"
 BN_EPS = 1e-3
@@ -83,12 +83,12 @@ def spare(_: tuple[Pair, ...]) -> Mapping[str, str]:
 
 
 def rename(tensors: Mapping[str, Value], architectures: Iterable[Architecture] | None = None) -> dict[str, Value]:
-    """Give the tensors of a file the names of :func:`pairs` and :data:`SPARE`, as far as there is no doubt.
+    """Give the tensors of a file the names of ``pairs`` and ``SPARE``, as far as there is no doubt.
 
     Parameters
     ----------
     tensors
-        ``LAYER/VARIABLE`` to anything, as :mod:`refnet.checkpoints.readers.keras_file` names them.
+        ``LAYER/VARIABLE`` to anything, as ``refnet.checkpoints.readers.keras.file`` names them.
     architectures
         The networks that a file of counted layers may be of; by default the published variants. It is of the one that
         has exactly as many layers of each class; the order in the file does not matter.
@@ -131,7 +131,7 @@ def with_classifier(tensors: Arrays) -> dict[str, npt.NDArray[Any]]:
     Parameters
     ----------
     tensors
-        Name to array, as :func:`rename` returns them.
+        Name to array, as ``rename`` returns them.
 
     Examples
     --------

@@ -7,12 +7,12 @@ Beware: at the root ``_bn0`` follows the stem and ``_bn1`` the head; inside a bl
 
 from __future__ import annotations
 
-from refnet import names
-from refnet.architecture import Architecture
+from refnet.architecture import names
+from refnet.architecture.padding import Padding
+from refnet.architecture.variants import Architecture
 from refnet.checkpoints.naming import torch_layout
 from refnet.checkpoints.naming.pairing import Pair
 from refnet.checkpoints.naming.torch_layout import Modules
-from refnet.padding import Padding
 
 PADDING: Padding = "same"
 BN_EPS = 1e-3
@@ -36,7 +36,7 @@ def modules(architecture: Architecture) -> dict[str, Modules]:
 
     Examples
     --------
-    >>> from refnet.architecture import variant
+    >>> from refnet.architecture.variants import variant
     >>> modules(variant("b0"))["block2b.project"]
     Modules(layer='_blocks.2._project_conv', norm='_blocks.2._bn2')
     """

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from refnet.architecture.plan import Shape
 from refnet.errors import CheckpointError
-from refnet.plan import Shape
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 
@@ -79,7 +79,7 @@ def to_ours(
 
 
 def to_theirs(ours: Arrays, pairs: Iterable[Pair], network: str) -> dict[str, npt.NDArray[np.float32]]:
-    """Undo :func:`to_ours`; without what was spare.
+    """Undo ``to_ours``; without what was spare.
 
     Raises
     ------

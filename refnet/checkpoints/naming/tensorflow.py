@@ -7,12 +7,12 @@ the same. Blocks count from 0 through all stages.
 
 from __future__ import annotations
 
-from refnet import names
-from refnet.architecture import Architecture, Block
+from refnet.architecture import names
+from refnet.architecture.padding import Padding
+from refnet.architecture.variants import Architecture, Block
 from refnet.checkpoints.naming import tf_layout
 from refnet.checkpoints.naming.pairing import Pair
 from refnet.checkpoints.naming.tf_layout import Layers
-from refnet.padding import Padding
 
 PADDING: Padding = "same"
 BN_EPS = 1e-3
@@ -24,7 +24,7 @@ def layers(architecture: Architecture) -> dict[str, Layers]:
 
     Examples
     --------
-    >>> from refnet.architecture import variant
+    >>> from refnet.architecture.variants import variant
     >>> layers(variant("b0"))["block2a.project"]
     Layers(layer='efficientnet-b0/blocks_1/conv2d_1', norm='efficientnet-b0/blocks_1/tpu_batch_normalization_2')
     """

@@ -1,6 +1,6 @@
 """What the families built with TensorFlow have in common: leaf names and axes.
 
-The names of the layers are each family's own: a mapping from step to :class:`Layers`. From that and the plan follow
+The names of the layers are each family's own: a mapping from step to ``Layers``. From that and the plan follow
 all names and shapes.
 
 =============  ===============================  =================
@@ -21,10 +21,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from refnet import names
-from refnet.architecture import Architecture
+from refnet.architecture import names
+from refnet.architecture.plan import Step, Weight, make_plan
+from refnet.architecture.variants import Architecture
 from refnet.checkpoints.naming.pairing import Pair
-from refnet.plan import Step, Weight, make_plan
 
 _NORM_LEAVES = {"gamma": "gamma", "beta": "beta", "mean": "moving_mean", "variance": "moving_variance"}
 

@@ -12,12 +12,12 @@ from __future__ import annotations
 from itertools import groupby
 from string import ascii_lowercase
 
-from refnet import names
-from refnet.architecture import Architecture
+from refnet.architecture import names
+from refnet.architecture.padding import Padding
+from refnet.architecture.variants import Architecture
 from refnet.checkpoints.naming import torch_layout
 from refnet.checkpoints.naming.pairing import Pair
 from refnet.checkpoints.naming.torch_layout import Modules
-from refnet.padding import Padding
 
 # efficientnet_*.
 PADDING: Padding = "symmetric"
@@ -54,7 +54,7 @@ def modules(architecture: Architecture) -> dict[str, Modules]:
 
     Examples
     --------
-    >>> from refnet.architecture import variant
+    >>> from refnet.architecture.variants import variant
     >>> modules(variant("b0"))["block1a.project"]
     Modules(layer='blocks.0.0.conv_pw', norm='blocks.0.0.bn2')
     >>> modules(variant("b0"))["block2b.project"]

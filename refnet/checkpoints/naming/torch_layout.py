@@ -1,6 +1,6 @@
 """What the families published for PyTorch have in common: leaf names and axes.
 
-The names of the modules are each family's own: a mapping from step to :class:`Modules`. From that and the
+The names of the modules are each family's own: a mapping from step to ``Modules``. From that and the
 plan follow all names and shapes, so a map is total and one-to-one, whatever the order of the file.
 
 =============  =============  ============================  =========================
@@ -24,10 +24,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from refnet import names
-from refnet.architecture import Architecture
+from refnet.architecture import names
+from refnet.architecture.plan import Shape, Step, make_plan
+from refnet.architecture.variants import Architecture
 from refnet.checkpoints.naming.pairing import Pair
-from refnet.plan import Shape, Step, make_plan
 
 COUNTER = "num_batches_tracked"
 COUNTER_DROPPED = "counts training steps; inference does not use it"

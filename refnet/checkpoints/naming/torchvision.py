@@ -10,12 +10,12 @@ from __future__ import annotations
 from itertools import groupby
 from string import ascii_lowercase
 
-from refnet import names
-from refnet.architecture import Architecture
+from refnet.architecture import names
+from refnet.architecture.padding import Padding
+from refnet.architecture.variants import Architecture
 from refnet.checkpoints.naming import torch_layout
 from refnet.checkpoints.naming.pairing import Pair
 from refnet.checkpoints.naming.torch_layout import Modules
-from refnet.padding import Padding
 
 PADDING: Padding = "symmetric"
 BN_EPS = {**dict.fromkeys(("b0", "b1", "b2", "b3", "b4"), 1e-5), **dict.fromkeys(("b5", "b6", "b7"), 1e-3)}
@@ -45,7 +45,7 @@ def modules(architecture: Architecture) -> dict[str, Modules]:
 
     Examples
     --------
-    >>> from refnet.architecture import variant
+    >>> from refnet.architecture.variants import variant
     >>> modules(variant("b0"))["block1a.project"]
     Modules(layer='features.1.0.block.2.0', norm='features.1.0.block.2.1')
     >>> modules(variant("b0"))["block2b.project"]

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from refnet.arrays import Array
 from refnet.checkpoints.readers import files, protobuf
 from refnet.checkpoints.readers.protobuf import Message
 from refnet.checkpoints.state_dict import BFLOAT16
@@ -34,8 +34,6 @@ _INPUT, _OUTPUT, _OP_TYPE = 1, 2, 4
 _DIMS, _DATA_TYPE, _SEGMENT, _NAME, _EXTERNAL, _LOCATION = 1, 2, 3, 8, 13, 14
 _FLOATS, _INT_32S, _DOUBLES, _RAW = 4, 5, 10, 9
 _VALUES = (4, 5, 6, 7, 9, 10, 11)
-
-Array = npt.NDArray[Any]
 
 
 class Kind(NamedTuple):
@@ -63,7 +61,7 @@ class Model:
     ----------
     tensors
         Name to array, in the file's order, names by ``Identity`` last (the same array then); C-contiguous.
-        NumPy has no bfloat16: see :data:`~refnet.checkpoints.state_dict.BFLOAT16`.
+        NumPy has no bfloat16: see ``refnet.checkpoints.state_dict.BFLOAT16``.
     dropped
         Name and reason for each constant that was left out.
     metadata
@@ -81,7 +79,7 @@ def read(path: str | Path) -> Model:
     Raises
     ------
     CheckpointError
-        If the file cannot be read, or :func:`load` refuses it.
+        If the file cannot be read, or ``load`` refuses it.
     """
     return files.read(path, load)
 

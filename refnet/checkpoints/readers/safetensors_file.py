@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from refnet.arrays import Array
 from refnet.checkpoints.readers import files
 from refnet.checkpoints.state_dict import BFLOAT16
 from refnet.errors import CheckpointError
@@ -30,8 +30,6 @@ DTYPES: dict[str, np.dtype[Any]] = {
     "I32": np.dtype("<i4"),
     "U8": np.dtype("u1"),
 }
-
-Array = npt.NDArray[Any]
 
 
 class Entry(NamedTuple):
@@ -54,7 +52,7 @@ def read(path: str | Path) -> dict[str, Array]:
     Raises
     ------
     CheckpointError
-        If the file cannot be read, or :func:`load` refuses it.
+        If the file cannot be read, or ``load`` refuses it.
     """
     return files.read(path, load)
 
@@ -66,7 +64,7 @@ def load(data: bytes) -> dict[str, Array]:
     -------
     dict
         Name to array, in the order of their bytes in the file; shape and dtype as published, C-contiguous.
-        NumPy has no bfloat16: see :data:`~refnet.checkpoints.state_dict.BFLOAT16`.
+        NumPy has no bfloat16: see ``refnet.checkpoints.state_dict.BFLOAT16``.
 
     Raises
     ------

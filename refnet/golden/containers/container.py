@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import NamedTuple, Protocol
 
+from refnet.arrays import Array
 from refnet.errors import InputError
-from refnet.golden.formats.tensor_file import Array, ReadBack
+from refnet.golden.formats.tensor_file import ReadBack
 from refnet.golden.manifest import Entry
 
 MAX_MANIFEST = 1 << 24  # bytes

@@ -10,10 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
+from refnet.arrays import Array
 from refnet.errors import InputError
 from refnet.golden.containers.container import MAX_MANIFEST, Wanted
 from refnet.golden.formats import FORMATS, SUFFIXES
-from refnet.golden.formats.tensor_file import BLOCK, Array, Format, Heading, Opened, ReadBack, UnreadableError
+from refnet.golden.formats.tensor_file import BLOCK, Format, Heading, Opened, ReadBack, UnreadableError
 from refnet.golden.manifest import FILE_NAME, MAX_ENTRIES, Entry, Manifest
 
 

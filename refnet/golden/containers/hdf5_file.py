@@ -13,11 +13,12 @@ import h5py
 import numpy as np
 from h5py import h5d, h5l, h5t
 
-from refnet import hdf5
+from refnet.arrays import Array
 from refnet.errors import InputError
+from refnet.files import hdf5
 from refnet.golden.containers.container import MAX_MANIFEST, Wanted
 from refnet.golden.containers.single import Unfinished
-from refnet.golden.formats.tensor_file import Array, Asked, Heading, ReadBack, UnreadableError, sha256_of
+from refnet.golden.formats.tensor_file import Asked, Heading, ReadBack, UnreadableError, sha256_of
 from refnet.golden.manifest import MAX_ENTRIES, Entry
 
 MANIFEST = "manifest"

@@ -9,12 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO, cast
 
-from refnet.checkpoints.readers.zip_archive import BROKEN, MAX_MEMBERS, Guarded
+from refnet.arrays import Array
 from refnet.errors import CheckpointError, InputError
+from refnet.files.zip import BROKEN, MAX_MEMBERS, Guarded
 from refnet.golden.containers.container import MAX_MANIFEST, Wanted
 from refnet.golden.containers.single import Unfinished
 from refnet.golden.formats import FORMATS
-from refnet.golden.formats.tensor_file import Array, Heading, Opened, ReadBack, UnreadableError, sha256_of
+from refnet.golden.formats.tensor_file import Heading, Opened, ReadBack, UnreadableError, sha256_of
 from refnet.golden.manifest import FILE_NAME, Entry
 
 SUFFIX = ".npy"

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from refnet.errors import InputError
-from refnet.whole_file import whole_file
+from refnet.files.whole import whole_file
 
 
 class Unfinished:

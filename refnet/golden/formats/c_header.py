@@ -8,8 +8,9 @@ from itertools import chain
 
 import numpy as np
 
+from refnet.arrays import Array
 from refnet.golden.formats.decimals import in_decimal, read_numbers, without_nul
-from refnet.golden.formats.tensor_file import Array, Format, Heading, Opened, Output, ReadBack, blocks, read_heading
+from refnet.golden.formats.tensor_file import Format, Heading, Opened, Output, ReadBack, blocks, read_heading
 from refnet.golden.formats.text import Lines, read_lines
 from refnet.golden.formats.words import in_hexadecimal, read_words
 

@@ -11,8 +11,9 @@ from fractions import Fraction
 
 import numpy as np
 
+from refnet.arrays import Array
 from refnet.golden.encoding import WORDS, decode, encode
-from refnet.golden.formats.tensor_file import Array, Format, Heading, Opened, Output, ReadBack, blocks
+from refnet.golden.formats.tensor_file import Format, Heading, Opened, Output, ReadBack, blocks
 from refnet.golden.formats.text import Lines, bad_token, collect, read_lines, without_comments
 
 ELEMENTS = 1 << 17  # in a piece

@@ -6,7 +6,8 @@ import re
 from itertools import chain
 from typing import NamedTuple
 
-from refnet.golden.formats.tensor_file import Array, Format, Heading, Opened, Output, ReadBack, blocks, read_heading
+from refnet.arrays import Array
+from refnet.golden.formats.tensor_file import Format, Heading, Opened, Output, ReadBack, blocks, read_heading
 from refnet.golden.formats.text import Lines, read_lines, without_comments
 from refnet.golden.formats.words import in_hexadecimal, read_words
 

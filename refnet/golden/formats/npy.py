@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.lib import format as npy_format
 
+from refnet.architecture.plan import Shape
+from refnet.arrays import Array
 from refnet.golden.encoding import WORDS
-from refnet.golden.formats.tensor_file import BLOCK, Array, Format, Heading, Opened, Output, ReadBack, blocks, read_into
-from refnet.plan import Shape
+from refnet.golden.formats.tensor_file import BLOCK, Format, Heading, Opened, Output, ReadBack, blocks, read_into
 
 MAX_HEADER = 1 << 14
 MAX_RANK = 16

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from refnet.arrays import Array
 from refnet.golden.encoding import WORDS
-from refnet.golden.formats.tensor_file import BLOCK, Array, Format, Heading, Opened, Output, ReadBack, blocks, read_into
+from refnet.golden.formats.tensor_file import BLOCK, Format, Heading, Opened, Output, ReadBack, blocks, read_into
 
 
 def _write(file: Output, words: Array, heading: Heading) -> None:

@@ -10,15 +10,13 @@ from dataclasses import dataclass
 from typing import IO, Any, NamedTuple, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from refnet.architecture.plan import Shape
+from refnet.arrays import Array
 from refnet.errors import InputError
+from refnet.golden.axes import stored_axes
 from refnet.golden.encoding import WORDS
-from refnet.golden.layout import stored_axes
 from refnet.golden.manifest import MAX_ELEMENTS, Entry
-from refnet.plan import Shape
-
-Array = npt.NDArray[Any]
 
 BLOCK = 1 << 22  # bytes read or written at once
 
@@ -55,7 +53,7 @@ class Heading(NamedTuple):
         return math.prod(self.shape) == count
 
     def line(self) -> str:
-        """Put it into one line, which :func:`read_heading` reads.
+        """Put it into one line, which ``read_heading`` reads.
 
         Examples
         --------

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from refnet.golden.formats.tensor_file import BLOCK, Array, Opened, UnreadableError
+from refnet.arrays import Array
+from refnet.golden.formats.tensor_file import BLOCK, Opened, UnreadableError
 
 
 class Lines(NamedTuple):

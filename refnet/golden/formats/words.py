@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from refnet.arrays import Array
 from refnet.golden.encoding import WORDS
-from refnet.golden.formats.tensor_file import Array, Heading, Opened, ReadBack
+from refnet.golden.formats.tensor_file import Heading, Opened, ReadBack
 from refnet.golden.formats.text import Lines, bad_token, collect
 
 DIGITS = {2 * words.itemsize: np.dtype(f"<u{words.itemsize}") for words in WORDS.values()}

@@ -1,22 +1,22 @@
 """The names of Keras Applications, against Keras's own files and by hand."""
 
 import zipfile
-from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.places import DATA
 
-from refnet.architecture import efficientnet, variant
+from refnet.architecture.plan import make_plan
+from refnet.architecture.scaling import Coefficients
+from refnet.architecture.variants import efficientnet, variant
 from refnet.checkpoints.naming import keras
 from refnet.checkpoints.naming.keras import SPARE, VARIANTS, counted, pairs, rename, with_classifier
 from refnet.checkpoints.publishers import PUBLISHERS
-from refnet.checkpoints.readers import keras_file
+from refnet.checkpoints.readers.keras import file as keras_file
 from refnet.checkpoints.recognition import recognise, variant_of
 from refnet.errors import CheckpointError
-from refnet.plan import make_plan
-from refnet.scaling import Coefficients
 
-FOLDER = Path(__file__).parents[2] / "data" / "keras"
+FOLDER = DATA / "keras"
 SMALL = efficientnet(Coefficients(width=0.02, depth=0.3, resolution=64), name="small", classes=5)
 KERAS = PUBLISHERS["keras"]
 

@@ -6,12 +6,12 @@ import torch
 from efficientnet_lite_pytorch import EfficientNet as LiteNet
 from efficientnet_pytorch import EfficientNet
 
-from refnet.architecture import variant
+from refnet.architecture.plan import make_plan
+from refnet.architecture.scaling import TABLE
+from refnet.architecture.variants import variant
 from refnet.checkpoints.naming import lukemelas
 from refnet.checkpoints.publishers import PUBLISHERS
 from refnet.errors import CheckpointError
-from refnet.plan import make_plan
-from refnet.scaling import TABLE
 
 LUKEMELAS = PUBLISHERS["lukemelas"]
 TINY = variant("lite0", classes=7)

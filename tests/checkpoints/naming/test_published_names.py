@@ -5,15 +5,15 @@ tools/published_names.py wrote the lists, and says where they come from.
 
 import json
 import lzma
-from pathlib import Path
 
 import pytest
+from helpers.places import DATA
 
-from refnet.architecture import variant
+from refnet.architecture.variants import variant
 from refnet.checkpoints.naming import pairing
 from refnet.checkpoints.publishers import PUBLISHERS
 
-LISTS = json.loads(lzma.decompress((Path(__file__).parents[2] / "data" / "published_names.json.xz").read_bytes()))
+LISTS = json.loads(lzma.decompress((DATA / "published_names.json.xz").read_bytes()))
 B = ["b0", "b1", "b2", "b3", "b4", "b5", "b6", "b7"]
 EVERY = [*B, "b8", "l2", "lite0", "lite1", "lite2", "lite3", "lite4"]
 

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from refnet.architecture import efficientnet, variant
+from refnet.architecture.plan import make_plan
+from refnet.architecture.scaling import TABLE, Coefficients
+from refnet.architecture.variants import efficientnet, variant
 from refnet.checkpoints.naming import tensorflow
 from refnet.checkpoints.naming.tensorflow import pairs
 from refnet.checkpoints.publishers import PUBLISHERS
 from refnet.errors import CheckpointError
-from refnet.plan import make_plan
-from refnet.scaling import TABLE, Coefficients
 
 SMALL = efficientnet(Coefficients(width=0.125, depth=0.1, resolution=32), name="tiny", classes=5)
 EMA = "/ExponentialMovingAverage"

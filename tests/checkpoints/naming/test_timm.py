@@ -7,12 +7,12 @@ import pytest
 import timm as published_timm
 import torch
 
-from refnet.architecture import variant
+from refnet.architecture.plan import make_plan
+from refnet.architecture.scaling import TABLE
+from refnet.architecture.variants import variant
 from refnet.checkpoints.naming import timm
 from refnet.checkpoints.publishers import PUBLISHERS
 from refnet.errors import CheckpointError
-from refnet.plan import make_plan
-from refnet.scaling import TABLE
 
 RULES = {"tf_efficientnet": (timm.TF_PADDING, timm.TF_BN_EPS), "efficientnet": (timm.PADDING, timm.BN_EPS)}
 TIMM = PUBLISHERS["timm"]

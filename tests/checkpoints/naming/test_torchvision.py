@@ -7,11 +7,11 @@ import pytest
 import torch
 from torchvision import models
 
-from refnet.architecture import variant
+from refnet.architecture.plan import make_plan
+from refnet.architecture.variants import variant
 from refnet.checkpoints.naming import torchvision
 from refnet.checkpoints.publishers import PUBLISHERS
 from refnet.errors import CheckpointError
-from refnet.plan import make_plan
 
 VARIANTS = ("b0", "b1", "b2", "b3", "b4", "b5", "b6", "b7")
 TORCHVISION = PUBLISHERS["torchvision"]

@@ -6,7 +6,8 @@ from unittest.mock import ANY
 
 import pytest
 
-from refnet.checkpoints.readers import crc32c, sstable, tar, zip_archive
+from refnet.checkpoints.readers.tensorflow import crc32c, sstable, tar
+from refnet.files import zip as zip_archive
 
 
 @pytest.fixture(scope="module")

@@ -12,26 +12,23 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
-import fuzzing
 import numpy as np
 import onnx
 import pytest
 import safetensors.torch
 import torch
-from checkpoints.readers.test_torch_pickle import legacy, tensor
-from fuzzing import CHANGES, changed, fuzzed, harmless
+from checkpoints.readers.torch.test_legacy import legacy, tensor
+from helpers import fuzzing
+from helpers.fuzzing import CHANGES, changed, fuzzed, harmless
+from helpers.tf_writer import entry, packed, shape_of, table
 from hypothesis import given
 from onnx import helper, numpy_helper
-from tf_writer import entry, packed, shape_of, table
 
-from refnet.checkpoints.readers import (
-    onnx_file,
-    safetensors_file,
-    tar,
-    tf_bundle,
-    tf_index,
-    torch_file,
-)
+from refnet.checkpoints.readers import onnx_file, safetensors_file
+from refnet.checkpoints.readers.tensorflow import bundle as tf_bundle
+from refnet.checkpoints.readers.tensorflow import index as tf_index
+from refnet.checkpoints.readers.tensorflow import tar
+from refnet.checkpoints.readers.torch import file as torch_file
 
 pytestmark = pytest.mark.usefixtures("good_checksums")
 

@@ -12,11 +12,11 @@ import pytest
 import timm
 import torch
 from efficientnet_pytorch import EfficientNet
+from helpers.tf_writer import field, number
 from onnx import TensorProto, helper, numpy_helper
-from tf_writer import field, number
 from torchvision import models
 
-from refnet.architecture import variant
+from refnet.architecture.variants import variant
 from refnet.checkpoints.publishers import PUBLISHERS
 from refnet.checkpoints.readers import onnx_file, protobuf
 from refnet.checkpoints.recognition import recognise, variant_of

@@ -7,7 +7,7 @@ import subprocess
 
 import numpy as np
 import pytest
-from generated_formats import back, bytes_of, refused, text_of
+from helpers.generated_formats import back, bytes_of, refused, text_of
 
 BITS = """\
 #ifndef REFNET_A_B_H

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from generated_formats import back, refused, text_of
+from helpers.generated_formats import back, refused, text_of
 from hypothesis import given
 from hypothesis import strategies as st
 

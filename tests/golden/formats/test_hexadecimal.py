@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from generated_formats import back, refused, text_of
+from helpers.generated_formats import back, refused, text_of
 
 WORDS = [0x3F800000, 0, 0xC0490FDB]
 

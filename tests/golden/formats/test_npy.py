@@ -6,7 +6,7 @@ import io
 
 import numpy as np
 import pytest
-from generated_formats import back, bytes_of, refused
+from helpers.generated_formats import back, bytes_of, refused
 
 X = np.arange(6, dtype=np.float32).reshape(2, 3)
 BITS = X.view(np.uint32).ravel().tolist()

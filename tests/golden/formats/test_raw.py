@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from generated_formats import back, bytes_of, refused
+from helpers.generated_formats import back, bytes_of, refused
 
 
 @pytest.mark.parametrize(

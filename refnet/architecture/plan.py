@@ -1,0 +1,314 @@
+"""Plan: an architecture and a picture size become a flat list of named steps.
+
+Sizes: N batch, H W height and width, C channels in, K channels out, R S kernel.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+from refnet.architecture import names
+from refnet.architecture.padding import NO_PADS, Padding, Pads, output_size, pads
+from refnet.architecture.variants import Activation, Architecture, Block
+from refnet.errors import InputError
+
+Op = Literal["convolution", "depthwise", "mean", "dense", "excite", "add", "softmax"]
+Shape = tuple[int, ...]
+
+IMAGE_CHANNELS = 3
+MAX_SIDE = 1 << 14  # beyond any use; keeps every offset far from overflow
+
+
+@dataclass(frozen=True)
+class Weight:
+    """One tensor a step needs: its HDF5 path and shape, and whether training changes it."""
+
+    key: str
+    shape: Shape
+    trainable: bool = True
+
+
+@dataclass(frozen=True)
+class Step:
+    """One operation of the network, from tensors with a name to a tensor with a name.
+
+    Attributes
+    ----------
+    name
+        Also the name of the tensor it makes.
+    op
+        What it does before batch norm, bias and activation.
+    inputs
+        Names of the steps it reads (``input`` is the picture).
+    in_shape, shape
+        Of its first input and its output, without the batch: (H, W, C), or (C,) where there is no picture left.
+    kernel, stride, pads
+        Geometry of a convolution.
+    activation
+        What is applied last.
+    weights
+        The tensors it needs: kernels HWIO, depthwise HWC, dense (C, K), the rest (K,).
+    macs
+        Multiply-adds of convolutions and dense layers, padding included, the usual way of counting.
+    """
+
+    name: str
+    op: Op
+    inputs: tuple[str, ...]
+    in_shape: Shape
+    shape: Shape
+    kernel: int = 1
+    stride: int = 1
+    pads: Pads = NO_PADS
+    activation: Activation = "none"
+    weights: tuple[Weight, ...] = ()
+    macs: int = 0
+
+    @property
+    def params(self) -> int:
+        """Number of trainable parameters."""
+        return sum(math.prod(w.shape) for w in self.weights if w.trainable)
+
+    @property
+    def normalized(self) -> bool:
+        """Whether a batch norm follows the operation."""
+        return any(w.key.endswith("/bn/gamma") for w in self.weights)
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Names of the tensors inside a convolution: the sums, after batch norm, after the activation.
+
+        Examples
+        --------
+        >>> from refnet.architecture.variants import variant
+        >>> make_plan(variant("b0"))["stem"].parts
+        ('stem.conv', 'stem.bn', 'stem.act')
+        """
+        if not self.normalized:
+            return ()
+        parts = (names.CONV, names.BN) if self.activation == "none" else (names.CONV, names.BN, names.ACT)
+        return tuple(names.part_name(self.name, part) for part in parts)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All steps of one architecture for one input size; iterate over it to see them in execution order."""
+
+    architecture: Architecture
+    height: int
+    width: int
+    padding: Padding
+    steps: tuple[Step, ...]
+
+    def __iter__(self) -> Iterator[Step]:
+        return iter(self.steps)
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def __getitem__(self, name: str) -> Step:
+        for step in self.steps:
+            if step.name == name:
+                return step
+        raise InputError(f"no step {name!r} in {self.architecture.name}; see `refnet plan {self.architecture.name}`")
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """What the network is run for: ``logits`` and ``probabilities``, or ``pool`` where there is no classifier.
+
+        Examples
+        --------
+        >>> from refnet.architecture.variants import variant
+        >>> make_plan(variant("b0")).output, make_plan(variant("b0", classes=0)).output
+        ('logits', 'pool')
+        """
+        return (names.LOGITS, names.PROBABILITIES) if self.architecture.classes else (names.POOL,)
+
+    @property
+    def output(self) -> str:
+        """The first of them: the step that a plain run ends with."""
+        return self.outputs[0]
+
+    @cached_property
+    def shapes(self) -> dict[str, Shape]:
+        """Shape of every tensor that can be asked for, steps and their parts, without the batch."""
+        return {name: step.shape for step in self.steps for name in (*step.parts, step.name)}
+
+    @property
+    def params(self) -> int:
+        """Number of trainable parameters."""
+        return sum(step.params for step in self.steps)
+
+    @property
+    def macs(self) -> int:
+        """Multiply-adds of one picture."""
+        return sum(step.macs for step in self.steps)
+
+    @property
+    def weights(self) -> tuple[Weight, ...]:
+        """Every tensor the network needs, in execution order."""
+        return tuple(weight for step in self.steps for weight in step.weights)
+
+
+def make_plan(
+    architecture: Architecture, size: int | tuple[int, int] | None = None, *, padding: Padding = "same"
+) -> Plan:
+    """Lay out an architecture for an input size.
+
+    Parameters
+    ----------
+    architecture
+        From ``refnet.architecture.variants.variant`` or ``refnet.architecture.variants.efficientnet``.
+    size
+        Side of a square picture or (height, width), in pixels; by default the variant's own.
+    padding
+        Rule of the weights: ``same`` (TensorFlow and what was converted from it) or ``symmetric`` (trained in PyTorch).
+
+    Raises
+    ------
+    InputError
+        If the size or the padding rule is not possible.
+
+    Examples
+    --------
+    >>> from refnet.architecture.variants import variant
+    >>> plan = make_plan(variant("b0"))
+    >>> plan.params, plan.macs
+    (5288548, 385814752)
+    >>> plan["block3a.depthwise"].pads, plan["block3a.depthwise"].shape
+    (Pads(top=1, bottom=2, left=1, right=2), (28, 28, 144))
+    """
+    if padding not in ("same", "symmetric"):
+        raise InputError(f"unknown padding rule {padding!r}; one of same, symmetric")
+    height, width = sides(architecture.resolution if size is None else size)
+    steps = _Layout(architecture, padding).lay_out(height, width)
+    return Plan(architecture, height, width, padding, tuple(steps))
+
+
+def sides(size: int | tuple[int, int]) -> tuple[int, int]:
+    """Check the size of an input, the side of a square or (height, width); return height and width.
+
+    Raises
+    ------
+    InputError
+        If it is not one or two whole numbers from 1 to 16384.
+
+    Examples
+    --------
+    >>> sides(224), sides((33, 47))
+    ((224, 224), (33, 47))
+    """
+    pair = size if isinstance(size, tuple | list) else (size, size)
+    try:
+        height, width = (operator.index(side) for side in pair)
+    except (TypeError, ValueError):
+        raise InputError(f"input size {size!r}: want a whole number of pixels, or (height, width)") from None
+    if isinstance(size, bool) or not all(1 <= side <= MAX_SIDE for side in (height, width)):
+        raise InputError(f"input size {height}x{width}: each side must be 1 to {MAX_SIDE} pixels, a whole number")
+    return height, width
+
+
+def _batch_norm(step: str, channels: int) -> tuple[Weight, ...]:
+    return tuple(
+        Weight(names.weight_key(step, f"bn/{leaf}"), (channels,), trainable=leaf in ("gamma", "beta"))
+        for leaf in names.BN_LEAVES
+    )
+
+
+class _Layout:
+    """Builds the steps one after the other; knows the name and shape of the last one."""
+
+    def __init__(self, architecture: Architecture, padding: Padding) -> None:
+        self.architecture = architecture
+        self.padding = padding
+        self.steps: list[Step] = []
+
+    def lay_out(self, height: int, width: int) -> list[Step]:
+        net = self.architecture
+        last = names.INPUT
+        shape: Shape = (height, width, IMAGE_CHANNELS)
+        last, shape = self.convolution(names.STEM, last, shape, net.stem_channels, net.activation, kernel=3, stride=2)
+        for block in net.blocks:
+            last, shape = self.block(block, last, shape)
+        last, shape = self.convolution(names.HEAD, last, shape, net.head_channels, net.activation)
+        last, shape = self.mean(names.POOL, last, shape)
+        if net.classes:
+            last, shape = self.dense(names.LOGITS, last, shape, net.classes)
+            self.append(Step(names.PROBABILITIES, "softmax", (last,), shape, shape))
+        return self.steps
+
+    def append(self, step: Step) -> tuple[str, Shape]:
+        self.steps.append(step)
+        return step.name, step.shape
+
+    def block(self, block: Block, last: str, shape: Shape) -> tuple[str, Shape]:
+        act = self.architecture.activation
+        entry = last
+
+        def name(part: str) -> str:
+            return names.part_name(block.name, part)
+
+        if block.expands:
+            last, shape = self.convolution(name(names.EXPAND), last, shape, block.channels, act)
+        last, shape = self.depthwise(name(names.DEPTHWISE), last, shape, block, act)
+        if block.se_channels:
+            gate, vector = self.mean(name(names.SQUEEZE), last, shape)
+            gate, vector = self.dense(name(names.REDUCE), gate, vector, block.se_channels, "swish")
+            gate, vector = self.dense(name(names.GATE), gate, vector, block.channels, "sigmoid")
+            last, shape = self.append(Step(name(names.EXCITE), "excite", (last, gate), shape, shape))
+        last, shape = self.convolution(name(names.PROJECT), last, shape, block.out_channels, "none")
+        if block.adds:
+            last, shape = self.append(Step(name(names.ADD), "add", (last, entry), shape, shape))
+        return last, shape
+
+    def convolution(
+        self,
+        name: str,
+        last: str,
+        shape: Shape,
+        K: int,
+        activation: Activation,
+        *,
+        kernel: int = 1,
+        stride: int = 1,
+    ) -> tuple[str, Shape]:
+        H, W, C = shape
+        around = pads(self.padding, H, W, kernel, stride)
+        out = (*output_size(H, W, around, kernel, stride), K)
+        weight = Weight(names.weight_key(name, "kernel"), (kernel, kernel, C, K))
+        return self.append(
+            Step(
+                name, "convolution", (last,), shape, out, kernel, stride, around, activation,
+                weights=(weight, *_batch_norm(name, K)),
+                macs=math.prod(out) * kernel * kernel * C,
+            )
+        )  # fmt: skip
+
+    def depthwise(self, name: str, last: str, shape: Shape, block: Block, activation: Activation) -> tuple[str, Shape]:
+        H, W, C = shape
+        around = pads(self.padding, H, W, block.kernel, block.stride)
+        out = (*output_size(H, W, around, block.kernel, block.stride), C)
+        weight = Weight(names.weight_key(name, "kernel"), (block.kernel, block.kernel, C))
+        return self.append(
+            Step(
+                name, "depthwise", (last,), shape, out, block.kernel, block.stride, around, activation,
+                weights=(weight, *_batch_norm(name, C)),
+                macs=math.prod(out) * block.kernel * block.kernel,
+            )
+        )  # fmt: skip
+
+    def mean(self, name: str, last: str, shape: Shape) -> tuple[str, Shape]:
+        return self.append(Step(name, "mean", (last,), shape, shape[-1:]))
+
+    def dense(self, name: str, last: str, shape: Shape, K: int, activation: Activation = "none") -> tuple[str, Shape]:
+        (C,) = shape
+        kernel = Weight(names.weight_key(name, "kernel"), (C, K))
+        bias = Weight(names.weight_key(name, "bias"), (K,))
+        return self.append(
+            Step(name, "dense", (last,), shape, (K,), activation=activation, weights=(kernel, bias), macs=C * K)
+        )

@@ -1,0 +1,1 @@
+"""Keras's files of every age: ``file`` tells them apart."""

@@ -1,0 +1,80 @@
+"""The HDF5 files of Keras 2, in which Keras Applications publishes its weights; Keras 3 still writes them as ``.h5``.
+
+==========================================  =====================================================================
+where                                       what
+==========================================  =====================================================================
+attribute ``layer_names``                   names of all layers, in the model's order
+group LAYER, its attribute ``weight_names``  names of the layer's variables, as paths: ``stem_conv/kernel:0``
+dataset LAYER/PATH                          the variable: ``/stem_conv/stem_conv/kernel:0``
+group ``model_weights``                     in files of whole models all of the above, and beside it an optimiser
+attribute ``model_config``                  in files of whole models the configuration, in JSON
+==========================================  =====================================================================
+
+A model that is a layer of another has all its variables in one group, each path with its layer's name:
+``/efficientnetb0/stem_conv/kernel:0``.
+"""
+
+from __future__ import annotations
+
+from h5py import h5d, h5g
+
+from refnet.checkpoints.readers.keras import content as keras_content
+from refnet.checkpoints.readers.keras import hdf5_tree
+from refnet.checkpoints.readers.keras.content import MAX_CONFIG, Content
+from refnet.checkpoints.readers.keras.hdf5_tree import Tree
+from refnet.files.hdf5 import RefusedError
+
+WHOLE = "model_weights"
+LAYERS, VARIABLES = "layer_names", "weight_names"
+
+
+def load(data: bytes) -> Content:
+    """Read the bytes of a file.
+
+    Raises
+    ------
+    CheckpointError
+        If it is damaged, not laid out as above, two variables have one name, or a tensor is anything but numbers in
+        plain bytes of the file.
+    """
+    return hdf5_tree.parse(data, read)
+
+
+def is_one(tree: Tree) -> bool:
+    """Whether an HDF5 file is laid out like this."""
+    return tree.has(tree.root, WHOLE) or tree.has_attribute(LAYERS, f"{LAYERS}0")
+
+
+def read(tree: Tree) -> Content:
+    """Read from a file that is open."""
+    top = tree.group(tree.root, WHOLE) if tree.has(tree.root, WHOLE) else tree.root
+    layers = tree.texts(top, LAYERS)
+    if layers is None:
+        raise RefusedError(f"attribute {LAYERS} is missing")
+    datasets: dict[str, h5d.DatasetID] = {}
+    for layer in layers:
+        for name, dataset in _variables(tree, top, layer):
+            if name in datasets:
+                raise RefusedError(f"two variables are called {name[:200]!r}")
+            datasets[name] = dataset
+    config = tree.text(tree.root, "model_config", MAX_CONFIG)
+    return Content(
+        tree.read(datasets),
+        keras_content.parse_model(config) if config else None,
+        tree.text(top, "keras_version"),
+    )
+
+
+def _variables(tree: Tree, top: h5g.GroupID, layer: str) -> list[tuple[str, h5d.DatasetID]]:
+    """Name and dataset of each variable of a layer, or of all layers of a model."""
+    group = tree.group(top, layer)
+    paths = tree.texts(group, VARIABLES)
+    if paths is None:
+        raise RefusedError(f"attribute {VARIABLES} of {layer[:200]!r} is missing")
+    parts = [path.split("/") for path in paths]
+    is_model = len({tuple(scopes) for *scopes, _ in parts}) > 1
+    owners = [part[-2] if is_model and len(part) > 1 else layer for part in parts]
+    return [
+        (keras_content.key(owner, part[-1]), tree.dataset(group, path, f"{layer}/{path}"))
+        for path, part, owner in zip(paths, parts, owners, strict=True)
+    ]

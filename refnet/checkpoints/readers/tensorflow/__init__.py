@@ -1,0 +1,1 @@
+"""TensorFlow's V2 checkpoints, loose or in an archive: ``bundle`` reads them."""

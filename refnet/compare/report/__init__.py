@@ -1,5 +1,0 @@
-"""Report: a comparison as one page for the browser, which needs nothing but itself."""
-
-from refnet.compare.report.page import check_target, write_report
-
-__all__ = ["check_target", "write_report"]

@@ -1,0 +1,277 @@
+"""Computation: one step as data that a mistake can change, and a fast evaluator that promises no bits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import reduce
+from itertools import product
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from refnet.architecture import names
+from refnet.architecture.padding import NO_PADS, Pads
+from refnet.architecture.plan import Step
+from refnet.arrays import Array
+from refnet.comparison.diagnosis.activations import ACTIVATIONS
+from refnet.comparison.diagnosis.number_formats import FORMATS
+from refnet.reference.numerics import fold_batch_norm
+
+Channels = Array | slice
+Float = type[np.floating[Any]]
+
+
+class Norm(NamedTuple):
+    """A batch norm: its tensors [K], and whether it takes mean and variance from the batch itself."""
+
+    gamma: Array
+    beta: Array
+    mean: Array
+    variance: Array
+    eps: float
+    of_the_batch: bool = False
+
+    def apply(self, x: Array) -> Array:
+        """Normalise x [..., K]."""
+        mean, variance = self.mean, self.variance
+        if self.of_the_batch:
+            axes = tuple(range(x.ndim - 1))
+            mean, variance = x.mean(axes, dtype=np.float64), x.var(axes, dtype=np.float64)
+        scale, shift = fold_batch_norm(self.gamma, self.beta, mean, variance, self.eps, x.dtype)
+        result: Array = x * scale + shift
+        return result
+
+    def narrowed(self, channels: Channels) -> Norm:
+        """The same for some of the channels."""
+        return self._replace(
+            gamma=self.gamma[channels],
+            beta=self.beta[channels],
+            mean=self.mean[channels],
+            variance=self.variance[channels],
+        )
+
+
+@dataclass(frozen=True)
+class Precision:
+    """Names of formats, of ``number_formats.FORMATS``, that numbers are rounded to; "" is none."""
+
+    inputs: str = ""
+    kernel: str = ""
+    between: str = ""
+    result: str = ""
+
+
+@dataclass(frozen=True)
+class Computation:
+    """What one step computes: inputs, operation, batch norms, bias, activation, in this order.
+
+    Attributes
+    ----------
+    op
+        Of the plan, or ``none`` where the inputs are the sums already.
+    inputs
+        [N, H, W, C] or [N, C].
+    kernel, stride, pads, pad_mode
+        Of a convolution or a dense layer, as the plan has them; the mode is one of ``np.pad``.
+    bias, norms, activation, activation_first
+        What follows the sum.
+    combine
+        Takes the place of the operation, where a mistake says so.
+    after, reorder
+        What happens to the result at last: to each of its elements by itself, and to all of them.
+    precision
+        Where numbers are rounded.
+    """
+
+    op: str
+    inputs: tuple[Array, ...]
+    kernel: Array | None = None
+    stride: int = 1
+    pads: Pads = NO_PADS
+    pad_mode: Literal["constant", "edge", "reflect"] = "constant"
+    bias: Array | None = None
+    norms: tuple[Norm, ...] = ()
+    activation: str = "none"
+    activation_first: bool = False
+    combine: Callable[..., Array] | None = None
+    after: Callable[[Array], Array] | None = None
+    reorder: Callable[[Array], Array] | None = None
+    precision: Precision = field(default_factory=Precision)
+
+    @property
+    def channels(self) -> int:
+        """Of the result, before it is reordered."""
+        last: int = (self.inputs[0] if self.kernel is None else self.kernel).shape[-1]
+        return last
+
+    def narrowed(self, channels: Channels) -> Computation:
+        """Leave only some of the result's channels."""
+        kernel = None if self.kernel is None else self.kernel[..., channels]
+        inputs = self.inputs
+        if self.op not in ("convolution", "dense"):
+            inputs = tuple(x[..., channels] for x in inputs)
+        return replace(
+            self,
+            inputs=inputs,
+            kernel=kernel,
+            bias=None if self.bias is None else self.bias[channels],
+            norms=tuple(norm.narrowed(channels) for norm in self.norms),
+        )
+
+    def has_sum_of(self, other: Computation) -> bool:
+        """Whether the operation and all it reads are those of another computation, so that their sums are equal."""
+        return (
+            self.inputs is other.inputs
+            and self.kernel is other.kernel
+            and self.combine is other.combine
+            and (self.op, self.pads, self.pad_mode) == (other.op, other.pads, other.pad_mode)
+            and (self.precision.inputs, self.precision.kernel) == (other.precision.inputs, other.precision.kernel)
+        )
+
+    @property
+    def narrows(self) -> bool:
+        """Whether each channel of the result can be computed without the others."""
+        return self.op != "softmax" and self.reorder is None
+
+
+def computation_of(
+    step: Step,
+    tensors: Mapping[str, Array],
+    eps: float,
+    inputs: Sequence[Array],
+    *,
+    since: str = "",
+    part: str = "",
+) -> Computation:
+    """Make the computation of a step, or from one of its parts on, or up to one of them.
+
+    Parameters
+    ----------
+    step, tensors, eps
+        As for ``refnet.reference.evaluate.evaluate``.
+    inputs
+        Of the step; or one array, the part that ``since`` names.
+    since, part
+        "", ``conv`` or ``bn``; ``part`` also ``act``.
+    """
+
+    def weight(leaf: str) -> Array:
+        return tensors[names.weight_key(step.name, leaf)]
+
+    norms: tuple[Norm, ...] = ()
+    if step.normalized and since != names.BN and part != names.CONV:
+        gamma, beta, mean, variance = (weight(f"bn/{leaf}") for leaf in names.BN_LEAVES)
+        norms = (Norm(gamma, beta, mean, variance, eps),)
+    has_kernel = step.op in ("convolution", "depthwise", "dense") and not since
+    return Computation(
+        op="none" if since else step.op,
+        inputs=tuple(inputs),
+        kernel=weight("kernel") if has_kernel else None,
+        stride=step.stride,
+        pads=step.pads,
+        bias=weight("bias") if step.op == "dense" else None,
+        norms=norms,
+        activation="none" if part in (names.CONV, names.BN) else step.activation,
+    )
+
+
+def evaluate(c: Computation, dtype: Float) -> Array:
+    """Compute in float32 or float64, with library sums.
+
+    Examples
+    --------
+    >>> x = np.ones((1, 2, 2, 1), np.float32)
+    >>> evaluate(Computation("convolution", (x,), np.full((1, 1, 1, 2), 3.0), activation="relu6"), np.float64).shape
+    (1, 2, 2, 2)
+    """
+    with np.errstate(all="ignore"):
+        return finish(c, total(c, dtype), dtype)
+
+
+def total(c: Computation, dtype: Float) -> Array:
+    """The operation alone."""
+    inputs = [_rounded(x, c.precision.inputs, dtype) for x in c.inputs]
+    if c.combine is not None:
+        combined: Array = c.combine(*inputs)
+        return combined
+    if c.kernel is None:
+        return OPERATIONS[c.op](*inputs)
+    kernel = _rounded(c.kernel, c.precision.kernel, dtype)
+    if c.op == "dense":
+        multiplied: Array = inputs[0] @ kernel
+        return multiplied
+    pads = c.pads
+    x = inputs[0]
+    if any(pads):
+        around = ((0, 0), (pads.top, pads.bottom), (pads.left, pads.right), (0, 0))
+        x = np.pad(x, around, mode=c.pad_mode)
+    return (_convolution if c.op == "convolution" else _depthwise)(x, kernel, c.stride)
+
+
+def finish(c: Computation, x: Array, dtype: Float) -> Array:
+    """What follows the operation."""
+    x = _rounded(x, c.precision.between, dtype)
+    if c.activation_first:
+        x = ACTIVATIONS[c.activation](x)
+    for norm in c.norms:
+        x = _rounded(norm.apply(x), c.precision.between, dtype)
+    if c.bias is not None:
+        x = x + c.bias.astype(dtype)
+    if not c.activation_first:
+        x = ACTIVATIONS[c.activation](x)
+    x = _rounded(x if c.after is None else c.after(x), c.precision.result, dtype)
+    return x if c.reorder is None else c.reorder(x)
+
+
+def _rounded(x: Array, name: str, dtype: Float) -> Array:
+    return (FORMATS[name](x) if name else x).astype(dtype, copy=False)
+
+
+def _convolution(x: Array, kernel: Array, stride: int) -> Array:
+    R, S, C, K = kernel.shape
+    windows = sliding_window_view(x, (R, S), axis=(1, 2))[:, ::stride, ::stride]  # [N, H, W, C, R, S]
+    rows = windows.transpose(0, 1, 2, 4, 5, 3).reshape(-1, R * S * C)
+    result: Array = (rows @ kernel.reshape(-1, K)).reshape(*windows.shape[:3], K)
+    return result
+
+
+def _depthwise(x: Array, kernel: Array, stride: int) -> Array:
+    R, S, _ = kernel.shape
+    H, W = x.shape[1:3]
+    taps = (
+        x[:, ky : H - R + ky + 1 : stride, kx : W - S + kx + 1 : stride] * kernel[ky, kx]
+        for ky, kx in product(range(R), range(S))
+    )
+    result: Array = next(taps)
+    for tap in taps:
+        result += tap
+    return result
+
+
+def _softmax(x: Array) -> Array:
+    e = np.exp(x - x.max(-1, keepdims=True))
+    result: Array = e / e.sum(-1, keepdims=True)
+    return result
+
+
+def _mean(x: Array) -> Array:
+    """Mean row by row: the order of NumPy's own sums depends on how x lies in memory, and with it the noise floor."""
+    for _ in range(2):
+        x = reduce(np.add, np.moveaxis(x, -2, 0)) / x.dtype.type(x.shape[-2])
+    return x
+
+
+def _excite(x: Array, gate: Array) -> Array:
+    result: Array = x * gate[:, None, None, :]
+    return result
+
+
+OPERATIONS: dict[str, Callable[..., Array]] = {
+    "none": lambda x: x,
+    "mean": _mean,
+    "excite": _excite,
+    "add": np.add,
+    "softmax": _softmax,
+}

@@ -1,0 +1,134 @@
+"""Search: which of the known mistakes gives a port's numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import chain
+from typing import NamedTuple
+
+import numpy as np
+
+from refnet.arrays import Array
+from refnet.comparison.diagnosis.diagnosis import Diagnosis
+from refnet.comparison.diagnosis.fitting import fitted
+from refnet.comparison.diagnosis.mistakes import Mistake, Situation, mistakes
+from refnet.comparison.diagnosis.noise import like_noise
+from refnet.comparison.diagnosis.place import place
+from refnet.comparison.diagnosis.rounding import explain_rounding
+from refnet.comparison.diagnosis.trial import Trial
+from refnet.comparison.judgement.verdict import ROUNDING
+
+NEAREST = 8  # mistakes that are tried on the whole tensor
+FIRST_OF_TWO = 3  # mistakes on top of which another one is looked for
+GAIN = 3  # times smaller than before is the error that a known mistake leaves
+TIE = 1.5  # residuals nearer to each other than this factor tell nothing
+
+
+class _Tried(NamedTuple):
+    residual: float
+    rank: int
+    mistake: Mistake
+
+
+def search(situation: Situation, actual: Array, dtype: str = "float32", noise: float = 0.0) -> Diagnosis:
+    """Find the known mistake that makes a port's numbers of what its step reads.
+
+    Parameters
+    ----------
+    situation
+        The step and what it reads.
+    actual
+        What the port has: [N, H, W, K] or [N, K], whatever its shape.
+    dtype
+        What the port's numbers were stored in, a key of ``refnet.comparison.judgement.verdict.ROUNDING``.
+    noise
+        Root mean square of what errors of the inputs may make of the result, relative to it.
+    """
+    unfit = _unfit(situation, actual)
+    if unfit:
+        return Diagnosis(None, unfit, np.inf, np.inf)
+    actual = actual if actual.dtype == np.float64 else actual.astype(np.float32, copy=False)
+    trial = Trial(situation.right, actual, dtype, noise)
+    if trial.reproduces(situation.right):
+        words = "nothing is wrong here: numbers are rounded in an order that is not among the known ones"
+        return explain_rounding(situation.right, actual) or Diagnosis(None, words, trial.before, trial.before)
+    near = _nearest(trial, chain(mistakes(situation), fitted(situation, trial.sample, trial.seen)))
+    return (
+        _named(trial, near)
+        or _both(situation, trial, near, noise)
+        or explain_rounding(situation.right, actual)
+        or like_noise(trial)
+        or _unknown(trial, near)
+    )
+
+
+def _unfit(situation: Situation, actual: Array) -> str:
+    """Why nothing can be said of a tensor; "" if it can."""
+    if not actual.size or actual.ndim < 2:
+        return f"the shape {list(actual.shape)} is that of no step's result"
+    if not all(np.isfinite(x).all() for x in situation.right.inputs):
+        return "what this step reads has infinities or NaN in it already"
+    finite = np.isfinite(actual).all(tuple(range(actual.ndim - 1)))
+    if not (finite.all() if situation.right.op == "softmax" else finite.any()):
+        return "no channel is without infinities and NaN: nothing is tried on them"
+    return ""
+
+
+def _nearest(trial: Trial, candidates: Iterable[Mistake]) -> list[_Tried]:
+    """The candidates that come nearest to the sample, the nearest first."""
+    near: list[_Tried] = []
+    for rank, mistake in enumerate(candidates):
+        if mistake.grid != trial.dtype:
+            near.append(_Tried(trial.residual(mistake.wrong), rank, mistake))
+            near = sorted(near, key=lambda tried: tried[:2])[:NEAREST]
+    return near
+
+
+def _named(trial: Trial, near: list[_Tried]) -> Diagnosis | None:
+    """The diagnosis, if any of them gives the whole tensor."""
+    found = [
+        tried
+        for tried in near
+        if tried.residual <= trial.before / GAIN and trial.reproduces(tried.mistake.wrong, tried.mistake.grid)
+    ]
+    if not found:
+        return None
+    bound = max(TIE * found[0].residual, ROUNDING["float32"] / 2)
+    found.sort(key=lambda tried: (tried.residual > bound, tried.rank if tried.residual <= bound else tried.residual))
+    first, *others = [
+        Diagnosis(tried.mistake.name, tried.mistake.sentence, tried.residual, trial.before) for tried in found
+    ]
+    return replace(first, alternatives=tuple(others))
+
+
+def _both(situation: Situation, trial: Trial, near: list[_Tried], noise: float) -> Diagnosis | None:
+    """Two mistakes at once: another one on top of one that explains most of the error."""
+    for tried in near[:FIRST_OF_TWO]:
+        if not _is_much_nearer(tried.residual, trial):
+            continue
+        one = tried.mistake
+        rest = Trial(one.wrong, trial.actual, trial.dtype, noise)
+        other = _named(rest, _nearest(rest, mistakes(replace(situation, right=one.wrong))))
+        if other is not None:
+            name, sentence = f"{one.name} + {other.mistake}", f"{one.sentence}; and {other.sentence}"
+            return Diagnosis(name, sentence, other.residual, trial.before)
+    return None
+
+
+def _is_much_nearer(residual: float, trial: Trial) -> bool:
+    """Whether a mistake leaves far less than the right computation does, and than nothing at all does."""
+    return residual <= min(trial.before, 1.0) / GAIN
+
+
+def _unknown(trial: Trial, near: list[_Tried]) -> Diagnosis:
+    residual, _, nearest = near[0]
+    sentence = "no known mistake gives these numbers"
+    if residual == np.inf:
+        sentence = f"no known mistake gives the shape {list(trial.actual.shape)}"
+    elif _is_much_nearer(residual, trial):
+        sentence += f"; the nearest leaves an error of {residual:.2g} instead of {trial.before:.2g}: {nearest.sentence}"
+    where = place(trial.error()) if np.isfinite(trial.before) else ""
+    if where:
+        sentence += f"; of the error, {where}"
+    return Diagnosis(None, sentence, residual, trial.before)

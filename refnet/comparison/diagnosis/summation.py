@@ -1,0 +1,112 @@
+"""Summation: the orders and roundings in which ports add up products, exact to the bit, for a few outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import product
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from refnet.arrays import Array
+from refnet.reference import ops
+
+Step = Callable[[Array, Array, Any], Array]  # one tap: (x, w, acc) -> acc
+
+
+def _plain(x: Array, w: Array, acc: Any) -> Array:
+    result: Array = acc + x * w
+    return result
+
+
+def _fused(x: Array, w: Array, acc: Any) -> Array:
+    result: Array = ops.fma(x, w, acc)
+    return result
+
+
+def _toward_zero(x: Array, w: Array, acc: Any) -> Array:
+    """A fused multiply-add that rounds toward zero. The product is exact in float64; what its sum loses is kept."""
+    p, a = x.astype(np.float64) * w, np.asarray(acc, np.float64)
+    total = p + a
+    lost = (p - (total - (total - p))) + (a - (total - p))
+    near = total.astype(np.float32)
+    beyond = np.abs(near.astype(np.float64)) - np.abs(total)
+    too_far = (beyond > 0) | ((beyond == 0) & (lost * total < 0))
+    return np.where(too_far, np.nextafter(near, np.float32(0)), near)
+
+
+def _in_float16(x: Array, w: Array, acc: Any) -> Array:
+    p = (x.astype(np.float16) * w.astype(np.float16)).astype(np.float32)
+    total: Array = (p + acc).astype(np.float16).astype(np.float32)
+    return total
+
+
+def _fused_in_float16(x: Array, w: Array, acc: Any) -> Array:
+    p = x.astype(np.float16).astype(np.float64) * w.astype(np.float16)
+    total: Array = (p + acc).astype(np.float16).astype(np.float32)
+    return total
+
+
+#: How a product is added to a sum.
+STEPS: dict[str, Step] = {
+    "multiply-adds that are fused": _fused,
+    "products that are rounded": _plain,
+    "multiply-adds that round toward zero": _toward_zero,
+    "products and sums in float16": _in_float16,
+    "multiply-adds in float16": _fused_in_float16,
+}
+
+
+class Order(NamedTuple):
+    """A way to divide taps 0 … T - 1 into chains, each summed from zero; then the chains' sums are added in order."""
+
+    words: str
+    chains: Callable[[int], list[Array]]
+
+
+def _blocks(size: int) -> Order:
+    return Order(f"in blocks of {size}", lambda T: np.split(np.arange(T), range(size, T, size)))
+
+
+def _lanes(count: int) -> Order:
+    return Order(f"in {count} interleaved chains", lambda T: [np.arange(i, T, count) for i in range(min(count, T))])
+
+
+ORDERS: tuple[Order, ...] = (
+    Order("in one chain", lambda T: [np.arange(T)]),
+    Order("in one chain from the last to the first", lambda T: [np.arange(T)[::-1]]),
+    *map(_blocks, (32, 4, 8, 16, 64, 128, 256)),
+    *map(_lanes, (2, 4, 8, 16, 32)),
+)
+
+
+def sums(x: Array, w: Array) -> Iterator[tuple[str, Array]]:
+    """Sum the products of taps, x f32[P, T, K] (or [P, T, 1]) and w f32[T, K], in every way: words and f32[P, K].
+
+    Examples
+    --------
+    >>> x, w = np.ones((1, 3, 1), np.float32), np.array([[1], [2**-24], [2**-24]], np.float32)
+    >>> {words: float(total[0, 0]) - 1 for words, total in sums(x, w)}["multiply-adds that are fused, in one chain"]
+    0.0
+    """
+    known: set[bytes] = set()
+    for (words, step), order in product(STEPS.items(), ORDERS):
+        chains = order.chains(x.shape[1])
+        if "float16" in words and len(chains) > 1:
+            continue
+        total = sum_by(x, w, step, chains)
+        if total.tobytes() not in known:
+            known.add(total.tobytes())
+            yield f"{words}, {order.words}", total
+
+
+def sum_by(x: Array, w: Array, step: Step, chains: list[Array]) -> Array:
+    """Sum chain by chain."""
+    total: Any = None
+    for chain in chains:
+        acc: Any = np.float32(0)
+        for tap in chain:
+            acc = step(x[:, tap], w[tap], acc)
+        total = acc if total is None else step(acc, np.ones_like(acc), total)
+    result: Array = total
+    return result

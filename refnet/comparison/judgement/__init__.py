@@ -1,0 +1,1 @@
+"""Judgement: how far two tensors are apart, and whether roundings explain it."""

@@ -1,0 +1,174 @@
+"""Matching: which of a port's tensors is which of the golden's, by name."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+from refnet.architecture.names import ACT, BN, part_name
+from refnet.architecture.plan import Shape
+from refnet.comparison.findings import Finding, listed
+from refnet.errors import InputError
+
+MAX_MAP = 1 << 20  # bytes
+MAX_INDEX = 9  # digits
+
+Part = tuple[tuple[int, int], ...]
+
+_SLICED = re.compile(r"(.+)\[([0-9:, ]+)\]")
+
+
+@dataclass(frozen=True)
+class Partner:
+    """A port's tensor for one of the golden's: its name there, and the piece of the tensor that the name speaks of."""
+
+    name: str
+    slices: str = ""
+
+
+@dataclass(frozen=True)
+class Matching:
+    """Who goes with whom: partners by the golden's names, and what is odd."""
+
+    partners: Mapping[str, Partner]
+    findings: tuple[Finding, ...]
+
+
+def match(theirs: Iterable[str], ours: Sequence[str], mapping: Mapping[str, str] | None = None) -> Matching:
+    """Pair a port's names with the golden's.
+
+    In this order: as ``mapping`` says, the same name, the same name with other separators or capitals. A name may end
+    like an index, ``stem[:, 0:8, 0:8, 16:32]``, and then speaks of that piece.
+
+    Examples
+    --------
+    >>> found = match(["Block1a/Expand", "stem[:,0:8]", "heat"], ["stem", "block1a.expand", "head"])
+    >>> found.partners["stem"]
+    Partner(name='stem[:,0:8]', slices=':,0:8')
+    >>> for finding in found.findings:
+    ...     print(finding.text)
+    Block1a/Expand taken for block1a.expand
+    unknown heat (head?), not compared
+    """
+    mapping = dict(mapping or {})
+    known = set(ours)
+    plain: dict[str, list[str]] = {}
+    for name in ours:
+        plain.setdefault(_plain(name), []).append(name)
+    partners: dict[str, Partner] = {}
+    guessed, unknown, twice = [], [], []
+    for theirs_name in theirs:
+        base, slices = _split(theirs_name, known)
+        target = mapping.get(theirs_name, mapping.get(base, base))
+        if target not in known:
+            target = _alias(target, known)
+        if target not in known:
+            same = plain.get(_plain(target), [])
+            if len(same) != 1:
+                unknown.append(theirs_name + _near(target, ours))
+                continue
+            guessed.append(f"{theirs_name} taken for {same[0]}")
+            (target,) = same
+        if target in partners:
+            twice.append(f"{theirs_name} and {partners[target].name} are both {target}; the second is compared")
+            continue
+        partners[target] = Partner(theirs_name, slices)
+    findings = [Finding("names", None, text) for text in twice]
+    if guessed:
+        findings.append(Finding("names", None, listed(guessed, 3)))
+    if unknown:
+        findings.append(Finding("names", None, f"unknown {listed(unknown)}, not compared"))
+    return Matching(partners, tuple(findings))
+
+
+def read_map(path: Path) -> dict[str, str]:
+    """Read a file of names: a JSON object, or two columns, theirs and ours.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read or is neither.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_MAP + 1)
+        if len(content) > MAX_MAP:
+            raise InputError(f"{path}: more than {MAX_MAP} bytes; want a file of names, theirs and ours")
+        text = content.decode("utf-8-sig")
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot read the names: {getattr(error, 'strerror', None) or error}") from None
+    return _from_json(text, path) if text.lstrip().startswith("{") else _from_columns(text, path)
+
+
+def _from_json(text: str, path: Path) -> dict[str, str]:
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: no JSON: {error!s:.100}") from None
+    if not all(isinstance(value, str) for value in content.values()):
+        raise InputError(f"{path}: want a JSON object of names, theirs to ours")
+    return dict(content)
+
+
+def _from_columns(text: str, path: Path) -> dict[str, str]:
+    names = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        words = line.partition("#")[0].split()
+        if words and len(words) != 2:
+            raise InputError(f"{path}, line {number}: {len(words)} words; want two, their name and ours")
+        if words:
+            names[words[0]] = words[1]
+    return names
+
+
+def part_of(slices: str, shape: Shape) -> Part:
+    """Read an index as people write it behind a tensor, for a tensor of ``shape``.
+
+    Raises
+    ------
+    InputError
+        If there is no such piece.
+
+    Examples
+    --------
+    >>> part_of(":, 0:8, 3, 16:", (1, 16, 16, 32))
+    ((0, 1), (0, 8), (3, 4), (16, 32))
+    """
+    pieces = [piece.strip() for piece in slices.split(",")]
+    part = []
+    for piece, length in zip(pieces, shape, strict=False):
+        first, colon, end = piece.partition(":")
+        if not all(number == "" or (number.isdecimal() and len(number) <= MAX_INDEX) for number in (first, end)):
+            raise InputError(f"[{slices}] is no piece of {list(shape)}")
+        start = int(first or 0)
+        part.append((start, int(end or length) if colon else start + 1))
+    part += [(0, length) for length in shape[len(pieces) :]]
+    if len(pieces) > len(shape) or not all(0 <= a < b <= n for (a, b), n in zip(part, shape, strict=True)):
+        raise InputError(f"[{slices}] is no piece of {list(shape)}")
+    return tuple(part)
+
+
+def _alias(name: str, known: set[str]) -> str:
+    """Find the other name of a tensor that is both a step and the last of its parts."""
+    whole, _, part = name.rpartition(".")
+    if part in (ACT, BN) and whole in known:
+        return whole if part == ACT or part_name(whole, ACT) not in known else name
+    return next((one for one in (part_name(name, ACT), part_name(name, BN)) if one in known), name)
+
+
+def _split(name: str, known: set[str]) -> tuple[str, str]:
+    sliced = None if name in known else _SLICED.fullmatch(name)
+    return (sliced[1], sliced[2]) if sliced else (name, "")
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[/_\-:.]+", ".", name.casefold())
+
+
+def _near(name: str, ours: Sequence[str]) -> str:
+    near = get_close_matches(name, ours, n=1)
+    return f" ({near[0]}?)" if near else ""

@@ -1,0 +1,151 @@
+"""The chart: error along the network, each tensor's own and what has piled up, above the noise of rounding."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+from refnet.comparison.outcome import Against, Row
+from refnet.comparison.report.text import number, safe
+
+WIDTH, HEIGHT = 1200, 380
+LEFT, RIGHT, TOP, BOTTOM = 62, 10, 12, 44  # margins
+EXACT_AT = 26  # pixels below the lowest decade lie the tensors without an error
+
+Point = tuple[float, float]
+
+
+def chart(rows: Sequence[Row]) -> str:
+    """Draw it as SVG; empty where nothing was measured."""
+    found = [row.decisive for row in rows]
+    values = [one for against in found if against for one in (against.relative, against.noise or 0.0)]
+    values += [row.end_to_end.relative for row in rows if row.end_to_end]
+    shown = [value for value in values if 0 < value < math.inf]
+    if not shown:
+        return ""
+    low, high = math.floor(math.log10(min(shown))), math.ceil(math.log10(max(shown)) + 0.01)
+    scale = _Scale(len(rows), low, max(high, low + 1))
+    parts = [
+        f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="error along the network">',
+        *_stages(rows, scale),
+        *_decades(scale),
+        _line("noise", rows, scale, lambda row: row.decisive, lambda against: against.noise),
+        _line("whole", rows, scale, lambda row: row.end_to_end, lambda against: against.relative),
+        *(_mark(number_, row, scale) for number_, row in enumerate(rows)),
+        "</svg>",
+    ]
+    return "\n".join(parts)
+
+
+class _Scale:
+    """Where a tensor and an error are on the page."""
+
+    def __init__(self, count: int, low: int, high: int) -> None:
+        self.count, self.low, self.high = count, low, high
+        self.step = (WIDTH - LEFT - RIGHT) / max(count, 1)
+        self.floor = HEIGHT - BOTTOM
+
+    def x(self, place: float) -> float:
+        return LEFT + (place + 0.5) * self.step
+
+    def y(self, value: float) -> float:
+        """An error of 0 lies below the axis, an infinite one at the top."""
+        if value == 0:
+            return self.floor
+        if math.isinf(value):
+            return TOP
+        lowest = self.floor - EXACT_AT
+        return lowest - (math.log10(value) - self.low) / (self.high - self.low) * (lowest - TOP)
+
+
+def _decades(scale: _Scale) -> list[str]:
+    parts = []
+    every = max(1, math.ceil((scale.high - scale.low) / 10))
+    for exponent in range(scale.low, scale.high + 1, every):
+        y = scale.y(10.0**exponent)
+        parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
+        label = "1" if exponent == 0 else number(10.0**exponent).removeprefix("1·")
+        parts.append(f'<text class="tick" x="{LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{label}</text>')
+    parts.append(f'<text class="tick" x="{LEFT - 8}" y="{scale.floor + 4}" text-anchor="end">0</text>')
+    return parts
+
+
+def _stages(rows: Sequence[Row], scale: _Scale) -> list[str]:
+    """Shade every other stage, and name those that have room."""
+    spans: list[tuple[str, int, int]] = []
+    for place, row in enumerate(rows):
+        stage = _stage(row.name)
+        if spans and spans[-1][0] == stage:
+            spans[-1] = (stage, spans[-1][1], place + 1)
+        else:
+            spans.append((stage, place, place + 1))
+    parts, free = [], 0.0
+    for turn, (stage, first, end) in enumerate(spans):
+        left, right = LEFT + first * scale.step, LEFT + end * scale.step
+        shade = "band odd" if turn % 2 else "band"
+        parts.append(
+            f'<rect class="{shade}" x="{left:.1f}" y="{TOP}" width="{right - left:.1f}" '
+            f'height="{scale.floor + 14 - TOP}"/>'
+        )
+        middle, half = (left + right) / 2, 3.6 * len(stage)
+        if middle - half > free:
+            text = f'x="{middle:.1f}" y="{scale.floor + 32}" text-anchor="middle">{safe(stage)}</text>'
+            parts.append(f'<text class="tick" {text}')
+            free = middle + half + 6
+    return parts
+
+
+def _stage(name: str) -> str:
+    """Stage of a tensor: its block without the repeat's letter."""
+    first = name.partition(".")[0][:24]
+    return first.rstrip("abcdefghijklmnopqrstuvwxyz") if first.startswith("block") else first
+
+
+def _line(
+    kind: str,
+    rows: Sequence[Row],
+    scale: _Scale,
+    against: Callable[[Row], Against | None],
+    value: Callable[[Against], float | None],
+) -> str:
+    """Join what there is of one number, with gaps where there is nothing."""
+    pieces: list[list[Point]] = [[]]
+    for place, row in enumerate(rows):
+        found = against(row)
+        height = value(found) if found else None
+        if height is None or math.isnan(height) or height <= 0:
+            if pieces[-1]:
+                pieces.append([])
+            continue
+        pieces[-1].append((scale.x(place), scale.y(height)))
+    path = " ".join("M" + " L".join(f"{x:.1f} {y:.1f}" for x, y in piece) for piece in pieces if piece)
+    return f'<path class="{kind}" d="{path}"/>'
+
+
+def _mark(place: int, row: Row, scale: _Scale) -> str:
+    """One tensor: a circle, or a diamond if it is wrong; it leads to its line of the table."""
+    found = row.decisive
+    value = math.inf if found is None or math.isnan(found.relative) else found.relative
+    if row.outcome == "not compared":
+        return ""
+    x, y = scale.x(place), scale.y(value)
+    size = min(5.0, max(1.8, scale.step * 0.55))
+    kind = f"mark {row.outcome}"
+    if row.outcome in ("wrong", "differs"):
+        size += 1.5
+        shape = f"M{x:.1f} {y - size:.1f}l{size:.1f} {size:.1f}l{-size:.1f} {size:.1f}l{-size:.1f} {-size:.1f}z"
+        mark = f'<path class="{kind}" d="{shape}">{_title(row)}</path>'
+    else:
+        mark = f'<circle class="{kind}" cx="{x:.1f}" cy="{y:.1f}" r="{size:.1f}">{_title(row)}</circle>'
+    return f'<a href="#t{place + 1}">{mark}</a>'
+
+
+def _title(row: Row) -> str:
+    text = f"{row.name}: {row.outcome}"
+    if row.decisive:
+        text += f", relative error {number(row.decisive.relative)}"
+        if row.decisive.noise is not None:
+            text += f", noise {number(row.decisive.noise)}"
+    if row.local and row.end_to_end:
+        text += f"; end to end {number(row.end_to_end.relative)}"
+    return f"<title>{safe(text)}</title>"

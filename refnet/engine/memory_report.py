@@ -1,0 +1,82 @@
+"""The memory of a run, known before it: what the engine keeps and what it works in."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from refnet.architecture.plan import Plan
+from refnet.engine.packed import lay_out
+from refnet.engine.program import make_program
+from refnet.kernels import run
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Bytes that a network holds and needs.
+
+    Attributes
+    ----------
+    weights
+        Packed kernels, scales and shifts, and the published vectors they come from.
+    activations
+        All tensors of a picture, each in its place for as long as somebody reads it; for as many pictures as there are
+        at once, and one more where the threads work together on what is left of a batch.
+    line_buffers
+        What the threads need for themselves while they work on a picture.
+    pictures
+        How many pictures of a batch are worked on at once, each in memory of its own.
+    in_use
+        By step: bytes of a picture's activations that are in use while it is computed; None for a step that is computed
+        with a later one and has no tensor of its own.
+    """
+
+    weights: int
+    activations: int
+    line_buffers: int
+    pictures: int
+    in_use: dict[str, int | None]
+
+    @property
+    def total(self) -> int:
+        """All of it. Inputs and outputs are the caller's and not counted, nor what Python itself needs."""
+        return self.weights + self.activations + self.line_buffers
+
+
+def plan_memory(
+    plan: Plan,
+    dtype: npt.DTypeLike = "float32",
+    *,
+    threads: int = 1,
+    batch: int = 1,
+    visible: Collection[str] | None = None,
+) -> Memory:
+    """Work out the memory of a run on ``batch`` pictures that reads the tensors ``visible``; by default a plain run.
+
+    Examples
+    --------
+    >>> from refnet.architecture.variants import variant
+    >>> from refnet.architecture.plan import make_plan
+    >>> memory = plan_memory(make_plan(variant("b0")), threads=2)
+    >>> memory.total == memory.weights + memory.activations + memory.line_buffers
+    True
+    """
+    itemsize = np.dtype(dtype).itemsize
+    layout = lay_out(plan.steps)
+    program = make_program(plan.steps, layout, dtype, visible=[plan.output] if visible is None else visible)
+    vectors = sum(4 * math.prod(weight.shape) for step in plan for weight in step.weights[1:])
+    activations = int(program.constants[run.SCRATCH])
+    pictures = program.pictures_at_once(threads, batch)
+    teams = [1] * pictures + [threads] * (batch % pictures > 0) if pictures > 1 else [threads]
+    in_use = {step.name: program.tensors.get(step.name) for step in plan}
+    return Memory(
+        weights=layout.size * itemsize + vectors,
+        activations=len(teams) * activations * itemsize,
+        line_buffers=sum(program.arena_size(team) - activations for team in teams) * itemsize,
+        pictures=pictures,
+        in_use={name: None if tensor is None else tensor.in_use * itemsize for name, tensor in in_use.items()},
+    )

@@ -1,0 +1,1 @@
+"""Export: a network for other programs, as an ONNX graph or as a C99 program."""

@@ -1,0 +1,242 @@
+"""Export: a network as a plain ONNX graph, in which every tensor has refnet's name.
+
+For those who run the same weights elsewhere, and for tools that read ONNX. The graph is the plan, step by step: its
+tensors are named like the steps (``block1a.expand``), its weights like the keys of a weight file
+(``block1a/expand/kernel``). ONNX puts channels first, so a picture is [N, C, H, W], and a vector inside a block
+[N, C, 1, 1], which lets other engines keep their own layout; ``pool``, ``logits`` and ``probabilities`` are [N, C].
+Below a step are its parts: ``.conv`` (the sums), ``.bn``, ``.dense`` (with the bias), ``.sigmoid``. The last one is the
+step itself and goes by its name alone.
+
+ONNX states what to compute but not in which order to round: other engines come near refnet's numbers, not to the bit.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from refnet.architecture import names
+from refnet.architecture.plan import Plan, Shape, Step, make_plan
+from refnet.arrays import Array
+from refnet.checkpoints.naming import exported
+from refnet.errors import InputError, RefnetError
+from refnet.files.whole import whole_file
+from refnet.reference.numerics import NUMERICS_VERSION
+from refnet.version import __version__
+from refnet.weights import schema
+from refnet.weights.weights import Weights, check_tensors
+
+if TYPE_CHECKING:
+    import onnx
+
+OPSET = 17
+IR_VERSION = 8  # the one that came with this opset, so that old readers are not turned away
+BATCH = "N"
+MAX_BYTES = 1 << 31  # of a protobuf message, which an ONNX file is
+
+ZERO, SIX = "zero", "six"  # what ReLU6 clips to
+
+
+class _Node(NamedTuple):
+    """One operation of the graph: ONNX's name for it, what it reads, and the tensor it makes."""
+
+    op_type: str
+    inputs: tuple[str, ...]
+    output: str
+    shape: Shape  # of the output, channels first, without the batch
+    attributes: dict[str, Any]
+
+
+def export_onnx(weights: Weights, path: str | os.PathLike[str], *, size: int | tuple[int, int] | None = None) -> None:
+    """Write a network as an ONNX file.
+
+    The graph reads ``input`` f32[N, 3, H, W] with any N, normalised by the recipe in the file's metadata, and makes
+    ``logits`` and ``probabilities`` f32[N, classes], or ``pool`` f32[N, C] where there is no classifier. Its weights
+    are the published numbers: batch norm is a node of its own. The same weights and size give the same bytes. An
+    existing file is replaced in one step once the new one is complete and ``onnx.checker`` has found nothing wrong.
+
+    Parameters
+    ----------
+    weights
+        ``Network.weights``, or what ``refnet.hub.models.find_weights`` returns.
+    path
+        Where to; its directory must exist.
+    size
+        Of the picture, in pixels: a side or (height, width); by default the variant's own. The graph is for this size
+        alone, because pads depend on it.
+
+    Raises
+    ------
+    InputError
+        If the size is not possible, the network too large for ONNX, or the file cannot be written.
+    WeightsError
+        If the tensors are not those of the architecture.
+    RefnetError
+        If the package ``onnx`` is not installed.
+
+    Examples
+    --------
+    >>> import tempfile, onnx, refnet
+    >>> with tempfile.NamedTemporaryFile(suffix=".onnx") as file:
+    ...     export_onnx(refnet.load("lite0").weights, file.name)
+    ...     graph = onnx.load(file.name).graph
+    >>> [node.output[0] for node in graph.node[:4]]
+    ['stem.conv', 'stem.bn', 'stem', 'block1a.depthwise.conv']
+    """
+    onnx = _import_onnx()
+    if not isinstance(weights, Weights):
+        raise InputError(f"cannot export {type(weights).__name__}; want weights, as Network.weights")
+    check_tensors(weights)
+    plan = make_plan(weights.architecture, size, padding=weights.padding)
+    bytes_needed = sum(tensor.nbytes for tensor in weights.tensors.values())
+    if bytes_needed >= MAX_BYTES:
+        raise InputError(f"{plan.architecture.name} has {bytes_needed:,} bytes of weights; an ONNX file holds 2 GiB")
+    with _complete_file(path) as file:
+        content = _model(weights, plan).SerializeToString(deterministic=True)
+        try:
+            onnx.checker.check_model(content, full_check=True)
+        except onnx.checker.ValidationError as error:
+            raise RefnetError(f"{path} not written: onnx's checker refuses the graph: {error}") from error
+        file.write(content)
+
+
+def _import_onnx() -> Any:
+    try:
+        import onnx
+        import onnx.checker
+    except ImportError as error:
+        raise RefnetError(f"export needs the package onnx ({error}): pip install 'refnet[onnx]'") from error
+    return onnx
+
+
+@contextmanager
+def _complete_file(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+    """Open a file that gets its name when it is complete, and else leaves nothing."""
+    if not isinstance(path, str | os.PathLike):
+        raise InputError(f"cannot write to {path!r}; want a path")
+    path = Path(path)
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path} not written: it is {'a directory' if path.is_dir() else 'no regular file'}")
+    try:
+        with whole_file(path) as unfinished, unfinished.open("xb") as file:
+            yield file
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} not written: {getattr(error, 'strerror', None) or error}") from error
+
+
+def _model(weights: Weights, plan: Plan) -> onnx.ModelProto:
+    from onnx import TensorProto, helper, numpy_helper
+
+    def value(name: str, shape: Shape) -> onnx.ValueInfoProto:
+        return helper.make_tensor_value_info(name, TensorProto.FLOAT, [BATCH, *shape])
+
+    nodes = [node for step in plan for node in _nodes(step, weights.bn_eps)]
+    shapes = {node.output: node.shape for node in nodes}
+    outputs = [value(name, shapes.pop(name)) for name in plan.outputs]
+    graph = helper.make_graph(
+        [helper.make_node(n.op_type, n.inputs, [n.output], name=n.output, **n.attributes) for n in nodes],
+        weights.architecture.name,
+        [value(names.INPUT, _channels_first(plan.steps[0].in_shape))],
+        outputs,
+        [numpy_helper.from_array(tensor, name) for name, tensor in _initializers(weights)],
+        value_info=[value(name, shape) for name, shape in shapes.items()],
+    )
+    model = helper.make_model(
+        graph,
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=IR_VERSION,
+        producer_name="refnet",
+        producer_version=__version__,
+    )
+    helper.set_model_props(model, _metadata(weights))
+    return model
+
+
+def _metadata(weights: Weights) -> dict[str, str]:
+    return {
+        "variant": weights.architecture.name,
+        "architecture": schema.architecture_to_json(weights.architecture),
+        "padding": weights.padding,
+        "bn_eps": repr(float(weights.bn_eps)),
+        "recipe": weights.recipe.to_json(),
+        "publisher": weights.provenance.publisher,
+        "source": weights.provenance.source,
+        "source_sha256": weights.provenance.source_sha256,
+        "averaging": weights.provenance.averaging,
+        "licence": weights.provenance.licence,
+        "weights_digest": weights.digest(),
+        "refnet_version": __version__,
+        "numerics_version": str(NUMERICS_VERSION),
+    }
+
+
+def _initializers(weights: Weights) -> Iterator[tuple[str, Array]]:
+    """Name and value of each weight as ONNX wants it."""
+    for pair in exported.pairs(weights.architecture):
+        yield pair.theirs, pair.to_theirs(weights.tensors[pair.ours])
+    if weights.architecture.activation == "relu6":
+        yield ZERO, np.array(0, np.float32)
+        yield SIX, np.array(6, np.float32)
+
+
+def _nodes(step: Step, eps: float) -> list[_Node]:
+    """Operations of one step; the last one makes the tensor of its name."""
+    nodes: list[_Node] = []
+    shape = _shape(step)
+
+    def append(op_type: str, part: str, *inputs: str, **attributes: Any) -> str:
+        output = names.part_name(step.name, part)
+        nodes.append(_Node(op_type, inputs, output, shape, attributes))
+        return output
+
+    def weight(leaf: str) -> str:
+        return names.weight_key(step.name, leaf)
+
+    x = step.inputs[0]
+    if step.op in ("convolution", "depthwise"):
+        x = append("Conv", names.CONV, x, weight("kernel"), **_geometry(step))
+        x = append("BatchNormalization", names.BN, x, *(weight(f"bn/{leaf}") for leaf in names.BN_LEAVES), epsilon=eps)
+    elif step.op == "dense":
+        op_type = "Gemm" if step.name == names.LOGITS else "Conv"
+        x = append(op_type, "dense", x, weight("kernel"), weight("bias"))
+    elif step.op == "mean":
+        x = append("GlobalAveragePool", "mean", x)
+        if step.name == names.POOL:
+            nodes[-1] = nodes[-1]._replace(shape=(*shape, 1, 1))
+            append("Flatten", "flatten", x)
+    else:
+        op_type = {"excite": "Mul", "add": "Add", "softmax": "Softmax"}[step.op]
+        append(op_type, step.op, *step.inputs)
+    if step.activation in ("swish", "sigmoid"):
+        sigmoid = append("Sigmoid", "sigmoid", x)
+        if step.activation == "swish":
+            append("Mul", names.ACT, x, sigmoid)
+    elif step.activation == "relu6":
+        append("Clip", names.ACT, x, ZERO, SIX)
+    nodes[-1] = nodes[-1]._replace(output=step.name)
+    return nodes
+
+
+def _geometry(step: Step) -> dict[str, Any]:
+    around = step.pads
+    return {
+        "kernel_shape": [step.kernel] * 2,
+        "strides": [step.stride] * 2,
+        "pads": [around.top, around.left, around.bottom, around.right],
+        "group": step.in_shape[-1] if step.op == "depthwise" else 1,
+    }
+
+
+def _shape(step: Step) -> Shape:
+    """Shape of what a step makes, channels first; the vectors of a squeeze-excite stay pictures of one pixel."""
+    in_block = step.name not in (names.POOL, names.LOGITS, names.PROBABILITIES)
+    return (*step.shape, 1, 1) if in_block and len(step.shape) == 1 else _channels_first(step.shape)
+
+
+def _channels_first(shape: Shape) -> Shape:
+    return (shape[-1], *shape[:-1])

@@ -1,0 +1,203 @@
+"""Reading recordings: refnet's goldens, and what others recorded, in a directory, an HDF5 file, an .npz or one file."""
+
+from __future__ import annotations
+
+import math
+from difflib import get_close_matches
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple
+
+from refnet.arrays import Array
+from refnet.errors import InputError
+from refnet.golden.axes import from_layout
+from refnet.golden.containers.container import Source, Wanted
+from refnet.golden.containers.directory import DirectorySource
+from refnet.golden.containers.hdf5_file import Hdf5Source
+from refnet.golden.containers.npz import NpzSource
+from refnet.golden.encoding import WORDS, decode
+from refnet.golden.formats import SUFFIXES
+from refnet.golden.formats.tensor_file import Heading
+from refnet.golden.manifest import Entry, Manifest
+
+
+class Stored(NamedTuple):
+    """A tensor as it lies in a file.
+
+    Attributes
+    ----------
+    array
+        Numbers in stored order: f32, f64 for float64, u8 for uint8. One axis where the file's shape is not known.
+    dtype
+        Of the numbers in the file.
+    entry
+        What the manifest says of it, or None.
+    """
+
+    array: Array
+    dtype: str
+    entry: Entry | None
+
+
+class Recording:
+    """Tensors by name, for a ``with`` block; one is in memory at a time.
+
+    Attributes
+    ----------
+    path
+        As given.
+    manifest
+        None where refnet did not write it.
+    names
+        In the manifest's order, else sorted.
+    """
+
+    def __init__(self, path: Path, source: Source, dtype: str | None) -> None:
+        self.path = path
+        self._source = source
+        self._dtype = dtype
+        self.manifest: Manifest | None = None
+        self._entries: dict[str, Entry] = {}
+        self.names = source.names
+        if source.manifest is not None:
+            self.manifest = Manifest.from_json(source.manifest, str(path))
+            self._entries = {entry.name: entry for entry in self.manifest.entries}
+            if len(self._entries) < len(self.manifest.entries):
+                raise InputError(f"{path}: the manifest names a tensor twice; record the golden again")
+            self.names = tuple(self._entries)
+        self._known = set(self.names)
+        self._dotted = {name.replace("/", "."): name for name in reversed(self.names)}
+
+    def __enter__(self) -> Recording:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the files."""
+        self._source.close()
+
+    def find(self, name: str) -> str | None:
+        """Find a tensor's own name: as given, or with dots for slashes or the reverse; None if it is not there."""
+        return name if name in self._known else self._dotted.get(name.replace("/", "."))
+
+    def entry(self, name: str) -> Entry | None:
+        """What the manifest says of a tensor, or None."""
+        return self._entries.get(self.find(name) or "")
+
+    def read(self, name: str, count: int | None = None) -> Stored:
+        """Read one tensor.
+
+        Parameters
+        ----------
+        name
+            See ``find``.
+        count
+            Elements to expect: lets the width of raw numbers be found, and what is far longer be refused.
+
+        Raises
+        ------
+        UnreadableError
+            If this file is damaged or not what its format says. One that is merely shorter or longer than expected
+            is read, if its format can tell.
+        InputError
+            If there is no such tensor, or its dtype must be stated.
+        """
+        wanted = self._wanted(name, count)
+        words, dtype, shape = self._source.read(wanted)
+        if wanted.entry is not None:
+            stored_shape = Heading.of(wanted.entry).shape
+            if words.size == math.prod(stored_shape):
+                shape = stored_shape
+        array = decode(words, dtype)
+        return Stored(array if shape is None else array.reshape(shape), dtype, wanted.entry)
+
+    def verify(self, name: str) -> bool:
+        """Whether a tensor's bytes are those of the manifest; true where there is none.
+
+        Raises
+        ------
+        UnreadableError
+            If it cannot be read.
+        InputError
+            If there is no such tensor.
+        """
+        wanted = self._wanted(name, None)
+        return wanted.entry is None or self._source.sha256(wanted) == wanted.entry.sha256
+
+    def _wanted(self, name: str, count: int | None) -> Wanted:
+        found = self.find(name)
+        if found is None:
+            near = get_close_matches(name, self.names, 3, 0.5) or self.names[:3]
+            some = f"one of its {len(self.names)}, such as {', '.join(near)}" if near else "another file: it is empty"
+            raise InputError(f"{self.path} holds no {name:.80}; want {some}")
+        entry = self._entries.get(found)
+        dtype = self._dtype or (entry.dtype if entry else None)
+        return Wanted(found, entry, dtype, count)
+
+
+def open_recording(path: Path | str, *, dtype: str | None = None) -> Recording:
+    """Open a recording.
+
+    Parameters
+    ----------
+    path
+        A directory with a manifest, or with files named like the tensors; an ``.h5`` or ``.npz`` file of anybody's; or
+        one tensor's file.
+    dtype
+        Of the numbers, where files cannot tell: float32, float64, float16, bfloat16 or uint8.
+
+    Raises
+    ------
+    InputError
+        If there is no such thing, its kind is unknown, or it is damaged.
+
+    Examples
+    --------
+    >>> import numpy as np, tempfile
+    >>> with tempfile.TemporaryDirectory() as place:
+    ...     np.save(f"{place}/stem.npy", np.zeros((1, 8, 8, 32), np.float16))
+    ...     with open_recording(place) as recording:
+    ...         stored = recording.read("stem")
+    >>> recording.names, stored.array.shape, stored.dtype, stored.entry
+    (('stem',), (1, 8, 8, 32), 'float16', None)
+    """
+    path = Path(path)
+    if dtype is not None and dtype not in WORDS:
+        raise InputError(f"dtype {dtype!r}: want one of {', '.join(WORDS)}")
+    try:
+        source = _open(path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
+    try:
+        return Recording(path, source, dtype)
+    except InputError:
+        source.close()
+        raise
+
+
+def _open(path: Path) -> Source:
+    if path.is_file() and path.suffix.lower() in (".h5", ".hdf5"):
+        return Hdf5Source(path)
+    if path.is_file() and path.suffix.lower() == ".npz":
+        return NpzSource(path)
+    if path.is_dir() or (path.is_file() and path.suffix.lower() in SUFFIXES):
+        return DirectorySource(path)
+    what = "is of a kind that is not read" if path.exists() else "does not exist"
+    raise InputError(f"{path} {what}; want a directory, .h5, .npz, or one of {' '.join(SUFFIXES)}")
+
+
+def logical(stored: Stored) -> Array:
+    """Bring a stored tensor into its logical axes, without filling and explicit zeros.
+
+    Raises
+    ------
+    InputError
+        If no manifest says how it lies in the file, or it has another number of elements.
+    """
+    if stored.entry is None:
+        raise InputError("no manifest says how the tensor lies in its file; state its order")
+    return from_layout(stored.array.reshape(-1), stored.entry.axes, stored.entry.shape, stored.entry.layout)

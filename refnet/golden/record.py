@@ -1,0 +1,257 @@
+"""Recorder: run a network once and write its input and its tensors, one after the other, as they are computed."""
+
+from __future__ import annotations
+
+import heapq
+import logging
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from refnet.architecture import names
+from refnet.architecture.padding import NO_PADS, Pads
+from refnet.architecture.plan import Plan, make_plan
+from refnet.arrays import Array
+from refnet.checks import float_dtype, thread_count
+from refnet.errors import InputError
+from refnet.golden.axes import Layout, axes_of, kernel_axes_of
+from refnet.golden.coverage import FEW_VALUES, Coverage, Covering
+from refnet.golden.encoding import FLOATS
+from refnet.golden.inputs import Origin, few_values, find_origin
+from refnet.golden.manifest import Entry, Manifest, Run
+from refnet.golden.selection import Selected, continued, select
+from refnet.golden.write import Writer, open_writer
+from refnet.hub.models import check_request, find_weights, is_file, outline
+from refnet.network import Network
+from refnet.preprocessing.recipe import Recipe
+from refnet.reference.digest import tensor_digest
+from refnet.reference.numerics import NUMERICS_VERSION
+from refnet.version import __version__
+
+Watch = Callable[["Recorded"], None]
+
+PICTURE = "picture"
+NHWC, RSCK = Layout("NHWC"), Layout("RSCK")
+
+_LOG = logging.getLogger("refnet")
+
+
+class Recorded(NamedTuple):
+    """A tensor that is written: its entry, what it covers (None of pictures and weights), the share that is done."""
+
+    entry: Entry
+    coverage: Coverage | None
+    done: float
+
+
+class _Storage(NamedTuple):
+    """How tensors are written; see ``record``."""
+
+    dtype: str
+    layout: Layout
+    kernel_layout: Layout
+    padded: bool
+
+
+def record(
+    model: str | os.PathLike[str] | Network,
+    target: str | os.PathLike[str],
+    *,
+    image: Any = None,
+    x: Array | None = None,
+    stimulus: str | None = None,
+    steps: Sequence[str] | None = None,
+    unfused: bool = False,
+    weights: bool = False,
+    given: Mapping[str, Array] | None = None,
+    dtype: str = "float32",
+    layout: Layout = NHWC,
+    kernel_layout: Layout = RSCK,
+    padded: bool = False,
+    format: str = "npy",
+    text: bool = False,
+    size: tuple[int, int] | None = None,
+    recipe: str | Recipe | None = None,
+    compute: str | None = None,
+    threads: int | None = None,
+    watch: Watch | None = None,
+) -> Manifest:
+    """Run a network once and record its tensors: ``picture``, ``input``, then steps in execution order, then weights.
+
+    Memory is that of a plain run that keeps these steps apart, and one step.
+
+    Parameters
+    ----------
+    model
+        As ``refnet.load`` takes it, or a network.
+    target
+        A directory, or a file that ends in ``.h5`` or ``.npz``; it appears once it is complete.
+    image, x, stimulus
+        The input, one of them: what ``refnet.preprocessing.images.read_image`` takes; f32[N, H, W, 3] itself; or
+        the name of one of ``refnet.golden.stimuli``. By default the stimulus ``codes``.
+    steps
+        Names, globs and parts of tensors, see ``refnet.golden.selection.select``; by default all.
+    unfused
+        Record the sums, batch norms and activations of each step too.
+    weights
+        Record the weights of these steps too.
+    given
+        Tensors [N, …] of steps, not refnet's: the run continues from them, and by default what depends on them is
+        recorded. Whatever else it needs comes from the input.
+    dtype
+        Of the numbers written: float32, float64, float16 or bfloat16.
+    layout, kernel_layout
+        Of activations and of weights.
+    padded
+        Write each whole tensor with the zeros that the step which reads it puts around it.
+    format, text
+        In a directory, see ``refnet.golden.write.open_writer``.
+    size
+        Height and width of the network's input; by default the variant's own.
+    recipe
+        What the picture is prepared by, if not by that of the weights. A network brings its own, and its own
+        dtype and threads.
+    compute
+        ``float32`` or ``float64``; by default float64 only where that is written.
+    threads
+        How many threads share the run.
+    watch
+        Called with each tensor once it is written.
+
+    Raises
+    ------
+    RefnetError
+        Of the family in ``refnet.errors``. Nothing is written then; what can be told without weights is told before
+        they are fetched.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as place:
+    ...     manifest = record("lite0", Path(place) / "golden", steps=["stem", "block1a.*[:, 0:4, 0:4]"])
+    >>> [(entry.name, entry.shape) for entry in manifest.entries][1:4]
+    [('input', (1, 224, 224, 3)), ('stem', (1, 112, 112, 32)), ('block1a.depthwise', (1, 4, 4, 32))]
+    """
+    if dtype not in FLOATS:
+        raise InputError(f"dtype {dtype!r}: want one of {', '.join(FLOATS)}")
+    origin = find_origin(image, x, stimulus)
+    origin.check(size, recipe)
+    size = origin.size or size
+    batch = 1 if origin.tensor is None else len(origin.tensor)
+    compute = compute or ("float64" if dtype == "float64" else "float32")
+    if not isinstance(model, Network):
+        float_dtype(compute)
+        thread_count(threads)
+        _check_request(model, recipe, size, steps, batch)
+    run = Run("", "", (1, 1), compute, origin.what, None, NUMERICS_VERSION, __version__)
+    with open_writer(Path(target), run, format=format, text=text) as writer:
+        network = model
+        if not isinstance(network, Network):
+            network = Network.taking(find_weights(network), dtype=compute, threads=threads, recipe=recipe)
+        plan = make_plan(network.weights.architecture, size, padding=network.weights.padding)
+        chosen = select(plan, steps, batch=batch, unfused=unfused)
+        if given:
+            chosen = continued(plan, chosen, given, everything=steps is None)
+        writer.run = replace(
+            run,
+            model=network.variant if isinstance(model, Network) or is_file(model) else str(model),
+            weights=network.weights.digest(),
+            size=(plan.height, plan.width),
+            dtype=network.dtype.name,
+            input=", ".join([origin.what, *(f"resumed at {name}" for name in given or ())]),
+            recipe=None if origin.picture is None else network.recipe,
+        )
+        recording = _Recording(network, plan, writer, _Storage(dtype, layout, kernel_layout, padded), watch)
+        recording.add_run(origin, chosen, given or {})
+        if weights:
+            recording.add_weights(chosen)
+    return writer.manifest
+
+
+def _check_request(
+    model: str | os.PathLike[str],
+    recipe: str | Recipe | None,
+    size: tuple[int, int] | None,
+    steps: Sequence[str] | None,
+    batch: int,
+) -> None:
+    """Tell what is wrong before weights are fetched."""
+    check_request(model, recipe=recipe)
+    if not is_file(model):
+        known = outline(str(model))
+        select(make_plan(known.architecture, size, padding=known.padding), steps, batch=batch)
+
+
+class _Recording:
+    """One run being written."""
+
+    def __init__(self, network: Network, plan: Plan, writer: Writer, storage: _Storage, watch: Watch | None) -> None:
+        self.network = network
+        self.plan = plan
+        self.writer = writer
+        self.storage = storage
+        self.watch = watch
+        self.pads = {name: step.pads for step in reversed(plan.steps) for name in step.inputs if any(step.pads)}
+        self.left = self.total = 1  # elements to be computed
+        self.cover = Covering(plan)
+
+    def add_run(self, origin: Origin, chosen: list[Selected], given: Mapping[str, Array]) -> None:
+        """Run, and write everything but weights."""
+        if origin.picture is not None:
+            layout = Layout(self.storage.layout.order)
+            self._tell(self.writer.add(PICTURE, "HWC", origin.picture, dtype="uint8", layout=layout), None)
+        x = origin.make(self.network.recipe, self.plan.height, self.plan.width)
+        entry = self._add(Selected(names.INPUT), x)
+        if origin.stimulus is None and entry.distinct < FEW_VALUES:
+            _LOG.warning(few_values(origin.what, entry.distinct))
+        wanted = {selected.name: selected for selected in chosen}
+        self.left = self.total = sum(math.prod(self.plan.shapes[name]) for name in wanted)
+        run = self.network.resume({names.INPUT: x, **given}, wanted) if given else self.network.trace(x, wanted)
+        order = {name: number for number, name in enumerate(self.plan.shapes)}
+        theirs = ((name, given[name].astype(self.network.dtype)) for name in sorted(given, key=order.__getitem__))
+        for name, tensor in heapq.merge(theirs, run, key=lambda pair: order[pair[0]]):
+            self.left -= math.prod(self.plan.shapes[name]) if name in wanted else 0
+            self._add(wanted.get(name, Selected(name)), tensor)
+
+    def _add(self, selected: Selected, tensor: Array) -> Entry:
+        name, part = selected
+        values = tensor[selected.slices] if part else tensor
+        layout = replace(self.storage.layout, pads=self._pads(selected))
+        entry = self.writer.add(
+            name,
+            axes_of(tensor.shape),
+            values,
+            dtype=self.storage.dtype,
+            layout=layout,
+            part=part,
+            digest=tensor_digest(tensor),
+        )
+        self._tell(entry, values)
+        return entry
+
+    def _pads(self, selected: Selected) -> Pads:
+        return self.pads.get(selected.name, NO_PADS) if self.storage.padded and not selected.part else NO_PADS
+
+    def _tell(self, entry: Entry, values: Array | None) -> None:
+        if self.watch is not None:
+            coverage = None if values is None else self.cover(entry.name, values)
+            self.watch(Recorded(entry, coverage, 1 - self.left / self.total))
+
+    def add_weights(self, chosen: list[Selected]) -> None:
+        """Write the weights of all steps of which something was chosen."""
+        recorded = {name for name, _ in chosen}
+        for step in self.plan:
+            for weight in () if recorded.isdisjoint((step.name, *step.parts)) else step.weights:
+                tensor = self.network.weights.tensors[weight.key]
+                entry = self.writer.add(
+                    weight.key,
+                    kernel_axes_of(weight.shape),
+                    tensor,
+                    dtype=self.storage.dtype,
+                    layout=self.storage.kernel_layout,
+                    digest=tensor_digest(tensor),
+                )
+                self._tell(entry, None)

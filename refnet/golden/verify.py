@@ -1,0 +1,204 @@
+"""Verify: run networks here and compare every tensor's digest with the committed table, ``golden.digests``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import asdict, dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import numpy.typing as npt
+
+from refnet.architecture import names
+from refnet.errors import InputError, UnknownModelError, WeightsNotFoundError
+from refnet.files.shipped import shipped
+from refnet.golden import digests
+from refnet.golden.digests import Case, Entry, read_tables
+from refnet.golden.inputs import find_origin
+from refnet.golden.stimuli import STIMULI
+from refnet.hub.models import find_weights
+from refnet.network import Network
+from refnet.reference.digest import tensor_digest
+
+PHOTO = "chelsea.png"
+
+#: Without ``full`` only entries with inputs of at most this many pixels are verified.
+QUICK_PIXELS = 224 * 224
+
+WEIGHTS = "weights"
+FUSED = " of the fused run"  # behind the name of the output
+
+
+class Difference(NamedTuple):
+    """The first thing that is not as the table says.
+
+    Attributes
+    ----------
+    where
+        ``weights``, ``input``, the name of a step, or ``logits of the fused run``.
+    found, wanted
+        Its digest here and in the table.
+    """
+
+    where: str
+    found: str
+    wanted: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of an entry.
+
+    Attributes
+    ----------
+    entry
+        Of the table.
+    difference
+        The first one, or None where every bit is the same.
+    missing
+        Why it could not be run: its trained weights are not on this machine. Else empty.
+    """
+
+    entry: Entry
+    difference: Difference | None = None
+    missing: str = ""
+
+    @property
+    def identical(self) -> bool:
+        """Whether it was run and every bit is the same."""
+        return self.difference is None and not self.missing
+
+
+def verify(
+    *models: str, full: bool = False, threads: int | None = None, table: str | os.PathLike[str] | None = None
+) -> Iterator[Result]:
+    """Compare this machine's results with the table, one entry after the other.
+
+    Parameters
+    ----------
+    models
+        Names; ``b0`` also means ``b0@synthetic``. By default all of the table.
+    full
+        Also the larger inputs, which every variant was made for.
+    threads
+        How many threads share a run.
+    table
+        A folder of tables to compare with; by default the committed ones.
+
+    Raises
+    ------
+    RefnetError
+        If a model is not in the table, the table is of another numerics version, weights cannot be read, or those of a
+        model that was named in full, ``lite1@lite`` or ``lite0``, are not here.
+
+    Examples
+    --------
+    >>> all(result.identical for result in verify("lite0"))
+    True
+    """
+    entries = select(read_tables(digests.FOLDER if table is None else Path(table)), models, full=full)
+    return _compare_each(entries, models, threads)
+
+
+def select(entries: Iterable[Entry], models: Collection[str] = (), *, full: bool = False) -> list[Entry]:
+    """Choose the entries of some models, or of all.
+
+    Raises
+    ------
+    UnknownModelError
+        If there is no entry of a model.
+    """
+    entries = list(entries)
+    known = {name for entry in entries for name in (entry.variant, entry.model)}
+    for model in models:
+        if model not in known:
+            variants = dict.fromkeys(entry.variant for entry in entries)
+            raise UnknownModelError(f"no digests of {model!r}; there are those of {', '.join(variants)}")
+    return [
+        entry
+        for entry in entries
+        if (full or entry.size[0] * entry.size[1] <= QUICK_PIXELS)
+        and (not models or not {entry.variant, entry.model}.isdisjoint(models))
+    ]
+
+
+def record(cases: Iterable[Case]) -> Iterator[Entry]:
+    """Run cases and note every digest; those of one model and dtype should follow each other."""
+    for group in _of_one_network(cases):
+        network, weights = _load(group[0], None)
+        for case in group:
+            yield Entry(**asdict(case), weights=weights, steps=dict(_digests(case, network)))
+
+
+_Case = TypeVar("_Case", bound=Case)
+
+
+def _of_one_network(cases: Iterable[_Case]) -> Iterator[list[_Case]]:
+    for _, group in groupby(cases, key=lambda case: (case.model, case.dtype)):
+        yield list(group)
+
+
+def _load(case: Case, threads: int | None) -> tuple[Network, str]:
+    """Load the network of a case, and the digest of its weights."""
+    weights = find_weights(case.model, download=False)
+    digest = weights.digest()
+    return Network.taking(weights, dtype=case.dtype, threads=threads), digest
+
+
+def _compare_each(entries: Iterable[Entry], models: Collection[str], threads: int | None) -> Iterator[Result]:
+    for group in _of_one_network(entries):
+        model = group[0].model
+        try:
+            network, weights = _load(group[0], threads)
+        except WeightsNotFoundError:
+            if model in models:
+                raise
+            for entry in group:
+                yield Result(entry, missing=f"no weights here; `refnet fetch {model}` brings them")
+            continue
+        for entry in group:
+            yield Result(entry, _first_difference(entry, network, weights))
+
+
+def _first_difference(entry: Entry, network: Network, weights: str) -> Difference | None:
+    if list(entry.steps) != [names.INPUT, *(step.name for step in network.plan)]:
+        raise InputError(f"the table of digests does not list the steps of {entry.model}")
+    if weights != entry.weights:
+        return Difference(WEIGHTS, weights, entry.weights)
+    for name, digest in _digests(entry, network):
+        if digest != entry.steps[name]:
+            return Difference(name, digest, entry.steps[name])
+    # A trace splits what a plain run fuses: that has to come to the same end.
+    output = network.plan.output
+    digest = tensor_digest(network.features(_input(entry, network), at=output))
+    if digest != entry.steps[output]:
+        return Difference(output + FUSED, digest, entry.steps[output])
+    return None
+
+
+def _digests(case: Case, network: Network) -> Iterator[tuple[str, str]]:
+    """Name and digest of the input, then of every step's output in execution order."""
+    x = _input(case, network)
+    yield names.INPUT, tensor_digest(x)
+    for name, tensor in network.trace(x):
+        yield name, tensor_digest(tensor)
+
+
+def _input(case: Case, network: Network) -> npt.NDArray[Any]:
+    """Make the network's input; a picture goes through the recipe of the weights, to the size of the case."""
+    generated = case.input in STIMULI
+    origin = find_origin(None if generated else photo(case.input), None, case.input if generated else None)
+    return origin.make(network.recipe, *case.size)
+
+
+def photo(name: str = PHOTO) -> Path:
+    """Find a photograph that is shipped.
+
+    Raises
+    ------
+    InputError
+        If it is not there.
+    """
+    return shipped(name)

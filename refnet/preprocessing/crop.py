@@ -1,0 +1,208 @@
+"""Crops: which part of a picture of any shape the network sees.
+
+``CROPS`` at the end names what a recipe may ask for. A new kind is a function and one line there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from refnet.errors import ImageError
+from refnet.preprocessing.window import Picture, Pixels, Resize, Window
+
+LONGEST = 1 << 20  # pixels of a side of the whole resized picture
+MOST = 1 << 26  # pixels of a picture that is resized along one axis only, as of any picture
+
+
+def padding_window(picture_height: int, picture_width: int, height: int, width: int, padding: float) -> Window:
+    """Choose the part of a picture that the network sees, as in the TensorFlow code of 2019.
+
+    A square network of side s sees the central square of side
+    ``int(f32(s / (s + padding)) * f32(shorter side))``; where the margins cannot be equal, the one above or
+    to the left is the larger.
+    Source: tensorflow/tpu, models/official/efficientnet/preprocessing.py, ``_decode_and_center_crop``.
+
+    Networks that are not square were not published. Here both sides of the largest window of the shape
+    ``height : width`` are scaled by that fraction, with s the shorter side of the network.
+
+    Parameters
+    ----------
+    picture_height, picture_width
+        Size of the picture, in pixels.
+    height, width
+        Size of the network's input, in pixels.
+    padding
+        In pixels of the network's input; 32 for every published EfficientNet.
+
+    Examples
+    --------
+    >>> padding_window(613, 696, 224, 224, 32)
+    Window(top=39, left=80, height=536, width=536)
+    >>> padding_window(613, 696, 224, 448, 32)
+    Window(top=155, left=44, height=304, width=609)
+    """
+    side = min(height, width)
+    fraction = np.float32(side / (side + padding))
+    full_height = min(picture_height, picture_width * height / width)
+    full_width = min(picture_width, picture_height * width / height)
+
+    def centred(picture_side: int, full: float) -> tuple[int, int]:
+        size = min(max(int(fraction * np.float32(full)), 1), picture_side)
+        return (picture_side - size + 1) // 2, size
+
+    top, crop_height = centred(picture_height, full_height)
+    left, crop_width = centred(picture_width, full_width)
+    return Window(top, left, crop_height, crop_width)
+
+
+def crop_padding(picture: Picture, height: int, width: int, padding: float, resize: Resize) -> Pixels:
+    """Cut out ``padding_window`` and resize it; the filter sees nothing outside the window.
+
+    Parameters
+    ----------
+    picture
+        u8[H,W,3].
+    height, width
+        Size of the network's input, in pixels.
+    padding
+        See `padding_window`.
+    resize
+        What brings the window to the network's size.
+
+    Returns
+    -------
+    pixels
+        f32[height,width,3].
+    """
+    picture_height, picture_width, _ = picture.shape
+    top, left, crop_height, crop_width = padding_window(picture_height, picture_width, height, width, padding)
+    return resize(picture[top : top + crop_height, left : left + crop_width], height, width)
+
+
+def crop_fraction(picture: Picture, height: int, width: int, fraction: float, resize: Resize) -> Pixels:
+    """Do as `crop_padding`, with a padding of ``round(s * (1 / fraction - 1))``, s the network's shorter side.
+
+    That is the TensorFlow code since November 2021, where the fraction is 0.875. The weights are older.
+    """
+    padding = round(min(height, width) * (1 / fraction - 1))
+    return crop_padding(picture, height, width, padding, resize)
+
+
+def crop_shorter_side(picture: Picture, height: int, width: int, side: float, resize: Resize) -> Pixels:
+    """Resize the picture so that its shorter side is ``side`` and cut out its centre, as torchvision does.
+
+    The longer side becomes ``int(side * longer / shorter)``. What is smaller than the network is laid in the
+    middle of black.
+    Source: torchvision, transforms/functional.py, ``resize`` and ``center_crop``.
+
+    For a network that is not square, ``side`` belongs to its shorter side: see `cover`.
+    """
+    shorter = min(height, width)
+    return _cover_and_cut(picture, height, width, int(side * height / shorter), int(side * width / shorter), resize)
+
+
+def crop_shorter_fraction(picture: Picture, height: int, width: int, fraction: float, resize: Resize) -> Pixels:
+    """Do as `crop_shorter_side` with a side of ``floor(s / fraction)``, s the network's side, as timm does.
+
+    Source: timm, data/transforms_factory.py, ``transforms_imagenet_eval``.
+
+    For a network that is not square, the picture covers a frame of which both sides are such: see `cover`.
+    """
+    return _cover_and_cut(picture, height, width, int(height / fraction), int(width / fraction), resize)
+
+
+def cover(picture_height: int, picture_width: int, height: int, width: int) -> tuple[int, int]:
+    """Size of a picture that keeps its shape and just covers a frame of height x width, in pixels.
+
+    The side that decides becomes the frame's, the other one is cut to a whole number. For a square frame that is
+    the rule of torchvision.
+
+    Raises
+    ------
+    ImageError
+        If a side would be more than ``LONGEST`` pixels.
+
+    Examples
+    --------
+    >>> cover(613, 696, 256, 256)
+    (256, 290)
+    >>> cover(613, 696, 256, 512)
+    (450, 512)
+    """
+    if picture_height * width <= picture_width * height:
+        size = height, int(height * picture_width / picture_height)
+    else:
+        size = int(width * picture_height / picture_width), width
+    if max(size) > LONGEST:
+        raise ImageError(
+            f"the picture of {picture_width} x {picture_height} pixels is too long: to cover {width} x {height} "
+            f"its longer side would be {max(size)}, want at most {LONGEST}; cut it"
+        )
+    return size
+
+
+def _cover_and_cut(
+    picture: Picture, height: int, width: int, frame_height: int, frame_width: int, resize: Resize
+) -> Pixels:
+    """Resize the picture to cover the frame; of that, compute the network's size from the centre."""
+    full_height, full_width = cover(picture.shape[0], picture.shape[1], frame_height, frame_width)
+    top, inner_height, above = _centre(full_height, height)
+    left, inner_width, before = _centre(full_width, width)
+    pixels = resize(picture, full_height, full_width, Window(top, left, inner_height, inner_width))
+    below, after = height - inner_height - above, width - inner_width - before
+    return np.pad(pixels, ((above, below), (before, after), (0, 0)))
+
+
+def _centre(full: int, size: int) -> tuple[int, int, int]:
+    """First pixel that is seen, how many are, and how many of padding come before, along one axis."""
+    if full < size:
+        return 0, full, (size - full) // 2
+    return round((full - size) / 2), size, 0  # ties to even
+
+
+def crop_none(picture: Picture, height: int, width: int, _amount: float, resize: Resize) -> Pixels:
+    """Stretch the whole picture, as Keras does with ``load_img(target_size=...)``.
+
+    Raises
+    ------
+    ImageError
+        If the picture is so tall that it has more than ``MOST`` pixels once only its width is the network's.
+    """
+    picture_height, picture_width, _ = picture.shape
+    if picture_height * width > MOST:
+        raise ImageError(
+            f"the picture of {picture_width} x {picture_height} pixels is too tall to be stretched to "
+            f"{width} x {height}, want at most {MOST // width} rows; cut it"
+        )
+    return resize(picture, height, width)
+
+
+class Crop(NamedTuple):
+    """A kind of crop; it also decides whether to crop before or after it resizes.
+
+    Attributes
+    ----------
+    apply
+        (picture, height, width, amount, resize) -> pixels.
+    smallest, largest
+        The amounts that make sense.
+    whole
+        Whether the amount is a whole number.
+    """
+
+    apply: Callable[[Picture, int, int, float, Resize], Pixels]
+    smallest: float
+    largest: float
+    whole: bool = False
+
+
+CROPS: dict[str, Crop] = {
+    "padding": Crop(crop_padding, 0, 1024),
+    "fraction": Crop(crop_fraction, 0.1, 1),
+    "shorter-side": Crop(crop_shorter_side, 1, 4096, whole=True),
+    "shorter-fraction": Crop(crop_shorter_fraction, 0.1, 1),
+    "none": Crop(crop_none, 0, 0),
+}

@@ -1,0 +1,61 @@
+"""fma and exp: the two functions that NumPy does not have to the bit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from numba import vectorize
+
+from refnet.jit import LOCK
+from refnet.reference import scalar
+
+_FORMATS = ("float32", "float64")  # in this order: NumPy takes the first that holds the arguments without loss
+
+
+@cache
+def _ufunc(function: Callable[..., Any], arguments: int) -> Callable[..., Any]:
+    """Compile a scalar function into a ufunc for both formats, when it is first called."""
+    signatures = [f"{dtype}({', '.join([dtype] * arguments)})" for dtype in _FORMATS]
+    with LOCK:
+        ufunc: Callable[..., Any] = vectorize(signatures)(function)
+    return ufunc
+
+
+def fma(x: Any, y: Any, z: Any) -> Any:
+    """x * y + z with a single rounding, element by element.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> float(fma(np.float32(0.1), np.float32(10), np.float32(-1))) == 0.1 * 10 - 1
+    False
+    >>> float(fma(np.float32(0.1), np.float32(10), np.float32(-1))).hex()
+    '0x1.0000000000000p-26'
+    """
+    return _ufunc(_fma, 3)(x, y, z)
+
+
+def exp(x: Any) -> Any:
+    """e**x, element by element, float32 or float64, at most 1 ulp from the truth (see tools/sweep_exp.py).
+
+    n = round(x / ln 2) by adding and subtracting 1.5 * 2**mantissa; r = x - n ln 2 in two fma; p(r) by Horner's rule in
+    fma; exp = p * 2**n. The constants are in ``refnet.reference.numerics``. NaN gives NaN; below the range 0, above
+    infinity.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> exp(np.array([0, 1, -1, -200], np.float32))
+    array([1.        , 2.7182817 , 0.36787945, 0.        ], dtype=float32)
+    """
+    return _ufunc(_exp, 1)(x)
+
+
+def _fma(x: Any, y: Any, z: Any) -> Any:
+    return scalar.fma(x, y, z)
+
+
+def _exp(x: Any) -> Any:
+    return scalar.exp(x)

@@ -1,0 +1,57 @@
+"""A whole plan through the definition: the oracle that the kernels are compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from refnet.architecture import names
+from refnet.architecture.plan import Step
+from refnet.arrays import Array
+from refnet.reference import ops
+
+
+def evaluate(steps: Sequence[Step], tensors: Mapping[str, Array], eps: float, x: Array) -> Iterator[tuple[str, Array]]:
+    """Run steps in order on x [N, H, W, C]; yield the name and value of each, unfused parts included.
+
+    Below a convolution these are ``.conv`` (the sum), ``.bn`` and, where there is one, ``.act``; then the step itself.
+    The dtype of ``x`` is that of the whole run.
+    """
+    values = {names.INPUT: x}
+    last_reader = {name: step for step in steps for name in step.inputs}
+    for step in steps:
+        value = x
+        for name, value in _parts(step, [values[name] for name in step.inputs], tensors, eps):
+            yield name, value
+        values[step.name] = value
+        for name in set(step.inputs):
+            if last_reader[name] is step:
+                del values[name]
+
+
+def _parts(step: Step, inputs: list[Array], tensors: Mapping[str, Array], eps: float) -> Iterator[tuple[str, Array]]:
+    def weight(leaf: str) -> Array:
+        return tensors[names.weight_key(step.name, leaf)]
+
+    x = inputs[0]
+    if step.op in ("convolution", "depthwise"):
+        convolve = ops.convolution if step.op == "convolution" else ops.depthwise
+        x = convolve(x, weight("kernel"), stride=step.stride, pads=step.pads)
+        yield names.part_name(step.name, names.CONV), x
+        gamma, beta, mean, variance = (weight(f"bn/{leaf}") for leaf in names.BN_LEAVES)
+        x = ops.batch_norm(x, gamma, beta, mean, variance, eps)
+        yield names.part_name(step.name, names.BN), x
+    elif step.op == "dense":
+        x = ops.bias(ops.dense(x, weight("kernel")), weight("bias"))
+    elif step.op == "mean":
+        x = ops.mean(x)
+    elif step.op == "excite":
+        x = ops.excite(x, inputs[1])
+    elif step.op == "add":
+        x = ops.add(x, inputs[1])
+    elif step.op == "softmax":
+        x = ops.softmax(x)
+    if step.activation != "none":
+        x = ops.ACTIVATIONS[step.activation](x)
+        if step.normalized:
+            yield names.part_name(step.name, names.ACT), x
+    yield step.name, x

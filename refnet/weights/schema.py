@@ -1,0 +1,243 @@
+"""The canonical weight file, apart from how HDF5 holds it.
+
+Version 1. A file has these and nothing else:
+
+dataset ``<weight key>``
+    One for each weight of the plan, at its key: ``block1a/depthwise/kernel``. ``<f4``, contiguous, of the
+    plan's shape: kernels HWIO, depthwise HWC, dense CK, vectors K.
+datasets ``labels/wnid`` and ``labels/text``
+    Optional: id and text of each class, in the order of the logits.
+datasets ``dropped/name`` and ``dropped/reason``
+    Optional: tensors of the source file that were left out, and why.
+attributes of the root
+    The table ``ATTRIBUTES`` below.
+
+Every text is a fixed-length UTF-8 string padded with NUL. Nothing depends on the clock, the machine or the
+version of refnet.
+
+``tensors_digest`` is ``refnet.reference.digest.tensors_digest`` of all weights: two files of the same tensors have
+the same one. ``metadata_digest`` covers the rest: SHA-256 of one JSON object in ASCII, keys sorted, no white
+space between, with every other attribute under its name and every table under its path as a list of strings.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from typing import Any, NamedTuple, get_args
+
+from refnet.architecture.padding import Padding
+from refnet.architecture.plan import MAX_SIDE
+from refnet.architecture.scaling import Coefficients
+from refnet.architecture.variants import Architecture, efficientnet
+from refnet.checks import MAX_CLASSES
+from refnet.errors import RefnetError, WeightsError
+from refnet.preprocessing.recipe import Recipe
+from refnet.weights.labels import Labels
+from refnet.weights.weights import Averaging, Provenance, Tensors, Weights
+
+SCHEMA_VERSION = 1
+
+ATTRIBUTES: dict[str, type] = {
+    "schema": int,  # version of this page
+    "architecture": str,  # JSON: name, width, depth, resolution, dropout, lite, classes (0: no classifier)
+    "padding": str,  # same or symmetric
+    "bn_eps": float,  # added to every variance
+    "recipe": str,  # JSON: how a picture becomes the network's input, the fields of refnet.preprocessing.recipe.Recipe
+    "publisher": str,
+    "source": str,  # name of the published file
+    "source_sha256": str,
+    "averaging": str,  # ema, raw or unknown: which copy of the weights was taken
+    "licence": str,
+    "tensors_digest": str,
+    "metadata_digest": str,
+}
+LABELS = ("labels/wnid", "labels/text")
+DROPPED = ("dropped/name", "dropped/reason")
+TABLES = LABELS + DROPPED
+
+ARCHITECTURE: dict[str, type] = {
+    "name": str,
+    "width": float,
+    "depth": float,
+    "resolution": int,
+    "dropout": float,
+    "lite": bool,
+    "classes": int,
+}
+
+# Far beyond any network of use, small enough to be judged in no time.
+MAX_FACTOR = 64
+MAX_TEXT = 4096  # bytes of an attribute or of one entry of a table
+MAX_ROWS = 1 << 20
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
+SHA256 = re.compile(r"([0-9a-f]{64})?")
+
+
+class Record(NamedTuple):
+    """All of a weight file but its weights: root attributes by name, tables of text by path."""
+
+    attributes: dict[str, Any]
+    tables: dict[str, tuple[str, ...]]
+
+    def digest(self) -> str:
+        """Digest over everything in the record but the two digests."""
+        content = {name: self.attributes[name] for name in ATTRIBUTES if not name.endswith("_digest")}
+        text = json.dumps({**content, **self.tables}, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def to_record(weights: Weights) -> Record:
+    """Write down everything but the tensors and the digests.
+
+    Raises
+    ------
+    WeightsError
+        If it could not be read back: a text that is not printable or too long, a value that is not possible,
+        or an architecture that its coefficients do not build.
+    """
+    origin = weights.provenance
+    record = Record(
+        attributes={
+            "schema": SCHEMA_VERSION,
+            "architecture": architecture_to_json(weights.architecture),
+            "padding": weights.padding,
+            "bn_eps": float(weights.bn_eps),
+            "recipe": weights.recipe.to_json(),
+            "publisher": origin.publisher,
+            "source": origin.source,
+            "source_sha256": origin.source_sha256,
+            "averaging": origin.averaging,
+            "licence": origin.licence,
+        },
+        tables={},
+    )
+    if weights.labels is not None:
+        record.tables.update(zip(LABELS, (weights.labels.wnids, weights.labels.texts), strict=True))
+    if origin.dropped:
+        record.tables.update(zip(DROPPED, zip(*origin.dropped, strict=True), strict=True))
+    if from_record(record, weights.tensors).architecture != weights.architecture:
+        raise WeightsError(f"{weights.architecture.name}: a file cannot state blocks its coefficients do not build")
+    return record
+
+
+def from_record(record: Record, tensors: Tensors) -> Weights:
+    """Read everything but the tensors, believing nothing.
+
+    Raises
+    ------
+    WeightsError
+        If a text is not printable or too long, or a value is not possible.
+    """
+    _check_texts(record)
+    stated = record.attributes
+    for name, known in (("padding", get_args(Padding)), ("averaging", get_args(Averaging))):
+        if stated[name] not in known:
+            raise WeightsError(f"{name} is {stated[name][:80]!r}, not one of {', '.join(known)}")
+    if not 0 <= stated["bn_eps"] < 1:
+        raise WeightsError(f"bn_eps is {stated['bn_eps']}, not a number from 0 to below 1")
+    if not SHA256.fullmatch(stated["source_sha256"]):
+        raise WeightsError(f"source_sha256 is {stated['source_sha256'][:80]!r}, not 64 hexadecimal digits")
+    architecture = parse_architecture(stated["architecture"])
+    return Weights(
+        architecture=architecture,
+        padding=stated["padding"],
+        bn_eps=stated["bn_eps"],
+        recipe=Recipe.from_json(stated["recipe"]),
+        tensors=tensors,
+        labels=_parse_labels(record, architecture),
+        provenance=Provenance(
+            publisher=stated["publisher"],
+            source=stated["source"],
+            source_sha256=stated["source_sha256"],
+            averaging=stated["averaging"],
+            licence=stated["licence"],
+            dropped=_parse_dropped(record),
+        ),
+    )
+
+
+def parse_architecture(text: str) -> Architecture:
+    """Build the architecture that a file states, if its coefficients are of this world.
+
+    Raises
+    ------
+    WeightsError
+        If the text is not the JSON object of the schema, or a value is out of bounds. Nothing is built then.
+
+    Examples
+    --------
+    >>> net = parse_architecture(
+    ...     '{"name": "tiny", "width": 0.1, "depth": 0.1, "resolution": 32, "dropout": 0.2, "lite": true,'
+    ...     ' "classes": 10}'
+    ... )
+    >>> len(net.blocks), net.classes
+    (7, 10)
+    """
+    try:
+        stated = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise WeightsError(f"architecture is not JSON: {error}") from None
+    if not isinstance(stated, dict) or set(stated) != set(ARCHITECTURE):
+        raise WeightsError(f"architecture must be a JSON object of {', '.join(ARCHITECTURE)}")
+    wrong = [key for key in ARCHITECTURE if not _possible(key, stated[key])]
+    if wrong:
+        values = ", ".join(f"{key} = {str(stated[key])[:40]}" for key in wrong)
+        raise WeightsError(f"architecture has values that no network has: {values}")
+    name, classes = stated.pop("name"), stated.pop("classes")
+    return efficientnet(Coefficients(**stated), name=name, classes=classes)
+
+
+def _possible(key: str, value: Any) -> bool:
+    kind = ARCHITECTURE[key]
+    if type(value) not in ((float, int) if kind is float else (kind,)):
+        return False
+    if key == "name":
+        return NAME.fullmatch(value) is not None
+    bounds = {"resolution": MAX_SIDE, "width": MAX_FACTOR, "depth": MAX_FACTOR}
+    if key in bounds:
+        return bool(0 < value <= bounds[key])
+    return bool(0 <= value <= (MAX_CLASSES if key == "classes" else 1))  # dropout, and lite as well
+
+
+def architecture_to_json(architecture: Architecture) -> str:
+    """Write down what ``parse_architecture`` reads."""
+    coefs = architecture.coefficients
+    return json.dumps({
+        "name": architecture.name,
+        "width": float(coefs.width),
+        "depth": float(coefs.depth),
+        "resolution": coefs.resolution,
+        "dropout": float(coefs.dropout),
+        "lite": coefs.lite,
+        "classes": architecture.classes,
+    })  # fmt: skip
+
+
+def _parse_labels(record: Record, architecture: Architecture) -> Labels | None:
+    columns = [record.tables[path] for path in LABELS if path in record.tables]
+    if not columns:
+        return None
+    if [len(column) for column in columns] != [architecture.classes] * 2:
+        raise WeightsError(f"labels/wnid and labels/text must both have {architecture.classes} rows, one a class")
+    try:
+        return Labels(*columns)
+    except RefnetError as error:
+        raise WeightsError(f"labels: {error}") from error
+
+
+def _parse_dropped(record: Record) -> tuple[tuple[str, str], ...]:
+    names, reasons = (record.tables.get(path, ()) for path in DROPPED)
+    if len(names) != len(reasons):
+        raise WeightsError(f"{len(names)} rows in dropped/name but {len(reasons)} in dropped/reason")
+    return tuple(zip(names, reasons, strict=True))
+
+
+def _check_texts(record: Record) -> None:
+    texts = [(name, value) for name, value in record.attributes.items() if ATTRIBUTES[name] is str]
+    texts += [(path, row) for path, rows in record.tables.items() for row in rows]
+    for name, text in texts:
+        if not (text.isprintable() and len(text.encode()) <= MAX_TEXT):
+            raise WeightsError(f"{name} must be printable and at most {MAX_TEXT} bytes long, not {text[:80]!r}")

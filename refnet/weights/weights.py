@@ -1,0 +1,126 @@
+"""Weights in memory: the tensors, and all that is needed to run them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from refnet.architecture.padding import Padding
+from refnet.architecture.plan import Weight, make_plan
+from refnet.architecture.variants import Architecture
+from refnet.errors import WeightsError
+from refnet.preprocessing.recipe import Recipe
+from refnet.reference.digest import tensors_digest
+from refnet.weights.labels import Labels
+
+Averaging = Literal["ema", "raw", "unknown"]
+Tensors = Mapping[str, npt.NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where weights come from.
+
+    Attributes
+    ----------
+    publisher
+        Who published them.
+    source, source_sha256
+        Name and SHA-256 of the file they were read from; both empty where there was none.
+    averaging
+        ``ema`` for the moving average over training steps, ``raw`` for the last step, or ``unknown``.
+    licence
+        SPDX identifier, empty if none was stated.
+    dropped
+        Name and reason for every tensor of the source that was left out.
+    """
+
+    publisher: str
+    source: str = ""
+    source_sha256: str = ""
+    averaging: Averaging = "unknown"
+    licence: str = ""
+    dropped: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """A network's weights and all that is needed to run them: the content of one weight file.
+
+    Attributes
+    ----------
+    architecture
+        The network they belong to.
+    padding, bn_eps
+        Padding rule, and what batch norm adds to the variance.
+    recipe
+        How a picture becomes the network's input.
+    tensors
+        Key to f32[...] for each weight of the plan: kernels HWIO, depthwise HWC, dense CK, the rest K.
+    labels
+        What the classes are called, if known.
+    provenance
+        Where they come from.
+    """
+
+    architecture: Architecture
+    padding: Padding
+    bn_eps: float
+    recipe: Recipe
+    tensors: Tensors = field(repr=False)
+    labels: Labels | None = field(repr=False)
+    provenance: Provenance
+
+    def digest(self) -> str:
+        """Digest over all tensors, as the file states it."""
+        return tensors_digest(self.tensors)
+
+
+def expected(architecture: Architecture) -> tuple[Weight, ...]:
+    """Key and shape of every tensor of an architecture, in execution order."""
+    return make_plan(architecture).weights
+
+
+def check_tensors(weights: Weights) -> None:
+    """Refuse tensors that a network cannot be run with.
+
+    Raises
+    ------
+    WeightsError
+        If tensors are missing, unknown or of the wrong dtype or shape (all of them in one message), one holds
+        a NaN or an infinity, a variance is negative, or a batch norm's scale or shift is beyond float32.
+    """
+    wanted = {weight.key: weight.shape for weight in expected(weights.architecture)}
+    wrong = [f"{key} is missing" for key in wanted if key not in weights.tensors]
+    for key, tensor in weights.tensors.items():
+        if key not in wanted:
+            wrong.append(f"{key} is unknown")
+        elif tensor.dtype.name != "float32" or tensor.shape != wanted[key]:
+            wrong.append(f"{key} is {tensor.dtype.name}{list(tensor.shape)}, not float32{list(wanted[key])}")
+    if wrong:
+        raise WeightsError(f"not the tensors of {weights.architecture.name}: {'; '.join(wrong)}")
+    for key, tensor in weights.tensors.items():
+        finite = np.isfinite(tensor)
+        if not finite.all():
+            index = [int(i) for i in np.argwhere(~finite)[0]]
+            raise WeightsError(f"{key}{index} is {tensor[tuple(index)]}; every weight must be finite")
+    for key in wanted:
+        if key.endswith("/bn/variance"):
+            _check_batch_norm(weights, key.removesuffix("variance"))
+
+
+def _check_batch_norm(weights: Weights, prefix: str) -> None:
+    gamma, beta, mean, variance = (
+        weights.tensors[prefix + leaf].astype(np.float64) for leaf in ("gamma", "beta", "mean", "variance")
+    )
+    if not (variance.min() >= 0 and variance.min() + weights.bn_eps > 0):
+        at = int(variance.argmin())
+        raise WeightsError(f"{prefix}variance[{at}] is {variance[at]}, which with bn_eps {weights.bn_eps} has no root")
+    scale = gamma / np.sqrt(variance + weights.bn_eps)
+    largest = float(np.abs([scale, beta - mean * scale]).max())
+    if largest > float(np.finfo(np.float32).max):
+        raise WeightsError(f"{prefix}*: a scale or shift of {largest:.3g} is beyond float32")

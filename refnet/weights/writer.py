@@ -1,0 +1,100 @@
+"""Weights to a file: the same content gives the same bytes, and a file is there whole or not at all."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+
+from refnet.errors import WeightsError
+from refnet.files.whole import whole_file
+from refnet.weights.schema import Record, to_record
+from refnet.weights.weights import Weights, check_tensors, expected
+
+BLOCK = 1 << 20  # bytes by which the image grows
+
+
+def write(path: str | Path, weights: Weights) -> None:
+    """Write a weight file.
+
+    The bytes depend on the content only: not on the time, nor on the order or memory layout of the tensors.
+    An existing file is replaced in one step once the new one is complete.
+
+    Parameters
+    ----------
+    path
+        Where to; its directory must exist.
+    weights
+        What to write, with exactly the plan's tensors, float32 and finite.
+
+    Raises
+    ------
+    WeightsError
+        If the content is not fit to be read back, or the file cannot be written.
+    """
+    path = Path(path)
+    try:
+        content = file_bytes(weights)
+        with whole_file(path) as unfinished:
+            unfinished.write_bytes(content)
+    except WeightsError as error:
+        raise WeightsError(f"{path} not written: {error}") from error
+    except OSError as error:
+        raise WeightsError(f"{path} not written: {error.strerror or error}") from error
+
+
+def file_bytes(weights: Weights) -> bytes:
+    """All bytes of the file that ``write`` writes.
+
+    Raises
+    ------
+    WeightsError
+        If the content is not fit to be read back.
+    """
+    record = to_record(weights)
+    check_tensors(weights)
+    record.attributes.update(tensors_digest=weights.digest(), metadata_digest=record.digest())
+    try:
+        return _image(weights, record)
+    except (OSError, RuntimeError) as error:
+        raise WeightsError(f"cannot be put together as HDF5: {error}") from error
+
+
+def _image(weights: Weights, record: Record) -> bytes:
+    """All bytes of the file.
+
+    They are put together in memory, where HDF5 tells files apart by their names: on a full disk, the HDF5 library
+    leaves half a file without a word and then takes the process with it.
+    """
+    # The oldest format: readable by every HDF5 library, and the one without time stamps.
+    options = {"libver": ("earliest", "v110"), "driver": "core", "backing_store": False, "block_size": BLOCK}
+    name = f"{secrets.token_hex(8)}.h5"  # in memory; nothing of this name is on any disk
+    with h5py.File(name, "w", **options) as file:
+        _write_record(file, record)
+        for weight in expected(weights.architecture):
+            tensor = np.ascontiguousarray(weights.tensors[weight.key], "<f4")
+            file.create_dataset(weight.key, data=tensor, track_times=False)
+        file.flush()
+        image: bytes = file.id.get_file_image()
+    return image
+
+
+def _write_record(file: h5py.File, record: Record) -> None:
+    for name, value in record.attributes.items():
+        if isinstance(value, str):
+            text = _fixed_length([value])
+            file.attrs.create(name, text[0], dtype=text.dtype)
+        else:
+            file.attrs.create(name, value, dtype="<i8" if isinstance(value, int) else "<f8")
+    for path, rows in record.tables.items():
+        file.create_dataset(path, data=_fixed_length(rows), track_times=False)
+
+
+def _fixed_length(texts: Sequence[str]) -> npt.NDArray[np.bytes_]:
+    encoded = [text.encode() for text in texts]
+    length = max(1, *map(len, encoded))
+    return np.array(encoded, dtype=h5py.string_dtype("utf-8", length))

@@ -1,0 +1,48 @@
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from refnet.architecture.padding import NO_PADS, output_size, pads
+
+SIDES = st.integers(1, 700)
+
+
+def by_counting(size, kernel, stride):
+    """SAME as its name says: as many windows as strides fit the picture, with as few zeros as that takes."""
+    windows = len(range(0, size, stride))
+    total = 0
+    while len(range(0, size + total - kernel + 1, stride)) < windows:
+        total += 1
+    return windows, total // 2, total - total // 2
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("kernel", [3, 5])
+@pytest.mark.parametrize("size", range(1, 41))
+def test_same_pads(size, kernel, stride):
+    windows, before, after = by_counting(size, kernel, stride)
+    assert windows == math.ceil(size / stride)
+    assert pads("same", size, size, kernel, stride) == (before, after, before, after)
+    assert pads("same", size, 224, kernel, stride)[:2] == (before, after)
+    assert pads("same", 224, size, kernel, stride)[2:] == (before, after)
+
+
+@given(SIDES, SIDES, st.sampled_from([1, 3, 5]), st.sampled_from([1, 2]))
+def test_symmetric_pads(height, width, kernel, stride):
+    assert pads("symmetric", height, width, kernel, stride) == ((kernel - 1) // 2,) * 4
+
+
+def test_pointwise_convolutions_have_no_pads():
+    assert pads("same", 7, 8, 1, 1) == pads("symmetric", 7, 8, 1, 1) == NO_PADS == (0, 0, 0, 0)
+
+
+@given(SIDES, SIDES, st.sampled_from(["same", "symmetric"]), st.sampled_from([1, 3, 5]), st.sampled_from([1, 2]))
+def test_a_stride_divides_the_picture(height, width, padding, kernel, stride):
+    """By either rule, whatever the kernel; and a window begins at every stride that fits."""
+    around = pads(padding, height, width, kernel, stride)
+    size = output_size(height, width, around, kernel, stride)
+    assert size == (math.ceil(height / stride), math.ceil(width / stride))
+    padded = (around.top + height + around.bottom, around.left + width + around.right)
+    assert size == tuple(len(range(0, side - kernel + 1, stride)) for side in padded)

@@ -1,0 +1,158 @@
+"""``refnet convert`` and what ``refnet verify`` says of its certificate, as a person sees them."""
+
+import json
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.numpy
+from helpers.places import CHELSEA
+from helpers.terminals import run_in_terminal, screen
+
+from refnet import cli
+from refnet.architecture.variants import variant
+from refnet.checkpoints import certificate
+from refnet.checkpoints.conversion import STAGES
+from refnet.checkpoints.publishers import PUBLISHERS
+from refnet.weights.synthetic import tensors
+
+TINY = variant("lite0", classes=3)
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory) -> Path:
+    """Lite0 with three classes, in the names of efficientnet-lite-pytorch."""
+    path = tmp_path_factory.mktemp("checkpoint") / "mine.safetensors"
+    safetensors.numpy.save_file(PUBLISHERS["lite"].to_theirs(tensors(TINY), TINY), path)
+    return path
+
+
+@pytest.fixture
+def run(capsys, tmp_path, monkeypatch):
+    """Run one command in a folder of its own: exit code, standard output, standard error."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        code = cli.main(list(map(str, arguments)))
+        return code, *capsys.readouterr()
+
+    return run
+
+
+def test_what_is_said(run, checkpoint):
+    code, out, err = run("convert", checkpoint)
+    assert (code, err) == (0, "")
+    said = dict(re.split(r"  +", line, maxsplit=1) for line in out.splitlines())
+    assert said.pop("digest") == json.loads(Path("lite0.certificate.json").read_text())["weights"]["digest"]
+    assert said == {
+        "file": str(checkpoint),
+        "output": "lite0.h5",
+        "certificate": "lite0.certificate.json",
+        "model": "lite0",
+        "classes": "3",
+        "publisher": "lite",
+        "recognised by": "the tensors' names",
+        "format": "safetensors",
+        "averaging": "unknown",
+        "recipe": "lite",
+        "tensors": "247",
+        "dropped": "0",
+        "widened": "0",
+        "subnormals": "0",
+    }
+
+
+def test_json(run, checkpoint):
+    _, out, _ = run("convert", checkpoint, "-o", "a.h5", "--json")
+    made = json.loads(out)
+    assert (made["output"], made["model"], made["recognised_by"]) == ("a.h5", "lite0", "the tensors' names")
+
+
+def test_there_and_back(run, checkpoint):
+    run("convert", checkpoint, "-m", "lite0", "-o", "a.h5")
+    code, out, err = run("convert", "a.h5", "--invert", "-o", "back.safetensors")
+    assert (code, out, err) == (0, "file    a.h5\noutput  back.safetensors\n", "")
+    source, found = map(safetensors.numpy.load_file, (checkpoint, "back.safetensors"))
+    assert source.keys() == found.keys()
+    assert all(found[name].tobytes() == array.tobytes() for name, array in source.items())
+
+
+def test_own_labels(run, checkpoint):
+    Path("labels.txt").write_text("daisy\nrose\ntulip\n")
+    run("convert", checkpoint, "--labels", "labels.txt", "-o", "a.h5")
+    np.save("x.npy", np.zeros(1))
+    code, out, _ = run("predict", CHELSEA, "-m", "a.h5", "--top", 3)
+    assert code == 0
+    assert {line.split()[1] for line in out.splitlines()} == {"daisy", "rose", "tulip"}
+
+
+class TestVerify:
+    def test_the_certificate_is_proven(self, run, checkpoint):
+        run("convert", checkpoint, "-o", "a.h5")
+        code, out, err = run("verify", "a.h5")
+        assert (code, err) == (0, "")
+        assert re.fullmatch(r"a\.h5  lite0  intact \(247 tensors, digest \w{64}\), .*\n", out)
+        assert out.endswith(", all that its certificate says of the weights holds\n")
+
+    def test_a_certificate_that_says_something_else(self, run, checkpoint):
+        run("convert", checkpoint, "-o", "a.h5")
+        path = certificate.beside(Path("a.h5"))
+        path.write_text(path.read_text().replace('"classes": 3', '"classes": 4'))
+        code, out, _ = run("verify", "a.h5")
+        assert code == 1
+        assert out.endswith(
+            "), but a.certificate.json says something else: weights.classes is 4 there and 3 in the weights\n"
+        )
+        code, out, _ = run("verify", "a.h5", "--json")
+        assert code == 1
+        assert json.loads(out)[0]["result"] == "differs"
+
+    def test_a_certificate_that_is_no_file(self, run, checkpoint):
+        run("convert", checkpoint, "-o", "a.h5")
+        certificate.beside(Path("a.h5")).unlink()
+        certificate.beside(Path("a.h5")).symlink_to("nowhere")
+        code, out, err = run("verify", "a.h5")
+        assert (code, out) == (2, "")
+        assert "a.certificate.json is not a file" in err
+
+    def test_a_damaged_certificate(self, run, checkpoint):
+        run("convert", checkpoint, "-o", "a.h5")
+        certificate.beside(Path("a.h5")).write_text("{")
+        code, out, err = run("verify", "a.h5")
+        assert (code, out) == (2, "")
+        assert err.startswith("refnet: error: a.certificate.json: cannot read a certificate: ")
+
+
+WRONG = {
+    "convert nothing.pth": "nothing.pth does not exist",
+    "convert .": ".: a folder with one .index file is wanted, found []",
+    "convert {checkpoint} -m b0": "the tensors are those of lite0, not of b0",
+    "convert {checkpoint} --publisher google": "unknown publisher 'google'; known are tf, keras, lukemelas",
+    "convert {checkpoint} --publisher timm": "no variant of timm has these tensors; nearest is lite0: conv_stem.weight",
+    "convert {checkpoint} --labels nothing.txt": "nothing.txt: cannot read a label table",
+    "convert {checkpoint} -o a.bin": "a.bin: want a name that ends in .h5",
+    "convert {checkpoint} -o no/a.h5": "there is no folder",
+    "convert {checkpoint} --invert": "--invert wants -o, a name that ends in .npz or .safetensors",
+    "convert {checkpoint} --invert -o a.npz": "cannot be read as HDF5",
+}
+
+
+@pytest.mark.parametrize("line", WRONG)
+def test_one_clear_line_for_what_is_wrong(run, checkpoint, line):
+    before = list(Path.cwd().iterdir())
+    code, out, err = run(*(word.format(checkpoint=checkpoint) for word in line.split()))
+    assert (code, out) == (2, "")
+    assert err.startswith("refnet: error: ")
+    assert err.count("\n") == 1
+    assert WRONG[line] in err
+    assert list(Path.cwd().iterdir()) == before
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
+def test_a_bar_on_a_terminal(checkpoint, tmp_path):
+    code, seen = run_in_terminal("-m", "refnet", "convert", checkpoint, "-o", "a.h5", where=tmp_path)
+    assert code == 0
+    assert [stage for stage in STAGES if f"{stage:12} |" in seen] == list(STAGES)
+    assert screen(seen)[0].startswith("file ")

@@ -1,0 +1,281 @@
+"""Comparisons: judged by itself and end to end, and every odd thing said as a finding."""
+
+import json
+import shutil
+from functools import partial
+
+import numpy as np
+import pytest
+from helpers import recorded_runs
+
+from refnet.comparison import compare
+from refnet.errors import InputError
+from refnet.golden.axes import activation_layout, axes_of, to_layout
+from refnet.golden.encoding import encode
+from refnet.hub.models import synthetic_weights
+from refnet.network import Network
+from refnet.weights import synthetic
+
+
+def first(tensor):
+    """Channels first, as the port has them."""
+    return np.moveaxis(tensor, -1, 1)
+
+
+def outcomes(found):
+    return {row.name: row.outcome for row in found.rows}
+
+
+def said(found, kind):
+    return [(finding.step, finding.text) for finding in found.findings if finding.kind == kind]
+
+
+class TestVerdicts:
+    def test_the_same_numbers_are_exact(self, recorded, port):
+        found = compare(recorded.path, port())
+        assert (found.exit_code, found.verdict, found.findings) == (0, "exact: 12 tensors", ())
+        assert {row.order for row in found.rows if len(row.shape) == 4} == {"NCHW"}
+        assert [row.since for row in found.rows][:3] == [(), ("input",), ("stem",)]
+        assert found.rows[6].since == ("block1a.depthwise", "block1a.gate")
+
+    def test_its_own_roundings(self, recorded, port):
+        stem = recorded.tensors["stem"]
+        found = compare(recorded.path, port({"stem": first(stem * np.float32(1 + 2**-23))}))
+        assert found.exit_code == 0
+        assert outcomes(found)["stem"] == "rounded"
+        assert found.verdict.startswith("exact or differently rounded: 12 tensors, 2 of them rounded, at most ")
+        exactly = compare(recorded.path, found.actual, exact=True)
+        assert exactly.exit_code == 1
+        assert exactly.verdict.startswith("first different: stem (tensor 2 of 12): differently rounded, ")
+
+    def test_an_early_mistake_does_not_hide_a_later_one(self, recorded, port):
+        """The port squares the first gate and goes on rightly from there; then it doubles an expansion."""
+        run = partial(recorded.net.resume, size=(40, 56))
+        made = dict(run({"input": recorded.x}, ["block1a.depthwise", "block1a.gate"]))
+        made["block1a.gate"] **= 2
+        made |= dict(run(made, ["block1a.excite", "block1a.project"]))
+        made |= dict(run({"block1a.project": made["block1a.project"]}, ["block2a.expand"]))
+        made["block2a.expand"] *= 2
+        made |= dict(
+            run({"block2a.expand": made["block2a.expand"]}, ["block2a.depthwise", "block2a.squeeze", "logits"])
+        )
+        changed = {name: first(tensor) for name, tensor in made.items()}
+        found = compare(recorded.path, port(changed))
+        assert found.exit_code == 1
+        assert [row.name for row in (found.first_wrong, *found.others_wrong)] == ["block1a.gate", "block2a.expand"]
+        assert found.verdict.startswith("first wrong: block1a.gate (tensor 6 of 12): relative error ")
+        assert found.verdict.endswith("; wrong by themselves too: block2a.expand")
+        carried = {row.name for row in found.rows if row.end_to_end.outcome == "wrong" and row.outcome != "wrong"}
+        assert carried == {"block1a.excite", "block1a.project", "block2a.depthwise", "block2a.squeeze", "logits"}
+
+    def test_judged_over_a_gap(self, recorded, port):
+        """Where the tensor just before is missing, the run begins further up."""
+        found = compare(recorded.path, port(only=["stem", "block1a.project", "logits"]))
+        assert [(row.name, row.outcome, row.since) for row in found.rows] == [
+            ("stem", "exact", ()), ("block1a.project", "exact", ("stem",)), ("logits", "exact", ("block1a.project",)),
+        ]  # fmt: skip
+
+    def test_a_piece_is_judged_too(self, recorded, port):
+        expand = recorded.tensors["block2a.expand"]
+        piece = expand[:, 0:8, 4:8, 16:32]
+        port = port({"block2a.expand[:,0:8,4:8,16:32]": piece * 2}, only=["block1a.project"])
+        found = compare(recorded.path, port)
+        row = found.rows[1]
+        assert (row.outcome, row.since, row.part) == ("wrong", ("block1a.project",), ((0, 1), (0, 8), (4, 8), (16, 32)))
+        assert row.local.measure.max_abs == np.abs(piece).max()
+
+    @pytest.mark.parametrize("part", [((0, 1), (0, 8), (0, 6), (0, 16)), ((0, 1), (2, 8), (3, 6), (8, 16))])
+    def test_a_golden_of_pieces(self, recorded, tmp_path, part):
+        """Beside the same pieces, smaller ones, and whole tensors, each judged end to end."""
+        golden, steps = tmp_path / "golden", ["block1a.project", "block2a.expand"]
+        recorded_runs.write_golden(golden, recorded.net, recorded.x, "b0@synthetic", steps, part=part)
+        project = recorded.tensors["block1a.project"]
+        place = recorded_runs.save(
+            tmp_path / "port",
+            {
+                "block1a.project": project[tuple(slice(*bounds) for bounds in part)],
+                "block2a.expand[:1, 4:8, 4:6, 8:12]": recorded.tensors["block2a.expand"][:, 4:8, 4:6, 8:12],
+            },
+        )
+        for actual in (place, recorded.path):
+            found = compare(golden, actual, steps=steps)
+            assert (found.rows[0].outcome, found.rows[0].since) == ("exact", ("input",) * (actual != place))
+            assert outcomes(found)["block2a.expand"] == "exact"
+            assert all(row.end_to_end.judgement.verdict == "exact" for row in found.rows)
+
+    def test_no_model(self, recorded, port, tmp_path):
+        golden = tmp_path / "golden"
+        shutil.copytree(recorded.path, golden)
+        manifest = golden / "manifest.json"
+        manifest.write_text(manifest.read_text().replace('"b0@synthetic"', '"/somewhere/model.h5"'))
+        stem = recorded.tensors["stem"]
+        found = compare(golden, port({"stem": first(stem * np.float32(1 + 2**-23))}))
+        assert (found.exit_code, outcomes(found)["stem"], outcomes(found)["logits"]) == (1, "differs", "exact")
+        assert said(found, "model") == [
+            (None, "the model cannot be run here to judge by: /somewhere/model.h5 is a file, "
+             "which is only opened if you say --model /somewhere/model.h5")
+        ]  # fmt: skip
+        assert outcomes(compare(golden, found.actual, model="b0@synthetic"))["stem"] == "rounded"
+
+    def test_truth_from_a_file(self, recorded, port, tmp_path, monkeypatch):
+        truth = Network(synthetic_weights("b0"), dtype="float64")
+        recorded_runs.write_golden(
+            tmp_path / "truth", truth, recorded.x, "b0@synthetic", list(recorded.tensors)[1:], dtype="float64"
+        )
+        stem = recorded.tensors["stem"]
+        changed = port({"stem": first(stem * np.float32(1 + 2**-23))}, only=["stem", "logits"])
+        monkeypatch.setattr("refnet.comparison.compare.runs_of", lambda *_: (None, []))
+        found = compare(recorded.path, changed, truth=tmp_path / "truth")
+        assert [(row.outcome, row.local) for row in found.rows] == [("rounded", None), ("exact", None)]
+        with pytest.raises(InputError, match=r"was computed in float32; want a golden of float64 for the truth"):
+            compare(recorded.path, changed, truth=recorded.path)
+
+    def test_raw_tiles(self, recorded, tmp_path):
+        """Also the eight numbers that take sixteen places, and what is made from them."""
+        place, layout = tmp_path / "port", activation_layout("NCHW", "C:16")
+        place.mkdir()
+        for name, tensor in recorded.tensors.items():
+            (place / f"{name}.bin").write_bytes(to_layout(tensor, axes_of(tensor.shape), layout).tobytes())
+        found = compare(recorded.path, place, order="NCHW", tile="C:16")
+        assert (found.exit_code, found.verdict) == (0, "exact: 12 tensors")
+        assert {row.name: row.since for row in found.rows}["block1a.gate"] == ("block1a.reduce",)
+
+    @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64"])
+    def test_other_formats(self, recorded, tmp_path, dtype):
+        place = tmp_path / "port"
+        place.mkdir()
+        for name, tensor in recorded.tensors.items():
+            (place / f"{name}.bin").write_bytes(encode(first(tensor), dtype).tobytes())
+        found = compare(recorded.path, place, dtype=dtype)
+        assert found.exit_code == 0
+        assert set(outcomes(found).values()) <= {"exact", "rounded"}
+        assert all(row.end_to_end.measure.share_equal == 1 for row in found.rows)
+        narrower = f"{dtype} where the golden has float32, 12 of 12: measured in the narrower of both"
+        assert said(found, "dtype") == [(None, narrower)]
+
+    def test_only_some_steps(self, recorded, port):
+        found = compare(recorded.path, port(), steps=["block1a.*", "stem"])
+        assert [row.name for row in found.rows] == [
+            "stem", "block1a.depthwise", "block1a.squeeze", "block1a.reduce", "block1a.gate", "block1a.excite",
+            "block1a.project",
+        ]  # fmt: skip
+        assert found.rows[0].since == ("input",)
+        with pytest.raises(InputError, match=r"the golden has no 'blok\*'; it has input, stem"):
+            compare(recorded.path, found.actual, steps=["blok*"])
+
+
+class TestFindings:
+    def test_missing_and_unknown(self, recorded, port):
+        found = compare(recorded.path, port({"stemm": np.zeros(3, np.float32)}, only=["input", "logits"]))
+        assert found.exit_code == 0
+        assert said(found, "names") == [(None, "unknown stemm (stem?), not compared")]
+        ((_, text),) = said(found, "missing")
+        assert text.startswith("10 of the golden's 12 tensors are not there: stem, block1a.depthwise, ")
+
+    def test_nothing_in_common(self, recorded, port):
+        found = compare(recorded.path, port({"zebra": np.zeros(3, np.float32)}, only=[]))
+        assert (found.exit_code, found.verdict) == (2, "nothing compared: no tensor is in both")
+
+    def test_names_by_a_map(self, recorded, port):
+        changed = port({"conv_0": first(recorded.tensors["stem"])}, only=["input"])
+        assert outcomes(compare(recorded.path, changed, names={"conv_0": "stem"})) == {
+            "input": "exact",
+            "stem": "exact",
+        }
+
+    def test_no_numbers(self, recorded, port):
+        stem = recorded.tensors["stem"].copy()
+        stem[0, 1, 2, 3], stem[0, 1, 2, 4] = np.nan, np.inf
+        found = compare(recorded.path, port({"stem": first(stem)}))
+        assert said(found, "not finite") == [("stem", f"1 NaN and 1 infinite of {stem.size} elements")]
+        assert found.first_wrong.name == "stem"
+        assert found.rows[2].since == ("input",)  # nothing is run from a NaN
+
+    def test_nothing_is_run_from_what_float32_cannot_hold(self, recorded, port):
+        stem = np.full(first(recorded.tensors["stem"]).shape, 1e300)
+        found = compare(recorded.path, port({"stem": stem}))
+        assert (found.rows[1].outcome, found.rows[2].since) == ("wrong", ("input",))
+
+    def test_shape_and_length(self, recorded, port):
+        stem, project = recorded.tensors["stem"], recorded.tensors["block1a.project"]
+        changed = {"stem": first(stem.transpose(0, 2, 1, 3)), "block1a.project": project.reshape(-1)[:-5]}
+        found = compare(recorded.path, port(changed))
+        assert found.exit_code == 1
+        assert outcomes(found)["stem"] == outcomes(found)["block1a.project"] == "wrong"
+        ((_, text),) = said(found, "shape")
+        assert text.endswith("; height and width are swapped")
+        ((_, text),) = said(found, "length")
+        assert text.startswith(f"{project.size - 5} elements, expected {project.size}; the first {project.size - 5} ")
+
+    def test_bytes_reversed(self, recorded, tmp_path):
+        place = tmp_path / "port"
+        place.mkdir()
+        for name, tensor in recorded.tensors.items():
+            (place / f"{name}.bin").write_bytes(tensor.astype(">f4").tobytes())
+        found = compare(recorded.path, place, dtype="float32")
+        assert found.exit_code == 1
+        reversed_ = "its numbers are the golden's with the bytes reversed: big-endian?"
+        assert said(found, "byte order") == [(name, reversed_) for name in recorded.tensors]
+
+    def test_shuffled_names(self, recorded, port):
+        one, other = first(recorded.tensors["block1a.depthwise"]), first(recorded.tensors["block1a.excite"])
+        found = compare(recorded.path, port({"block1a.depthwise": other, "block1a.excite": one}))
+        assert said(found, "names") == [
+            (
+                "block1a.depthwise",
+                "holds what the golden calls block1a.excite: are names shuffled, or was it overwritten in place?",
+            ),
+            (
+                "block1a.excite",
+                "holds what the golden calls block1a.depthwise: are names shuffled, or was it overwritten in place?",
+            ),
+        ]
+
+    def test_unreadable(self, recorded, port):
+        place = port()
+        (place / "stem.npy").write_bytes(b"\x93NUMPY\x01\x00")
+        found = compare(recorded.path, place)
+        assert (found.exit_code, found.first_wrong.name) == (1, "stem")
+        assert said(found, "unreadable")[0][0] == "stem"
+        assert sum(row.outcome == "exact" for row in found.rows) == 11
+
+    def test_damaged_golden(self, recorded, port, tmp_path):
+        golden = tmp_path / "golden"
+        shutil.copytree(recorded.path, golden)
+        file = golden / "stem.npy"
+        content = bytearray(file.read_bytes())
+        content[-1] ^= 1
+        file.write_bytes(content)
+        found = compare(golden, port())
+        assert (found.exit_code, outcomes(found)["stem"]) == (2, "not compared")
+        assert found.findings[0].kind == "damaged"
+        assert "record the golden again" in found.findings[0].text
+
+    def test_another_run(self, recorded, tmp_path):
+        other = synthetic.picture_tensor(56, 40)
+        recorded_runs.write_golden(tmp_path / "other", recorded.net, other, "b0@synthetic", ["stem"], origin="array y")
+        found = compare(recorded.path, tmp_path / "other")
+        assert found.exit_code == 1
+        assert found.findings[0].kind == "other run"
+        assert found.findings[0].text.endswith("on array y at 56x40")
+
+    def test_no_golden(self, port):
+        place = port()
+        with pytest.raises(InputError, match=r"port has no manifest, so it is no golden; `refnet golden MODEL -o DIR`"):
+            compare(place, place)
+
+    def test_the_models_weights_must_be_the_goldens(self, recorded, port):
+        with pytest.raises(InputError, match=r"lite0 has the weights [0-9a-f]{12}, the golden was recorded with"):
+            compare(recorded.path, port(), model="lite0")
+
+    def test_tile_without_order(self, recorded, port):
+        with pytest.raises(InputError, match="tile 'C:16' without an order"):
+            compare(recorded.path, port(), tile="C:16")
+
+
+def test_json_is_plain(recorded, port):
+    stem = recorded.tensors["stem"].copy()
+    stem[0, 0, 0, 0] = np.nan
+    found = compare(recorded.path, port({"stem": first(stem)})).to_json()
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    assert (found["result"], found["first_wrong"], len(found["tensors"])) == ("different", "stem", 12)

@@ -1,0 +1,199 @@
+"""Writing: a golden appears whole or not at all, and never takes the place of something else."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import resource
+import signal
+import zipfile
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from helpers.generated_goldens import RUN, X, write
+
+from refnet.errors import InputError
+from refnet.golden.axes import Layout
+from refnet.golden.read import open_recording
+from refnet.golden.write import open_writer
+from refnet.reference.digest import tensor_digest
+
+NCHW = Layout("NCHW", (("C", 4),))
+STEM = ("stem", "NHWC", X, "float32", NCHW)
+CONTAINERS = ["golden", "golden.h5", "golden.npz"]
+
+
+def add(writer, name="stem", **how):
+    return writer.add(name, "NHWC", X, **{"layout": NCHW, **how})
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_facts(tmp_path, name):
+    part = ((0, 1), (2, 6), (0, 5), (0, 7))
+    with open_writer(tmp_path / name, RUN) as writer:
+        entry = add(writer, part=part, digest=tensor_digest(X))
+    assert (entry.minimum, entry.maximum, entry.distinct) == (X.min(), X.max(), X.size)
+    assert (entry.part, entry.shape, entry.digest) == (part, X.shape, tensor_digest(X))
+    with open_recording(tmp_path / name) as recording:
+        assert recording.manifest.run == RUN
+        assert recording.manifest.entries == (entry,)
+    stored = np.zeros((1, 8, 4, 5), np.float32)
+    stored[:, :7] = X.transpose(0, 3, 1, 2)
+    stored = stored.reshape(1, 2, 4, 4, 5).transpose(0, 1, 3, 4, 2).tobytes()
+    if name == "golden":
+        stored = (tmp_path / name / entry.file).read_bytes()
+    assert entry.sha256 == hashlib.sha256(stored).hexdigest()
+
+
+def test_inside_hdf5(tmp_path):
+    target = write(tmp_path, ".h5", [STEM, ("stem/kernel", "CK", X[0, 0], "bfloat16", Layout("CK"))])
+    with h5py.File(target) as file:
+        attributes = dict(file["stem"].attrs)
+        assert {key: attributes[key] for key in ("axes", "order", "dtype", "index")} == {
+            "axes": b"NHWC", "order": b"NCHW", "dtype": b"float32", "index": 0,
+        }  # fmt: skip
+        assert (attributes["tile"], attributes["stored_axes"]) == (b"C:4", b"NCHWc")
+        assert attributes["shape"].tolist() == list(X.shape)
+        assert file["weights/stem/kernel"].dtype == np.uint16
+        assert json.loads(file["manifest"][()])["format"] == "refnet golden"
+        assert all(file[path].chunks is None for path in ("stem", "weights/stem/kernel", "manifest"))
+
+
+def test_a_part_inside_hdf5(tmp_path):
+    part = ((0, 1), (2, 6), (0, 5), (0, 7))
+    with open_writer(tmp_path / "golden.h5", RUN) as writer:
+        add(writer, part=part)
+        add(writer, "head")
+    with h5py.File(tmp_path / "golden.h5") as file:
+        assert file["stem"].attrs["part"].tolist() == [list(bounds) for bounds in part]
+        assert "part" not in file["head"].attrs
+
+
+def test_inside_npz(tmp_path):
+    target = write(tmp_path, ".npz", [STEM])
+    with np.load(target) as file:
+        assert file["stem"].shape == (1, 2, 4, 5, 4)
+    with zipfile.ZipFile(target) as archive:
+        assert archive.namelist() == ["stem.npy", "manifest.json"]
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_left_by_an_error(tmp_path, name):
+    """Nothing is left, and an older golden stays as it was."""
+
+    def interrupted():
+        with open_writer(tmp_path / name, RUN) as writer:
+            add(writer, "head")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert list(tmp_path.iterdir()) == []
+    with open_writer(tmp_path / name, RUN) as writer:
+        add(writer)
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    with open_recording(tmp_path / name) as recording:
+        assert recording.verify("stem")
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_replaced(tmp_path, name):
+    for step in ("stem", "head"):
+        with open_writer(tmp_path / name, RUN) as writer:
+            add(writer, step)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    with open_recording(tmp_path / name) as recording:
+        assert recording.names == ("head",)
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_a_full_disk(tmp_path, name):
+    """One limit of the system stands for the other: files of at most so many bytes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    writer = open_writer(tmp_path / name, RUN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))
+    try:
+        with pytest.raises(InputError, match=f"{name} not written: File too large"), writer:
+            writer.add("stem", "NHWC", np.zeros((1, 40, 40, 64), np.float32), layout=NCHW)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, handler)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_directory(tmp_path):
+    (tmp_path / "golden").mkdir()
+    assert (write(tmp_path, "npy", [STEM]) / "stem.npy").exists()
+
+
+def test_where_one_is(tmp_path, monkeypatch):
+    (tmp_path / "golden" / "deeper").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "golden" / "deeper")
+    for target in (".", ".."):
+        with pytest.raises(InputError, match="would be replaced, and it is where you are; want another directory"):
+            open_writer(Path(target), RUN)
+
+
+def test_a_directory_under_the_name_of_a_file(tmp_path):
+    target = write(tmp_path, "npy", [STEM])
+    (target / "stem.npy").unlink()
+    (target / "stem.npy").mkdir()
+    with pytest.raises(InputError, match=r"golden holds files that are no golden's \(stem\.npy\)"):
+        open_writer(target, RUN)
+    assert [path.name for path in tmp_path.iterdir()] == ["golden"]
+
+
+def test_a_directory_of_other_things(tmp_path):
+    write(tmp_path, "npy", [STEM])
+    (tmp_path / "golden" / "notes.txt").write_text("mine")
+    with pytest.raises(
+        InputError, match=r"golden holds files that are no golden's \(notes\.txt\); want a new or empty"
+    ):
+        open_writer(tmp_path / "golden", RUN)
+    assert (tmp_path / "golden" / "notes.txt").read_text() == "mine"
+
+
+def test_no_place(tmp_path):
+    (tmp_path / "file").touch()
+    (tmp_path / "folder.h5").mkdir()
+    for name, what in [
+        ("file", "is a file; want a new directory, or a name that ends in .h5 or .npz"),
+        ("stem.npy", "is the name of one tensor's file; want that of a directory, an .h5 or an .npz"),
+        ("folder.h5", "is a directory; want the name of a file"),
+        *((f"none/{name}", "not written: No such file or directory") for name in CONTAINERS),
+    ]:
+        with pytest.raises(InputError, match=f"{name} {what}"):
+            open_writer(tmp_path / name, RUN)
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_refused_tensors(tmp_path, name):
+    with open_writer(tmp_path / name, RUN) as writer:
+        add(writer, "a/b")
+        for wrong, what in [
+            ({"name": "a.b"}, "a.b is recorded already"), ({"name": "../b"}, "name '../b': want letters"),
+            ({"name": "/b"}, "want letters"), ({"name": "a//b"}, "want letters"), ({"name": "a..b"}, "want letters"),
+            ({"name": ""}, "want letters"), ({"name": "manifest"}, "want letters"), ({"name": "é"}, "want letters"),
+            ({"dtype": "int4"}, "stem: float32 cannot be written as 'int4'"), ({"dtype": "uint8"}, "as 'uint8'"),
+            ({"layout": Layout("NCH")}, "leaves out W"),
+        ]:  # fmt: skip
+            with pytest.raises(InputError, match=what):
+                add(writer, **wrong)
+    with open_recording(tmp_path / name) as recording:
+        assert recording.names == ("a/b",)
+
+
+def test_formats(tmp_path):
+    for how, what in [
+        ({"format": "xls"}, "format 'xls': want one of npy, raw, hex, mem, coe, txt, h"),
+        ({"text": True}, "format 'npy' holds bits; want text in one of h, txt"),
+    ]:
+        with pytest.raises(InputError, match=what):
+            open_writer(tmp_path / "golden", RUN, **how)
+    with pytest.raises(InputError, match=r"format 'raw' is for a directory; golden\.h5 has one of its own"):
+        open_writer(tmp_path / "golden.h5", RUN, format="raw")

@@ -1,0 +1,91 @@
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from helpers.oracles import add, nearest
+
+from refnet.reference.ops import add as residual
+from refnet.reference.ops import excite, mean
+
+FORMATS = ["float32", "float64"]
+
+
+def test_mean_typed_in():
+    x = np.array([[[1, -1], [2, -2], [3, -3]], [[4, 0], [5, 0], [9, 0]]], np.float32)[None]
+    np.testing.assert_array_equal(mean(x), [[4, -1]])  # 24 / 6, -6 / 6
+
+
+def test_mean_divides_once():
+    """By the number of pixels; times its rounded inverse, 5 * (1 / 49) would be another number."""
+    x = np.zeros((1, 7, 7, 1), np.float32)
+    x[0, 3, 4] = 5
+    assert mean(x).item() == nearest(Fraction(5, 49), "float32")
+    assert mean(x).item() != np.float32(5) * (np.float32(1) / np.float32(49))
+
+
+BIG = 2.0**24  # a 1 that is added to it is lost; to -BIG it is not
+
+
+@pytest.mark.parametrize(
+    ("picture", "total"),
+    [
+        ([[1, 0], [BIG, -BIG]], 1),  # rows 1 and 0; pixel after pixel, or columns first, the 1 is lost
+        ([[BIG, 1], [-BIG, 1]], 1),  # rows BIG and 1 - BIG; columns first it would be 2
+        ([[BIG, 1, -BIG, 0]], 0),  # a row from the left; from the right it would be 1
+        ([[BIG], [1], [-BIG], [0]], 0),  # rows from the top
+    ],
+)
+def test_mean_sums_rows_then_the_rows(picture, total):
+    assert mean(np.array(picture, np.float32)[None, :, :, None]).item() == total / 4
+
+
+@pytest.mark.parametrize("dtype", FORMATS)
+@pytest.mark.parametrize(("H", "W"), [(1, 1), (1, 9), (9, 1), (7, 8), (15, 12)])
+def test_mean_rounds_in_the_stated_order(H, W, dtype):
+    x = np.random.default_rng(H).standard_normal((2, H, W, 3)).astype(dtype)
+    got = mean(x)
+    assert (got.shape, got.dtype) == ((2, 3), dtype)
+    for n, c in np.ndindex(2, 3):
+        total = 0.0
+        for h in range(H):
+            row = 0.0
+            for w in range(W):
+                row = add(row, x[n, h, w, c], dtype)
+            total = add(total, row, dtype)
+        assert got[n, c] == nearest(Fraction(total) / (H * W), dtype)
+
+
+def test_mean_is_exact_on_dyadic_numbers():
+    x = np.random.default_rng(4).integers(-99, 100, (3, 8, 4, 5)).astype(np.float32) / 16
+    wanted = [[float(sum(map(Fraction, x[n, :, :, c].ravel().tolist())) / 32) for c in range(5)] for n in range(3)]
+    np.testing.assert_array_equal(mean(x), wanted)
+
+
+def test_sums_begin_with_plus_zero():
+    assert math.copysign(1, mean(np.full((1, 2, 2, 1), -0.0, np.float32)).item()) == 1
+
+
+def test_excite_typed_in():
+    x = np.array([[[1, 2], [3, 4]]], np.float32)[None].repeat(2, axis=0)
+    gate = np.array([[0.5, 1], [0, 0.25]], np.float32)
+    np.testing.assert_array_equal(excite(x, gate), [[[[0.5, 2], [1.5, 4]]], [[[0, 0.5], [0, 1]]]])
+
+
+@pytest.mark.parametrize("dtype", FORMATS)
+def test_excite_and_residual_round_once(dtype):
+    rng = np.random.default_rng(5)
+    x, y = rng.standard_normal((2, 1, 4, 5, 3)).astype(dtype)
+    gate = rng.random((1, 3)).astype(dtype)
+    products, sums = excite(x, gate), residual(x, y)
+    assert products.dtype == sums.dtype == dtype
+    for at in np.ndindex(x.shape):
+        assert products[at] == nearest(Fraction(float(x[at])) * Fraction(float(gate[0, at[3]])), dtype)
+        assert sums[at] == add(x[at], y[at], dtype)
+
+
+def test_residual_typed_in():
+    x = np.array([1, 2**24, -0.0, 0.0], np.float32)
+    y = np.array([2, 1, -0.0, -0.0], np.float32)
+    np.testing.assert_array_equal(residual(x, y), [3, 2**24, 0, 0])
+    assert np.signbit(residual(x, y)).tolist() == [False, False, True, False]

@@ -1,1 +1,0 @@
-import any_torchvision  # noqa: F401

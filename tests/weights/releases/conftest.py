@@ -1,0 +1,1 @@
+from helpers import any_torchvision  # noqa: F401

@@ -1,0 +1,496 @@
+"""Weight files: what is written is read back, the same content is the same bytes, and files are found by name."""
+
+import dataclasses
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import h5py
+import numpy as np
+import platformdirs
+import pytest
+from helpers.places import ROOT
+
+from refnet.architecture.plan import make_plan
+from refnet.architecture.scaling import Coefficients, compound
+from refnet.architecture.variants import Block, efficientnet, variant
+from refnet.errors import UnknownModelError, WeightsError, WeightsNotFoundError
+from refnet.hub.models import find_weights, synthetic_weights
+from refnet.preprocessing.recipe import LITE, TENSORFLOW
+from refnet.reference.digest import tensors_digest
+from refnet.weights import places, reader, synthetic, writer
+from refnet.weights.labels import Labels
+from refnet.weights.releases import find
+from refnet.weights.weights import Provenance, Weights
+
+
+def make_weights(coefs: Coefficients | None = None, *, classes: int = 10, **changes: object) -> Weights:
+    """Weights of a small network with every kind of tensor."""
+    coefs = coefs or Coefficients(width=0.1, depth=0.1, resolution=32)
+    architecture = efficientnet(coefs, name="tiny", classes=classes)
+    rng = np.random.default_rng(0)
+    weights = Weights(
+        architecture=architecture,
+        padding="same",
+        bn_eps=1e-3,
+        recipe=TENSORFLOW,
+        tensors={w.key: rng.random(w.shape, np.float32) for w in make_plan(architecture).weights},
+        labels=Labels(tuple(f"n{i:08}" for i in range(classes)), tuple(f"thing {i}" for i in range(classes)))
+        if classes
+        else None,
+        provenance=Provenance(
+            publisher="Jörg",
+            source="tiny.pth",
+            source_sha256="0123456789abcdef" * 4,
+            averaging="ema",
+            licence="CC0-1.0",
+            dropped=(("_bn0.num_batches_tracked", "no use"), ("global_step", "no use either")),
+        ),
+    )
+    return dataclasses.replace(weights, **changes)
+
+
+def assert_same(ours: Weights, theirs: Weights) -> None:
+    for field in dataclasses.fields(Weights):
+        if field.name != "tensors":
+            assert getattr(ours, field.name) == getattr(theirs, field.name)
+    assert ours.digest() == theirs.digest()
+
+
+class TestRoundTrip:
+    def test_everything_comes_back(self, tmp_path):
+        weights = make_weights()
+        writer.write(tmp_path / "tiny.h5", weights)
+        again = reader.read(tmp_path / "tiny.h5")
+        assert_same(again, weights)
+        assert list(again.tensors) == [w.key for w in make_plan(weights.architecture).weights]
+        for key, tensor in again.tensors.items():
+            assert tensor.tobytes() == weights.tensors[key].tobytes()
+            assert tensor.flags.c_contiguous
+            assert tensor.dtype.isnative
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"labels": None},
+            {"padding": "symmetric", "bn_eps": 1e-5},
+            {"recipe": LITE},
+            {"provenance": Provenance("")},
+            {"provenance": Provenance("x", averaging="raw", dropped=(("a" * 4000, "ü" * 2000),))},
+        ],
+    )
+    def test_what_is_optional(self, tmp_path, changes):
+        weights = make_weights(**changes)
+        writer.write(tmp_path / "tiny.h5", weights)
+        assert_same(reader.read(tmp_path / "tiny.h5"), weights)
+
+    def test_without_a_classifier(self, tmp_path):
+        weights = make_weights(classes=0)
+        writer.write(tmp_path / "tiny.h5", weights)
+        assert_same(reader.read(tmp_path / "tiny.h5"), weights)
+        assert not any(key.startswith("logits/") for key in reader.read(tmp_path / "tiny.h5").tensors)
+
+    @pytest.mark.parametrize(
+        "coefs",
+        [
+            Coefficients(0.1, 0.1, 32, lite=True),
+            Coefficients(0.3, 1.7, 17, dropout=0.0),
+            dataclasses.replace(compound(0.5), width=0.1),
+        ],
+    )
+    def test_a_file_of_own_coefficients_builds_its_own_network(self, tmp_path, coefs):
+        weights = make_weights(coefs, classes=3)
+        writer.write(tmp_path / "own.h5", weights)
+        assert reader.read(tmp_path / "own.h5").architecture == weights.architecture
+
+    def test_a_path_may_be_a_string(self, tmp_path):
+        writer.write(str(tmp_path / "tiny.h5"), make_weights())
+        assert reader.read(str(tmp_path / "tiny.h5")).architecture.name == "tiny"
+
+    def test_the_largest_numbers_of_float32_are_kept(self, tmp_path):
+        weights = make_weights()
+        limits = np.finfo(np.float32)
+        kernel = weights.tensors["logits/kernel"]
+        kernel.flat[:4] = limits.max, limits.min, limits.smallest_subnormal, -0.0
+        writer.write(tmp_path / "tiny.h5", weights)
+        assert reader.read(tmp_path / "tiny.h5").tensors["logits/kernel"].tobytes() == kernel.tobytes()
+
+
+class TestBytes:
+    """A file's bytes are a function of its content."""
+
+    def test_time_and_order_and_layout_do_not_matter(self, tmp_path):
+        weights = make_weights()
+        shuffled = {key: np.asfortranarray(weights.tensors[key]) for key in sorted(weights.tensors, reverse=True)}
+        writer.write(tmp_path / "one.h5", weights)
+        time.sleep(1.1)  # HDF5's time stamps count seconds
+        writer.write(tmp_path / "two.h5", dataclasses.replace(weights, tensors=shuffled))
+        assert (tmp_path / "one.h5").read_bytes() == (tmp_path / "two.h5").read_bytes()
+
+    def test_reading_and_writing_again_gives_the_same_file(self, tmp_path):
+        writer.write(tmp_path / "one.h5", make_weights())
+        writer.write(tmp_path / "two.h5", reader.read(tmp_path / "one.h5"))
+        assert (tmp_path / "one.h5").read_bytes() == (tmp_path / "two.h5").read_bytes()
+
+    def test_the_file_is_what_the_schema_says(self, tmp_path):
+        """As any HDF5 program sees it: the porter's view."""
+        weights = make_weights()
+        writer.write(tmp_path / "tiny.h5", weights)
+        with h5py.File(tmp_path / "tiny.h5") as file:
+            for weight in make_plan(weights.architecture).weights:
+                dataset = file[weight.key]
+                assert (dataset.dtype.str, dataset.shape) == ("<f4", weight.shape)
+                assert dataset.chunks is None
+                assert dataset.compression is None
+            assert set(file) == {key.partition("/")[0] for key in weights.tensors} | {"labels", "dropped"}
+            assert file["labels/wnid"][3] == b"n00000003"
+            assert file["dropped/reason"][1].decode() == "no use either"
+            attributes = dict(file.attrs)
+        assert attributes.pop("recipe").decode() == TENSORFLOW.to_json()
+        assert len(attributes.pop("metadata_digest")) == 64
+        assert attributes == {
+            "schema": 1,
+            "architecture": b'{"name": "tiny", "width": 0.1, "depth": 0.1, "resolution": 32, "dropout": 0.2, '
+            b'"lite": false, "classes": 10}',
+            "padding": b"same",
+            "bn_eps": 1e-3,
+            "publisher": "Jörg".encode(),
+            "source": b"tiny.pth",
+            "source_sha256": b"0123456789abcdef" * 4,
+            "averaging": b"ema",
+            "licence": b"CC0-1.0",
+            "tensors_digest": tensors_digest(weights.tensors).encode(),
+        }
+
+    def test_the_umask_decides_who_may_read(self, tmp_path):
+        writer.write(tmp_path / "tiny.h5", make_weights())
+        (tmp_path / "plain").touch()
+        assert (tmp_path / "tiny.h5").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+class TestRefusedWriting:
+    """Nothing is written that could not be read, and nothing by halves."""
+
+    @staticmethod
+    def assert_refused(tmp_path, weights, message):
+        path = tmp_path / "tiny.h5"
+        path.write_bytes(b"what was there before")
+        with pytest.raises(WeightsError, match=message):
+            writer.write(path, weights)
+        assert path.read_bytes() == b"what was there before"
+        assert list(tmp_path.iterdir()) == [path]
+
+    @pytest.mark.parametrize(
+        ("key", "change", "message"),
+        [
+            ("stem/kernel", lambda t: t.astype(np.float64), r"stem/kernel is float64\[3, 3, 3, 8\], not float32"),
+            ("stem/kernel", lambda t: t[..., :7], r"stem/kernel is float32\[3, 3, 3, 7\], not float32\[3, 3, 3, 8\]"),
+            ("logits/bias", lambda t: np.where(np.arange(10) == 7, np.nan, t), r"logits/bias\[7\] is nan"),
+            ("logits/bias", lambda t: t / np.float32(0), r"logits/bias\[0\] is inf"),
+            ("head/bn/variance", lambda t: t - 1, r"head/bn/variance\[\d+\] is -0\.\d+, which .* has no root"),
+            ("head/bn/gamma", lambda t: t * 0 + np.float32(3e38), r"head/bn/\*: a scale or shift of .* beyond float32"),
+        ],
+    )
+    def test_tensors_no_network_can_run_with(self, tmp_path, key, change, message):
+        weights = make_weights()
+        with np.errstate(divide="ignore"):
+            weights.tensors[key] = change(weights.tensors[key]).astype(
+                np.float64 if "float64" in message else np.float32
+            )
+        self.assert_refused(tmp_path, weights, message)
+
+    def test_a_variance_of_zero_without_epsilon(self, tmp_path):
+        weights = make_weights(bn_eps=0.0)
+        weights.tensors["stem/bn/variance"][5] = 0
+        self.assert_refused(tmp_path, weights, r"stem/bn/variance\[5\] is 0.0, which with bn_eps 0.0 has no root")
+
+    def test_all_that_is_missing_or_unknown_is_named(self, tmp_path):
+        weights = make_weights()
+        del weights.tensors["stem/kernel"], weights.tensors["logits/bias"]
+        weights.tensors["extra"] = np.zeros(1, np.float32)
+        message = "not written: .*stem/kernel is missing; logits/bias is missing; extra is unknown"
+        self.assert_refused(tmp_path, weights, message)
+
+    @pytest.mark.parametrize(
+        ("changes", "message"),
+        [
+            ({"padding": "valid"}, "padding is 'valid', not one of same, symmetric"),
+            ({"bn_eps": float("nan")}, "bn_eps is nan"),
+            ({"bn_eps": -1e-3}, "bn_eps is -0.001"),
+            ({"labels": Labels(("a",), ("b",))}, "must both have 10 rows"),
+            ({"provenance": Provenance("two\nlines")}, "publisher must be printable"),
+            ({"provenance": Provenance("x" * 5000)}, "publisher must be printable and at most 4096 bytes"),
+            ({"provenance": Provenance("\ud800")}, "publisher must be printable"),
+            ({"provenance": Provenance("x", averaging="mean")}, "averaging is 'mean'"),
+            ({"provenance": Provenance("x", source_sha256="12")}, "source_sha256 is '12'"),
+            ({"provenance": Provenance("x", dropped=(("a\0", "b"),))}, "dropped/name must be printable"),
+        ],
+    )
+    def test_metadata_no_file_may_have(self, tmp_path, changes, message):
+        self.assert_refused(tmp_path, make_weights(**changes), message)
+
+    def test_labels_without_a_classifier(self, tmp_path):
+        weights = make_weights(classes=0, labels=Labels(("a",), ("b",)))
+        self.assert_refused(tmp_path, weights, "labels/wnid and labels/text must both have 0 rows")
+
+    def test_logits_without_a_classifier(self, tmp_path):
+        weights = make_weights(classes=0)
+        weights.tensors["logits/bias"] = np.zeros(0, np.float32)
+        self.assert_refused(tmp_path, weights, "logits/bias is unknown")
+
+    def test_an_architecture_that_coefficients_do_not_build(self, tmp_path):
+        weights = make_weights()
+        first, *rest = weights.architecture.blocks
+        assert isinstance(first, Block)
+        other = dataclasses.replace(weights.architecture, blocks=(dataclasses.replace(first, stride=2), *rest))
+        self.assert_refused(tmp_path, dataclasses.replace(weights, architecture=other), "do not build")
+
+    def test_a_name_that_is_no_name(self, tmp_path):
+        named = dataclasses.replace(make_weights().architecture, name="../x")
+        self.assert_refused(tmp_path, make_weights(architecture=named), "name = ../x")
+
+    def test_an_interrupted_write_leaves_nothing(self, tmp_path, monkeypatch):
+        def interrupt(path):
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr("os.fsync", interrupt)  # all is written, nothing has its name yet
+        with pytest.raises(KeyboardInterrupt):
+            writer.write(tmp_path / "tiny.h5", make_weights())
+        assert not list(tmp_path.iterdir())
+
+    def test_a_full_disk(self, tmp_path):
+        """In a process of its own, which the HDF5 library would not survive, if it wrote the file."""
+        program = """
+import resource, sys
+from pathlib import Path
+from refnet.weights import places, reader, writer
+from refnet.errors import WeightsError
+
+weights = reader.read(places.find("lite0"))
+_, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+for limit in map(int, sys.argv[2:]):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, most))
+    try:
+        writer.write(Path(sys.argv[1], "x.h5"), weights)
+    except WeightsError as error:
+        print(error)
+"""
+        whole = (ROOT / "weights" / "lite0.h5").stat().st_size
+        limits = [0, 1, 4096, whole // 2, whole - 4096, whole - 1, whole]
+        run = subprocess.run(
+            [sys.executable, "-c", program, tmp_path, *map(str, limits)], capture_output=True, text=True, check=False
+        )
+        assert (run.returncode, run.stderr) == (0, "")
+        assert run.stdout.splitlines() == [f"{tmp_path}/x.h5 not written: File too large"] * (len(limits) - 1)
+        assert [path.name for path in tmp_path.iterdir()] == ["x.h5"]
+        assert (tmp_path / "x.h5").read_bytes() == (ROOT / "weights" / "lite0.h5").read_bytes()
+
+    def test_a_directory_that_is_not_there(self, tmp_path):
+        with pytest.raises(WeightsError, match=r"absent/tiny\.h5 not written: .*No such file"):
+            writer.write(tmp_path / "absent" / "tiny.h5", make_weights())
+
+    def test_a_file_for_a_directory(self, tmp_path):
+        (tmp_path / "file").touch()
+        with pytest.raises(WeightsError, match=r"file/tiny\.h5 not written"):
+            writer.write(tmp_path / "file" / "tiny.h5", make_weights())
+
+    def test_a_directory_of_the_same_name(self, tmp_path):
+        (tmp_path / "tiny.h5").mkdir()
+        with pytest.raises(WeightsError, match=r"tiny\.h5 not written"):
+            writer.write(tmp_path / "tiny.h5", make_weights())
+        assert [path.name for path in tmp_path.iterdir()] == ["tiny.h5"]
+
+
+def make_checkout(root: Path) -> None:
+    """Leave the mark by which a source checkout is known."""
+    (root / "weights").mkdir(exist_ok=True)
+    (root / "weights" / "published.toml").touch()
+
+
+class TestFind:
+    @pytest.fixture(autouse=True)
+    def _empty_cache(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("REFNET_CACHE", str(tmp_path / "cache"))
+
+    def test_the_repository_holds_lite0(self):
+        assert places.find("lite0") == ROOT / "weights" / "lite0.h5"
+
+    def test_an_own_directory_comes_first(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("REFNET_WEIGHTS", str(tmp_path))
+        assert places.find("lite0") == ROOT / "weights" / "lite0.h5"
+        for name in ("lite0", "b1"):
+            (tmp_path / f"{name}.h5").touch()
+            assert places.find(name) == tmp_path / f"{name}.h5"
+
+    def test_an_installed_package_carries_its_own(self, tmp_path, monkeypatch):
+        (tmp_path / "refnet" / "weights").mkdir(parents=True)
+        (tmp_path / "refnet" / "weights" / "lite0.h5").touch()
+        monkeypatch.setattr("refnet.weights.places._PACKAGE", tmp_path / "refnet")
+        assert places.find("lite0") == tmp_path / "refnet" / "weights" / "lite0.h5"
+
+    def test_weights_beside_the_package_count_in_a_source_checkout_only(self, tmp_path, monkeypatch):
+        monkeypatch.delenv("REFNET_WEIGHTS", raising=False)
+        monkeypatch.setattr("refnet.weights.places._PACKAGE", tmp_path / "refnet")
+        (tmp_path / "weights").mkdir()
+        (tmp_path / "weights" / "lite0.h5").touch()
+        with pytest.raises(WeightsNotFoundError) as caught:
+            places.find("lite0")
+        assert str(tmp_path / "weights") not in str(caught.value)
+        make_checkout(tmp_path)
+        assert places.find("lite0") == tmp_path / "weights" / "lite0.h5"
+
+    @pytest.mark.parametrize(
+        ("name", "remedy"),
+        [
+            ("lite1", "`refnet fetch lite1` brings it"),
+            ("b1", "`refnet fetch b1` brings it; .* REFNET_WEIGHTS .* generated weights, `b1@synthetic`"),
+        ],
+    )
+    def test_what_is_not_here_is_named_with_its_remedy(self, tmp_path, monkeypatch, name, remedy):
+        monkeypatch.setenv("REFNET_WEIGHTS", str(tmp_path / "absent"))
+        monkeypatch.setattr("refnet.weights.places._PACKAGE", tmp_path / "refnet")
+        make_checkout(tmp_path)
+        with pytest.raises(WeightsNotFoundError, match=f"no {name}.h5 in .*absent.*; .*{remedy}") as caught:
+            places.find(name)
+        for place in (tmp_path / "absent", tmp_path / "refnet" / "weights", tmp_path / "weights", places.cache()):
+            assert str(place) in str(caught.value)
+
+    def test_a_release_is_in_the_cache_or_an_own_directory(self, tmp_path, monkeypatch):
+        own, cache = tmp_path / "own", tmp_path / "cache"
+        monkeypatch.setenv("REFNET_WEIGHTS", str(own))
+        monkeypatch.setenv("REFNET_CACHE", str(cache))
+        own.mkdir()
+        cache.mkdir()
+        (own / "b1.h5").touch()
+        for name in ("b1@timm-tf", "b1@timm-tf:aa"):
+            with pytest.raises(
+                WeightsNotFoundError, match=rf"no b1@timm-tf\+aa\.h5 in {own}, {cache}; `refnet fetch {name}`"
+            ):
+                places.find(name)
+        for place in (cache, own):
+            (place / "b1@timm-tf+aa.h5").touch()
+            assert places.find("b1@timm-tf") == places.find("b1@timm-tf:aa") == place / "b1@timm-tf+aa.h5"
+        assert places.find("b1") == own / "b1.h5"
+        (own / "b1.h5").unlink()
+        assert places.find("b1") == own / "b1@timm-tf+aa.h5"
+
+    def test_the_cache_is_among_those_of_the_user(self, monkeypatch):
+        monkeypatch.delenv("REFNET_CACHE")
+        assert places.cache() == platformdirs.user_cache_path("refnet")
+
+    @pytest.mark.parametrize("variable", ["REFNET_CACHE", "REFNET_WEIGHTS"])
+    @pytest.mark.parametrize(
+        ("stated", "meant"),
+        [("~/x", "home/x"), ("x/y", "x/y"), ("~nobody-of-that-name/x", "~nobody-of-that-name/x")],
+    )
+    def test_a_folder_as_people_write_it(self, tmp_path, monkeypatch, variable, stated, meant):
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("HOME", str(tmp_path / "home"))
+        monkeypatch.setenv(variable, stated)
+        found = places.cache() if variable == "REFNET_CACHE" else places.places()[0]
+        assert found == tmp_path / meant
+
+    @pytest.mark.parametrize("variable", ["REFNET_CACHE", "REFNET_WEIGHTS"])
+    def test_what_cannot_be_looked_into_has_nothing(self, monkeypatch, variable):
+        monkeypatch.setenv(variable, "/" + "x" * 300)
+        with pytest.raises(WeightsNotFoundError, match=r"no weights of b1 on this machine: .*/xxx"):
+            places.find("b1")
+
+    def test_the_release_that_is_shipped(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("REFNET_WEIGHTS", str(tmp_path))
+        (tmp_path / "lite0.h5").touch()  # anybody's
+        assert places.find("lite0@lite") == ROOT / "weights" / "lite0.h5"
+        assert places.find("lite0") == tmp_path / "lite0.h5"
+
+    @pytest.mark.parametrize("name", ["b9", "", "../lite0", "lite0.h5", "b1@synthetic", "../b1@timm-tf", "b1@../x"])
+    def test_an_unknown_name(self, name):
+        with pytest.raises(UnknownModelError):
+            places.find(name)
+
+
+class TestNamed:
+    """A file that was found by a name holds what the name says."""
+
+    @pytest.fixture
+    def own(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("REFNET_WEIGHTS", str(tmp_path))
+        return tmp_path
+
+    def test_another_network(self, own):
+        shutil.copy(ROOT / "weights" / "lite0.h5", own / "b1.h5")
+        with pytest.raises(WeightsError) as caught:
+            find_weights("b1")
+        assert str(caught.value) == (
+            f"{own / 'b1.h5'} holds lite0 of lite with 1000 classes, but was found as b1; load it by its path instead, "
+            "and move it away so that `refnet fetch b1` can bring b1"
+        )
+        assert find_weights(own / "b1.h5").architecture.name == "lite0"
+
+    @pytest.mark.parametrize(("publisher", "classes"), [("lite", 1000), ("", 3)])
+    def test_anybody_s_own(self, own, publisher, classes):
+        writer.write(own / "lite1.h5", named_weights("lite1", publisher, classes))
+        assert find_weights("lite1").architecture.classes == classes
+
+    @pytest.mark.parametrize(
+        ("model", "publisher", "classes"),
+        [("lite1", "lite", 3), ("lite1", "timm-tf:in1k", 1000), ("lite0", "lite", 1000)],
+    )
+    @pytest.mark.parametrize("name", ["lite1", "lite1@lite"])
+    def test_another_release(self, tmp_path, monkeypatch, name, model, publisher, classes):
+        monkeypatch.setenv("REFNET_CACHE", str(tmp_path))
+        writer.write(tmp_path / "lite1@lite.h5", named_weights(model, publisher, classes))
+        with pytest.raises(WeightsError) as caught:
+            find_weights(name)
+        assert str(caught.value) == (
+            f"{tmp_path}/lite1@lite.h5 holds {model} of {publisher} with {classes} classes, "
+            "but was found as lite1@lite with 1000 classes; `refnet fetch lite1@lite` brings it again"
+        )
+
+    def test_a_release_that_is_what_it_says(self, own):
+        weights = named_weights("lite1", "lite", 1000)
+        origin = dataclasses.replace(weights.provenance, source_sha256=find("lite1@lite").member_sha256)
+        writer.write(own / "lite1@lite.h5", dataclasses.replace(weights, provenance=origin))
+        assert find_weights("lite1@lite").provenance.publisher == find_weights("lite1").provenance.publisher == "lite"
+
+    def test_a_release_made_of_another_file(self, own):
+        """As the command for bringing it by hand makes it of a file that only has the published name."""
+        writer.write(own / "lite1@lite.h5", named_weights("lite1", "lite", 1000))
+        with pytest.raises(WeightsError, match="was made of no file, which has not the hash of lite1@lite; load"):
+            find_weights("lite1@lite")
+
+
+def named_weights(model: str, publisher: str, classes: int) -> Weights:
+    made = synthetic_weights(model)
+    architecture = variant(model, classes=classes)
+    return dataclasses.replace(
+        made,
+        architecture=architecture,
+        tensors=synthetic.tensors(architecture),
+        provenance=Provenance(publisher),
+    )
+
+
+class TestLite0:
+    """The file that ships."""
+
+    def test_it_is_what_it_says(self):
+        weights = reader.read(places.find("lite0"))
+        assert weights.architecture == variant("lite0")
+        assert (weights.padding, weights.bn_eps, weights.recipe) == ("same", 1e-3, LITE)
+        assert weights.labels[388].name == "giant panda"
+        assert weights.provenance.averaging == "ema"
+        assert weights.provenance.licence == "Apache-2.0"
+        assert len(weights.tensors) == 247
+        assert len(weights.provenance.dropped) == 49
+        assert weights.digest() == "0a366f83ecea18e801b9f48ec32e58069ca56efca59813b38ed3a87d6624845b"
+
+    def test_it_can_be_read_where_nothing_can_be_written(self, tmp_path):
+        shutil.copy(places.find("lite0"), tmp_path)
+        (tmp_path / "lite0.h5").chmod(0o444)
+        tmp_path.chmod(0o555)
+        try:
+            assert reader.read(tmp_path / "lite0.h5").architecture.name == "lite0"
+        finally:
+            tmp_path.chmod(0o755)
