@@ -12,11 +12,6 @@ DATA = Path(__file__).parents[1] / "data"
 def shipped(name: str) -> Path:
     """Find a file that is shipped.
 
-    Raises
-    ------
-    InputError
-        If it is not there.
-
     Examples
     --------
     >>> shipped("chelsea.png").name

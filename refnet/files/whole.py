@@ -56,11 +56,6 @@ def whole_directory(path: Path) -> Iterator[Path]:
     An empty directory that is there already stays the same directory, for it may be where somebody stands or what a
     container mounts: its files come in at the end, one by one. Errors of the system come out as they are.
 
-    Raises
-    ------
-    FileExistsError
-        If ``path`` is there and no empty directory.
-
     Examples
     --------
     >>> import tempfile

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from refnet.arrays import Array
-from refnet.checkpoints.readers import files
+from refnet.checkpoints.readers import file_bytes
 from refnet.checkpoints.state_dict import BFLOAT16
 from refnet.errors import CheckpointError
 
@@ -32,7 +32,7 @@ DTYPES: dict[str, np.dtype[Any]] = {
 }
 
 
-class Entry(NamedTuple):
+class HeaderEntry(NamedTuple):
     """What the header says of one tensor; its bytes are those from ``begin`` to before ``end`` after the header."""
 
     dtype: np.dtype[Any]
@@ -42,36 +42,12 @@ class Entry(NamedTuple):
 
 
 def read(path: str | Path) -> dict[str, Array]:
-    """Read a safetensors file.
-
-    Returns
-    -------
-    dict
-        Name to array, in the order of their bytes in the file; shape and dtype as published, C-contiguous.
-
-    Raises
-    ------
-    CheckpointError
-        If the file cannot be read, or ``load`` refuses it.
-    """
-    return files.read(path, load)
+    """Read a safetensors file."""
+    return file_bytes.parse_file(path, load)
 
 
 def load(data: bytes) -> dict[str, Array]:
-    """Read the bytes of a safetensors file.
-
-    Returns
-    -------
-    dict
-        Name to array, in the order of their bytes in the file; shape and dtype as published, C-contiguous.
-        NumPy has no bfloat16: see ``refnet.checkpoints.state_dict.BFLOAT16``.
-
-    Raises
-    ------
-    CheckpointError
-        If the header is not as the format wants it, disagrees with the file's size, or names a dtype that no
-        EfficientNet is published in.
-    """
+    """Read the bytes of a safetensors file."""
     import safetensors
 
     entries = _entries(data)
@@ -84,7 +60,7 @@ def load(data: bytes) -> dict[str, Array]:
         raise CheckpointError(f"safetensors refuses the file: {error}") from None
 
 
-def _entries(data: bytes) -> dict[str, Entry]:
+def _entries(data: bytes) -> dict[str, HeaderEntry]:
     """Check the header against the file, and return it in the order of the bytes."""
     length = int.from_bytes(data[:8], "little")
     if len(data) < 8 or length > len(data) - 8:
@@ -126,7 +102,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _entry(name: str, stated: object) -> Entry:
+def _entry(name: str, stated: object) -> HeaderEntry:
     """Check one tensor's own words against each other."""
     match stated:
         case {"dtype": str(dtype), "shape": [*shape], "data_offsets": [begin, end], **rest} if not rest:
@@ -137,5 +113,5 @@ def _entry(name: str, stated: object) -> Entry:
                 size = math.prod(shape) * DTYPES[dtype].itemsize
                 if size == 0 or end - begin != size:
                     raise CheckpointError(f"{name[:80]!r}: {dtype} {shape} at bytes {begin} to {end} cannot be")
-                return Entry(DTYPES[dtype], tuple(shape), begin, end)
+                return HeaderEntry(DTYPES[dtype], tuple(shape), begin, end)
     raise CheckpointError(f"{name[:80]!r} is not described by a dtype, a shape and two data_offsets")

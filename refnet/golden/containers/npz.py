@@ -11,7 +11,7 @@ from typing import IO, cast
 
 from refnet.arrays import Array
 from refnet.errors import CheckpointError, InputError
-from refnet.files.zip import BROKEN, MAX_MEMBERS, Guarded
+from refnet.files.zip_archive import BROKEN, MAX_MEMBERS, Guarded
 from refnet.golden.containers.container import MAX_MANIFEST, Wanted
 from refnet.golden.containers.single import Unfinished
 from refnet.golden.formats import FORMATS

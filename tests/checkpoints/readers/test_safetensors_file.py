@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from refnet.checkpoints.readers import safetensors_file
-from refnet.checkpoints.state_dict import BFLOAT16, pick
+from refnet.checkpoints.state_dict import BFLOAT16, find_state_dict
 from refnet.errors import CheckpointError
 
 STATE = {
@@ -53,7 +53,7 @@ class TestAgainstThePackage:
     def test_a_module_and_its_state_dict(self, tmp_path):
         network = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4)).bfloat16()
         safetensors.torch.save_model(network, str(tmp_path / "x.safetensors"))
-        found = pick(safetensors_file.read(tmp_path / "x.safetensors"))
+        found = find_state_dict(safetensors_file.read(tmp_path / "x.safetensors"))
         assert found.tensors.keys() == network.state_dict().keys()
         assert set(found.widened) == network.state_dict().keys() - {"1.num_batches_tracked"}
         assert np.array_equal(found.tensors["0.weight"], network[0].weight.detach().float().numpy())

@@ -28,13 +28,7 @@ _FIXED, _VARIABLE = 3, 9  # classes of types
 
 
 class Attributes:
-    """The attributes of all objects of one file.
-
-    Parameters
-    ----------
-    data
-        The bytes of the file, which begins with HDF5's signature and has places and lengths of 8 bytes.
-    """
+    """The attributes of all objects of one file."""
 
     def __init__(self, data: bytes) -> None:
         self._data = memoryview(data)
@@ -44,13 +38,7 @@ class Attributes:
         self._handed_out = 0  # bytes of texts from heaps
 
     def of(self, address: int) -> dict[str, memoryview]:
-        """Find the attributes of the object whose header is at this address: name to what ``texts`` reads.
-
-        Raises
-        ------
-        RefusedError
-            If the header is damaged, of another version, or of a size that none needs.
-        """
+        """Find the attributes of the object whose header is at this address: name to what ``texts`` reads."""
         found = {}
         try:
             for body in self._attributes(address):
@@ -62,13 +50,7 @@ class Attributes:
         return found
 
     def texts(self, attribute: memoryview, limit: int, most: int = MAX_TEXTS) -> list[str]:
-        """Read a list of at most so many texts, or one text, of at most ``limit`` bytes each.
-
-        Raises
-        ------
-        RefusedError
-            If it is anything else, damaged or longer.
-        """
+        """Read a list of at most so many texts, or one text, of at most ``limit`` bytes each."""
         try:
             return [text.decode() for text in self._texts(attribute, limit, most)]
         except (struct.error, IndexError):

@@ -33,23 +33,6 @@ def load(
 
     The stream is left at the first byte after the pickle.
 
-    Parameters
-    ----------
-    stream
-        Where the pickle begins.
-    names
-        What the pickle may name: module, space and name, ``"collections OrderedDict"``, to what stands for
-        it. Functions among them may be called, with one argument: the tuple that the pickle gives, unchecked.
-    persistent
-        Function of one persistent id, unchecked as well, if the pickle may hold any.
-    limit
-        How many opcodes the program may have.
-
-    Raises
-    ------
-    CheckpointError
-        If the pickle is malformed, too long, or asks for anything outside the lists.
-
     Examples
     --------
     >>> import io, pickle

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from refnet.checkpoints.readers.keras import keras3
-from refnet.checkpoints.readers.keras.content import Layer
+from refnet.checkpoints.readers.keras.keras_content import Layer
 from refnet.errors import CheckpointError
 
 KERNEL = np.arange(12, dtype=np.float32).reshape(2, 2, 1, 3)

@@ -27,12 +27,6 @@ BROKEN = (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, EOFError
 def members(data: bytes) -> dict[str, memoryview]:
     """Find the bytes of every member by its name.
 
-    Raises
-    ------
-    CheckpointError
-        If it is no zip archive, is damaged, or has a member that is compressed, encrypted, of a name that another
-        has, or that lies outside the file or on another.
-
     Examples
     --------
     >>> import io, zipfile
@@ -62,13 +56,7 @@ def members(data: bytes) -> dict[str, memoryview]:
 
 
 def names(file: IO[bytes]) -> list[str]:
-    """Names of all members of an open file, which is read no further; where they lie is not checked.
-
-    Raises
-    ------
-    CheckpointError
-        If it is no zip archive, or its directory is damaged.
-    """
+    """Names of all members of an open file, which is read no further; where they lie is not checked."""
     return [info.filename for info in _directory(file)[0]]
 
 

@@ -12,8 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from refnet.checkpoints.naming import keras
-from refnet.checkpoints.readers.keras import file as keras_file
-from refnet.checkpoints.readers.keras import keras2, keras3
+from refnet.checkpoints.readers.keras import keras2, keras3, keras_file
 from refnet.errors import CheckpointError
 from refnet.weights.places import find
 
