@@ -83,7 +83,7 @@ def text(weights: Weights, conversion: dict[str, Any]) -> str:
 
 
 def prove(weight_file: Path, weights: Weights) -> str | None:
-    """Make the second part of a certificate again and compare."""
+    """Make the second part of a certificate again: where it first says something else than the file, or None."""
     path = beside(weight_file)
     try:
         if not path.is_file():

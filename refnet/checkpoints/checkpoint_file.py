@@ -72,7 +72,7 @@ class Fingerprint:
 
 
 def read(path: Path) -> tuple[str, Checkpoint]:
-    """Read a checkpoint, whatever its format."""
+    """Read a file, TensorFlow's prefix of several, or a folder with one such prefix: the format's name and content."""
     path = main_file(path)
     try:
         return _read(path)

@@ -66,7 +66,11 @@ def identify(
     model: str | None = None,
     release: Release | None = None,
 ) -> Identity:
-    """Find out whose checkpoint it is."""
+    """Find out whose checkpoint it is, or say what it may be and what differs between these.
+
+    ``publisher`` is the caller's word, with a set or without, where the file does not tell or is not trusted to;
+    ``model`` the variant it must be; ``release`` the published file that it is known to be.
+    """
     shapes = {name: tensor.shape for name, tensor in state.tensors.items()}
     if publisher is not None:
         releases.check_publisher(publisher)

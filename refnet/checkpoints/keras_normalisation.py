@@ -39,7 +39,10 @@ Triple = npt.NDArray[np.float32]
 
 
 def numbers_of(tensors: Arrays) -> Numbers | None:
-    """Say what numbers a file's normalization layer has.
+    """Say what numbers a file's normalization layer has; None if there is no such layer.
+
+    ``published`` are ImageNet's means with the standard deviations in the variance's place, ``proper`` the same with
+    variances, ``untouched`` what a new layer has, 0 and 1, and ``other`` a data set's own.
 
     Examples
     --------
@@ -62,6 +65,10 @@ def numbers_of(tensors: Arrays) -> Numbers | None:
 
 def normalisation_of(tensors: Arrays, model: Layer | None = None) -> tuple[Operation, ...] | None:
     """List what the model does to pixels of 0..255, in its order, with numbers that float32 has exactly.
+
+    Without its layers they are taken to be those of Keras Applications, with the second scaling where the numbers are
+    the published ones, which are right only with it. None if there is no normalization layer, so that the pixels were
+    normalised outside the model, and the file does not say how.
 
     Examples
     --------

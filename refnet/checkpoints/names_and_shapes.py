@@ -19,7 +19,9 @@ from refnet.errors import CheckpointError
 
 
 def publishers_by_names(tensors: Collection[str]) -> tuple[str, ...]:
-    """Find the publishers whose names these are.
+    """Find the publishers that share the most names with a checkpoint, if at least half of all names are shared.
+
+    Two where names do not tell them apart, none for a stranger.
 
     A file with a few tensors too many or too few is still somebody's: ``variant_by_shapes`` says which.
 
@@ -40,7 +42,10 @@ def publishers_by_names(tensors: Collection[str]) -> tuple[str, ...]:
 
 
 def variant_by_shapes(theirs: Mapping[str, Shape], publisher: Publisher) -> Architecture:
-    """Find the variant whose tensors these are, and its number of classes.
+    """Find the variant whose tensors these are, with as many classes as the classifier has, 0 if there is none.
+
+    Where no variant has exactly these, the error names the nearest, and all that is missing, unknown or of another
+    shape.
 
     Examples
     --------

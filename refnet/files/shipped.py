@@ -10,7 +10,7 @@ DATA = Path(__file__).parents[1] / "data"
 
 
 def shipped(name: str) -> Path:
-    """Find a file that is shipped.
+    """Find a file that is shipped; if it is not there, the installation is broken.
 
     Examples
     --------

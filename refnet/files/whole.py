@@ -54,7 +54,8 @@ def whole_directory(path: Path) -> Iterator[Path]:
     """Give a directory to be filled with files, which becomes ``path`` once it is complete; else nothing is left.
 
     An empty directory that is there already stays the same directory, for it may be where somebody stands or what a
-    container mounts: its files come in at the end, one by one. Errors of the system come out as they are.
+    container mounts: its files come in at the end, one by one. Anything else that is there already is a
+    FileExistsError; errors of the system come out as they are.
 
     Examples
     --------

@@ -1,7 +1,8 @@
-"""Zip archives whose members are stored as they are, as PyTorch and Keras make them: checked, never unpacked.
+"""Zip archives of stored members, placed without zipfile, which reads 100,000 bytes out of 131 (Python 3.11.7).
 
-All sizes and places are compared with the file before anything is read through them; a member's name is only a name,
-never a path to write to.
+There members may lie on each other, and each is copied; here none may, and all are views of the file's bytes. zipfile
+reads the directory. All sizes and places are compared with the file before anything is read through them; a member's
+name is only a name, never a path to write to.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ BROKEN = (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, EOFError
 
 
 def members(data: bytes) -> dict[str, memoryview]:
-    """Find the bytes of every member by its name.
+    """Find the bytes of every member by its name: all stored as they are, each inside the file and none on another.
 
     Examples
     --------

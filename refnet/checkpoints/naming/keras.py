@@ -85,6 +85,9 @@ def spare(_: tuple[Pair, ...]) -> Mapping[str, str]:
 def rename(tensors: Mapping[str, Value], architectures: Iterable[Architecture] | None = None) -> dict[str, Value]:
     """Give the tensors of a file the names of ``pairs`` and ``SPARE``, as far as there is no doubt.
 
+    A file of counted layers is of the network that has exactly as many layers of each class, among the published
+    variants if none are given.
+
     Examples
     --------
     >>> rename({"stem_conv/kernel": 1, "probs/bias": 2, "normalization_3/mean": 3})

@@ -50,7 +50,7 @@ class Pair:
 def to_ours(
     theirs: Arrays, pairs: Iterable[Pair], spare: Collection[str], network: str
 ) -> dict[str, npt.NDArray[np.float32]]:
-    """Rename and reorder the tensors of a checkpoint; bits stay as they are."""
+    """Rename and reorder the tensors of a checkpoint, bits as they are; all that does not fit is in one error."""
     every = list(pairs)
     _check(theirs, {pair.theirs: pair.their_shape for pair in every}, spare, network)
     return {pair.ours: pair.to_ours(theirs[pair.theirs]) for pair in every}

@@ -1,4 +1,4 @@
-"""ONNX files to arrays, without the ``onnx`` package: the weights among the constants of the graph.
+"""The weights in ONNX files to arrays, without the onnx package: with protobuf 37 MB, for one message format.
 
 The file is a protocol buffer, defined in onnx.proto: a model with one graph, and in it the operations (nodes) and
 the constants by name (initialisers). PyTorch exports weights under the names of their parameters, and one of several

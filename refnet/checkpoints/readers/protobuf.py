@@ -1,4 +1,6 @@
-"""The wire format of protocol buffers, without their schemas: a message is numbers and bytes by field number.
+"""The wire format of protocol buffers, without their schemas, so that no package of them is needed (see onnx_file).
+
+A message is numbers and bytes by field number.
 
 What a field means, and whether its bytes are a message again, is for the caller to say, level by level: there
 is no recursion. Work and memory are bounded by the length of the message. Of a memoryview, bytes are views as well:
@@ -23,6 +25,8 @@ Message = dict[int, list[int | Bytes]]
 
 def varint(data: Bytes, start: int) -> tuple[int, int]:
     r"""Read a number of 7 bits a byte, the lowest first, the top bit set on all bytes but the last.
+
+    With it comes where the next item begins.
 
     Examples
     --------

@@ -1,8 +1,9 @@
-"""Safetensors files to arrays.
+"""Safetensors files to arrays; the safetensors package (0.8.0) takes the last of two tensors of one name, unsaid.
 
-The file is eight bytes with the length of the header (little-endian), the header (JSON: name to dtype, shape
-and place), then the elements of all tensors without gaps. The ``safetensors`` package reads it; all that the
-header says is checked before, so that every wrong file is refused with a reason.
+It also has no bfloat16 for NumPy, and copies every tensor. Here the header is checked, so that every wrong file is
+refused with a reason, and aligned arrays are views of the file's bytes. The file is eight bytes with the length of
+the header (little-endian), the header (JSON: name to dtype, shape and place), then the elements of all tensors without
+gaps.
 """
 
 from __future__ import annotations
@@ -47,21 +48,17 @@ def read(path: str | Path) -> dict[str, Array]:
 
 
 def load(data: bytes) -> dict[str, Array]:
-    """Read the bytes of a safetensors file."""
-    import safetensors
-
-    entries = _entries(data)
-    try:
-        # Not safetensors.numpy.load, which does the same but has no bfloat16.
-        tensors: list[tuple[str, Any]] = safetensors.deserialize(data)  # type: ignore[no-untyped-call]
-        buffers = {name: tensor["data"] for name, tensor in tensors}
-        return {name: np.frombuffer(buffers[name], entry.dtype).reshape(entry.shape) for name, entry in entries.items()}
-    except (safetensors.SafetensorError, KeyError, ValueError) as error:
-        raise CheckpointError(f"safetensors refuses the file: {error}") from None
+    """Read the bytes of a safetensors file, in the order of the bytes: arrays that cannot be written to."""
+    entries, start = _entries(data)
+    arrays = {
+        name: np.frombuffer(data, entry.dtype, math.prod(entry.shape), start + entry.begin).reshape(entry.shape)
+        for name, entry in entries.items()
+    }
+    return {name: np.require(array, requirements="A") for name, array in arrays.items()}  # few headers are unpadded
 
 
-def _entries(data: bytes) -> dict[str, HeaderEntry]:
-    """Check the header against the file, and return it in the order of the bytes."""
+def _entries(data: bytes) -> tuple[dict[str, HeaderEntry], int]:
+    """Check the header against the file: its entries in the order of the bytes, and where these begin."""
     length = int.from_bytes(data[:8], "little")
     if len(data) < 8 or length > len(data) - 8:
         raise CheckpointError(f"not a safetensors file, or cut short: a header of {length} bytes in {len(data)}")
@@ -82,12 +79,13 @@ def _entries(data: bytes) -> dict[str, HeaderEntry]:
         place = entry.end
     if place != len(data) - 8 - length:
         raise CheckpointError(f"the tensors have {place} bytes, the file {len(data) - 8 - length} for them: cut short?")
-    return entries
+    return entries, 8 + length
 
 
 def _header(text: bytes) -> dict[str, Any]:
     try:
         header = json.loads(text.decode(), object_pairs_hook=_once)
+        json.dumps(header, ensure_ascii=False).encode()  # JSON can spell half a character, which is no text
     except (ValueError, RecursionError) as error:
         raise CheckpointError(f"the header is not JSON: {error!s:.200}") from None
     if not (text.startswith(b"{") and isinstance(header, dict)):

@@ -1,4 +1,6 @@
-"""Sorted string tables, as LevelDB and TensorFlow write them: byte strings by key, in ascending order of keys.
+"""Sorted string tables, as LevelDB and TensorFlow write them; no library but TensorFlow reads a single one.
+
+Byte strings by key, in ascending order of keys:
 
 ::
 
