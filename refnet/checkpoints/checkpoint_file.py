@@ -176,7 +176,7 @@ def _tensorflow(path: Path) -> Checkpoint:
 
 def _is_keras(path: Path, _: bytes) -> bool:
     with path.open("rb") as file:
-        return keras_file.is_one(file)
+        return keras_file.is_keras_file(file)
 
 
 Recognise = Callable[[Path, bytes], bool]

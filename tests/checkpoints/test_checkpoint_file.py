@@ -133,7 +133,7 @@ def test_a_zip_is_told_by_its_directory_alone(tmp_path, monkeypatch):
         monkeypatch.setattr(
             zip_archive.Guarded, "read", lambda self, size=-1: taken.append(file.read(size)) or taken[-1]
         )
-        assert keras_file.is_one(file)
+        assert keras_file.is_keras_file(file)
     assert sum(map(len, taken)) < 1 << 10 < (tmp_path / "x").stat().st_size
 
 

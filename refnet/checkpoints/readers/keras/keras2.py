@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from h5py import h5d, h5g
 
-from refnet.checkpoints.readers.keras import hdf5_tree, keras_content
+from refnet.checkpoints.readers.keras import keras_content
 from refnet.checkpoints.readers.keras.hdf5_tree import Tree
 from refnet.checkpoints.readers.keras.keras_content import MAX_CONFIG, Content
 from refnet.files.hdf5 import RefusedError
@@ -27,12 +27,7 @@ WHOLE = "model_weights"
 LAYERS, VARIABLES = "layer_names", "weight_names"
 
 
-def load(data: bytes) -> Content:
-    """Read the bytes of a file."""
-    return hdf5_tree.parse(data, read)
-
-
-def is_one(tree: Tree) -> bool:
+def has_layout(tree: Tree) -> bool:
     """Whether an HDF5 file is laid out like this."""
     return tree.has(tree.root, WHOLE) or tree.has_attribute(LAYERS, f"{LAYERS}0")
 

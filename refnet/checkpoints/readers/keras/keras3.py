@@ -51,11 +51,6 @@ _ORDER = {
 }
 
 
-def load_weights(data: bytes) -> Content:
-    """Read the bytes of a ``.weights.h5``."""
-    return hdf5_tree.parse(data, read)
-
-
 def load_archive(data: bytes) -> Content:
     """Read the bytes of a ``.keras``."""
     members = zip_archive.members(data)
@@ -75,7 +70,7 @@ def is_archive(names: list[str]) -> bool:
     return WEIGHTS in names and CONFIG in names
 
 
-def is_one(tree: Tree) -> bool:
+def has_layout(tree: Tree) -> bool:
     """Whether an HDF5 file is laid out like this."""
     return tree.has(tree.root, LAYERS)
 

@@ -34,7 +34,7 @@ def load(data: bytes) -> Content:
     return hdf5_tree.parse(data, _read)
 
 
-def is_one(file: IO[bytes]) -> bool:
+def is_keras_file(file: IO[bytes]) -> bool:
     """Whether an open file begins like HDF5, or is a zip archive as Keras makes them, not PyTorch."""
     head = file.read(len(hdf5.SIGNATURE))
     if head.startswith(zip_archive.SIGNATURE):
@@ -45,8 +45,8 @@ def is_one(file: IO[bytes]) -> bool:
 def _read(tree: Tree) -> Content:
     if tree.has_attribute(OURS):
         raise RefusedError("a weight file of refnet already; it needs no conversion")
-    if keras2.is_one(tree):
+    if keras2.has_layout(tree):
         return keras2.read(tree)
-    if keras3.is_one(tree):
+    if keras3.has_layout(tree):
         return keras3.read(tree)
     raise RefusedError("an HDF5 file, but not of Keras: it has neither layer_names nor a group of layers")

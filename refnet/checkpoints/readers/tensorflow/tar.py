@@ -42,7 +42,7 @@ def is_archive(head: bytes) -> bool:
     return head.startswith(GZIP) or head[USTAR] == b"ustar"
 
 
-def begins_one(file: IO[bytes]) -> bool:
+def begins_like_tar(file: IO[bytes]) -> bool:
     """Whether a file that is not compressed begins like a tar of any age, damaged or not; it is at its start then."""
     header = file.read(BLOCK)
     file.seek(0)

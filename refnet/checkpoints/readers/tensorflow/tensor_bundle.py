@@ -94,7 +94,7 @@ def _open(path: Path, stack: ExitStack) -> Bundle:
                     meanwhile.submit(crc32c.prepare)
                     file = stack.enter_context(tar.decompressed(file, path.stat().st_size))
                 file.seek(0)
-                if not tar.begins_one(file):
+                if not tar.begins_like_tar(file):
                     raise CheckpointError("gzip of something that is no tar archive; decompress it with gunzip")
             return _read_index(str(path), _in_archive(tar.members(file)))
         path = path.with_suffix("") if path.suffix == INDEX else path
