@@ -14,7 +14,7 @@ from helpers.places import DATA
 from refnet.architecture.scaling import Coefficients
 from refnet.architecture.variants import Architecture, efficientnet
 from refnet.checkpoints import state_dict, tf_variables
-from refnet.checkpoints.names_and_shapes import recognise
+from refnet.checkpoints.names_and_shapes import publishers_by_names
 from refnet.checkpoints.publishers import PUBLISHERS
 from refnet.checkpoints.readers import safetensors_file
 from refnet.checkpoints.readers.tensorflow import tensor_bundle
@@ -102,7 +102,7 @@ def test_names_and_rules_are_the_publishers(name):
     assert family.bn_eps in publisher.bn_eps.values()
     scope = "efficientnet-lite0/" if family.architecture is LITE else "efficientnet-b0/"  # TensorFlow's names have it
     names = [variable.replace("efficientnet-tiny/", scope) for variable in state_of(name).tensors]
-    assert recognise(names) == family.recognised
+    assert publishers_by_names(names) == family.recognised
 
 
 @every_file

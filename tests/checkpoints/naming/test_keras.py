@@ -9,7 +9,7 @@ from helpers.places import DATA
 from refnet.architecture.plan import make_plan
 from refnet.architecture.scaling import Coefficients
 from refnet.architecture.variants import efficientnet, variant
-from refnet.checkpoints.names_and_shapes import recognise, variant_by_shapes
+from refnet.checkpoints.names_and_shapes import publishers_by_names, variant_by_shapes
 from refnet.checkpoints.naming import keras
 from refnet.checkpoints.naming.keras import SPARE, VARIANTS, counted, pairs, rename, with_classifier
 from refnet.checkpoints.publishers import PUBLISHERS
@@ -228,7 +228,7 @@ def test_a_renamed_file_is_recognised():
         layer, leaf = name.split("/")
         stored[f"{names[layer]}/{leaf}"] = shape
     shapes = rename(stored)
-    assert recognise(shapes) == ("keras",)
+    assert publishers_by_names(shapes) == ("keras",)
     found = variant_by_shapes(shapes, KERAS)
     assert (found.name, found.classes) == ("b2", 7)
 
