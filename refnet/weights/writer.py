@@ -47,8 +47,8 @@ def write(path: str | Path, weights: Weights) -> None:
         raise WeightsError(f"{path} not written: {error.strerror or error}") from error
 
 
-def file_bytes(weights: Weights) -> bytes:
-    """All bytes of the file that ``write`` writes.
+def file_bytes(weights: Weights, *, tensors_digest: str = "") -> bytes:
+    """All bytes of the file that ``write`` writes; who knows the tensors' digest already may hand it in.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def file_bytes(weights: Weights) -> bytes:
     """
     record = to_record(weights)
     check_tensors(weights)
-    record.attributes.update(tensors_digest=weights.digest(), metadata_digest=record.digest())
+    record.attributes.update(tensors_digest=tensors_digest or weights.digest(), metadata_digest=record.digest())
     try:
         return _image(weights, record)
     except (OSError, RuntimeError) as error:
