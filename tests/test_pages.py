@@ -1,4 +1,4 @@
-"""README and docs/: their console sessions, their numbers, and the contract's program. Their ``>>>`` run as doctests."""
+"""README and docs/: console sessions, numbers, pictures, the contract's program. Their ``>>>`` run as doctests."""
 
 from __future__ import annotations
 
@@ -22,7 +22,12 @@ from refnet.weights import synthetic
 
 PAGES = {
     path.relative_to(ROOT).as_posix(): path.read_text("utf-8")
-    for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted(ROOT.glob("docs/**/*.md")))
+    for path in (
+        ROOT / "README.md",
+        ROOT / "CONTRIBUTING.md",
+        ROOT / "CHANGELOG.md",
+        *sorted(ROOT.glob("docs/**/*.md")),
+    )
 }
 CONTRACT, README = PAGES["docs/contract.md"], PAGES["README.md"]
 
@@ -147,7 +152,9 @@ def program() -> dict[str, Any]:
 
 def table(model: str) -> dict[str, Any]:
     """The published digests of a model on noise of 97 x 64 pixels."""
-    entries = json.loads((ROOT / "refnet/data/digests" / f"{model.partition('@')[0]}.json").read_text("utf-8"))["entries"]
+    entries = json.loads((ROOT / "refnet/data/digests" / f"{model.partition('@')[0]}.json").read_text("utf-8"))[
+        "entries"
+    ]
     (entry,) = (e for e in entries if (e["model"], e["input"], e["size"]) == (model, "noise", [97, 64]))
     found: dict[str, Any] = entry
     return found
@@ -199,12 +206,30 @@ def test_the_worked_example_of_a_digest(program: dict[str, Any]) -> None:
 def arguments(dtype: str, count: int) -> Any:
     """Random numbers of every size, and the special ones."""
     rng = np.random.default_rng(5)
-    numbers = rng.integers(0, 2**32, count, np.uint32) if dtype == "float32" else rng.integers(0, 2**64, count, np.uint64)
-    special = [0.0, -0.0, np.inf, -np.inf, np.nan, 1e-40, -1e-40, 87, -87, 88.72284, 88.72283, -103.97, -103.98, 708, -708]
+    numbers = (
+        rng.integers(0, 2**32, count, np.uint32) if dtype == "float32" else rng.integers(0, 2**64, count, np.uint64)
+    )
+    special = [
+        0.0,
+        -0.0,
+        np.inf,
+        -np.inf,
+        np.nan,
+        1e-40,
+        -1e-40,
+        87,
+        -87,
+        88.72284,
+        88.72283,
+        -103.97,
+        -103.98,
+        708,
+        -708,
+    ]
     special += [709.782712893384, -745.1332191019411, -745.2, 5e-324, 6, np.nextafter(6, 7), 89, -104, 710, -746]
     near = rng.normal(0, 20, count)
     with np.errstate(over="ignore"):
-        return np.concatenate([numbers.view(dtype), near.astype(dtype), np.array(special).astype(dtype)])
+        return np.concatenate([numbers, near.astype(dtype), np.array(special).astype(dtype)])
 
 
 def same_bits(one: Any, other: Any) -> bool:
@@ -229,7 +254,9 @@ def test_the_contracts_functions_are_the_reference(
 def test_the_contracts_fma_rounds_once(program: dict[str, Any], dtype: str, count: int) -> None:
     rng = np.random.default_rng(6)
     exponents = rng.integers(-149, 128, (3, count)) if dtype == "float32" else rng.integers(-1074, 1024, (3, count))
-    exponents[2] = np.where(rng.random(count) < 0.7, exponents[0] + exponents[1] + rng.integers(-60, 3, count), exponents[2])
+    exponents[2] = np.where(
+        rng.random(count) < 0.7, exponents[0] + exponents[1] + rng.integers(-60, 3, count), exponents[2]
+    )
     with np.errstate(all="ignore"):
         x, y, z = np.ldexp(rng.uniform(-1, 1, (3, count)), exponents).astype(dtype)
         assert same_bits(program["fma"](x, y, z), ops.fma(x, y, z))
