@@ -6,6 +6,8 @@ import json
 import re
 import shlex
 import subprocess
+from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +17,19 @@ from helpers.places import ROOT
 from helpers.programs import need
 
 import refnet
+from refnet.architecture.names import block_name
+from refnet.architecture.padding import Pads, pads
+from refnet.architecture.scaling import TABLE, round_filters
+from refnet.architecture.variants import STAGES
 from refnet.cli import main
+from refnet.hub.models import synthetic_weights
+from refnet.network import Network
+from refnet.preprocessing.normalise import NORMALISATIONS
+from refnet.preprocessing.recipe import RECIPES
 from refnet.reference import ops
+from refnet.reference.digest import tensor_digest
 from refnet.reference.numerics import EXP
-from refnet.weights import synthetic
+from refnet.weights import releases, synthetic
 
 PAGES = {
     path.relative_to(ROOT).as_posix(): path.read_text("utf-8")
@@ -104,8 +115,17 @@ def test_the_accuracies_are_those_of_the_default_weights() -> None:
     rows = re.findall(r"^\| `(\w+)` \| [\d ×]+ \| ([\d.]+) % \|", README, re.MULTILINE)
     assert len(rows) >= 5
     for model, accuracy in rows:
-        default = refnet.weights.releases.find(model)
-        assert f"{default.top1:.1f}" == accuracy, model
+        release = releases.find("lite0@tf:lite" if model == "lite0" else model)
+        assert f"{release.top1:.1f}" == accuracy, model
+
+
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES.keys())
+def test_every_recipe_is_listed(recipe: Any) -> None:
+    (normalisation,) = (name for name, operations in NORMALISATIONS.items() if operations == recipe.normalise)
+    amount = f" {recipe.crop_amount:g}" if recipe.crop != "none" else ""
+    row = f"| `{recipe.name}` | `{recipe.crop}`{amount} | `{recipe.resize}` | `{normalisation}` |\n"
+    assert row in PAGES["docs/pictures.md"]
+    assert f"\n| `{normalisation}` | " in PAGES["docs/pictures.md"]
 
 
 # The contract.
@@ -150,51 +170,48 @@ def program() -> dict[str, Any]:
     return names
 
 
-def table(model: str) -> dict[str, Any]:
-    """The published digests of a model on noise of 97 x 64 pixels."""
-    entries = json.loads((ROOT / "refnet/data/digests" / f"{model.partition('@')[0]}.json").read_text("utf-8"))[
-        "entries"
-    ]
-    (entry,) = (e for e in entries if (e["model"], e["input"], e["size"]) == (model, "noise", [97, 64]))
+@pytest.fixture(scope="module")
+def published() -> dict[str, Any]:
+    """The published digests of lite0 on noise of 97 x 64 pixels."""
+    entries = json.loads((ROOT / "refnet" / "data" / "digests" / "lite0.json").read_text("utf-8"))["entries"]
+    (entry,) = (e for e in entries if (e["model"], e["input"], e["size"]) == ("lite0", "noise", [97, 64]))
     found: dict[str, Any] = entry
     return found
 
 
-def different(program: dict[str, Any], network: dict[str, Any], model: str) -> set[str]:
-    """Steps of which the contract's program makes other bits than the published ones."""
+def digests(program: dict[str, Any], network: dict[str, Any], height: int, width: int) -> dict[str, str]:
+    """Digests of every step, all by the contract's program."""
     with np.errstate(all="ignore"):
-        tensors = program["run"](network, program["noise"](97, 64))
-    digests = {name: program["digest"](tensor[None]) for name, tensor in tensors.items()}
-    stated = table(model)["steps"]
-    assert set(digests) == set(stated)
-    return {name for name in stated if digests[name] != stated[name]}
+        tensors = program["run"](network, program["noise"](height, width))
+    return {name: program["digest"](tensor[None]) for name, tensor in tensors.items()}
 
 
-def test_the_contract_alone_gives_every_bit_of_lite0(program: dict[str, Any]) -> None:
+def test_the_contract_alone_gives_every_bit_of_lite0(program: dict[str, Any], published: dict[str, Any]) -> None:
     network = program["read_weights"](ROOT / "weights" / "lite0.h5")
-    assert program["digest_of_many"](network["weights"]) == network["tensors_digest"]
-    assert different(program, network, "lite0") == set()
+    assert program["digest_of_many"](network["weights"]) == network["tensors_digest"] == published["weights"]
+    assert digests(program, network, 97, 64) == published["steps"]
 
 
-def test_the_contract_alone_gives_every_bit_of_b0(program: dict[str, Any]) -> None:
-    net = refnet.load("b0@synthetic")
-    architecture = net.weights.architecture
+@pytest.mark.parametrize("padding", ["same", "symmetric"])
+def test_the_contract_alone_gives_every_bit_of_b0(program: dict[str, Any], padding: Any) -> None:
+    weights = replace(synthetic_weights("b0"), padding=padding)
     network = {
-        **vars(architecture.coefficients),
-        "classes": architecture.classes,
-        "padding": net.weights.padding,
-        "bn_eps": net.weights.bn_eps,
-        "weights": synthetic.tensors(architecture),
+        **vars(weights.architecture.coefficients),
+        "classes": weights.architecture.classes,
+        "padding": padding,
+        "bn_eps": weights.bn_eps,
+        "weights": weights.tensors,
     }
-    assert different(program, network, "b0@synthetic") == set()
+    x = synthetic.picture_tensor(45, 38)
+    steps = {name: tensor_digest(tensor) for name, tensor in Network(weights).trace(x)}
+    assert digests(program, network, 45, 38) == {"input": tensor_digest(x), **steps}
 
 
-def test_the_contract_prints_the_published_digests() -> None:
+def test_the_contract_prints_the_published_digests(published: dict[str, Any]) -> None:
     shown = re.findall(r"^([a-z0-9. ]+?) +([0-9a-f]{64})$", CONTRACT, re.MULTILINE)
-    entry = table("lite0")
     assert len(shown) == 7
     for name, digest in shown:
-        assert digest == (entry["weights"] if name == "the weights" else entry["steps"][name])
+        assert digest == (published["weights"] if name == "the weights" else published["steps"][name])
 
 
 def test_the_worked_example_of_a_digest(program: dict[str, Any]) -> None:
@@ -206,27 +223,9 @@ def test_the_worked_example_of_a_digest(program: dict[str, Any]) -> None:
 def arguments(dtype: str, count: int) -> Any:
     """Random numbers of every size, and the special ones."""
     rng = np.random.default_rng(5)
-    numbers = (
-        rng.integers(0, 2**32, count, np.uint32) if dtype == "float32" else rng.integers(0, 2**64, count, np.uint64)
-    )
-    special = [
-        0.0,
-        -0.0,
-        np.inf,
-        -np.inf,
-        np.nan,
-        1e-40,
-        -1e-40,
-        87,
-        -87,
-        88.72284,
-        88.72283,
-        -103.97,
-        -103.98,
-        708,
-        -708,
-    ]
-    special += [709.782712893384, -745.1332191019411, -745.2, 5e-324, 6, np.nextafter(6, 7), 89, -104, 710, -746]
+    numbers = np.frombuffer(rng.bytes(count * np.dtype(dtype).itemsize), dtype)
+    special = [0.0, -0.0, np.inf, -np.inf, np.nan, 1e-40, -1e-40, 5e-324, 6, np.nextafter(6, 7), 87, -87, 708, -708]
+    special += [88.72283, 88.72284, 89, -103.97, -103.98, -104, 709.782712893384, 710, -745.1332191019411, -745.2, -746]
     near = rng.normal(0, 20, count)
     with np.errstate(over="ignore"):
         return np.concatenate([numbers, near.astype(dtype), np.array(special).astype(dtype)])
@@ -266,9 +265,9 @@ def test_the_contract_in_float64(program: dict[str, Any]) -> None:
     rng = np.random.default_rng(7)
     x, kernel = rng.normal(size=(5, 4, 12)), rng.normal(size=(3, 3, 12, 2))
     pads = (0, 1, 1, 1)
-    reference = ops.convolution(x[None], kernel, stride=2, pads=refnet.architecture.padding.Pads(*pads))
+    reference = ops.convolution(x[None], kernel, stride=2, pads=Pads(*pads))
     assert same_bits(program["convolution"](x, kernel, 2, pads), reference[0])
-    reference = ops.depthwise(x[None], kernel[..., 0], stride=2, pads=refnet.architecture.padding.Pads(*pads))
+    reference = ops.depthwise(x[None], kernel[..., 0], stride=2, pads=Pads(*pads))
     assert same_bits(program["depthwise"](x, kernel[..., 0], 2, pads), reference[0])
     vectors = rng.uniform(0.5, 2, (4, 12)).astype(np.float32)
     assert same_bits(program["batch_norm"](x, *vectors, 1e-3), ops.batch_norm(x, *vectors, 1e-3))
@@ -281,13 +280,25 @@ def test_the_contract_breaks_ties_by_the_lower_index(program: dict[str, Any]) ->
     assert program["top_k"](tied, 4) == ops.top_k(tied[None], 4)[0].tolist() == [1, 3, 0, 2]
 
 
-@pytest.mark.parametrize("model", refnet.architecture.scaling.TABLE)
+@pytest.mark.parametrize("model", TABLE)
 def test_the_contract_states_every_variant(model: str) -> None:
-    c = refnet.architecture.scaling.TABLE[model]
+    c = TABLE[model]
     assert f"| {model} | {c.width} | {c.depth} | {c.resolution} |\n" in CONTRACT
 
 
 def test_the_contract_states_every_stage() -> None:
-    for number, stage in enumerate(refnet.architecture.variants.STAGES, start=1):
+    for number, stage in enumerate(STAGES, start=1):
         columns = (number, stage.repeats, stage.kernel, stage.stride, stage.expansion, stage.channels)
         assert f"| {' | '.join(map(str, columns))} |\n" in CONTRACT
+
+
+def test_the_contracts_plan_rounds_and_pads_as_the_code(program: dict[str, Any]) -> None:
+    for coefficients in TABLE.values():
+        for channels in (32, 1280, *(stage.channels for stage in STAGES)):
+            expected = round_filters(channels, coefficients.width)
+            assert program["scaled_channels"](channels, coefficients.width) == expected
+    for rule in ("same", "symmetric"):
+        for size, kernel, stride in product(range(1, 40), (1, 3, 5), (1, 2)):
+            before, after = program["zeros"](rule, size, kernel, stride)
+            assert pads(rule, size, size, kernel, stride) == (before, after, before, after)
+    assert [f"block3{program['letters'](repeat)}" for repeat in range(60)] == [block_name(3, n) for n in range(60)]

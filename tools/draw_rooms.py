@@ -3,7 +3,8 @@
 python tools/draw_rooms.py [SVG]
 
 A room is a folder or a file in refnet/. Imports are read from the source, those inside functions too; what is imported
-for type checking only does not count. "refnet" is the door, refnet/__init__.py, which hands on what is public; anybody may use it.
+for type checking only does not count. "refnet" is the door, refnet/__init__.py, which hands on what is public; a room
+that takes something from there is not drawn above it.
 """
 
 import ast
