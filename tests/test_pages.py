@@ -16,7 +16,6 @@ import pytest
 from helpers.places import ROOT
 from helpers.programs import need
 
-import refnet
 from refnet.architecture.names import block_name
 from refnet.architecture.padding import Pads, pads
 from refnet.architecture.scaling import TABLE, round_filters
