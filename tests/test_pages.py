@@ -248,6 +248,30 @@ def test_the_contracts_functions_are_the_reference(
         assert same_bits(program[function](x), getattr(ops, function)(x))
 
 
+def every_65536th(dtype: str) -> Any:
+    size = np.dtype(dtype).itemsize
+    return (np.arange(65536, dtype=f"u{size}") << np.array(8 * size - 16, f"u{size}")).view(dtype)
+
+
+@pytest.mark.parametrize("function", ["exp", "sigmoid", "swish", "relu6"])
+def test_the_contract_states_what_its_functions_give(function: str) -> None:
+    cells = []
+    for dtype in ("float32", "float64"):
+        with np.errstate(all="ignore"):
+            y = getattr(ops, function)(every_65536th(dtype))
+        cells.append(f"`{tensor_digest(np.where(np.isnan(y), np.array(0, dtype), y))}`")
+    assert f"| {function} | {' | '.join(cells)} |\n" in CONTRACT
+
+
+def test_the_contract_states_some_bits() -> None:
+    rows = re.findall(r"^\| (-?[\d.]+) " + r"\| `([0-9a-f]{8})` " * 4 + r"\|$", CONTRACT, re.MULTILINE)
+    assert len(rows) == 7
+    for x, *bits in rows:
+        argument = np.array([x], np.float32)
+        values = [argument, ops.exp(argument), ops.sigmoid(argument), ops.swish(argument)]
+        assert [f"{int(value.view(np.uint32)[0]):08x}" for value in values] == bits
+
+
 @pytest.mark.parametrize(("dtype", "count"), [("float32", 200_000), ("float64", 2000)])
 def test_the_contracts_fma_rounds_once(program: dict[str, Any], dtype: str, count: int) -> None:
     rng = np.random.default_rng(6)
