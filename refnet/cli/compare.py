@@ -12,7 +12,7 @@ from refnet.cli.progress import fraction_bar
 from refnet.golden.encoding import WORDS
 
 if TYPE_CHECKING:
-    from refnet.comparison import Comparison, Row
+    from refnet.comparison import Comparison, TensorResult
 
 HEADER = ["tensor", "verdict", "judged", "error", "noise", "ulp max", "equal", "max abs", "SNR dB", "end to end"]
 
@@ -74,7 +74,7 @@ def run(options: argparse.Namespace) -> int:
             other_weights=options.other_weights,
             exact=options.exact,
             threads=options.threads,
-            progress=lambda row, done: show(done),
+            progress=lambda result, done: show(done),
         )
     if options.html is not None:
         write_report(found, Path(options.html))
@@ -86,12 +86,12 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _show(found: Comparison) -> None:
-    if found.rows:
-        terminal.print_columns("<<<>>>>>><", [HEADER, *map(_cells, found.rows)])
+    if found.tensors:
+        terminal.print_columns("<<<>>>>>><", [HEADER, *map(_cells, found.tensors)])
         print()
     for finding in found.findings:
         where = f"{finding.step}: " if finding.step else ""
-        print(terminal.printable(f"{finding.weight}: {where}{finding.text}"))
+        print(terminal.printable(f"{finding.severity}: {where}{finding.text}"))
     if found.findings:
         print()
     print(terminal.printable(found.verdict))
@@ -99,23 +99,23 @@ def _show(found: Comparison) -> None:
         print(terminal.printable(sentence))
 
 
-def _cells(row: Row) -> list[str]:
-    decisive, whole = row.decisive, row.end_to_end
+def _cells(result: TensorResult) -> list[str]:
+    decisive, whole = result.decisive, result.end_to_end
     if decisive is None or whole is None:
-        return [row.name, row.outcome, *[""] * (len(HEADER) - 2)]
-    measure = decisive.measure
-    verdict = row.outcome + (f" after {row.follows}" if row.follows and row.outcome == "wrong" else "")
+        return [result.name, result.outcome, *[""] * (len(HEADER) - 2)]
+    distance = decisive.distance
+    verdict = result.outcome + (f" after {result.follows}" if result.follows and result.outcome == "wrong" else "")
     return [
-        row.name,
+        result.name,
         verdict,
-        "by itself" if row.local else "end to end",
+        "by itself" if result.by_itself else "end to end",
         short(decisive.relative),
         "" if decisive.noise is None else short(decisive.noise),
-        f"{measure.ulp_max}",
-        f"{math.floor(measure.share_equal * 1000) / 10:.1f}%",
-        short(measure.max_abs),
-        f"{measure.snr:.0f}",
-        f"{short(whole.relative)} {whole.outcome}" if row.local else "",
+        f"{distance.ulp_max}",
+        f"{math.floor(distance.share_equal * 1000) / 10:.1f}%",
+        short(distance.max_abs),
+        f"{distance.snr:.0f}",
+        f"{short(whole.relative)} {whole.outcome}" if result.by_itself else "",
     ]
 
 

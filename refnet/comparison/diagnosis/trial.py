@@ -76,10 +76,10 @@ class Trial:
         )
 
     def _agree(self, c: Computation, wanted: Array, dtype: str) -> bool:
-        here, truth = evaluate(c, np.float32), evaluate(c, np.float64)
+        single, truth = evaluate(c, np.float32), evaluate(c, np.float64)
         if wanted.shape != truth.shape:
             return False
-        return rms(wanted - truth) <= self._negligible or judge(wanted, here, truth, dtype) != "wrong"
+        return rms(wanted - truth) <= self._negligible or judge(wanted, single, truth, dtype).verdict != "wrong"
 
     def _pieces(self, c: Computation) -> Iterator[tuple[Computation, Array]]:
         """Groups of channels that are computed at once, so that a large tensor needs little memory beside it."""

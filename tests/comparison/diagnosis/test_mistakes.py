@@ -32,11 +32,11 @@ def situation(name) -> Situation:
 @pytest.mark.parametrize("name", STEPS)
 def test_every_mistake_is_named(name):
     s = situation(name)
-    here, truth = evaluate(s.right, np.float32), evaluate(s.right, np.float64)
+    single, truth = evaluate(s.right, np.float32), evaluate(s.right, np.float64)
     seen = 0
     for mistake in islice(mistakes(s), None, None, 3):  # a third of them, to save time
         wrong = evaluate(mistake.wrong, np.float32)
-        if not np.isfinite(wrong).all() or judge(wrong, here, truth) != "wrong":
+        if not np.isfinite(wrong).all() or judge(wrong, single, truth).verdict != "wrong":
             continue
         diagnosis = search(s, wrong)
         assert mistake.name in (diagnosis.mistake, *(other.mistake for other in diagnosis.alternatives)), mistake[:2]
