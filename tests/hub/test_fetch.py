@@ -438,8 +438,8 @@ class TestForbidden:
 class TestProcesses:
     PROGRAM = """
 import sys
-sys.path.insert(0, sys.argv[1])
-from test_fetch import convert
+sys.path.insert(0, sys.argv[1])  # the folder of the tests
+from hub.test_fetch import convert
 from refnet.hub import fetch
 from refnet.weights import releases
 from dataclasses import replace
@@ -449,11 +449,11 @@ print(fetch.fetch_release(release).stat().st_size)
 """
 
     def arguments(self, release):
-        return "-c", self.PROGRAM, str(Path(__file__).parent), release.url, SHA256
+        return "-c", self.PROGRAM, str(ROOT / "tests"), release.url, SHA256
 
     @pytest.fixture
     def start(self, cache, release):
-        env = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"}
+        env = {**os.environ, "PYTHONPATH": str(ROOT)}
         return partial(
             subprocess.Popen,
             [sys.executable, *self.arguments(release)],
