@@ -158,7 +158,7 @@ def _missing(golden: GoldenTensors, partners: Mapping[str, object], steps: Seque
     missing = [name for name in _wanted(tuple(golden.entries), golden.entries, steps) if name not in partners]
     if not missing:
         return []
-    text = f"{len(missing)} of the golden's {len(golden.entries)} tensors are not there: {listed(missing)}"
+    text = f"missing from the port, of the golden's {len(golden.entries)} tensors: {listed(missing)}"
     return [Finding("missing", None, text)]
 
 
@@ -169,7 +169,7 @@ def _other_run(ours: Run, manifest: Manifest | None) -> list[Finding]:
     theirs = manifest.run
     if (ours.weights, ours.size, ours.input) == (theirs.weights, theirs.size, theirs.input):
         return []
-    text = f"they are of different runs: {_described(ours)}; {_described(theirs)}"
+    text = f"golden and port are of different runs: {_described(ours)}; {_described(theirs)}"
     return [Finding("other run", None, text, "wrong")]
 
 

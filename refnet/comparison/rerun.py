@@ -109,7 +109,7 @@ def prepare_rerun(run: Run, model: str | None, threads: int | None = None) -> tu
 
 
 def _without(why: str) -> Finding:
-    return Finding("model", None, f"the model cannot be run here to judge by: {why}")
+    return Finding("model", None, f"nothing is judged by itself, since the golden's model cannot be run here: {why}")
 
 
 def nearest_held(

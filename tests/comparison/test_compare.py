@@ -122,8 +122,8 @@ class TestVerdicts:
         found = compare(no_model, port({"stem": first(stem * np.float32(1 + 2**-23))}))
         assert (found.exit_code, outcomes(found)["stem"], outcomes(found)["logits"]) == (1, "differs", "exact")
         assert said(found, "model") == [
-            (None, "the model cannot be run here to judge by: /somewhere/model.h5 is a file, "
-             "which is only opened if you say --model /somewhere/model.h5")
+            (None, "nothing is judged by itself, since the golden's model cannot be run here: /somewhere/model.h5 is a "
+             "file, which is only opened if you say --model /somewhere/model.h5")
         ]  # fmt: skip
         assert outcomes(compare(no_model, found.actual, model="b0@synthetic"))["stem"] == "rounded"
 
@@ -176,9 +176,10 @@ class TestFindings:
     def test_missing_and_unknown(self, recorded, port):
         found = compare(recorded.path, port({"stemm": np.zeros(3, np.float32)}, only=["input", "logits"]))
         assert found.exit_code == 0
-        assert said(found, "names") == [(None, "unknown stemm (stem?), not compared")]
+        assert said(found, "names") == [(None, "not in the golden, so not compared: stemm (stem?)")]
         ((_, text),) = said(found, "missing")
-        assert text.startswith("10 of the golden's 12 tensors are not there: stem, block1a.depthwise, ")
+        assert text.startswith("missing from the port, of the golden's 12 tensors: stem, block1a.depthwise, ")
+        assert text.endswith(" and 6 more")
 
     def test_nothing_in_common(self, recorded, port):
         found = compare(recorded.path, port({"zebra": np.zeros(3, np.float32)}, only=[]))

@@ -32,7 +32,7 @@ def test_a_files_word_opens_and_fetches_nothing(run, monkeypatch):
         none, (finding,) = prepare_rerun(replace(run, model=model), None)
         assert none is None
         assert (finding.kind, finding.severity) == ("model", "note")
-        assert finding.text.startswith("the model cannot be run here to judge by: ")
+        assert finding.text.startswith("nothing is judged by itself, since the golden's model cannot be run here: ")
 
 
 def test_other_weights(run):

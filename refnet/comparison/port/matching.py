@@ -52,7 +52,7 @@ def match(theirs: Iterable[str], ours: Sequence[str], mapping: Mapping[str, str]
     >>> for finding in found.findings:
     ...     print(finding.text)
     Block1a/Expand taken for block1a.expand
-    unknown heat (head?), not compared
+    not in the golden, so not compared: heat (head?)
     """
     mapping = dict(mapping or {})
     known = set(ours)
@@ -81,7 +81,7 @@ def match(theirs: Iterable[str], ours: Sequence[str], mapping: Mapping[str, str]
     if guessed:
         findings.append(Finding("names", None, listed(guessed, 3)))
     if unknown:
-        findings.append(Finding("names", None, f"unknown {listed(unknown)}, not compared"))
+        findings.append(Finding("names", None, f"not in the golden, so not compared: {listed(unknown)}"))
     return Matching(partners, tuple(findings))
 
 

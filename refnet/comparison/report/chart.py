@@ -5,12 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from refnet.comparison.report.text import number, safe
+from refnet.comparison.report.text import number, power, safe
 from refnet.comparison.tensor_result import Deviation, TensorResult
 
-WIDTH, HEIGHT = 1200, 380
+WIDTH, HEIGHT = 900, 400
 LEFT, RIGHT, TOP, BOTTOM = 62, 10, 12, 44  # margins
 EXACT_AT = 26  # pixels below the lowest decade lie the tensors without an error
+
+#: Outcomes that have a mark, in words.
+WORDS = {
+    "exact": "exact",
+    "rounded": "differently rounded",
+    "wrong": "wrong",
+    "differs": "differs, cause unknown",
+}
 
 Point = tuple[float, float]
 
@@ -35,6 +43,19 @@ def chart(results: Sequence[TensorResult]) -> str:
         "</svg>",
     ]
     return "\n".join(parts)
+
+
+def legend(results: Sequence[TensorResult]) -> str:
+    """Say what the marks and lines mean, of the outcomes that there are."""
+    marks = [
+        (f'<circle class="mark {outcome}" cx="11" cy="6" r="4"/>', words)
+        if outcome in ("exact", "rounded")
+        else (f'<path class="mark {outcome}" d="M11 0l6 6l-6 6l-6 -6z"/>', words)
+        for outcome, words in WORDS.items()
+        if any(result.outcome == outcome for result in results)
+    ]
+    lines = [('<path class="noise" d="M0 6H22"/>', "noise floor"), ('<path class="whole" d="M0 6H22"/>', "end to end")]
+    return "\n".join(f'<span><svg viewBox="0 0 22 12">{shape}</svg>{words}</span>' for shape, words in marks + lines)
 
 
 class _Scale:
@@ -64,8 +85,7 @@ def _decades(scale: _Scale) -> list[str]:
     for exponent in range(scale.low, scale.high + 1, every):
         y = scale.y(10.0**exponent)
         parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
-        label = "1" if exponent == 0 else number(10.0**exponent).removeprefix("1·")
-        parts.append(f'<text class="tick" x="{LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{label}</text>')
+        parts.append(f'<text class="tick" x="{LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{power(exponent)}</text>')
     parts.append(f'<text class="tick" x="{LEFT - 8}" y="{scale.floor + 4}" text-anchor="end">0</text>')
     return parts
 
@@ -87,7 +107,7 @@ def _stages(results: Sequence[TensorResult], scale: _Scale) -> list[str]:
             f'<rect class="{shade}" x="{left:.1f}" y="{TOP}" width="{right - left:.1f}" '
             f'height="{scale.floor + 14 - TOP}"/>'
         )
-        middle, half = (left + right) / 2, 3.6 * len(stage)
+        middle, half = (left + right) / 2, 3.9 * len(stage)
         if middle - half > free:
             text = f'x="{middle:.1f}" y="{scale.floor + 32}" text-anchor="middle">{safe(stage)}</text>'
             parts.append(f'<text class="tick" {text}')

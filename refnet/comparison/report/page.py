@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from string import Template
 
-from refnet.comparison.report.chart import chart
+from refnet.comparison.report.chart import chart, legend
 from refnet.comparison.report.pictures import bars, data_uri
 from refnet.comparison.report.text import index, number, safe
 from refnet.comparison.result import DIFFERENT, IMPOSSIBLE, SAME, Comparison
@@ -19,7 +19,10 @@ TEMPLATE = Path(__file__).parent / "page.html"
 MOST_MAPS = 8
 
 _KINDS = {SAME: "good", DIFFERENT: "bad", IMPOSSIBLE: "unknown"}
-_KEY = '<p class="key">no error <i></i> largest; above by pixel, averaged over channels, below by channel</p>'
+_KEY = (
+    '<p class="key">no error <i></i> largest</p>'
+    '<p class="explained">By pixel, over all channels; the strip below it by channel, over all pixels.</p>'
+)
 _OUTCOMES = ("exact", "rounded", "wrong", "differs", "not compared")
 
 
@@ -55,6 +58,8 @@ def check_target(path: Path) -> None:
 
 def page(found: Comparison) -> str:
     """Make the page of a comparison."""
+    maps = [_map(result) for result in found.wrong_by_themselves if result.heat is not None]
+    more = f"<p>The first {MOST_MAPS} of {len(maps)}.</p>" if len(maps) > MOST_MAPS else ""
     return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
         title=safe(f"{found.model}: {found.verdict}"),
         kind=_KINDS[found.exit_code],
@@ -65,8 +70,10 @@ def page(found: Comparison) -> str:
         model=safe(found.model),
         counts="".join(_counts(found.tensors)),
         chart=chart(found.tensors),
+        legend=legend(found.tensors),
         findings=_findings(found),
-        maps=_maps(found.wrong_by_themselves),
+        map=_maps("Where the error is", maps[:1], _KEY),
+        maps=_maps("Where the other errors are", maps[1:MOST_MAPS], more),
         table="\n".join(_line(place, result) for place, result in enumerate(found.tensors, 1)),
         version=safe(__version__),
     )
@@ -92,15 +99,9 @@ def _findings(found: Comparison) -> str:
     return f'<section><h2>Findings</h2><ul class="findings">{items}</ul></section>'
 
 
-def _maps(results: Sequence[TensorResult]) -> str:
-    """Show where the error of the wrong tensors is, the first ones of them."""
-    cards = [_map(result) for result in results if result.heat is not None and result.decisive is not None]
-    if not cards:
-        return ""
-    rest = len(cards) - MOST_MAPS
-    more = f"<p>The first {MOST_MAPS} of {len(cards)}.</p>" if rest > 0 else ""
-    shown = "".join(cards[:MOST_MAPS])
-    return f'<section><h2>Where the error is</h2>{_KEY}{more}<div class="maps">{shown}</div></section>'
+def _maps(title: str, maps: Sequence[str], explained: str) -> str:
+    """Show where the error of wrong tensors is."""
+    return f'<section><h2>{title}</h2>{explained}<div class="maps">{"".join(maps)}</div></section>' if maps else ""
 
 
 def _map(result: TensorResult) -> str:
@@ -128,14 +129,14 @@ def _line(place: int, result: TensorResult) -> str:
     order = f"{result.order} ({result.how})" if result.how else result.order
     about = safe(f"theirs: {result.theirs}; {result.dtype} {list(result.shape)}; order {order}")
     head = (
-        f'<tr id="t{place}"><td class="n">{place}</td><th scope="row" title="{about}">{safe(result.name)}</th>'
+        f'<tr id="t{place}"><th scope="row" title="{about}">{safe(result.name)}</th><td class="n">{place}</td>'
         f'<td><span class="pill {result.outcome.replace(" ", "-")}">{result.outcome}</span></td>'
     )
     found, whole = result.decisive, result.end_to_end
     if found is None or whole is None:
         return f'{head}<td colspan="10"></td></tr>'
     distance, judgement = found.distance, found.judgement
-    judged = f"from {', '.join(result.run_from)}" if result.by_itself else "end to end"
+    judged, run = ("by itself", f"run from {', '.join(result.run_from)}") if result.by_itself else ("end to end", "")
     cells = [
         number(found.relative),
         number(found.noise),
@@ -143,11 +144,10 @@ def _line(place: int, result: TensorResult) -> str:
         f"{distance.share_equal:.1%}",
         f"{distance.ulp_max:,}",
         number(distance.max_abs),
-        index(distance.worst),
         f"{distance.snr:.0f}" if distance.snr < 1e3 else "∞",
         number(whole.relative) if result.by_itself else "",
     ]
     numbers = "".join(f'<td class="n">{cell}</td>' for cell in cells[:4])
     rest = "".join(f'<td class="n">{cell}</td>' for cell in cells[4:])
-    by = f'<td class="judged" title="{safe(judged)}">{safe(judged)}</td>'
+    by = f'<td class="judged" title="{safe(run)}">{judged}</td>'
     return f"{head}{by}{numbers}<td>{bars(distance.ulps)}</td>{rest}</tr>"
