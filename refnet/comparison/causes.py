@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 
 import numpy as np
@@ -12,6 +12,7 @@ from refnet.architecture.names import BN, CONV, part_name
 from refnet.architecture.plan import Step
 from refnet.arrays import Array
 from refnet.comparison.diagnosis import Diagnosis, diagnose, diagnose_input
+from refnet.comparison.diagnosis.on_demand import OnDemand
 from refnet.comparison.port.port_tensors import PortTensors
 from refnet.comparison.rerun import Rerun, nearest_held
 from refnet.comparison.result import Comparison
@@ -33,16 +34,14 @@ def find_causes(
     ``other`` is another set of weights of the same model, by key, that the port may have taken.
     """
     wrong = [result for result in found.wrong_by_themselves if result.outcome == "wrong"]
-    if not wrong:
-        rounded = next((result for result in found.tensors if result.outcome == "rounded" and result.by_itself), None)
-        diagnosis = rounded and _ask(rounded, rerun, port, other)
-        known = rounded and diagnosis and diagnosis.mistake == ROUNDING
-        return {rounded.name: diagnosis} if rounded and diagnosis and known else {}
-    asked = [(result.name, _ask(result, rerun, port, other)) for result in wrong[:MOST]]
-    return {name: diagnosis for name, diagnosis in asked if diagnosis}
+    rounded = [result for result in found.tensors if result.outcome == "rounded" and result.by_itself]
+    causes = {result.name: _cause(result, rerun, port, other) for result in wrong[:MOST] or rounded[:1]}
+    return {name: cause for name, cause in causes.items() if cause and (wrong or cause.mistake == ROUNDING)}
 
 
-def _ask(result: TensorResult, rerun: Rerun, port: PortTensors, other: Mapping[str, Array] | None) -> Diagnosis | None:
+def _cause(
+    result: TensorResult, rerun: Rerun, port: PortTensors, other: Mapping[str, Array] | None
+) -> Diagnosis | None:
     """Diagnose one tensor, if what it is made from is known."""
     actual = _actual(result.name, port)
     if actual is None:
@@ -70,7 +69,7 @@ def _ask(result: TensorResult, rerun: Rerun, port: PortTensors, other: Mapping[s
         noise=0.0 if all(port.usable(name) for name in wanted) else NOISE_OF_OTHER_INPUTS,
         other_tensors=other,
         layers=[other.name for other in rerun.plan if _is_like(other, step)],
-        neighbours=_Neighbours(port, rerun.steps, {tensor.shape[-1] for tensor in inputs if tensor is not None}),
+        neighbours=_neighbours(port, rerun, {tensor.shape[-1] for tensor in inputs if tensor is not None}),
     )
 
 
@@ -80,25 +79,10 @@ def _is_like(other: Step, step: Step) -> bool:
     return bool(step.weights) and fits and other.name != step.name and other.shape[-1] == step.shape[-1]
 
 
-class _Neighbours(Mapping[str, Array]):
+def _neighbours(port: PortTensors, rerun: Rerun, channels: Collection[int]) -> Mapping[str, Array]:
     """The port's tensors of so many channels, read one at a time."""
-
-    def __init__(self, port: PortTensors, steps: Mapping[str, Step], channels: Collection[int]) -> None:
-        self._port = port
-        self._names = [
-            name
-            for name, step in steps.items()
-            if name == step.name and step.shape[-1] in channels and port.usable(name)
-        ]
-
-    def __getitem__(self, name: str) -> Array:
-        return self._port.tensor(name)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
-
-    def __len__(self) -> int:
-        return len(self._names)
+    alike = [step.name for step in rerun.plan if step.shape[-1] in channels and port.usable(step.name)]
+    return OnDemand(alike, port.tensor)
 
 
 def _of_the_input(port: PortTensors, x: Array) -> Diagnosis | None:

@@ -87,25 +87,25 @@ def compare(
     stated = _stated(order, tile)
     mapping = names if isinstance(names, Mapping) or names is None else read_map(Path(names))
     with ExitStack() as stack:
-        ours = stack.enter_context(open_recording(Path(golden)))
-        theirs = stack.enter_context(open_recording(Path(actual), dtype=dtype))
-        exactly = None if truth is None else stack.enter_context(open_recording(Path(truth)))
-        side = GoldenTensors(ours, _manifest(ours, golden))
-        matching = match(theirs.names, tuple(side.entries), mapping)
-        wanted = _wanted(tuple(side.entries), matching.partners, steps)
-        findings = _other_run(side.run, theirs.manifest) + list(matching.findings)
-        findings += _missing(side, matching.partners, steps)
-        rerun, about_runs = prepare_rerun(side.run, model, threads) if wanted else (None, [])
+        golden_file = stack.enter_context(open_recording(Path(golden)))
+        port_file = stack.enter_context(open_recording(Path(actual), dtype=dtype))
+        truth_file = None if truth is None else stack.enter_context(open_recording(Path(truth)))
+        tensors = GoldenTensors(golden_file, _manifest(golden_file, golden))
+        matching = match(port_file.names, tuple(tensors.entries), mapping)
+        wanted = _wanted(tuple(tensors.entries), matching.partners, steps)
+        findings = _other_run(tensors.run, port_file.manifest) + list(matching.findings)
+        findings += _missing(tensors, matching.partners, steps)
+        rerun, about_runs = prepare_rerun(tensors.run, model, threads) if wanted else (None, [])
         findings += about_runs
         other = None if other_weights is None or rerun is None else _other(other_weights, rerun)
-        port = PortTensors(theirs, matching.partners, side, stated)
-        walk = Walk(side, port, rerun, _truth(exactly, truth, side.run))
+        port = PortTensors(port_file, matching.partners, tensors, stated)
+        walk = Walk(tensors, port, rerun, _truth(truth_file, truth, tensors.run))
         results: list[TensorResult] = []
         for result in walk.results(wanted):
             results.append(result)
             progress(result, len(results) / len(wanted))
-        findings += [*walk.findings, *find_mixups(results, side, port), *_formats(results, side)]
-        model = side.run.model
+        findings += [*walk.findings, *find_mixups(results, tensors, port), *_formats(results, tensors)]
+        model = tensors.run.model
         found = Comparison(str(golden), str(actual), model, tuple(results), tuple(by_severity(findings)), exact)
         return replace(found, diagnoses=find_causes(found, rerun, port, other)) if rerun else found
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from refnet.architecture.names import BN, CONV
 from refnet.architecture.plan import Step
 from refnet.arrays import Array
-from refnet.comparison.diagnosis.computation import Computation, computation_of
+from refnet.comparison.diagnosis.computation import computation_of
 from refnet.comparison.diagnosis.mistakes import Situation
+from refnet.comparison.diagnosis.on_demand import OnDemand
 from refnet.comparison.diagnosis.result import Diagnosis
 from refnet.comparison.diagnosis.search import search
 from refnet.errors import InputError
@@ -84,26 +85,10 @@ def diagnose(
     other = None
     if other_tensors is not None:
         other = computation_of(step, other_tensors, eps, inputs, since=since, part=part)
-    others = _Layers(
+    others = OnDemand(
         layers, lambda name: computation_of(replace(step, name=name), tensors, eps, inputs, since=since, part=part)
     )
     return search(Situation(step, right, follows, other, neighbours or {}, others), actual, dtype, noise)
-
-
-class _Layers(Mapping[str, Computation]):
-    """Computations by name, made when they are asked for: the weights of all layers are too many to hold."""
-
-    def __init__(self, names: Sequence[str], make: Callable[[str], Computation]) -> None:
-        self._names, self._make = names, make
-
-    def __getitem__(self, name: str) -> Computation:
-        return self._make(name)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
-
-    def __len__(self) -> int:
-        return len(self._names)
 
 
 def _check_inputs(step: Step, inputs: Sequence[Array], since: str) -> None:

@@ -36,13 +36,6 @@ def explain_rounding(c: Computation, actual: Array) -> Diagnosis | None:
     """Find the order of roundings by which a convolution or dense layer gives a port's numbers exactly.
 
     Only some outputs are computed, and none but exact agreement counts.
-
-    Parameters
-    ----------
-    c
-        The right computation, of one picture or more.
-    actual
-        The port's float32 numbers.
     """
     if c.op not in ("convolution", "depthwise", "dense") or actual.dtype != np.float32:
         return None

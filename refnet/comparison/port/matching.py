@@ -86,13 +86,7 @@ def match(theirs: Iterable[str], ours: Sequence[str], mapping: Mapping[str, str]
 
 
 def read_map(path: Path) -> dict[str, str]:
-    """Read a file of names: a JSON object, or two columns, theirs and ours.
-
-    Raises
-    ------
-    InputError
-        If it cannot be read or is neither.
-    """
+    """Read a file of names, a JSON object or two columns, theirs and ours; raise InputError if it is neither."""
     try:
         with path.open("rb") as file:
             content = file.read(MAX_MAP + 1)
@@ -126,12 +120,7 @@ def _from_columns(text: str, path: Path) -> dict[str, str]:
 
 
 def part_of(slices: str, shape: Shape) -> Part:
-    """Read an index as people write it behind a tensor, for a tensor of ``shape``.
-
-    Raises
-    ------
-    InputError
-        If there is no such piece.
+    """Read an index as people write it behind a tensor of ``shape``; raise InputError if there is no such piece.
 
     Examples
     --------

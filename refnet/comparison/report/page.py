@@ -27,13 +27,7 @@ _OUTCOMES = ("exact", "rounded", "wrong", "differs", "not compared")
 
 
 def write_report(found: Comparison, path: Path) -> None:
-    """Write a comparison as one HTML file, whole or not at all.
-
-    Raises
-    ------
-    InputError
-        If it cannot be written.
-    """
+    """Write a comparison as one HTML file, whole or not at all; raise InputError if it cannot be written."""
     check_target(path)
     try:
         with whole_file(path) as unfinished:
@@ -43,13 +37,7 @@ def write_report(found: Comparison, path: Path) -> None:
 
 
 def check_target(path: Path) -> None:
-    """Check that a report can be written there, before the work is done.
-
-    Raises
-    ------
-    InputError
-        If something else is there, or no directory for it.
-    """
+    """Raise InputError if a report cannot be written there, before the work is done."""
     if path.exists() and not path.is_file():
         raise InputError(f"{path} not written: it is no regular file; want a name such as report.html")
     if not path.parent.is_dir():

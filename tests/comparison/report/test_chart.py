@@ -7,7 +7,7 @@ import pytest
 
 from refnet.comparison.judgement.distance import measure_distance
 from refnet.comparison.judgement.verdict import judge
-from refnet.comparison.report.chart import BOTTOM, HEIGHT, TOP, chart
+from refnet.comparison.report.chart import BOTTOM, HEIGHT, TOP, chart, legend
 from refnet.comparison.tensor_result import Deviation, TensorResult
 
 TRUTH = np.ones((1, 4))
@@ -50,3 +50,8 @@ def test_nothing_to_draw(rows):
 
 def test_names_are_text():
     assert "<b>" not in chart([row("<b>", "rounded", 1e-7)])
+
+
+def test_only_marks_that_are_there_are_explained():
+    words = re.findall("</svg>(.*?)<", legend([row("stem", "exact", 0), row("head", "wrong", 1e-1)]))
+    assert words == ["exact", "wrong", "noise floor", "end to end"]
