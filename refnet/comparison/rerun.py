@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-import numpy as np
-
 from refnet.architecture import names
 from refnet.architecture.needed import needed
 from refnet.architecture.plan import Plan, Step, make_plan
@@ -13,7 +11,6 @@ from refnet.arrays import Array
 from refnet.comparison.findings import Finding
 from refnet.comparison.judgement.verdict import terms_added
 from refnet.errors import InputError, RefnetError
-from refnet.golden.encoding import decode, encode
 from refnet.golden.manifest import Run
 from refnet.hub.models import find_weights, is_file
 from refnet.network import Network
@@ -140,8 +137,3 @@ def nearest_held(
         else:
             return None
     return tuple(found) or None
-
-
-def narrowed(tensor: Array, dtype: str) -> Array:
-    """Round numbers to a port's format; float32 and float64 are as they are computed."""
-    return decode(encode(tensor, dtype), dtype) if dtype in ("float16", "bfloat16") else np.asarray(tensor)

@@ -9,6 +9,7 @@ import numpy as np
 
 from refnet.architecture import names
 from refnet.arrays import Array
+from refnet.comparison.diagnosis.number_formats import nearest
 from refnet.comparison.findings import Finding
 from refnet.comparison.golden_tensors import GoldenTensors
 from refnet.comparison.judgement.borderline import is_borderline, widest_floor
@@ -16,12 +17,12 @@ from refnet.comparison.judgement.distance import measure_distance
 from refnet.comparison.judgement.verdict import NoiseFloor, judge
 from refnet.comparison.port.matching import Part
 from refnet.comparison.port.port_tensors import Pair, PortTensors, crop
-from refnet.comparison.rerun import Rerun, Stream, narrowed, nearest_held
+from refnet.comparison.rerun import Rerun, Stream, nearest_held
 from refnet.comparison.tensor_result import Deviation, TensorResult, heat_of
 from refnet.errors import RefnetError
 
-# From the widest to the narrowest.
-_WIDTHS = ("float64", "float32", "float16", "bfloat16")
+TWO_BYTES = ("float16", "bfloat16")
+_WIDTHS = ("float64", "float32", *TWO_BYTES)  # from the widest to the narrowest
 
 _Floor = Callable[[str], NoiseFloor]  # the widest noise floor of a tensor in a format, found when it is asked for
 
@@ -179,8 +180,8 @@ def _deviation(
     found = measure_distance(_rounded(actual, both), _rounded(golden, both), both)
     if single is None or truth is None:
         return Deviation(found, None)
-    precision = dtype if dtype in ("float16", "bfloat16") else "float32"
-    single = narrowed(single, dtype)
+    precision = dtype if dtype in TWO_BYTES else "float32"
+    single = nearest(single, dtype) if dtype in TWO_BYTES else single
     judgement = judge(actual, single, truth, precision, terms)
     if widest is not None and is_borderline(judgement, precision):
         judgement = judge(actual, single, truth, precision, terms, widest(precision))
@@ -188,7 +189,7 @@ def _deviation(
 
 
 def _rounded(tensor: Array, dtype: str) -> Array:
-    if dtype in ("float16", "bfloat16"):
-        return narrowed(tensor, dtype)
+    if dtype in TWO_BYTES:
+        return nearest(tensor, dtype)
     with np.errstate(over="ignore"):
         return tensor.astype(dtype, copy=False)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from refnet.architecture import names
-from refnet.comparison.rerun import Stream, narrowed, nearest_held, prepare_rerun
+from refnet.comparison.rerun import Stream, nearest_held, prepare_rerun
 from refnet.errors import InputError, UnknownModelError
 from refnet.golden.manifest import Run
 from refnet.reference.numerics import NUMERICS_VERSION
@@ -86,9 +86,3 @@ def test_begins_with_the_nearest(rerun, name, held, found):
 def test_a_stream_goes_on_only():
     stream = Stream(iter([("a", 1), ("b", 2), ("c", 3)]), ["a", "b", "c"])
     assert [stream.advance_to(name) for name in ("b", "a", "z", "c")] == [2, None, None, 3]
-
-
-def test_narrowed():
-    x = np.array([1 / 3])
-    assert narrowed(x, "float16") == np.float32(np.float16(1 / 3))
-    assert narrowed(x, "float64") is x
