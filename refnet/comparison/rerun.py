@@ -1,19 +1,16 @@
-"""Runs: the model of a golden, run here again in float32 and float64 to judge a port by."""
+"""Rerun: the model of a golden, run here again in float32 and float64 to judge a port by."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-
-import numpy as np
 
 from refnet.architecture import names
 from refnet.architecture.needed import needed
 from refnet.architecture.plan import Plan, Step, make_plan
 from refnet.arrays import Array
 from refnet.comparison.findings import Finding
-from refnet.comparison.judgement.verdict import chain
+from refnet.comparison.judgement.verdict import terms_added
 from refnet.errors import InputError, RefnetError
-from refnet.golden.encoding import decode, encode
 from refnet.golden.manifest import Run
 from refnet.hub.models import find_weights, is_file
 from refnet.network import Network
@@ -21,17 +18,10 @@ from refnet.reference.numerics import NUMERICS_VERSION
 from refnet.weights.weights import Weights
 
 
-class Runs:
-    """One model in both dtypes, for pictures of one size.
+class Rerun:
+    """A golden's model in float32, ``single``, and in float64, ``truth``, for pictures of one height and width.
 
-    Parameters
-    ----------
-    weights
-        Its weights; a dictionary of tensors is emptied.
-    size
-        Height and width of the picture.
-    threads
-        As for ``refnet.Network``.
+    A dictionary of weights is emptied, since both take their own copies.
     """
 
     def __init__(self, weights: Weights, size: tuple[int, int], threads: int | None = None) -> None:
@@ -39,24 +29,24 @@ class Runs:
         self.plan: Plan = make_plan(weights.architecture, size, padding=weights.padding)
         self.steps: Mapping[str, Step] = {name: step for step in self.plan for name in (*step.parts, step.name)}
         self.truth = Network(weights, dtype="float64", threads=threads)
-        self.here = Network.taking(weights, threads=threads)
+        self.single = Network.taking(weights, threads=threads)
 
     def inputs(self, name: str) -> tuple[str, ...]:
         """Names of what a tensor is made from, the step's own inputs for a part; none of what is no step."""
         return self.steps[name].inputs if name in self.steps else ()
 
-    def terms(self, name: str, since: Collection[str]) -> int:
+    def terms(self, name: str, given: Collection[str]) -> int:
         """Length of the longest sum between tensors and one that is made from them."""
         if name not in self.steps:
             return 1
-        return max(map(chain, needed(self.plan.steps, since, [name])), default=1)
+        return max(map(terms_added, needed(self.plan.steps, given, [name])), default=1)
 
-    def make(self, given: Mapping[str, Array], name: str) -> tuple[Array, Array]:
+    def run_both(self, given: Mapping[str, Array], name: str) -> tuple[Array, Array]:
         """Run from tensors to one tensor: float32 and float64, [N, …]."""
-        ((_, here),) = self.here.resume(given, [name], size=self.size)
-        return here, self.make_exactly(given, name)
+        ((_, single),) = self.single.resume(given, [name], size=self.size)
+        return single, self.run_float64(given, name)
 
-    def make_exactly(self, given: Mapping[str, Array], name: str) -> Array:
+    def run_float64(self, given: Mapping[str, Array], name: str) -> Array:
         """Run from tensors to one tensor in float64."""
         ((_, truth),) = self.truth.resume(given, [name], size=self.size)
         return truth
@@ -74,7 +64,7 @@ class Stream:
         self._tensors = tensors
         self._left = list(reversed(order))
 
-    def take(self, name: str) -> Array | None:
+    def advance_to(self, name: str) -> Array | None:
         """Go on to a tensor; None if it does not come, or has passed by."""
         if name not in self._left:
             return None
@@ -85,17 +75,11 @@ class Stream:
                 return tensor
 
 
-def runs_of(run: Run, model: str | None, threads: int | None = None) -> tuple[Runs | None, list[Finding]]:
-    """Make the runs of a golden's model ready, if that can be.
+def prepare_rerun(run: Run, model: str | None, threads: int | None = None) -> tuple[Rerun | None, list[Finding]]:
+    """Get a golden's model ready to be run, and say in findings why it cannot be, or what is odd.
 
     A manifest's model is taken by its name alone, from this machine: what a file says is neither opened nor fetched.
-
-    Raises
-    ------
-    InputError
-        If ``model``, given by the user, has other weights than the golden was recorded with.
-    RefnetError
-        If ``model`` cannot be loaded.
+    Raises RefnetError if ``model``, given by the user, cannot be loaded or has other weights than the golden's.
     """
     if model is None:
         name = run.model
@@ -118,14 +102,14 @@ def runs_of(run: Run, model: str | None, threads: int | None = None) -> tuple[Ru
     if run.numerics != NUMERICS_VERSION:
         text = f"the golden has numerics version {run.numerics}, this refnet version {NUMERICS_VERSION}"
         findings.append(Finding("version", None, f"{text}: its bits need not be those computed here"))
-    return Runs(weights, run.size, threads), findings
+    return Rerun(weights, run.size, threads), findings
 
 
 def _without(why: str) -> Finding:
-    return Finding("model", None, f"the model cannot be run here to judge by: {why}")
+    return Finding("model", None, f"nothing is judged by itself, since the golden's model cannot be run here: {why}")
 
 
-def nearest_given(
+def nearest_held(
     name: str, inputs: Callable[[str], tuple[str, ...]], held: Callable[[str], bool]
 ) -> tuple[str, ...] | None:
     """Find the tensors to begin with so that one tensor can be made: the last ones before it that are held.
@@ -135,7 +119,7 @@ def nearest_given(
     Examples
     --------
     >>> chain = {"c": ("b", "a"), "b": ("a",), "a": ("input",)}
-    >>> nearest_given("c", lambda name: chain.get(name, ()), {"a", "input"}.__contains__)
+    >>> nearest_held("c", lambda name: chain.get(name, ()), {"a", "input"}.__contains__)
     ('a',)
     """
     found: dict[str, None] = {}
@@ -153,8 +137,3 @@ def nearest_given(
         else:
             return None
     return tuple(found) or None
-
-
-def narrowed(tensor: Array, dtype: str) -> Array:
-    """Round numbers to a port's format; float32 and float64 are as they are computed."""
-    return decode(encode(tensor, dtype), dtype) if dtype in ("float16", "bfloat16") else np.asarray(tensor)

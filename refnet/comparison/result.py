@@ -1,4 +1,4 @@
-"""Comparison: all that was found out, the verdict in a sentence, and the same as JSON."""
+"""The result of a comparison: all that was found out, the verdict in a sentence, and the same as JSON."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from refnet.comparison.diagnosis.diagnosis import Diagnosis
+from refnet.comparison.diagnosis.result import Diagnosis
 from refnet.comparison.findings import Finding, listed
-from refnet.comparison.outcome import Against, Row
+from refnet.comparison.tensor_result import Deviation, TensorResult
 
 SAME, DIFFERENT, IMPOSSIBLE = 0, 1, 2  # exit codes
 
@@ -24,10 +24,10 @@ class Comparison:
         Their paths, as given.
     model
         Of the golden.
-    rows
-        One for each tensor that both have, in execution order.
+    tensors
+        A result for each tensor that both have, in execution order.
     findings
-        What else there is to say, the weightiest first.
+        What else there is to say, the gravest first.
     exact
         Whether a difference in rounding counts as one.
     diagnoses
@@ -37,30 +37,32 @@ class Comparison:
     golden: str
     actual: str
     model: str
-    rows: tuple[Row, ...]
+    tensors: tuple[TensorResult, ...]
     findings: tuple[Finding, ...]
     exact: bool = False
     diagnoses: Mapping[str, Diagnosis] = field(default_factory=dict)
 
     @property
-    def first_wrong(self) -> Row | None:
+    def first_wrong(self) -> TensorResult | None:
         """The first tensor that is wrong by itself, in execution order."""
-        return next((row for row in self.rows if self._fails(row)), None)
+        return next((result for result in self.tensors if self._fails(result)), None)
 
     @property
-    def others_wrong(self) -> tuple[Row, ...]:
-        """The tensors after it that are wrong by themselves too: run from the port's own tensors before them."""
+    def wrong_by_themselves(self) -> tuple[TensorResult, ...]:
+        """The first wrong tensor, and those after it that no earlier mistake explains."""
         first = self.first_wrong
         return tuple(
-            row for row in self.rows if self._fails(row) and row is not first and row.local and not row.follows
+            found
+            for found in self.tensors
+            if found is first or (self._fails(found) and found.by_itself and not found.follows)
         )
 
     @property
     def exit_code(self) -> int:
         """0 if nothing is wrong, 1 if something is, 2 if it could not be compared."""
-        if not self.rows or any(finding.weight == "damaged" for finding in self.findings):
+        if not self.tensors or any(finding.severity == "damaged" for finding in self.findings):
             return IMPOSSIBLE
-        wrong = self.first_wrong is not None or any(finding.weight == "wrong" for finding in self.findings)
+        wrong = self.first_wrong is not None or any(finding.severity == "wrong" for finding in self.findings)
         return DIFFERENT if wrong else SAME
 
     @property
@@ -69,48 +71,48 @@ class Comparison:
 
         Examples
         --------
-        >>> Comparison("golden", "port", "b0", (Row("stem", "stem", "exact"),), ()).verdict
+        >>> Comparison("golden", "port", "b0", (TensorResult("stem", "stem", "exact"),), ()).verdict
         'exact: 1 tensor'
         """
-        if not self.rows:
+        if not self.tensors:
             return "nothing compared: no tensor is in both"
         first = self.first_wrong
         if first is not None:
-            at = f"{first.name} (tensor {self.rows.index(first) + 1} of {len(self.rows)})"
+            at = f"{first.name} (tensor {self.tensors.index(first) + 1} of {len(self.tensors)})"
             word = "first wrong" if first.outcome == "wrong" else "first different"
-            others = [row.name for row in self.others_wrong]
+            others = [other.name for other in self.wrong_by_themselves[1:]]
             more = f"; wrong by themselves too: {listed(others, 6)}" if others else self._rest(first)
             return f"{word}: {at}: {self._why(first)}{more}"
-        count = f"{len(self.rows)} tensor{'s' if len(self.rows) > 1 else ''}"
-        rounded = [row for row in self.rows if row.outcome == "rounded"]
-        uncompared = sum(row.outcome == "not compared" for row in self.rows)
+        count = f"{len(self.tensors)} tensor{'s' if len(self.tensors) > 1 else ''}"
+        rounded = [result for result in self.tensors if result.outcome == "rounded"]
+        uncompared = sum(result.outcome == "not compared" for result in self.tensors)
         rest = f", {uncompared} of them not compared" if uncompared else ""
         if not rounded:
             return f"exact: {count}{rest}"
-        ratio, name = max((_ratio(row), row.name) for row in rounded)
+        ratio, name = max((_ratio(result), result.name) for result in rounded)
         return (
             f"exact or differently rounded: {count}, {len(rounded)} of them rounded, "
             f"at most {ratio:.2g} noise floors from float64 ({name}){rest}"
         )
 
-    def _rest(self, first: Row) -> str:
+    def _rest(self, first: TensorResult) -> str:
         """Say that what comes after the first wrong tensor is right by itself, if all of it is known to be."""
-        rest = self.rows[self.rows.index(first) + 1 :]
-        follows = rest and all(row.local and not self._fails(row) for row in rest)
+        rest = self.tensors[self.tensors.index(first) + 1 :]
+        follows = rest and all(result.by_itself and not self._fails(result) for result in rest)
         return "; all that follows is right by itself" if follows else ""
 
-    def _fails(self, row: Row) -> bool:
-        return row.outcome in ("wrong", "differs") or (self.exact and row.outcome == "rounded")
+    def _fails(self, result: TensorResult) -> bool:
+        return result.outcome in ("wrong", "differs") or (self.exact and result.outcome == "rounded")
 
-    def _why(self, row: Row) -> str:
-        said = next((f.text for f in self.findings if f.step == row.name and f.weight == "wrong"), None)
-        found = row.decisive
+    def _why(self, result: TensorResult) -> str:
+        said = next((f.text for f in self.findings if f.step == result.name and f.severity == "wrong"), None)
+        found = result.decisive
         if found is None or (said and math.isinf(found.relative)):
             return said or "it could not be compared"
-        differ = 1 - found.measure.share_equal
-        if row.outcome == "differs":
+        differ = 1 - found.distance.share_equal
+        if result.outcome == "differs":
             return f"{differ:.2%} of its elements differ, relative error {found.relative:.2g}"
-        if row.outcome == "rounded":
+        if result.outcome == "rounded":
             return f"differently rounded, {differ:.2%} of its elements differ"
         text = f"relative error {found.relative:.2g}"
         return f"{text}, where rounding explains {found.noise:.1g}" if found.noise is not None else text
@@ -118,7 +120,7 @@ class Comparison:
     @property
     def sentences(self) -> tuple[str, ...]:
         """The diagnoses in plain words."""
-        return tuple(f"{name}: {told.sentence}" for name, told in self.diagnoses.items())
+        return tuple(f"{name}: {diagnosis.sentence}" for name, diagnosis in self.diagnoses.items())
 
     def to_json(self) -> dict[str, Any]:
         """Turn it into what JSON can hold; what is no number or infinite becomes null."""
@@ -131,43 +133,43 @@ class Comparison:
                 "result": ("same", "different", "not comparable")[self.exit_code],
                 "verdict": self.verdict,
                 "first_wrong": first and first.name,
-                "wrong_by_themselves": [row.name for row in (first, *self.others_wrong) if row],
-                "diagnoses": [{"tensor": name} | asdict(told) for name, told in self.diagnoses.items()],
+                "wrong_by_themselves": [found.name for found in self.wrong_by_themselves],
+                "diagnoses": [{"tensor": name} | asdict(found) for name, found in self.diagnoses.items()],
                 "findings": [asdict(finding) for finding in self.findings],
-                "tensors": [_row(row) for row in self.rows],
+                "tensors": [_tensor(found) for found in self.tensors],
             }
         )
         return plain
 
 
-def _ratio(row: Row) -> float:
-    found = row.decisive
+def _ratio(result: TensorResult) -> float:
+    found = result.decisive
     return found.judgement.rms_ratio if found and found.judgement else 0.0
 
 
-def _row(row: Row) -> dict[str, Any]:
+def _tensor(result: TensorResult) -> dict[str, Any]:
     return {
-        "name": row.name,
-        "theirs": row.theirs,
-        "outcome": row.outcome,
-        "judged": None if row.decisive is None else "by itself" if row.local else "end to end",
-        "since": row.since,
-        "follows": row.follows or None,
-        "shape": row.shape,
-        "part": row.part,
-        "dtype": row.dtype,
-        "order": row.order,
-        "order_is": row.how,
-        "by_itself": _against(row.local),
-        "end_to_end": _against(row.end_to_end),
+        "name": result.name,
+        "theirs": result.theirs,
+        "outcome": result.outcome,
+        "judged": None if result.decisive is None else "by itself" if result.by_itself else "end to end",
+        "run_from": result.run_from,
+        "follows": result.follows or None,
+        "shape": result.shape,
+        "part": result.part,
+        "dtype": result.dtype,
+        "order": result.order,
+        "order_is": result.how,
+        "by_itself": _deviation(result.by_itself),
+        "end_to_end": _deviation(result.end_to_end),
     }
 
 
-def _against(found: Against | None) -> dict[str, Any] | None:
+def _deviation(found: Deviation | None) -> dict[str, Any] | None:
     if found is None:
         return None
     judgement = found.judgement
-    return asdict(found.measure) | {
+    return asdict(found.distance) | {
         "relative_error": found.relative,
         "relative_noise": found.noise,
         "noise_floors_rms": judgement and judgement.rms_ratio,

@@ -57,7 +57,7 @@ _SOFTMAX: _Table = (
 _TABLES = {"mean": _MEAN, "excite": _EXCITE, "add": _ADD, "softmax": _SOFTMAX}
 
 
-def combining(s: Situation) -> Iterator[Mistake]:
+def other_formula(s: Situation) -> Iterator[Mistake]:
     """Another formula in the place of a mean, a product, a sum or a softmax."""
     for name, words, combine in _TABLES.get(s.right.op, ()):
         if not (name == "last-row-missing" and min(s.step.in_shape[:2]) < 2):

@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 
 from refnet.arrays import Array
-from refnet.comparison.diagnosis.diagnosis import Diagnosis
 from refnet.comparison.diagnosis.other_resizes import KNOWN_RESIZES
+from refnet.comparison.diagnosis.result import Diagnosis
 from refnet.comparison.judgement.verdict import rms
 from refnet.errors import ImageError
 from refnet.preprocessing.crop import CROPS

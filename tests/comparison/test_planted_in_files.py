@@ -39,7 +39,7 @@ def test_nothing_planted(goldens, tmp_path, name):
     net = model(name)
     save(tmp_path / "port.npz", torch_port.run(net.plan, net.tensors, net.eps, picture(1)))
     found = compare(goldens / f"{name}.h5", tmp_path / "port.npz")
-    assert (found.exit_code, {row.outcome for row in found.rows}) == (0, {"exact", "rounded"})
+    assert (found.exit_code, {row.outcome for row in found.tensors}) == (0, {"exact", "rounded"})
 
 
 @cache

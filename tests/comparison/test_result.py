@@ -7,18 +7,18 @@ import numpy as np
 import pytest
 
 from refnet.comparison.findings import Finding, listed
-from refnet.comparison.judgement.distance import measure
-from refnet.comparison.judgement.verdict import weigh
-from refnet.comparison.outcome import MAP_SIDE, STRIP, Against, Row, heat_of
-from refnet.comparison.summary import Comparison
+from refnet.comparison.judgement.distance import measure_distance
+from refnet.comparison.judgement.verdict import judge
+from refnet.comparison.result import Comparison
+from refnet.comparison.tensor_result import Deviation, TensorResult
 
 TRUTH = np.ones((1, 2))
 
 
 def row(name, outcome, off=0.0, **more):
     actual = TRUTH + off
-    against = Against(measure(actual, TRUTH), weigh(actual, TRUTH.astype(np.float32), TRUTH))
-    return Row(name, name, outcome, local=against, end_to_end=against, **more)
+    against = Deviation(measure_distance(actual, TRUTH), judge(actual, TRUTH.astype(np.float32), TRUTH))
+    return TensorResult(name, name, outcome, by_itself=against, end_to_end=against, **more)
 
 
 def compared(*rows, findings=(), exact=False):
@@ -26,10 +26,10 @@ def compared(*rows, findings=(), exact=False):
 
 
 @pytest.mark.parametrize(
-    ("weights", "code"), [([], 0), (["note"], 0), (["wrong"], 1), (["note", "wrong"], 1), (["wrong", "damaged"], 2)]
+    ("severities", "code"), [([], 0), (["note"], 0), (["wrong"], 1), (["note", "wrong"], 1), (["wrong", "damaged"], 2)]
 )
-def test_findings_decide_too(weights, code):
-    findings = [Finding("kind", None, "text", weight) for weight in weights]
+def test_findings_decide_too(severities, code):
+    findings = [Finding("kind", None, "text", severity) for severity in severities]
     assert compared(row("stem", "exact"), findings=findings).exit_code == code
 
 
@@ -53,44 +53,26 @@ def test_sentences():
     )
     alone = compared(rounded, row("c", "wrong", 0.5), row("d", "rounded"))
     assert alone.verdict.endswith("where rounding explains 6e-08; all that follows is right by itself")
-    differs = replace(row("c", "differs"), local=None, end_to_end=Against(measure(TRUTH + 1, TRUTH), None))
+    differs = replace(
+        row("c", "differs"), by_itself=None, end_to_end=Deviation(measure_distance(TRUTH + 1, TRUTH), None)
+    )
     assert compared(differs).verdict == (
         "first different: c (tensor 1 of 1): 100.00% of its elements differ, relative error 1"
     )
-    lost = compared(Row("c", "c", "wrong"), findings=[Finding("shape", "c", "shape [1]", "wrong")])
+    lost = compared(TensorResult("c", "c", "wrong"), findings=[Finding("shape", "c", "shape [1]", "wrong")])
     assert lost.verdict == "first wrong: c (tensor 1 of 1): shape [1]"
 
 
 def test_not_compared_is_said():
-    found = compared(row("a", "exact"), Row("b", "b", "not compared"))
+    found = compared(row("a", "exact"), TensorResult("b", "b", "not compared"))
     assert found.verdict == "exact: 2 tensors, 1 of them not compared"
 
 
 def test_json_has_null_for_what_is_no_number():
     (found,) = compared(row("a", "exact")).to_json()["tensors"]
-    assert math.isinf(row("a", "exact").local.measure.snr)
+    assert math.isinf(row("a", "exact").by_itself.distance.snr)
     assert found["by_itself"]["snr"] is None
     assert (found["judged"], found["by_itself"]["verdict"], found["shape"]) == ("by itself", "exact", [])
-
-
-def test_heat():
-    error = np.zeros((2, 3, 4, 5))
-    error[:, 1, 2, 3] = 2.0
-    found = heat_of(error, np.zeros_like(error))
-    assert (found.picture.shape, found.picture[1, 2]) == ((3, 4), 2 / math.sqrt(5))
-    assert found.picture.sum() == found.picture[1, 2]
-    assert found.channels.tolist() == [0, 0, 0, pytest.approx(2 / math.sqrt(12)), 0]
-
-
-def test_heat_of_large_and_of_vectors():
-    error = np.zeros((1, 100, 130, 2))
-    error[0, 99, 129, 0] = 1
-    found = heat_of(error, np.zeros_like(error))
-    assert (found.picture.shape, found.picture[-1, -1] > 0) == ((MAP_SIDE, MAP_SIDE), True)
-    vector = np.zeros((1, 1000))
-    vector[0, 999] = np.nan
-    found = heat_of(vector, np.zeros((1, 1000)))
-    assert (found.picture.shape, np.flatnonzero(found.channels).tolist()) == ((0, 0), [STRIP - 1])
 
 
 def test_listed():

@@ -1,8 +1,8 @@
-"""Diagnosing: at each wrong tensor, hand over what the port had there and name what it did with it."""
+"""Causes: gather what the port had before each wrong tensor, and name what it did with it."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 
 import numpy as np
@@ -12,10 +12,11 @@ from refnet.architecture.names import BN, CONV, part_name
 from refnet.architecture.plan import Step
 from refnet.arrays import Array
 from refnet.comparison.diagnosis import Diagnosis, diagnose, diagnose_input
-from refnet.comparison.outcome import Row
-from refnet.comparison.port.sides import Port
-from refnet.comparison.runs import Runs, nearest_given
-from refnet.comparison.summary import Comparison
+from refnet.comparison.diagnosis.on_demand import OnDemand
+from refnet.comparison.port.port_tensors import PortTensors
+from refnet.comparison.rerun import Rerun, nearest_held
+from refnet.comparison.result import Comparison
+from refnet.comparison.tensor_result import TensorResult
 from refnet.errors import RefnetError
 
 MOST = 4  # tensors that are asked about
@@ -24,61 +25,51 @@ NOISE_OF_OTHER_INPUTS = 1e-5  # relative, of what is made from tensors that are 
 PICTURE = "picture"  # u8[H,W,3] among a golden's tensors, before the recipe
 
 
-def diagnoses(
-    found: Comparison, runs: Runs, port: Port, other: Mapping[str, Array] | None = None
+def find_causes(
+    found: Comparison, rerun: Rerun, port: PortTensors, other: Mapping[str, Array] | None = None
 ) -> dict[str, Diagnosis]:
     """Find out what the tensors that are wrong by themselves are instead, by name.
 
     Where none is wrong, find which order of roundings gives the first that differs, if one is known that does.
-
-    Parameters
-    ----------
-    found
-        Rows and findings.
-    runs, port
-        What they come from.
-    other
-        Another set of weights of the same model, by key, that the port may have taken.
+    ``other`` is another set of weights of the same model, by key, that the port may have taken.
     """
-    first = found.first_wrong
-    wrong = [row for row in (first, *found.others_wrong) if row is not None and row.outcome == "wrong"]
-    if not wrong:
-        rounded = next((row for row in found.rows if row.outcome == "rounded" and row.local), None)
-        told = rounded and _ask(rounded, runs, port, other)
-        return {rounded.name: told} if rounded and told and told.mistake == ROUNDING else {}
-    asked = [(row.name, _ask(row, runs, port, other)) for row in wrong[:MOST]]
-    return {name: told for name, told in asked if told}
+    wrong = [result for result in found.wrong_by_themselves if result.outcome == "wrong"]
+    rounded = [result for result in found.tensors if result.outcome == "rounded" and result.by_itself]
+    causes = {result.name: _cause(result, rerun, port, other) for result in wrong[:MOST] or rounded[:1]}
+    return {name: cause for name, cause in causes.items() if cause and (wrong or cause.mistake == ROUNDING)}
 
 
-def _ask(row: Row, runs: Runs, port: Port, other: Mapping[str, Array] | None) -> Diagnosis | None:
+def _cause(
+    result: TensorResult, rerun: Rerun, port: PortTensors, other: Mapping[str, Array] | None
+) -> Diagnosis | None:
     """Diagnose one tensor, if what it is made from is known."""
-    actual = _actual(row.name, port)
+    actual = _actual(result.name, port)
     if actual is None:
         return None
-    if row.name == names.INPUT:
+    if result.name == names.INPUT:
         return _of_the_input(port, actual)
-    if row.name not in runs.steps:
+    if result.name not in rerun.steps:
         return None
-    step = runs.steps[row.name]
-    part = row.name.removeprefix(step.name).removeprefix(".")
+    step = rerun.steps[result.name]
+    part = result.name.removeprefix(step.name).removeprefix(".")
     since = next((one for one in _before(part) if port.usable(part_name(step.name, one))), "")
     wanted = [part_name(step.name, since)] if since else list(step.inputs)
-    inputs = [_given(name, runs, port) for name in wanted]
+    inputs = [_given(name, rerun, port) for name in wanted]
     if any(tensor is None for tensor in inputs):
         return None
     return diagnose(
         step,
-        tensors=runs.here.weights.tensors,
-        eps=runs.here.weights.bn_eps,
+        tensors=rerun.single.weights.tensors,
+        eps=rerun.single.weights.bn_eps,
         inputs=[tensor for tensor in inputs if tensor is not None],
         actual=actual,
         part=part,
         since=since,
-        dtype=row.dtype,
+        dtype=result.dtype,
         noise=0.0 if all(port.usable(name) for name in wanted) else NOISE_OF_OTHER_INPUTS,
         other_tensors=other,
-        layers=[other.name for other in runs.plan if _is_like(other, step)],
-        neighbours=_Neighbours(port, runs.steps, {tensor.shape[-1] for tensor in inputs if tensor is not None}),
+        layers=[other.name for other in rerun.plan if _is_like(other, step)],
+        neighbours=_neighbours(port, rerun, {tensor.shape[-1] for tensor in inputs if tensor is not None}),
     )
 
 
@@ -88,28 +79,13 @@ def _is_like(other: Step, step: Step) -> bool:
     return bool(step.weights) and fits and other.name != step.name and other.shape[-1] == step.shape[-1]
 
 
-class _Neighbours(Mapping[str, Array]):
+def _neighbours(port: PortTensors, rerun: Rerun, channels: Collection[int]) -> Mapping[str, Array]:
     """The port's tensors of so many channels, read one at a time."""
-
-    def __init__(self, port: Port, steps: Mapping[str, Step], channels: Collection[int]) -> None:
-        self._port = port
-        self._names = [
-            name
-            for name, step in steps.items()
-            if name == step.name and step.shape[-1] in channels and port.usable(name)
-        ]
-
-    def __getitem__(self, name: str) -> Array:
-        return self._port.tensor(name)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
-
-    def __len__(self) -> int:
-        return len(self._names)
+    alike = [step.name for step in rerun.plan if step.shape[-1] in channels and port.usable(step.name)]
+    return OnDemand(alike, port.tensor)
 
 
-def _of_the_input(port: Port, x: Array) -> Diagnosis | None:
+def _of_the_input(port: PortTensors, x: Array) -> Diagnosis | None:
     """Ask what a port did to the picture, where the golden has that and says how it was prepared."""
     golden = port.golden
     if PICTURE not in golden.entries or golden.run.recipe is None:
@@ -123,7 +99,7 @@ def _of_the_input(port: Port, x: Array) -> Diagnosis | None:
     return diagnose_input(picture, golden.run.recipe, golden.run.size, x)
 
 
-def _actual(name: str, port: Port) -> Array | None:
+def _actual(name: str, port: PortTensors) -> Array | None:
     """What the port has; a tensor of numbers, though its shape may be wrong."""
     if port.usable(name):
         return port.tensor(name)
@@ -139,14 +115,14 @@ def _before(part: str) -> tuple[str, ...]:
     return {CONV: (), BN: (CONV,)}.get(part, (BN, CONV))
 
 
-def _given(name: str, runs: Runs, port: Port) -> Array | None:
+def _given(name: str, rerun: Rerun, port: PortTensors) -> Array | None:
     """What the port had there: its own tensor, or what the right steps make of its own tensors before it."""
     if port.usable(name):
         return port.tensor(name)
     try:
-        since = nearest_given(name, runs.inputs, port.usable)
-        if since is not None:
-            return runs.make({one: port.tensor(one) for one in since}, name)[0]
+        begin = nearest_held(name, rerun.inputs, port.usable)
+        if begin is not None:
+            return rerun.run_both({one: port.tensor(one) for one in begin}, name)[0]
         return port.golden.read(name) if name in port.golden.entries else None
     except RefnetError:
         return None

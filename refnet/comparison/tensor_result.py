@@ -1,4 +1,4 @@
-"""Rows: what a comparison found out about one tensor."""
+"""What a comparison found out about one tensor."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from refnet.architecture.plan import Shape
 from refnet.arrays import Array
-from refnet.comparison.judgement.distance import Measure
+from refnet.comparison.judgement.distance import Distance
 from refnet.comparison.judgement.verdict import Judgement
 
 #: ``differs`` is said where nothing tells a rounding from a mistake.
@@ -21,28 +21,20 @@ STRIP = 512  # most channels of a strip
 
 
 @dataclass(frozen=True)
-class Against:
-    """A port's tensor against one computation of the same step.
+class Deviation:
+    """How far a port's tensor is from one computation of the same step, in numbers, and what that means."""
 
-    Attributes
-    ----------
-    measure
-        The distance in numbers.
-    judgement
-        What it means; None where there is no float64 truth.
-    """
-
-    measure: Measure
-    judgement: Judgement | None
+    distance: Distance
+    judgement: Judgement | None  # None where there is no float64 truth
 
     @property
     def relative(self) -> float:
         """Rms of the error relative to that of the tensor: from float64 where it is known; infinite of no numbers."""
-        if self.measure.nan or self.measure.infinite:
+        if self.distance.nan or self.distance.infinite:
             return math.inf
         found = self.judgement
         if found is None:
-            return self.measure.rel_rms
+            return self.distance.rel_rms
         return found.error / found.size if found.size else found.error
 
     @property
@@ -56,7 +48,7 @@ class Against:
         """In one word."""
         if self.judgement is not None:
             return self.judgement.verdict
-        return "exact" if self.measure.equal == self.measure.elements else "differs"
+        return "exact" if self.distance.equal == self.distance.elements else "differs"
 
 
 @dataclass(frozen=True)
@@ -68,27 +60,27 @@ class Heat:
 
 
 @dataclass(frozen=True)
-class Row:
-    """One tensor of the golden and what the port made of it.
+class TensorResult:
+    """One tensor of the golden, and what the port made of it.
 
     Attributes
     ----------
     name, theirs
         The golden's name and the port's.
+    outcome
+        What became of it: by itself where the port's own tensors before it are there, else end to end.
     shape, part
         Of what was compared, in refnet's axes; bounds within the whole tensor if it is a piece.
     dtype
         Of the port's numbers.
     order, how
         Axes of the port's tensor from the slowest to the fastest, and how that is known.
-    outcome
-        What became of it: by itself where the port's own tensors before it are there, else end to end.
-    local
-        Against the step alone, run from the port's own tensors ``since``.
+    by_itself
+        How far it is from what the step makes of the port's own tensors ``run_from``; None where these are missing.
     end_to_end
-        Against the golden.
-    since
-        Names of the port's tensors that the local run began with.
+        How far it is from the golden's.
+    run_from
+        Names of those tensors.
     follows
         The earlier part of the same step that is wrong already, or empty.
     heat
@@ -103,16 +95,16 @@ class Row:
     dtype: str = ""
     order: str = ""
     how: str = ""
-    local: Against | None = None
-    end_to_end: Against | None = None
-    since: tuple[str, ...] = ()
+    by_itself: Deviation | None = None
+    end_to_end: Deviation | None = None
+    run_from: tuple[str, ...] = ()
     follows: str = ""
     heat: Heat | None = None
 
     @property
-    def decisive(self) -> Against | None:
+    def decisive(self) -> Deviation | None:
         """What the outcome rests on."""
-        return self.local or self.end_to_end
+        return self.by_itself or self.end_to_end
 
 
 def heat_of(actual: Array, reference: Array) -> Heat:

@@ -30,7 +30,7 @@ def test_a_step_from_what_the_port_has(recorded, port, only, since):
     """With the step's own input, or run up to it from what there is."""
     doubled = {"block1a.project": first(recorded.tensors["block1a.project"] * 2)}
     found = compare(recorded.path, port(doubled, only=only))
-    assert found.first_wrong.since == (since,)
+    assert found.first_wrong.run_from == (since,)
     assert found.sentences == ("block1a.project: every number is 2 times what it should be",)
 
 
@@ -55,7 +55,7 @@ def test_the_input(b0, tmp_path, with_picture):
         writer.add("input", "NHWC", x, layout=Layout("NHWC"))
     place = recorded_runs.save(tmp_path / "port", {"input": x[..., ::-1], "picture": picture.transpose(2, 0, 1)})
     found = compare(tmp_path / "golden", place)
-    assert [(row.name, row.outcome) for row in found.rows] == [("picture", "exact")] * with_picture + [
+    assert [(row.name, row.outcome) for row in found.tensors] == [("picture", "exact")] * with_picture + [
         ("input", "wrong")
     ]
     assert found.sentences == (("input: the channels are blue, green, red",) if with_picture else ())
@@ -106,6 +106,6 @@ def test_an_order_of_roundings(recorded, port, b0):
         chain = ops.fma(pool[:, c, None], kernel[c], chain)
     logits = chain + b0.weights.tensors["logits/bias"]
     found = compare(recorded.path, port({"logits": logits}))
-    assert (found.exit_code, found.rows[-1].outcome) == (0, "rounded")
+    assert (found.exit_code, found.tensors[-1].outcome) == (0, "rounded")
     why = "bit for bit it is multiply-adds that are fused, in one chain, taps in the order HWI"
     assert found.sentences == (f"logits: {why}",)
