@@ -13,7 +13,7 @@ from refnet.arrays import Array
 from refnet.comparison.findings import Finding
 from refnet.comparison.judgement.verdict import chain
 from refnet.errors import InputError, RefnetError
-from refnet.golden.encoding import decode, encode
+from refnet.golden.dtypes import decode, encode
 from refnet.golden.manifest import Run
 from refnet.hub.models import find_weights, is_file
 from refnet.network import Network

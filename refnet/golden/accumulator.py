@@ -116,11 +116,6 @@ def accumulate(network: Network, x: Array, element: str) -> Accumulation:
 def check_element(text: str, plan: Plan, *, batch: int) -> tuple[Step, tuple[int, ...]]:
     """Read ``STEP:n,h,w,k`` or ``STEP:n,k``: a step that sums, and the place in its output.
 
-    Raises
-    ------
-    InputError
-        If there is no such step or element, or the step sums nothing.
-
     Examples
     --------
     >>> from refnet.architecture.variants import variant

@@ -11,12 +11,15 @@ from refnet.architecture import names
 from refnet.architecture.plan import Plan
 from refnet.architecture.variants import Activation
 from refnet.arrays import Array
+from refnet.golden.dtypes import decode
 
 #: An input with fewer different values hides mistakes.
 FEW_VALUES = 32
 
 #: Beyond this, swish and sigmoid are within 5e-5 of their limits: 0 or 1, and x for swish.
 CURVED = 10.0
+
+BLOCK = 1 << 20  # elements looked at together
 
 
 class Coverage(NamedTuple):
@@ -52,13 +55,13 @@ class Regions(NamedTuple):
     high: float
 
 
-def cover(tensor: Array, found: Regions | None = None) -> Coverage:
+def coverage_of(tensor: Array, found: Regions | None = None) -> Coverage:
     """Measure a tensor [..., C] whose elements are in the regions ``found``.
 
     Examples
     --------
     >>> x = np.array([[0, 6], [3, 6]], np.float32)
-    >>> found = cover(x, regions(x, "relu6"))
+    >>> found = coverage_of(x, regions(x, "relu6"))
     >>> found.zeros, found.constant, found.regions
     (0.25, 1, Regions(low=0.25, inside=0.25, high=0.5))
     """
@@ -73,7 +76,7 @@ def cover(tensor: Array, found: Regions | None = None) -> Coverage:
     )
 
 
-class Covering:
+class RunCoverage:
     """Measures the tensors of a run one after the other, in execution order."""
 
     def __init__(self, plan: Plan) -> None:
@@ -82,7 +85,7 @@ class Covering:
 
     def __call__(self, name: str, tensor: Array) -> Coverage:
         """Measure a tensor by its name: regions are those of the activation's argument, where that came before."""
-        return cover(tensor, self._regions(name, tensor))
+        return coverage_of(tensor, self._regions(name, tensor))
 
     def _regions(self, name: str, tensor: Array) -> Regions | None:
         whole, _, part = name.rpartition(".")
@@ -143,3 +146,40 @@ def _share(holds: Array) -> float:
 def _subnormals(tensor: Array) -> int:
     least = np.finfo(tensor.dtype).smallest_normal
     return int(np.count_nonzero((tensor < least) & (tensor > -least))) - int(np.count_nonzero(tensor == 0))
+
+
+class StoredRange(NamedTuple):
+    """Smallest and largest finite number, 0 where there is none, and how many different bit patterns there are."""
+
+    minimum: float
+    maximum: float
+    distinct: int
+
+
+def stored_range(words: Array, dtype: str) -> StoredRange:
+    """Look at all words of a tensor; takes the memory of one copy.
+
+    Examples
+    --------
+    >>> stored_range(np.array([1, -2, np.inf, 1], np.float32).view(np.uint32), "float32")
+    StoredRange(minimum=-2.0, maximum=1.0, distinct=3)
+    """
+    flat = words.reshape(-1)
+    least, largest = np.inf, -np.inf
+    for start in range(0, flat.size, BLOCK):
+        numbers = decode(flat[start : start + BLOCK], dtype)
+        finite = numbers[np.isfinite(numbers)]
+        if finite.size:
+            least, largest = min(least, float(finite.min())), max(largest, float(finite.max()))
+    return StoredRange(*((least, largest) if least <= largest else (0.0, 0.0)), _distinct(flat))
+
+
+def _distinct(flat: Array) -> int:
+    if flat.itemsize <= 2:
+        return int(np.count_nonzero(np.bincount(flat, minlength=1))) if flat.size else 0
+    ordered = np.sort(flat)  # np.unique takes twenty times as long
+    found = min(flat.size, 1)
+    for start in range(0, flat.size, BLOCK):
+        block = ordered[start : start + BLOCK + 1]
+        found += int(np.count_nonzero(block[1:] != block[:-1]))
+    return found

@@ -8,32 +8,32 @@ from types import TracebackType
 
 from refnet.arrays import Array
 from refnet.errors import InputError
-from refnet.golden.axes import Layout, to_layout
-from refnet.golden.containers.container import Sink, check_name
-from refnet.golden.containers.directory import DirectorySink
-from refnet.golden.containers.hdf5_file import Hdf5Sink
-from refnet.golden.containers.npz import NpzSink
-from refnet.golden.encoding import WORDS, encode
+from refnet.golden.axes import TensorLayout, to_layout
+from refnet.golden.containers.container import ContainerWriter, check_name
+from refnet.golden.containers.directory import DirectoryWriter
+from refnet.golden.containers.hdf5_file import Hdf5Writer
+from refnet.golden.containers.npz import NpzWriter
+from refnet.golden.coverage import stored_range
+from refnet.golden.dtypes import WORDS, encode
 from refnet.golden.formats import FORMATS, SUFFIXES, WITH_TEXT
-from refnet.golden.manifest import Described, Entry, Manifest, Run
-from refnet.golden.statistics import statistics
+from refnet.golden.manifest import CaseEntry, Manifest, Run, TensorEntry
 
 
-class Writer:
+class TensorWriter:
     """A golden being written, for a ``with`` block: it appears at the end, unless an error came.
 
     Holds one tensor at a time, and what encoding and layout make of it.
     """
 
-    def __init__(self, target: Path, run: Run, sink: Sink) -> None:
+    def __init__(self, target: Path, run: Run, container: ContainerWriter) -> None:
         self.target = target
         self.run = run
-        self.entries: list[Entry] = []
-        self.cases: list[Described] = []
-        self._sink = sink
+        self.entries: list[TensorEntry] = []
+        self.cases: list[CaseEntry] = []
+        self._container = container
         self._names: set[str] = set()
 
-    def __enter__(self) -> Writer:
+    def __enter__(self) -> TensorWriter:
         return self
 
     def __exit__(
@@ -41,11 +41,11 @@ class Writer:
     ) -> None:
         try:
             if error is None:
-                self._sink.finish(self.manifest.to_json())
+                self._container.finish(self.manifest.to_json())
         except OSError as failure:
             raise self._not_written(failure) from failure
         finally:
-            self._sink.discard()
+            self._container.discard()
 
     @property
     def manifest(self) -> Manifest:
@@ -59,34 +59,13 @@ class Writer:
         tensor: Array,
         *,
         dtype: str = "float32",
-        layout: Layout,
+        layout: TensorLayout,
         part: tuple[tuple[int, int], ...] = (),
         digest: str = "",
-    ) -> Entry:
-        """Write one tensor.
+    ) -> TensorEntry:
+        """Write one tensor with logical ``axes``: f32, f64 or u8 (as ``uint8``, and nothing else is), each name once.
 
-        Parameters
-        ----------
-        name
-            Of the step, or a weight with slashes; each once.
-        axes
-            Logical axes of ``tensor``.
-        tensor
-            f32[...], f64[...] or u8[...] with those axes.
-        dtype
-            To write: uint8 only and always of uint8.
-        layout
-            How it is to lie in the file.
-        part
-            Where ``tensor`` is a part of a larger one: (first, end) for each axis.
-        digest
-            ``refnet.reference.digest.tensor_digest`` of the whole tensor as computed.
-
-        Raises
-        ------
-        InputError
-            If the name was there already or cannot be a file's, the dtype or layout does not suit the tensor, or it
-            cannot be written.
+        ``part`` says where it lies in a larger one, (first, end) for each axis; ``digest`` is the larger one's.
         """
         dotted = check_name(name).replace("/", ".").lower()  # some disks do not tell A from a
         if dotted in self._names:
@@ -94,10 +73,10 @@ class Writer:
         if dtype not in WORDS or (dtype == "uint8") != (tensor.dtype.name == "uint8"):
             raise InputError(f"{name}: {tensor.dtype.name} cannot be written as {dtype!r}")
         words = encode(tensor, dtype)
-        range_ = statistics(words, dtype)
-        entry = Entry(name, axes, tensor.shape, part, dtype, layout, "", "", *range_, "", digest)
+        range_ = stored_range(words, dtype)
+        entry = TensorEntry(name, axes, tensor.shape, part, dtype, layout, "", "", *range_, "", digest)
         try:
-            entry = self._sink.put(entry, to_layout(words, axes, layout))
+            entry = self._container.put(entry, to_layout(words, axes, layout))
         except OSError as failure:
             raise self._not_written(failure) from failure
         self._names.add(dotted)
@@ -108,7 +87,7 @@ class Writer:
         return InputError(f"{self.target} not written: {failure.strerror or failure}")
 
 
-def open_writer(target: Path, run: Run, *, format: str = "npy", text: bool = False) -> Writer:
+def open_writer(target: Path, run: Run, *, format: str = "npy", text: bool = False) -> TensorWriter:
     """Begin a golden.
 
     Parameters
@@ -134,7 +113,7 @@ def open_writer(target: Path, run: Run, *, format: str = "npy", text: bool = Fal
     >>> run = Run("b0@synthetic", "0" * 64, (224, 224), "float32", "stimulus codes", None, 1, "0.1")
     >>> with tempfile.TemporaryDirectory() as place:
     ...     with open_writer(Path(place) / "golden", run, format="hex") as writer:
-    ...         entry = writer.add("logits", "NC", np.zeros((1, 3), np.float32), layout=Layout("NCHW"))
+    ...         entry = writer.add("logits", "NC", np.zeros((1, 3), np.float32), layout=TensorLayout("NCHW"))
     ...     (Path(place) / "golden" / entry.file).read_text().splitlines()
     ['// logits: float32 N C [1, 3], the last axis varies fastest', '00000000', '00000000', '00000000']
     """
@@ -144,19 +123,19 @@ def open_writer(target: Path, run: Run, *, format: str = "npy", text: bool = Fal
     if text and format not in WITH_TEXT:
         raise InputError(f"format {format!r} holds bits; want text in one of {', '.join(WITH_TEXT)}")
     try:
-        sink = _sink(target, format, text)
+        container = _open_container(target, format, text)
     except OSError as failure:
         raise InputError(f"{target} not written: {failure.strerror or failure}") from failure
-    return Writer(target, run, sink)
+    return TensorWriter(target, run, container)
 
 
-def _sink(target: Path, format_: str, text: bool) -> Sink:
-    one_file: dict[str, Callable[[Path], Sink]] = {".h5": Hdf5Sink, ".hdf5": Hdf5Sink, ".npz": NpzSink}
+def _open_container(target: Path, format_: str, text: bool) -> ContainerWriter:
+    one_file: dict[str, Callable[[Path], ContainerWriter]] = {".h5": Hdf5Writer, ".hdf5": Hdf5Writer, ".npz": NpzWriter}
     suffix = target.suffix.lower()
     if suffix in SUFFIXES:
         raise InputError(f"{target} is the name of one tensor's file; want that of a directory, an .h5 or an .npz")
     if suffix not in one_file:
-        return DirectorySink(target, format_, (WITH_TEXT if text else FORMATS)[format_])
+        return DirectoryWriter(target, format_, (WITH_TEXT if text else FORMATS)[format_])
     if text or format_ != "npy":
         raise InputError(f"format {format_!r} is for a directory; {target.name} has one of its own")
     return one_file[suffix](target)

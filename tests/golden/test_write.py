@@ -15,12 +15,12 @@ import pytest
 from helpers.generated_goldens import RUN, X, write
 
 from refnet.errors import InputError
-from refnet.golden.axes import Layout
-from refnet.golden.read import open_recording
+from refnet.golden.axes import TensorLayout
+from refnet.golden.read import open_reader
 from refnet.golden.write import open_writer
 from refnet.reference.digest import tensor_digest
 
-NCHW = Layout("NCHW", (("C", 4),))
+NCHW = TensorLayout("NCHW", (("C", 4),))
 STEM = ("stem", "NHWC", X, "float32", NCHW)
 CONTAINERS = ["golden", "golden.h5", "golden.npz"]
 
@@ -36,9 +36,9 @@ def test_facts(tmp_path, name):
         entry = add(writer, part=part, digest=tensor_digest(X))
     assert (entry.minimum, entry.maximum, entry.distinct) == (X.min(), X.max(), X.size)
     assert (entry.part, entry.shape, entry.digest) == (part, X.shape, tensor_digest(X))
-    with open_recording(tmp_path / name) as recording:
-        assert recording.manifest.run == RUN
-        assert recording.manifest.entries == (entry,)
+    with open_reader(tmp_path / name) as reader:
+        assert reader.manifest.run == RUN
+        assert reader.manifest.entries == (entry,)
     stored = np.zeros((1, 8, 4, 5), np.float32)
     stored[:, :7] = X.transpose(0, 3, 1, 2)
     stored = stored.reshape(1, 2, 4, 4, 5).transpose(0, 1, 3, 4, 2).tobytes()
@@ -48,7 +48,7 @@ def test_facts(tmp_path, name):
 
 
 def test_inside_hdf5(tmp_path):
-    target = write(tmp_path, ".h5", [STEM, ("stem/kernel", "CK", X[0, 0], "bfloat16", Layout("CK"))])
+    target = write(tmp_path, ".h5", [STEM, ("stem/kernel", "CK", X[0, 0], "bfloat16", TensorLayout("CK"))])
     with h5py.File(target) as file:
         attributes = dict(file["stem"].attrs)
         assert {key: attributes[key] for key in ("axes", "order", "dtype", "index")} == {
@@ -96,8 +96,8 @@ def test_left_by_an_error(tmp_path, name):
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     assert [path.name for path in tmp_path.iterdir()] == [name]
-    with open_recording(tmp_path / name) as recording:
-        assert recording.verify("stem")
+    with open_reader(tmp_path / name) as reader:
+        assert reader.verify("stem")
 
 
 @pytest.mark.parametrize("name", CONTAINERS)
@@ -106,8 +106,8 @@ def test_replaced(tmp_path, name):
         with open_writer(tmp_path / name, RUN) as writer:
             add(writer, step)
     assert [path.name for path in tmp_path.iterdir()] == [name]
-    with open_recording(tmp_path / name) as recording:
-        assert recording.names == ("head",)
+    with open_reader(tmp_path / name) as reader:
+        assert reader.names == ("head",)
 
 
 @pytest.mark.parametrize("name", CONTAINERS)
@@ -180,12 +180,12 @@ def test_refused_tensors(tmp_path, name):
             ({"name": "/b"}, "want letters"), ({"name": "a//b"}, "want letters"), ({"name": "a..b"}, "want letters"),
             ({"name": ""}, "want letters"), ({"name": "manifest"}, "want letters"), ({"name": "é"}, "want letters"),
             ({"dtype": "int4"}, "stem: float32 cannot be written as 'int4'"), ({"dtype": "uint8"}, "as 'uint8'"),
-            ({"layout": Layout("NCH")}, "leaves out W"),
+            ({"layout": TensorLayout("NCH")}, "leaves out W"),
         ]:  # fmt: skip
             with pytest.raises(InputError, match=what):
                 add(writer, **wrong)
-    with open_recording(tmp_path / name) as recording:
-        assert recording.names == ("a/b",)
+    with open_reader(tmp_path / name) as reader:
+        assert reader.names == ("a/b",)
 
 
 def test_formats(tmp_path):

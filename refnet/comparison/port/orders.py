@@ -17,7 +17,7 @@ from refnet.arrays import Array
 from refnet.comparison.findings import Finding
 from refnet.comparison.judgement.pieces import dot, pieces
 from refnet.errors import InputError
-from refnet.golden.axes import Layout, from_layout, stored_axes, to_layout
+from refnet.golden.axes import TensorLayout, from_layout, stored_axes, to_layout
 
 # Orders that a tensor may come in, by its logical axes; refnet's own first.
 _ORDERS = {
@@ -53,7 +53,7 @@ class Reading:
     order: str
     how: str
     findings: tuple[Finding, ...] = ()
-    layout: Layout | None = None
+    layout: TensorLayout | None = None
 
 
 class Orders:
@@ -65,7 +65,7 @@ class Orders:
         What the user says of all of them, if anything.
     """
 
-    def __init__(self, stated: Layout | None = None) -> None:
+    def __init__(self, stated: TensorLayout | None = None) -> None:
         self.stated = stated
         self._seen: dict[str, int] = {}
 
@@ -85,7 +85,7 @@ class Orders:
         orders = _ORDERS[axes]
         if array.size != math.prod(shape):
             return self._cut(name, array, axes, golden, orders)
-        layouts = [Layout(order) for order in orders]
+        layouts = [TensorLayout(order) for order in orders]
         flat = array.ndim <= 1
         fitting = [layout for layout in layouts if flat or _fits(array.shape, axes, shape, layout)]
         if not fitting:
@@ -100,7 +100,7 @@ class Orders:
             return Reading(tensor, _shown(order, axes, array), how, layout=fitting[0])
         return self._nearest(name, array, axes, golden, fitting)
 
-    def _as_stated(self, name: str, array: Array, axes: str, shape: Shape, layout: Layout) -> Reading:
+    def _as_stated(self, name: str, array: Array, axes: str, shape: Shape, layout: TensorLayout) -> Reading:
         try:
             names, stored = stored_axes(axes, shape, layout)
         except InputError as error:
@@ -113,7 +113,7 @@ class Orders:
             return Reading(None, "", "", (Finding("shape", name, text, "wrong"),))
         return Reading(from_layout(array, axes, shape, layout), names, "stated", layout=layout)
 
-    def _nearest(self, name: str, array: Array, axes: str, golden: Array, layouts: list[Layout]) -> Reading:
+    def _nearest(self, name: str, array: Array, axes: str, golden: Array, layouts: list[TensorLayout]) -> Reading:
         """Decide by the numbers; what the rest of the set is in goes first where that makes no difference."""
         usual = self.usual
         layouts = sorted(layouts, key=lambda layout: layout.order != usual)
@@ -141,7 +141,7 @@ class Orders:
         first = min(have, want)
         start = array.reshape(-1)[:first]
         best, order = np.inf, ""
-        for candidate in _different([Layout(order) for order in orders], axes, golden.shape):
+        for candidate in _different([TensorLayout(order) for order in orders], axes, golden.shape):
             laid = to_layout(golden, axes, candidate).reshape(-1)[:first]
             found = distance(start, laid)
             if found < best or not order:
@@ -174,7 +174,7 @@ def distance(actual: Array, golden: Array) -> float:
     return math.sqrt(error / size) if size else math.sqrt(error)
 
 
-def _fits(found: Shape, axes: str, shape: Shape, layout: Layout) -> bool:
+def _fits(found: Shape, axes: str, shape: Shape, layout: TensorLayout) -> bool:
     return _long(found) == _long(stored_axes(axes, shape, layout)[1])
 
 
@@ -183,9 +183,9 @@ def _long(shape: Shape) -> Shape:
     return tuple(length for length in shape if length != 1)
 
 
-def _different(layouts: list[Layout], axes: str, shape: Shape) -> list[Layout]:
+def _different(layouts: list[TensorLayout], axes: str, shape: Shape) -> list[TensorLayout]:
     """Leave out layouts that put the elements of this shape where an earlier one does."""
-    kept: dict[str, Layout] = {}
+    kept: dict[str, TensorLayout] = {}
     lengths = dict(zip(axes, shape, strict=True))
     for layout in layouts:
         kept.setdefault("".join(axis for axis in layout.order if lengths.get(axis, 1) != 1), layout)
@@ -198,7 +198,7 @@ def _shown(order: str, axes: str, array: Array) -> str:
     return order.removeprefix("N") if array.ndim == len(order) - 1 else order
 
 
-def _misshapen(name: str, found: Shape, axes: str, shape: Shape, layouts: list[Layout]) -> Finding:
+def _misshapen(name: str, found: Shape, axes: str, shape: Shape, layouts: list[TensorLayout]) -> Finding:
     wanted = " or ".join(
         f"{list(stored)} ({order})" for order, stored in (stored_axes(axes, shape, layout) for layout in layouts)
     )

@@ -17,13 +17,13 @@ from refnet.comparison.findings import Finding
 from refnet.comparison.port.matching import Part, Partner, part_of
 from refnet.comparison.port.orders import Orders, Reading
 from refnet.errors import InputError, RefnetError
-from refnet.golden.axes import Layout, from_layout, stored_axes
-from refnet.golden.manifest import Entry, Manifest
-from refnet.golden.read import Stored, logical
+from refnet.golden.axes import TensorLayout, from_layout, stored_axes
+from refnet.golden.manifest import Manifest, TensorEntry
+from refnet.golden.read import StoredTensor, to_logical_axes
 
 
 class Source(Protocol):
-    """What is needed of a ``refnet.golden.read.Recording``."""
+    """What is needed of a ``refnet.golden.read.TensorReader``."""
 
     @property
     def manifest(self) -> Manifest | None: ...  # noqa: D102
@@ -31,9 +31,9 @@ class Source(Protocol):
     @property
     def names(self) -> tuple[str, ...]: ...  # noqa: D102
 
-    def entry(self, name: str) -> Entry | None: ...  # noqa: D102
+    def entry(self, name: str) -> TensorEntry | None: ...  # noqa: D102
 
-    def read(self, name: str, count: int | None = None) -> Stored: ...  # noqa: D102
+    def read(self, name: str, count: int | None = None) -> StoredTensor: ...  # noqa: D102
 
     def verify(self, name: str) -> bool: ...  # noqa: D102
 
@@ -44,7 +44,7 @@ class Golden:
     def __init__(self, source: Source, manifest: Manifest) -> None:
         self.source = source
         self.run = manifest.run
-        self.entries: Mapping[str, Entry] = {entry.name: entry for entry in manifest.entries}
+        self.entries: Mapping[str, TensorEntry] = {entry.name: entry for entry in manifest.entries}
 
     def read(self, name: str) -> Array:
         """Read one in refnet's axes.
@@ -56,7 +56,7 @@ class Golden:
         """
         if not self.source.verify(name):
             raise InputError("its bytes are not those that the manifest gives the sha256 of; record the golden again")
-        return logical(self.source.read(name))
+        return to_logical_axes(self.source.read(name))
 
     def input(self) -> Array | None:
         """The network's input, f32[N, H, W, 3], if it is all there."""
@@ -102,13 +102,13 @@ class Port:
     """
 
     def __init__(
-        self, source: Source, partners: Mapping[str, Partner], golden: Golden, stated: Layout | None = None
+        self, source: Source, partners: Mapping[str, Partner], golden: Golden, stated: TensorLayout | None = None
     ) -> None:
         self.source = source
         self.partners = partners
         self.golden = golden
         self.orders = Orders(stated)
-        self._layouts: dict[str, Layout | None] = {}  # of those that a run can begin with
+        self._layouts: dict[str, TensorLayout | None] = {}  # of those that a run can begin with
         self._looked: set[str] = set()
         self._last: tuple[str, Array] | None = None
 
@@ -139,7 +139,11 @@ class Port:
             entry = self.golden.entries[name]
             stored = self.source.read(self.partners[name].name, self._count(entry.axes, entry.shape))
             layout = self._layouts[name]
-            tensor = logical(stored) if layout is None else from_layout(stored.array, entry.axes, entry.shape, layout)
+            tensor = (
+                to_logical_axes(stored)
+                if layout is None
+                else from_layout(stored.array, entry.axes, entry.shape, layout)
+            )
             self._last = name, tensor
         tensor = self._last[1]
         return tensor if tensor.dtype == np.float64 else tensor.astype(np.float32, copy=False)
@@ -148,7 +152,7 @@ class Port:
         """Read one of another shape than the golden's with its axes in refnet's order; None if that is not known."""
         stored, axes = self.source.read(self.partners[name].name), self.golden.entries[name].axes
         if stored.entry is not None:
-            return logical(stored)
+            return to_logical_axes(stored)
         order = "".join(axis for axis in self.orders.usual or "" if axis in axes)
         array = stored.array[None] if stored.array.ndim == len(axes) - 1 else stored.array
         if array.ndim != len(axes) or (array.ndim > 2 and len(order) != len(axes)):
@@ -164,7 +168,7 @@ class Port:
             if theirs.axes != entry.axes:
                 return _refused(_misfit(name, f"axes {theirs.axes}, expected {entry.axes}"))
             region = theirs.part or tuple((0, length) for length in theirs.shape)
-            tensor, order = logical(stored), stored_axes(theirs.axes, theirs.shape, theirs.layout)[0]
+            tensor, order = to_logical_axes(stored), stored_axes(theirs.axes, theirs.shape, theirs.layout)[0]
             taken = _overlap(name, Reading(tensor, order, "stated"), stored.dtype, region, golden, whole)
             return taken if theirs.part or entry.part else replace(taken, region=())
         region = part_of(partner.slices, tuple(end for _, end in whole)) if partner.slices else whole

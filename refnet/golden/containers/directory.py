@@ -12,13 +12,13 @@ from typing import IO, Any
 
 from refnet.arrays import Array
 from refnet.errors import InputError
-from refnet.golden.containers.container import MAX_MANIFEST, Wanted
+from refnet.golden.containers.container import MAX_MANIFEST, TensorRequest
 from refnet.golden.formats import FORMATS, SUFFIXES
-from refnet.golden.formats.tensor_file import BLOCK, Format, Heading, Opened, ReadBack, UnreadableError
-from refnet.golden.manifest import FILE_NAME, MAX_ENTRIES, Entry, Manifest
+from refnet.golden.formats.tensor_file import BLOCK, Format, Heading, StoredWords, TensorFile, UnreadableError
+from refnet.golden.manifest import FILE_NAME, MAX_ENTRIES, Manifest, TensorEntry
 
 
-class DirectorySink:
+class DirectoryWriter:
     """Writes into a new directory beside the target, and moves it there."""
 
     def __init__(self, target: Path, format_: str, written: Format) -> None:
@@ -28,11 +28,11 @@ class DirectorySink:
         self.place = self.target.with_name(f".{secrets.token_hex(8)}.part")
         self.place.mkdir()
 
-    def put(self, entry: Entry, words: Array) -> Entry:
+    def put(self, entry: TensorEntry, words: Array) -> TensorEntry:
         """Write a file; its name is the tensor's, with dots for slashes."""
         name = entry.name.replace("/", ".") + self.written.suffix
         with (self.place / name).open("xb") as file:
-            hashing = Hashing(file)
+            hashing = HashingFile(file)
             self.written.write(hashing, words, Heading.of(entry))
         return replace(entry, format=self.format, file=name, sha256=hashing.sha256.hexdigest())
 
@@ -59,7 +59,7 @@ class DirectorySink:
         shutil.rmtree(self.place, ignore_errors=True)
 
 
-class Hashing:
+class HashingFile:
     """A file being written, and the SHA-256 of what went into it."""
 
     def __init__(self, file: IO[bytes]) -> None:
@@ -111,7 +111,7 @@ def _read_manifest(root: Path) -> str | None:
         raise InputError(f"{path} is not UTF-8; record the golden again") from None
 
 
-class DirectorySource:
+class DirectoryReader:
     """Reads the files of a directory, or a single one."""
 
     def __init__(self, path: Path) -> None:
@@ -137,17 +137,17 @@ class DirectorySource:
                 raise InputError(f"{self.root} holds more than {MAX_ENTRIES} tensors")
             self.files[path.stem] = path
 
-    def read(self, wanted: Wanted) -> ReadBack:
+    def read(self, wanted: TensorRequest) -> StoredWords:
         """Read a file in its format."""
         path, format_ = self._file(wanted)
         try:
             with path.open("rb") as file:
                 size = path.stat().st_size
-                return format_.read(Opened(str(path), wanted.dtype, wanted.expected, file=file, size=size))
+                return format_.read(TensorFile(str(path), wanted.dtype, wanted.expected, file=file, size=size))
         except OSError as error:
             raise UnreadableError(f"{path}: cannot be read: {error.strerror or error}") from None
 
-    def sha256(self, wanted: Wanted) -> str:
+    def sha256(self, wanted: TensorRequest) -> str:
         """Hash a file's bytes."""
         path, _ = self._file(wanted)
         digest = hashlib.sha256()
@@ -162,7 +162,7 @@ class DirectorySource:
     def close(self) -> None:
         """Do nothing: each file is closed once it is read."""
 
-    def _file(self, wanted: Wanted) -> tuple[Path, Format]:
+    def _file(self, wanted: TensorRequest) -> tuple[Path, Format]:
         """Find a tensor's file: inside the directory, and truly a file."""
         entry = wanted.entry
         if entry is None:
