@@ -16,7 +16,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, assert_never
 
 import numpy as np
 
@@ -198,26 +198,35 @@ def _nodes(step: Step, eps: float) -> list[_Node]:
         return names.weight_key(step.name, leaf)
 
     x = step.inputs[0]
-    if step.op in ("convolution", "depthwise"):
-        x = append("Conv", names.CONV, x, weight("kernel"), **_geometry(step))
-        x = append("BatchNormalization", names.BN, x, *(weight(f"bn/{leaf}") for leaf in names.BN_LEAVES), epsilon=eps)
-    elif step.op == "dense":
-        op_type = "Gemm" if step.name == names.LOGITS else "Conv"
-        x = append(op_type, "dense", x, weight("kernel"), weight("bias"))
-    elif step.op == "mean":
-        x = append("GlobalAveragePool", "mean", x)
-        if step.name == names.POOL:
-            nodes[-1] = nodes[-1]._replace(shape=(*shape, 1, 1))
-            append("Flatten", "flatten", x)
-    else:
-        op_type = {"excite": "Mul", "add": "Add", "softmax": "Softmax"}[step.op]
-        append(op_type, step.op, *step.inputs)
-    if step.activation in ("swish", "sigmoid"):
-        sigmoid = append("Sigmoid", "sigmoid", x)
-        if step.activation == "swish":
-            append("Mul", names.ACT, x, sigmoid)
-    elif step.activation == "relu6":
-        append("Clip", names.ACT, x, ZERO, SIX)
+    match step.op:
+        case "convolution" | "depthwise":
+            norm = [weight(f"bn/{leaf}") for leaf in names.BN_LEAVES]
+            x = append("Conv", names.CONV, x, weight("kernel"), **_geometry(step))
+            x = append("BatchNormalization", names.BN, x, *norm, epsilon=eps)
+        case "dense":
+            op_type = "Gemm" if step.name == names.LOGITS else "Conv"
+            x = append(op_type, "dense", x, weight("kernel"), weight("bias"))
+        case "mean":
+            x = append("GlobalAveragePool", "mean", x)
+            if step.name == names.POOL:
+                nodes[-1] = nodes[-1]._replace(shape=(*shape, 1, 1))
+                append("Flatten", "flatten", x)
+        case "excite" | "add" | "softmax":
+            op_type = {"excite": "Mul", "add": "Add", "softmax": "Softmax"}[step.op]
+            append(op_type, step.op, *step.inputs)
+        case _:
+            assert_never(step.op)
+    match step.activation:
+        case "none":
+            pass
+        case "sigmoid":
+            append("Sigmoid", "sigmoid", x)
+        case "swish":
+            append("Mul", names.ACT, x, append("Sigmoid", "sigmoid", x))
+        case "relu6":
+            append("Clip", names.ACT, x, ZERO, SIX)
+        case _:
+            assert_never(step.activation)
     nodes[-1] = nodes[-1]._replace(output=step.name)
     return nodes
 

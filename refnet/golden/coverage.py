@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import NamedTuple, assert_never
 
 import numpy as np
 
@@ -18,6 +18,7 @@ FEW_VALUES = 32
 
 #: Beyond this, swish and sigmoid are within 5e-5 of their limits: 0 or 1, and x for swish.
 CURVED = 10.0
+_CURVED_ARGUMENTS = {"swish": (-CURVED, CURVED), "sigmoid": (-CURVED, CURVED), "relu6": (0, 6)}
 
 BLOCK = 1 << 20  # elements looked at together
 
@@ -110,17 +111,19 @@ def regions(tensor: Array, activation: Activation) -> Regions | None:
     >>> regions(np.array([0, 1, 20, 20], np.float32), "swish")
     Regions(low=None, inside=0.5, high=0.5)
     """
-    if activation == "none":
-        return None
-    if activation == "swish":
-        high = _share(tensor > CURVED)
-        return Regions(None, 1 - high, high)
-    limit = 1 / (1 + math.exp(CURVED))
-    low, high = (
-        (_share(tensor <= 0), _share(tensor >= 6))
-        if activation == "relu6"
-        else (_share(tensor < limit), _share(tensor > 1 - limit))
-    )
+    match activation:
+        case "none":
+            return None
+        case "swish":
+            high = _share(tensor > CURVED)
+            return Regions(None, 1 - high, high)
+        case "relu6":
+            low, high = _share(tensor <= 0), _share(tensor >= 6)
+        case "sigmoid":
+            limit = 1 / (1 + math.exp(CURVED))
+            low, high = _share(tensor < limit), _share(tensor > 1 - limit)
+        case _:
+            assert_never(activation)
     return Regions(low, 1 - low - high, high)
 
 
@@ -134,7 +137,7 @@ def regions_of_argument(argument: Array, activation: Activation) -> Regions | No
     """
     if activation == "none":
         return None
-    least, largest = (0, 6) if activation == "relu6" else (-CURVED, CURVED)
+    least, largest = _CURVED_ARGUMENTS[activation]
     low, high = _share(argument < least), _share(argument > largest)
     return Regions(low, 1 - low - high, high)
 
