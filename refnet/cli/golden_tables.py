@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from refnet.cli import terminal
-from refnet.errors import InputError
+from refnet.files.whole import not_written, whole_file
 
 if TYPE_CHECKING:
     from refnet.golden.accumulator import Accumulation
@@ -95,13 +95,10 @@ def show_sum(found: Accumulation) -> None:
 
 def write_csv(found: Accumulation, target: Path) -> None:
     """Write what ``show_sum`` shows as a table for other programs."""
-    try:
-        with target.open("w", encoding="ascii", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(_SUM_HEADER)
-            writer.writerows(_rows(found))
-    except OSError as error:
-        raise InputError(f"{target} not written: {error.strerror or error}") from error
+    with not_written(target), whole_file(target) as unfinished, unfinished.open("x", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(_SUM_HEADER)
+        writer.writerows(_rows(found))
 
 
 def _rows(found: Accumulation) -> Iterator[list[str]]:

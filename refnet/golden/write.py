@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
-from types import TracebackType
 
 from refnet.arrays import Array
 from refnet.errors import InputError
+from refnet.files.whole import not_written
 from refnet.golden.axes import TensorLayout, to_layout
 from refnet.golden.containers.container import ContainerWriter, check_name
-from refnet.golden.containers.directory import DirectoryWriter
-from refnet.golden.containers.hdf5_file import Hdf5Writer
-from refnet.golden.containers.npz import NpzWriter
+from refnet.golden.containers.directory import write_directory
+from refnet.golden.containers.hdf5_file import write_hdf5
+from refnet.golden.containers.npz import write_npz
 from refnet.golden.coverage import stored_range
 from refnet.golden.dtypes import WORDS, encode
 from refnet.golden.formats import FORMATS, SUFFIXES, WITH_TEXT
 from refnet.golden.manifest import CaseEntry, Manifest, Run, TensorEntry
 
+ONE_FILE: dict[str, Callable[[Path], AbstractContextManager[ContainerWriter]]] = {
+    ".h5": write_hdf5, ".hdf5": write_hdf5, ".npz": write_npz,
+}  # fmt: skip
+
+#: Endings of files that people may mean, and that no directory should have.
+OTHER_FILES = (".csv", ".json", ".html", ".onnx", ".pt", ".pth", ".safetensors", ".tflite", ".zip", ".tar", ".gz")
+
 
 class TensorWriter:
-    """A golden being written, for a ``with`` block: it appears at the end, unless an error came.
+    """A golden being written; see ``open_writer``.
 
-    Holds one tensor at a time, and what encoding and layout make of it.
+    Holds one tensor at a time, and what its dtype and layout make of it.
     """
 
     def __init__(self, target: Path, run: Run, container: ContainerWriter) -> None:
@@ -32,20 +40,6 @@ class TensorWriter:
         self.cases: list[CaseEntry] = []
         self._container = container
         self._names: set[str] = set()
-
-    def __enter__(self) -> TensorWriter:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            if error is None:
-                self._container.finish(self.manifest.to_json())
-        except OSError as failure:
-            raise self._not_written(failure) from failure
-        finally:
-            self._container.discard()
 
     @property
     def manifest(self) -> Manifest:
@@ -75,20 +69,17 @@ class TensorWriter:
         words = encode(tensor, dtype)
         range_ = stored_range(words, dtype)
         entry = TensorEntry(name, axes, tensor.shape, part, dtype, layout, "", "", *range_, "", digest)
-        try:
-            entry = self._container.put(entry, to_layout(words, axes, layout))
-        except OSError as failure:
-            raise self._not_written(failure) from failure
+        laid_out = to_layout(words, axes, layout)
+        with not_written(self.target):
+            entry = self._container.put(entry, laid_out)
         self._names.add(dotted)
         self.entries.append(entry)
         return entry
 
-    def _not_written(self, failure: OSError) -> InputError:
-        return InputError(f"{self.target} not written: {failure.strerror or failure}")
 
-
-def open_writer(target: Path, run: Run, *, format: str = "npy", text: bool = False) -> TensorWriter:
-    """Begin a golden.
+@contextmanager
+def open_writer(target: Path, run: Run, *, format: str = "npy", text: bool = False) -> Iterator[TensorWriter]:
+    """Write a golden in a ``with`` block: it appears at the end, unless an error came.
 
     Parameters
     ----------
@@ -122,20 +113,24 @@ def open_writer(target: Path, run: Run, *, format: str = "npy", text: bool = Fal
         raise InputError(f"format {format!r}: want one of {', '.join(FORMATS)}")
     if text and format not in WITH_TEXT:
         raise InputError(f"format {format!r} holds bits; want text in one of {', '.join(WITH_TEXT)}")
-    try:
-        container = _open_container(target, format, text)
-    except OSError as failure:
-        raise InputError(f"{target} not written: {failure.strerror or failure}") from failure
-    return TensorWriter(target, run, container)
+    with ExitStack() as stack:
+        with not_written(target):
+            container = stack.enter_context(_open_container(target, format, text))
+        writer = TensorWriter(target, run, container)
+        yield writer
+        with not_written(target):
+            container.finish(writer.manifest.to_json())
+            stack.close()
 
 
-def _open_container(target: Path, format_: str, text: bool) -> ContainerWriter:
-    one_file: dict[str, Callable[[Path], ContainerWriter]] = {".h5": Hdf5Writer, ".hdf5": Hdf5Writer, ".npz": NpzWriter}
+def _open_container(target: Path, format_: str, text: bool) -> AbstractContextManager[ContainerWriter]:
     suffix = target.suffix.lower()
     if suffix in SUFFIXES:
         raise InputError(f"{target} is the name of one tensor's file; want that of a directory, an .h5 or an .npz")
-    if suffix not in one_file:
-        return DirectoryWriter(target, format_, (WITH_TEXT if text else FORMATS)[format_])
+    if suffix in OTHER_FILES:
+        raise InputError(f"{target} is the name of a file that holds no golden; want a directory, an .h5 or an .npz")
+    if suffix not in ONE_FILE:
+        return write_directory(target, format_, (WITH_TEXT if text else FORMATS)[format_])
     if text or format_ != "npy":
         raise InputError(f"format {format_!r} is for a directory; {target.name} has one of its own")
-    return one_file[suffix](target)
+    return ONE_FILE[suffix](target)

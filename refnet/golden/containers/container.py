@@ -17,18 +17,14 @@ _NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)*", re.ASCII)
 
 
 class ContainerWriter(Protocol):
-    """A container being written; it appears when it is finished, else nothing is left."""
+    """A container being written, inside a ``with`` block: it appears at the end, unless an error came."""
 
     def put(self, entry: TensorEntry, words: Array) -> TensorEntry:
         """Store a tensor's words, in stored shape; return the entry with format, file and sha256 filled in."""
         ...
 
     def finish(self, manifest: str) -> None:
-        """Add the manifest and make the container appear."""
-        ...
-
-    def discard(self) -> None:
-        """Leave nothing, if it is not finished."""
+        """Add the manifest, after the last tensor."""
         ...
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import secrets
-import shutil
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
 from refnet.arrays import Array
 from refnet.errors import InputError
+from refnet.files.whole import whole_directory
 from refnet.golden.containers.container import MAX_MANIFEST, TensorRequest
 from refnet.golden.formats import FORMATS, SUFFIXES
 from refnet.golden.formats.tensor_file import BLOCK, Format, Heading, StoredWords, TensorFile, UnreadableError
@@ -19,14 +19,11 @@ from refnet.golden.manifest import FILE_NAME, MAX_ENTRIES, Manifest, TensorEntry
 
 
 class DirectoryWriter:
-    """Writes into a new directory beside the target, and moves it there."""
+    """Writes a file for each tensor."""
 
-    def __init__(self, target: Path, format_: str, written: Format) -> None:
-        self.target = target.resolve()
+    def __init__(self, place: Path, format_: str, written: Format) -> None:
+        self.place = place
         self.format, self.written = format_, written
-        _replaceable(self.target)
-        self.place = self.target.with_name(f".{secrets.token_hex(8)}.part")
-        self.place.mkdir()
 
     def put(self, entry: TensorEntry, words: Array) -> TensorEntry:
         """Write a file; its name is the tensor's, with dots for slashes."""
@@ -37,26 +34,15 @@ class DirectoryWriter:
         return replace(entry, format=self.format, file=name, sha256=hashing.sha256.hexdigest())
 
     def finish(self, manifest: str) -> None:
-        """Write the manifest and put the directory in place of an empty one or an older golden."""
+        """Write the manifest."""
         (self.place / FILE_NAME).write_text(manifest, encoding="utf-8")
-        old = _replaceable(self.target)
-        if old is None:
-            self.place.replace(self.target)
-            return
-        aside = self.target.with_name(f".{secrets.token_hex(8)}.old")
-        self.target.replace(aside)
-        try:
-            self.place.replace(self.target)
-        except OSError:
-            aside.replace(self.target)
-            raise
-        for name in old:
-            (aside / name).unlink(missing_ok=True)
-        aside.rmdir()
 
-    def discard(self) -> None:
-        """Remove what is unfinished."""
-        shutil.rmtree(self.place, ignore_errors=True)
+
+@contextmanager
+def write_directory(target: Path, format_: str, written: Format) -> Iterator[DirectoryWriter]:
+    """Write a directory, in place of an empty one or of an older golden."""
+    with whole_directory(target, _check_replaceable) as place:
+        yield DirectoryWriter(place, format_, written)
 
 
 class HashingFile:
@@ -72,18 +58,13 @@ class HashingFile:
         return self.file.write(data)
 
 
-def _replaceable(target: Path) -> list[str] | None:
-    """Files of the golden or empty directory that may be replaced, or None if there is nothing yet."""
-    if not target.exists():
-        return None
+def _check_replaceable(target: Path, but: Path | None) -> None:
+    """Refuse a directory that holds anything else than a golden."""
     if not target.is_dir():
         raise InputError(f"{target} is a file; want a new directory, or a name that ends in .h5 or .npz")
-    if Path.cwd().is_relative_to(target):
-        raise InputError(f"{target} would be replaced, and it is where you are; want another directory")
-    there = list(target.iterdir())
-    found = {path.name for path in there}
+    there = [path for path in target.iterdir() if path != but]
     known: set[str] = set()
-    if FILE_NAME in found:
+    if any(path.name == FILE_NAME for path in there):
         try:
             entries = Manifest.from_json(_read_manifest(target) or "", str(target / FILE_NAME)).entries
         except InputError:
@@ -96,7 +77,6 @@ def _replaceable(target: Path) -> list[str] | None:
     if others:
         listed = ", ".join(others[:3])
         raise InputError(f"{target} holds files that are no golden's ({listed}); want a new or empty directory")
-    return sorted(found)
 
 
 def _read_manifest(root: Path) -> str | None:

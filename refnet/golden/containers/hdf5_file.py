@@ -16,8 +16,8 @@ from h5py import h5d, h5l, h5t
 from refnet.arrays import Array
 from refnet.errors import InputError
 from refnet.files import hdf5
+from refnet.files.whole import check_file_target, whole_file
 from refnet.golden.containers.container import MAX_MANIFEST, TensorRequest
-from refnet.golden.containers.single import Unfinished
 from refnet.golden.formats.tensor_file import Heading, ReadHints, StoredWords, UnreadableError, sha256_of
 from refnet.golden.manifest import MAX_ENTRIES, TensorEntry
 
@@ -43,15 +43,9 @@ def _path(name: str) -> str:
 class Hdf5Writer:
     """Writes dataset by dataset."""
 
-    def __init__(self, target: Path) -> None:
-        self._unfinished = Unfinished(target)
+    def __init__(self, file: h5py.File, disk: _Disk) -> None:
+        self._file, self._disk = file, disk
         self._steps = 0
-        try:
-            self._disk = _Disk(self._unfinished.path, "x+")
-            self._file = h5py.File(self._disk, "w", libver=("earliest", "v110"))
-        except BaseException:
-            self._unfinished.drop()
-            raise
 
     def put(self, entry: TensorEntry, words: Array) -> TensorEntry:
         """Write a dataset and its attributes."""
@@ -77,21 +71,24 @@ class Hdf5Writer:
         return facts
 
     def finish(self, manifest: str) -> None:
-        """Add the manifest and move the file in place."""
+        """Add the manifest."""
         text = manifest.encode()
         with self._disk.checked():
             kind = h5py.string_dtype("utf-8", len(text))
             self._file.create_dataset(MANIFEST, data=np.array(text, dtype=kind), track_times=False)
             self._file.close()
-        self._disk.close()
-        self._unfinished.move_in_place()
 
-    def discard(self) -> None:
-        """Remove what is unfinished."""
-        with suppress(*hdf5.DAMAGE):
-            self._file.close()
-        self._disk.close()
-        self._unfinished.drop()
+
+@contextmanager
+def write_hdf5(target: Path) -> Iterator[Hdf5Writer]:
+    """Write a file, in place of an older one."""
+    with whole_file(check_file_target(target)) as unfinished, _Disk(unfinished, "x+") as disk:
+        file = h5py.File(disk, "w", libver=("earliest", "v110"))
+        try:
+            yield Hdf5Writer(file, disk)
+        finally:
+            with suppress(*hdf5.DAMAGE):  # after an error; what is finished is closed
+                file.close()
 
 
 class _Disk(io.FileIO):

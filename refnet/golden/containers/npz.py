@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, cast
 
 from refnet.arrays import Array
 from refnet.errors import CheckpointError, InputError
+from refnet.files.whole import check_file_target, whole_file
 from refnet.files.zip import BROKEN, MAX_MEMBERS, Guarded
 from refnet.golden.containers.container import MAX_MANIFEST, TensorRequest
-from refnet.golden.containers.single import Unfinished
 from refnet.golden.formats import FORMATS
 from refnet.golden.formats.tensor_file import Heading, StoredWords, TensorFile, UnreadableError, sha256_of
 from refnet.golden.manifest import FILE_NAME, TensorEntry
@@ -29,9 +30,8 @@ _DAMAGE = (*BROKEN, RuntimeError, zlib.error)
 class NpzWriter:
     """Writes the archive member by member, uncompressed."""
 
-    def __init__(self, target: Path) -> None:
-        self._unfinished = Unfinished(target)
-        self._archive = zipfile.ZipFile(self._unfinished.path, "w")
+    def __init__(self, archive: zipfile.ZipFile) -> None:
+        self._archive = archive
 
     def put(self, entry: TensorEntry, words: Array) -> TensorEntry:
         """Write a member."""
@@ -41,16 +41,21 @@ class NpzWriter:
         return replace(entry, sha256=sha256_of(words))
 
     def finish(self, manifest: str) -> None:
-        """Add the manifest and move the file in place."""
+        """Add the manifest."""
         self._archive.writestr(zipfile.ZipInfo(FILE_NAME, _DATE), manifest)
         self._archive.close()
-        self._unfinished.move_in_place()
 
-    def discard(self) -> None:
-        """Remove what is unfinished."""
-        with suppress(OSError, ValueError):
-            self._archive.close()
-        self._unfinished.drop()
+
+@contextmanager
+def write_npz(target: Path) -> Iterator[NpzWriter]:
+    """Write an archive, in place of an older one."""
+    with whole_file(check_file_target(target)) as unfinished:
+        archive = zipfile.ZipFile(unfinished, "w")
+        try:
+            yield NpzWriter(archive)
+        finally:
+            with suppress(OSError, ValueError):  # after an error; what is finished is closed
+                archive.close()
 
 
 class NpzReader:
