@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from refnet.cli import terminal
 from refnet.cli.progress import fraction_bar
-from refnet.golden.encoding import WORDS
+from refnet.golden.dtypes import WORDS
 
 if TYPE_CHECKING:
     from refnet.comparison import Comparison, TensorResult

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refnet.golden.encoding import FLOATS, decode, encode
+from refnet.golden.dtypes import FLOATS, decode, encode
 
 FLOAT32 = st.floats(width=32, allow_nan=False)
 FLOAT64 = st.floats(allow_nan=False)

@@ -12,41 +12,20 @@ from refnet.architecture import names
 from refnet.architecture.plan import IMAGE_CHANNELS, Shape
 from refnet.arrays import Array
 from refnet.errors import InputError
-from refnet.golden.axes import ACTIVATION_AXES, Layout, axes_of, from_layout, stored_axes
-from refnet.golden.read import Recording, Stored, logical, open_recording
+from refnet.golden.axes import ACTIVATION_AXES, TensorLayout, axes_of, from_layout, stored_axes
+from refnet.golden.read import StoredTensor, TensorReader, open_reader, to_logical_axes
 
 _ORDERS = ("NHWC", "NCHW")  # looked at for a hint
 
 
-def read_step(path: Path, name: str, shape: Shape, layout: Layout, *, dtype: str | None = None) -> Array:
-    """Read a step's output from a recording, or from a file of its own.
+def read_step(path: Path, name: str, shape: Shape, layout: TensorLayout, *, dtype: str | None = None) -> Array:
+    """Read a step's output of ``shape`` [N, …] from a golden, or from a file of its own, which may be called anything.
 
-    Parameters
-    ----------
-    path
-        What ``refnet.golden.read.open_recording`` takes.
-    name
-        Of the step; a file with one tensor may be called anything.
-    shape
-        With the batch: what is wanted.
-    layout
-        How the tensor lies in its file, unless a manifest says so.
-    dtype
-        Of raw numbers.
-
-    Returns
-    -------
-    array
-        f32 or f64 of ``shape``.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read, or holds something else.
+    ``layout`` says how it lies there unless a manifest does, ``dtype`` what raw numbers are. Returns f32 or f64.
     """
-    with open_recording(path, dtype=dtype) as recording:
-        there = _find(recording, name)
-        stored = recording.read(there, math.prod(stored_axes(axes_of(shape), shape, layout)[1]))
+    with open_reader(path, dtype=dtype) as reader:
+        there = _find(reader, name)
+        stored = reader.read(there, math.prod(stored_axes(axes_of(shape), shape, layout)[1]))
     where = f"{path}: {there}"
     if stored.dtype == "uint8":
         raise InputError(f"{where} is uint8; want floating-point numbers")
@@ -62,14 +41,14 @@ def read_step(path: Path, name: str, shape: Shape, layout: Layout, *, dtype: str
     return _laid_out(where, stored.array, name, shape, layout)
 
 
-def _logical(where: str, stored: Stored) -> Array:
+def _logical(where: str, stored: StoredTensor) -> Array:
     try:
-        return logical(stored)
+        return to_logical_axes(stored)
     except InputError as error:
         raise InputError(f"{where}: {error}; the file is not what the manifest says") from None
 
 
-def _laid_out(where: str, array: Array, name: str, shape: Shape, layout: Layout) -> Array:
+def _laid_out(where: str, array: Array, name: str, shape: Shape, layout: TensorLayout) -> Array:
     axes = axes_of(shape)
     order, wanted = stored_axes(axes, shape, layout)
     if array.size == math.prod(wanted) and (array.ndim == 1 or _without_ones(array.shape) == _without_ones(wanted)):
@@ -77,30 +56,19 @@ def _laid_out(where: str, array: Array, name: str, shape: Shape, layout: Layout)
     fitting = (
         other
         for other in _ORDERS
-        if _without_ones(stored_axes(axes, shape, Layout(other))[1]) == _without_ones(array.shape)
+        if _without_ones(stored_axes(axes, shape, TensorLayout(other))[1]) == _without_ones(array.shape)
     )
     found = f"{array.size} elements" if array.ndim == 1 else str(list(array.shape))
     raise InputError(f"{where} is {found}; {name} in the order {order} is {list(wanted)}{_hint(fitting)}")
 
 
-def read_input(path: Path, layout: Layout, *, size: tuple[int, int] | None = None, dtype: str | None = None) -> Array:
-    """Read a network's input, f32[N, H, W, 3], from a golden or from a file of its own.
-
-    Parameters
-    ----------
-    path, layout, dtype
-        As for ``read_step``.
-    size
-        Height and width, which a file of raw numbers does not tell.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read, or is no batch of three channels.
-    """
-    with open_recording(path, dtype=dtype) as recording:
-        there = _find(recording, names.INPUT)
-        stored = recording.read(there)
+def read_input(
+    path: Path, layout: TensorLayout, *, size: tuple[int, int] | None = None, dtype: str | None = None
+) -> Array:
+    """Read a network's input, f32[N, H, W, 3], as ``read_step`` does; raw numbers need their ``size``."""
+    with open_reader(path, dtype=dtype) as reader:
+        there = _find(reader, names.INPUT)
+        stored = reader.read(there)
     where = f"{path}: {there}"
     if stored.dtype == "uint8":
         raise InputError(f"{where} is uint8; want a normalised picture, or give the file as --image")
@@ -114,7 +82,7 @@ def read_input(path: Path, layout: Layout, *, size: tuple[int, int] | None = Non
     return tensor.astype(np.float32)
 
 
-def _input_shape(where: str, stored: Stored, layout: Layout, size: tuple[int, int] | None) -> Shape:
+def _input_shape(where: str, stored: StoredTensor, layout: TensorLayout, size: tuple[int, int] | None) -> Shape:
     lengths = stored.array.shape
     if len(lengths) == 1:
         if size is None:
@@ -136,10 +104,10 @@ def _hint(orders: Iterator[str]) -> str:
     return f"; it fits the order {order} (--from-order {order})" if order else ""
 
 
-def _find(recording: Recording, name: str) -> str:
-    there = recording.find(name)
-    if there is None and recording.manifest is None and len(recording.names) == 1:
-        return recording.names[0]
+def _find(reader: TensorReader, name: str) -> str:
+    there = reader.find(name)
+    if there is None and reader.manifest is None and len(reader.names) == 1:
+        return reader.names[0]
     return name if there is None else there
 
 

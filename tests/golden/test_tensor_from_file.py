@@ -9,13 +9,13 @@ import pytest
 from helpers.generated_goldens import RUN
 
 from refnet.errors import InputError
-from refnet.golden.axes import Layout
-from refnet.golden.foreign import read_input, read_step
+from refnet.golden.axes import TensorLayout
 from refnet.golden.record import record
+from refnet.golden.tensor_from_file import read_input, read_step
 from refnet.golden.write import open_writer
 from refnet.weights.synthetic import uniform
 
-NHWC, NCHW = Layout("NHWC"), Layout("NCHW")
+NHWC, NCHW = TensorLayout("NHWC"), TensorLayout("NCHW")
 SHAPE = (1, 5, 6, 8)
 STEP = uniform("foreign", SHAPE)
 PICTURES = uniform("pictures", (2, 5, 6, 3))
@@ -52,7 +52,8 @@ class TestStep:
         assert (back == there).all()
 
     @pytest.mark.parametrize(
-        ("axes", "layout"), [((0, 3, 1, 2), NCHW), ((3, 0, 1, 2), Layout("CNHW")), ((0, 2, 1, 3), Layout("NWHC"))]
+        ("axes", "layout"),
+        [((0, 3, 1, 2), NCHW), ((3, 0, 1, 2), TensorLayout("CNHW")), ((0, 2, 1, 3), TensorLayout("NWHC"))],
     )
     def test_orders(self, saved, axes, layout):
         there = np.ascontiguousarray(STEP.transpose(axes))

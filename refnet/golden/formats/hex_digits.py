@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from refnet.arrays import Array
-from refnet.golden.encoding import WORDS
-from refnet.golden.formats.tensor_file import Heading, Opened, ReadBack
+from refnet.golden.dtypes import WORDS
+from refnet.golden.formats.tensor_file import Heading, StoredWords, TensorFile
 from refnet.golden.formats.text import Lines, bad_token, collect
 
 DIGITS = {2 * words.itemsize: np.dtype(f"<u{words.itemsize}") for words in WORDS.values()}
@@ -43,16 +43,8 @@ def in_hexadecimal(words: Array, before: bytes, after: bytes) -> bytes:
     return text.tobytes()
 
 
-def read_words(opened: Opened, pieces: Iterator[Lines], heading: Heading | None) -> ReadBack:
-    """Read words that stand between white space; their width is that of the longest at the beginning.
-
-    Raises
-    ------
-    UnreadableError
-        If something is no word, or longer than the others.
-    InputError
-        If nobody says which of two dtypes it is.
-    """
+def read_words(opened: TensorFile, pieces: Iterator[Lines], heading: Heading | None) -> StoredWords:
+    """Read words that stand between white space; their width is that of the longest at the beginning."""
     first = next(pieces, Lines(b"", 1))
     digits = max(map(len, first.text.split()), default=0)
     told = heading.dtype if heading else None
@@ -64,10 +56,10 @@ def read_words(opened: Opened, pieces: Iterator[Lines], heading: Heading | None)
     dtype = opened.known_dtype(digits // 2, told)
     parts = (_from_hexadecimal(opened, lines, digits) for lines in chain([first], pieces))
     words = collect(opened, parts, DIGITS[digits])
-    return ReadBack(words, dtype, heading.shape if heading and heading.holds(words.size) else None)
+    return StoredWords(words, dtype, heading.shape if heading and heading.holds(words.size) else None)
 
 
-def _from_hexadecimal(opened: Opened, lines: Lines, digits: int) -> Array:
+def _from_hexadecimal(opened: TensorFile, lines: Lines, digits: int) -> Array:
     even = _even(lines.text, digits)
     if even is not None:
         return even
