@@ -7,8 +7,8 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from refnet import progress
 from refnet.cli import terminal
-from refnet.cli.progress import fraction_bar
 from refnet.golden.encoding import WORDS
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
 
     if options.html is not None:
         check_target(Path(options.html))
-    with fraction_bar() as show:
+    with progress.task("comparing") as update:
         found = compare(
             options.golden,
             options.actual,
@@ -74,7 +74,7 @@ def run(options: argparse.Namespace) -> int:
             other_weights=options.other_weights,
             exact=options.exact,
             threads=options.threads,
-            progress=lambda row, done: show(done),
+            progress=lambda row, done: update(completed=done),
         )
     if options.html is not None:
         write_report(found, Path(options.html))

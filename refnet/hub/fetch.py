@@ -13,8 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from refnet.errors import CheckpointError, UnknownModelError, WeightsError, WeightsNotFoundError
-from refnet.hub.folder import working_folder
-from refnet.hub.notice import warn
+from refnet.hub.failure import DownloadError, warn
+from refnet.hub.working_folder import working_folder
 from refnet.weights import places, releases
 from refnet.weights.named import read_named
 from refnet.weights.places import find
@@ -44,19 +44,7 @@ def fetch(name: str, *, keep: bool = False) -> Path:
 
 
 def fetch_release(release: Release, *, keep: bool = False) -> Path:
-    """Get the weight file of a release: from the cache, or made of the published file.
-
-    A file in the cache is read; one that is damaged or something else is made anew.
-
-    Raises
-    ------
-    WeightsNotFoundError
-        If the published file cannot be had: with the reason, and how to bring it by hand.
-    WeightsError
-        If the cache cannot be written, or a package does not hold the published file.
-    CheckpointError
-        If the published file cannot be converted.
-    """
+    """Get the weight file of a release: from the cache if it is sound there, or made of the published file."""
     target = places.in_cache(release)
     if places.is_here(target) and _is_sound(release, target):
         if keep:
@@ -146,7 +134,7 @@ def _original(release: Release, folder: Path, target: Path) -> Path:
         from refnet.hub.package import member
 
         return member(release)
-    from refnet.hub.download import DownloadError, download
+    from refnet.hub.download import download
 
     size = "" if release.bytes is None else f" ({release.bytes / 1e6:.1f} MB)"
     warn(f"fetching {release.name}: {release.file} from {release.url}{size} into {target.parent}")
