@@ -21,7 +21,7 @@ from refnet.errors import (
     WeightsError,
     WeightsNotFoundError,
 )
-from refnet.version import __version__
+from refnet.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,7 +41,6 @@ __all__ = [
     "UnknownModelError",
     "WeightsError",
     "WeightsNotFoundError",
-    "__version__",
     "convert",
     "fetch",
     "load",

@@ -11,13 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import torch
-from helpers.places import ROOT
+from helpers.places import CHELSEA, ROOT
 
 import refnet
 from refnet.reference.digest import tensor_digest
 from refnet.weights import synthetic
-
-PHOTO = ROOT / "tests" / "data" / "chelsea.png"
 
 # Without fused multiply-add in hardware (it is a call to the C library there), with AVX2, with AVX-512, and this one.
 CPUS = ["nehalem", "haswell", "skylake-avx512", "native"]
@@ -44,7 +42,7 @@ def digests_on(cpu: str) -> dict[str, str]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     if cpu != "native":
         environment |= {"NUMBA_CPU_NAME": cpu, "NUMBA_CPU_FEATURES": ""}
-    command = [sys.executable, "-c", DIGESTS, str(PHOTO)]
+    command = [sys.executable, "-c", DIGESTS, str(CHELSEA)]
     result = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=900)
     digests: dict[str, str] = json.loads(result.stdout)
     return digests
@@ -88,7 +86,7 @@ def test_one_digest_for_any_threads_batch_and_trace(model: str, dtype: str) -> N
 
 def test_runs_repeat() -> None:
     net = refnet.load("lite0", threads=2)
-    x = net.preprocess(PHOTO)
+    x = net.preprocess(CHELSEA)
     assert len({tensor_digest(net.logits(x)) for _ in range(20)}) == 1
 
 

@@ -31,7 +31,7 @@ def test_the_console_shows_what_readme_says(
     tmp_path: Path,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("tests").symlink_to(ROOT / "tests")
+    Path("refnet").symlink_to(ROOT / "refnet")
     for command, output in session:
         if command.startswith("refnet "):
             wrong = "\nfirst wrong: " in output

@@ -38,7 +38,7 @@ def read(path: str | Path) -> Weights:
 
     Examples
     --------
-    >>> from refnet.weights import find
+    >>> from refnet.weights.places import find
     >>> weights = read(find("lite0"))
     >>> weights.architecture.name, weights.padding, weights.bn_eps
     ('lite0', 'same', 0.001)

@@ -306,7 +306,7 @@ class TestWrongArguments:
             export_onnx(replace(tiny, tensors=missing), tmp_path / "net.onnx")
 
     def test_too_large(self, tiny, tmp_path, monkeypatch):
-        monkeypatch.setattr(onnx, "MAX_BYTES", 1000)
+        monkeypatch.setattr("refnet.export.onnx.MAX_BYTES", 1000)
         with pytest.raises(InputError, match=r"tiny has [0-9,]+ bytes of weights; an ONNX file holds 2 GiB"):
             export_onnx(tiny, tmp_path / "net.onnx")
 

@@ -135,7 +135,7 @@ class TestVerify:
             list(verify.verify("lite1@lite", table=str(where)))
 
     def test_a_trained_variant_that_is_named_and_not_here(self, monkeypatch, table):
-        def none(name, fetch):
+        def none(name, download):
             raise WeightsNotFoundError(f"no weights of {name}")
 
         monkeypatch.setattr(verify, "find_weights", none)
@@ -169,7 +169,7 @@ class TestSelect:
 
 
 def test_a_photograph_that_is_missing():
-    with pytest.raises(InputError, match=r"^no dog\.png in .*data or .*data; install refnet again"):
+    with pytest.raises(InputError, match=r"^no dog\.png in .*refnet.data; install refnet again"):
         verify.photo("dog.png")
 
 

@@ -9,7 +9,7 @@ from helpers.places import ROOT
 from refnet.errors import InputError
 from refnet.weights.labels import Label, Labels, imagenet_labels, labels_for, parse_labels, read_labels
 
-IMAGENET = ROOT / "weights" / "imagenet_labels.tsv"
+IMAGENET = ROOT / "refnet" / "data" / "imagenet_labels.tsv"
 
 
 def test_a_label_knows_its_place():

@@ -305,8 +305,7 @@ for limit in map(int, sys.argv[2:]):
 
 def make_checkout(root: Path) -> None:
     """Leave the mark by which a source checkout is known."""
-    (root / "weights").mkdir(exist_ok=True)
-    (root / "weights" / "published.toml").touch()
+    (root / "pyproject.toml").touch()
 
 
 class TestFind:
@@ -325,14 +324,14 @@ class TestFind:
             assert places.find(name) == tmp_path / f"{name}.h5"
 
     def test_an_installed_package_carries_its_own(self, tmp_path, monkeypatch):
-        (tmp_path / "refnet" / "weights").mkdir(parents=True)
-        (tmp_path / "refnet" / "weights" / "lite0.h5").touch()
-        monkeypatch.setattr("refnet.weights.places._PACKAGE", tmp_path / "refnet")
-        assert places.find("lite0") == tmp_path / "refnet" / "weights" / "lite0.h5"
+        (tmp_path / "refnet" / "data").mkdir(parents=True)
+        (tmp_path / "refnet" / "data" / "lite0.h5").touch()
+        monkeypatch.setattr("refnet.weights.places.DATA", tmp_path / "refnet" / "data")
+        assert places.find("lite0") == tmp_path / "refnet" / "data" / "lite0.h5"
 
     def test_weights_beside_the_package_count_in_a_source_checkout_only(self, tmp_path, monkeypatch):
         monkeypatch.delenv("REFNET_WEIGHTS", raising=False)
-        monkeypatch.setattr("refnet.weights.places._PACKAGE", tmp_path / "refnet")
+        monkeypatch.setattr("refnet.weights.places.DATA", tmp_path / "refnet" / "data")
         (tmp_path / "weights").mkdir()
         (tmp_path / "weights" / "lite0.h5").touch()
         with pytest.raises(WeightsNotFoundError) as caught:
@@ -350,11 +349,11 @@ class TestFind:
     )
     def test_what_is_not_here_is_named_with_its_remedy(self, tmp_path, monkeypatch, name, remedy):
         monkeypatch.setenv("REFNET_WEIGHTS", str(tmp_path / "absent"))
-        monkeypatch.setattr("refnet.weights.places._PACKAGE", tmp_path / "refnet")
+        monkeypatch.setattr("refnet.weights.places.DATA", tmp_path / "refnet" / "data")
         make_checkout(tmp_path)
         with pytest.raises(WeightsNotFoundError, match=f"no {name}.h5 in .*absent.*; .*{remedy}") as caught:
             places.find(name)
-        for place in (tmp_path / "absent", tmp_path / "refnet" / "weights", tmp_path / "weights", places.cache()):
+        for place in (tmp_path / "absent", tmp_path / "refnet" / "data", tmp_path / "weights", places.cache()):
             assert str(place) in str(caught.value)
 
     def test_a_release_is_in_the_cache_or_an_own_directory(self, tmp_path, monkeypatch):

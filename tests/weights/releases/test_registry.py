@@ -78,7 +78,7 @@ def test_every_field_is_a_release_s_or_of_its_recipe():
 
 
 def test_the_file_is_in_the_checkout():
-    assert registry.locate().parts[-2:] == ("weights", "published.toml")
+    assert registry.locate().parts[-2:] == ("data", "published.toml")
 
 
 def test_no_file(tmp_path, monkeypatch):
