@@ -20,7 +20,7 @@ from refnet.golden.encoding import FLOATS
 from refnet.golden.formats import FORMATS
 from refnet.golden.read import logical, open_recording
 from refnet.hub import fetch
-from refnet.weights import places
+from refnet.weights import paths
 from refnet.weights.synthetic import picture_tensor
 
 X = picture_tensor(33, 30)
@@ -126,7 +126,7 @@ class TestRecording:
         ]  # fmt: skip
 
     def test_a_file_of_weights(self, run):
-        model = places.find("lite0")
+        model = paths.find("lite0")
         assert run(model, "--size", "32", "-o", "g", "--quiet")[1].startswith("g  lite0  32x32  stimulus codes")
 
     def test_a_black_picture_is_warned_of(self, run):

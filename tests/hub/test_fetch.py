@@ -30,7 +30,7 @@ from refnet.hub.catalogue import describe_model, weight_file
 from refnet.hub.failure import DownloadError
 from refnet.hub.fetch import fetch_release
 from refnet.hub.models import find_weights, synthetic_weights
-from refnet.weights import named, places, releases, writer
+from refnet.weights import paths, reader, releases, writer
 
 DATA = bytes(range(256)) * 200
 SHA256, MD5 = hashlib.sha256(DATA).hexdigest(), hashlib.md5(DATA).hexdigest()
@@ -564,7 +564,7 @@ class TestByName:
 
     @pytest.fixture(autouse=True)
     def _real_reader(self, cache, monkeypatch):
-        monkeypatch.setattr(fetch, "read_named", named.read_named)
+        monkeypatch.setattr(fetch, "read_named", reader.read_named)
 
     @pytest.fixture
     def b1(self, cache, release, monkeypatch):
@@ -584,7 +584,7 @@ class TestByName:
         return cache / NAMES[1]
 
     def test_what_is_here_is_found(self, cache):
-        assert refnet.fetch("lite0") == refnet.fetch("lite0@lite") == places.find("lite0")
+        assert refnet.fetch("lite0") == refnet.fetch("lite0@lite") == paths.find("lite0")
         assert not cache.exists()
 
     @pytest.mark.parametrize("name", ["b9", "b1@", "b1@synthetic", "b1.h5", "../b1", None, Path("b1")])
@@ -595,7 +595,7 @@ class TestByName:
     def test_the_first_use_fetches(self, b1, server):
         assert find_weights("b1").architecture.name == "b1"
         assert find_weights("b1@timm-tf").digest() == find_weights("b1@timm-tf:aa").digest()
-        assert refnet.fetch("b1") == places.find("b1") == b1
+        assert refnet.fetch("b1") == paths.find("b1") == b1
         assert len(server.requests) == 1
 
     def test_who_only_asks_does_not(self, b1, server):
@@ -610,7 +610,7 @@ class TestByName:
     def test_the_command(self, b1, server, release, capsys):
         assert cli.main(["fetch", "b1", "lite0"]) == 0
         out, err = capsys.readouterr()
-        lite0 = places.find("lite0")
+        lite0 = paths.find("lite0")
         assert out.splitlines() == [
             f"b1  {b1}  {b1.stat().st_size:,} bytes",
             f"lite0  {lite0}  {lite0.stat().st_size:,} bytes",
@@ -623,7 +623,7 @@ class TestByName:
         server.answers[:] = [answers.status(404)]
         assert cli.main(["fetch", "b1", "lite0", "--keep"]) == 2
         out, err = capsys.readouterr()
-        assert out.startswith(f"lite0  {places.find('lite0')}  ")
+        assert out.startswith(f"lite0  {paths.find('lite0')}  ")
         assert "refnet: error: b1@timm-tf:aa not fetched: the server answers 404; " in err
 
     def test_the_command_wants_names_that_are_published(self, cache, server, capsys):

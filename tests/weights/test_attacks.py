@@ -17,7 +17,7 @@ from weights.test_weights import assert_same, make_weights
 from refnet.errors import WeightsError, WeightsNotFoundError
 from refnet.reference.digest import tensors_digest
 from refnet.weights import reader, writer
-from refnet.weights.schema import ATTRIBUTES, TABLES, Record
+from refnet.weights.schema import ATTRIBUTES, TABLES, Metadata
 
 KEY = "stem/kernel"
 SHAPE = (3, 3, 3, 8)
@@ -68,7 +68,7 @@ def reseal(file: h5py.File) -> None:
     file.visititems(visit)
     attributes = {n: v.decode() if isinstance(v, bytes) else np.asarray(v).item() for n, v in file.attrs.items()}
     tables = {t: tuple(row.decode() for row in file[t][()].tolist()) for t in TABLES if t in file}
-    state(file, tensors_digest=tensors_digest(tensors), metadata_digest=Record(attributes, tables).digest())
+    state(file, tensors_digest=tensors_digest(tensors), metadata_digest=Metadata(attributes, tables).digest())
 
 
 def state(file: h5py.File, **attributes: object) -> None:

@@ -20,7 +20,7 @@ from refnet.errors import UnknownModelError, WeightsError, WeightsNotFoundError
 from refnet.hub.models import find_weights, synthetic_weights
 from refnet.preprocessing.recipe import LITE, TENSORFLOW
 from refnet.reference.digest import tensors_digest
-from refnet.weights import places, reader, synthetic, writer
+from refnet.weights import paths, reader, synthetic, writer
 from refnet.weights.labels import Labels
 from refnet.weights.releases import find
 from refnet.weights.weights import Provenance, Weights
@@ -265,10 +265,10 @@ class TestRefusedWriting:
         program = """
 import resource, sys
 from pathlib import Path
-from refnet.weights import places, reader, writer
+from refnet.weights import paths, reader, writer
 from refnet.errors import WeightsError
 
-weights = reader.read(places.find("lite0"))
+weights = reader.read(paths.find("lite0"))
 _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
 for limit in map(int, sys.argv[2:]):
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, most))
@@ -314,31 +314,31 @@ class TestFind:
         monkeypatch.setenv("REFNET_CACHE", str(tmp_path / "cache"))
 
     def test_the_repository_holds_lite0(self):
-        assert places.find("lite0") == ROOT / "weights" / "lite0.h5"
+        assert paths.find("lite0") == ROOT / "weights" / "lite0.h5"
 
     def test_an_own_directory_comes_first(self, tmp_path, monkeypatch):
         monkeypatch.setenv("REFNET_WEIGHTS", str(tmp_path))
-        assert places.find("lite0") == ROOT / "weights" / "lite0.h5"
+        assert paths.find("lite0") == ROOT / "weights" / "lite0.h5"
         for name in ("lite0", "b1"):
             (tmp_path / f"{name}.h5").touch()
-            assert places.find(name) == tmp_path / f"{name}.h5"
+            assert paths.find(name) == tmp_path / f"{name}.h5"
 
     def test_an_installed_package_carries_its_own(self, tmp_path, monkeypatch):
         (tmp_path / "refnet" / "data").mkdir(parents=True)
         (tmp_path / "refnet" / "data" / "lite0.h5").touch()
-        monkeypatch.setattr("refnet.weights.places.DATA", tmp_path / "refnet" / "data")
-        assert places.find("lite0") == tmp_path / "refnet" / "data" / "lite0.h5"
+        monkeypatch.setattr("refnet.weights.paths.DATA", tmp_path / "refnet" / "data")
+        assert paths.find("lite0") == tmp_path / "refnet" / "data" / "lite0.h5"
 
     def test_weights_beside_the_package_count_in_a_source_checkout_only(self, tmp_path, monkeypatch):
         monkeypatch.delenv("REFNET_WEIGHTS", raising=False)
-        monkeypatch.setattr("refnet.weights.places.DATA", tmp_path / "refnet" / "data")
+        monkeypatch.setattr("refnet.weights.paths.DATA", tmp_path / "refnet" / "data")
         (tmp_path / "weights").mkdir()
         (tmp_path / "weights" / "lite0.h5").touch()
         with pytest.raises(WeightsNotFoundError) as caught:
-            places.find("lite0")
+            paths.find("lite0")
         assert str(tmp_path / "weights") not in str(caught.value)
         make_checkout(tmp_path)
-        assert places.find("lite0") == tmp_path / "weights" / "lite0.h5"
+        assert paths.find("lite0") == tmp_path / "weights" / "lite0.h5"
 
     @pytest.mark.parametrize(
         ("name", "remedy"),
@@ -349,11 +349,11 @@ class TestFind:
     )
     def test_what_is_not_here_is_named_with_its_remedy(self, tmp_path, monkeypatch, name, remedy):
         monkeypatch.setenv("REFNET_WEIGHTS", str(tmp_path / "absent"))
-        monkeypatch.setattr("refnet.weights.places.DATA", tmp_path / "refnet" / "data")
+        monkeypatch.setattr("refnet.weights.paths.DATA", tmp_path / "refnet" / "data")
         make_checkout(tmp_path)
         with pytest.raises(WeightsNotFoundError, match=f"no {name}.h5 in .*absent.*; .*{remedy}") as caught:
-            places.find(name)
-        for place in (tmp_path / "absent", tmp_path / "refnet" / "data", tmp_path / "weights", places.cache()):
+            paths.find(name)
+        for place in (tmp_path / "absent", tmp_path / "refnet" / "data", tmp_path / "weights", paths.cache_folder()):
             assert str(place) in str(caught.value)
 
     def test_a_release_is_in_the_cache_or_an_own_directory(self, tmp_path, monkeypatch):
@@ -367,17 +367,17 @@ class TestFind:
             with pytest.raises(
                 WeightsNotFoundError, match=rf"no b1@timm-tf\+aa\.h5 in {own}, {cache}; `refnet fetch {name}`"
             ):
-                places.find(name)
+                paths.find(name)
         for place in (cache, own):
             (place / "b1@timm-tf+aa.h5").touch()
-            assert places.find("b1@timm-tf") == places.find("b1@timm-tf:aa") == place / "b1@timm-tf+aa.h5"
-        assert places.find("b1") == own / "b1.h5"
+            assert paths.find("b1@timm-tf") == paths.find("b1@timm-tf:aa") == place / "b1@timm-tf+aa.h5"
+        assert paths.find("b1") == own / "b1.h5"
         (own / "b1.h5").unlink()
-        assert places.find("b1") == own / "b1@timm-tf+aa.h5"
+        assert paths.find("b1") == own / "b1@timm-tf+aa.h5"
 
     def test_the_cache_is_among_those_of_the_user(self, monkeypatch):
         monkeypatch.delenv("REFNET_CACHE")
-        assert places.cache() == platformdirs.user_cache_path("refnet")
+        assert paths.cache_folder() == platformdirs.user_cache_path("refnet")
 
     @pytest.mark.parametrize("variable", ["REFNET_CACHE", "REFNET_WEIGHTS"])
     @pytest.mark.parametrize(
@@ -388,25 +388,25 @@ class TestFind:
         monkeypatch.chdir(tmp_path)
         monkeypatch.setenv("HOME", str(tmp_path / "home"))
         monkeypatch.setenv(variable, stated)
-        found = places.cache() if variable == "REFNET_CACHE" else places.places()[0]
+        found = paths.cache_folder() if variable == "REFNET_CACHE" else paths.weight_folders()[0]
         assert found == tmp_path / meant
 
     @pytest.mark.parametrize("variable", ["REFNET_CACHE", "REFNET_WEIGHTS"])
     def test_what_cannot_be_looked_into_has_nothing(self, monkeypatch, variable):
         monkeypatch.setenv(variable, "/" + "x" * 300)
         with pytest.raises(WeightsNotFoundError, match=r"no weights of b1 on this machine: .*/xxx"):
-            places.find("b1")
+            paths.find("b1")
 
     def test_the_release_that_is_shipped(self, tmp_path, monkeypatch):
         monkeypatch.setenv("REFNET_WEIGHTS", str(tmp_path))
         (tmp_path / "lite0.h5").touch()  # anybody's
-        assert places.find("lite0@lite") == ROOT / "weights" / "lite0.h5"
-        assert places.find("lite0") == tmp_path / "lite0.h5"
+        assert paths.find("lite0@lite") == ROOT / "weights" / "lite0.h5"
+        assert paths.find("lite0") == tmp_path / "lite0.h5"
 
     @pytest.mark.parametrize("name", ["b9", "", "../lite0", "lite0.h5", "b1@synthetic", "../b1@timm-tf", "b1@../x"])
     def test_an_unknown_name(self, name):
         with pytest.raises(UnknownModelError):
-            places.find(name)
+            paths.find(name)
 
 
 class TestNamed:
@@ -475,7 +475,7 @@ class TestLite0:
     """The file that ships."""
 
     def test_it_is_what_it_says(self):
-        weights = reader.read(places.find("lite0"))
+        weights = reader.read(paths.find("lite0"))
         assert weights.architecture == variant("lite0")
         assert (weights.padding, weights.bn_eps, weights.recipe) == ("same", 1e-3, LITE)
         assert weights.labels[388].name == "giant panda"
@@ -486,7 +486,7 @@ class TestLite0:
         assert weights.digest() == "0a366f83ecea18e801b9f48ec32e58069ca56efca59813b38ed3a87d6624845b"
 
     def test_it_can_be_read_where_nothing_can_be_written(self, tmp_path):
-        shutil.copy(places.find("lite0"), tmp_path)
+        shutil.copy(paths.find("lite0"), tmp_path)
         (tmp_path / "lite0.h5").chmod(0o444)
         tmp_path.chmod(0o555)
         try:
