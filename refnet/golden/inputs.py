@@ -9,7 +9,8 @@ from refnet.arrays import Array
 from refnet.checks import pictures
 from refnet.errors import InputError
 from refnet.golden.stimuli import DEFAULT, PICTURES, check_stimulus, stimulus
-from refnet.preprocessing import images
+from refnet.preprocessing.preprocess import preprocess
+from refnet.preprocessing.read_image import read_image
 from refnet.preprocessing.recipe import Recipe
 
 
@@ -56,7 +57,7 @@ class Origin(NamedTuple):
         if self.tensor is not None:
             return self.tensor
         if self.picture is not None:
-            return images.preprocess(self.picture, recipe, height, width)[None]
+            return preprocess(self.picture, recipe, height, width)[None]
         assert self.stimulus is not None
         return stimulus(self.stimulus, height, width)
 
@@ -67,7 +68,7 @@ def find_origin(image: Any, x: Array | None, name: str | None) -> Origin:
     Parameters
     ----------
     image
-        What ``refnet.preprocessing.images.read_image`` takes.
+        What ``refnet.preprocessing.read_image.read_image`` takes.
     x
         f32[N, H, W, 3]: the input itself.
     name
@@ -89,7 +90,7 @@ def find_origin(image: Any, x: Array | None, name: str | None) -> Origin:
         raise InputError("more than one input; want a picture, a tensor or a stimulus")
     if image is not None:
         known = Path(image).name if isinstance(image, str | Path) else type(image).__name__
-        return Origin(f"image {known}", picture=images.read_image(image))
+        return Origin(f"image {known}", picture=read_image(image))
     if x is not None:
         if not len(pictures(x)):
             raise InputError(f"the input has the shape {list(x.shape)}; want one picture at least")

@@ -25,14 +25,7 @@ def find(name: str) -> Path:
     The file of ``b1`` is ``b1.h5``, in the directory that the environment variable ``REFNET_WEIGHTS`` names, in the
     installed package, or in ``weights/`` of a source checkout; the first one wins. Without one, ``b1`` is its default
     release. The file of a release is ``b1@timm-tf+aa.h5``, in the directory that ``REFNET_WEIGHTS`` names or in the
-    cache; the package carries one, as ``lite0.h5``. What is in a file is for ``refnet.weights.read_named`` to see.
-
-    Raises
-    ------
-    UnknownModelError
-        If the name is not in the scaling table, or nothing is published under it.
-    WeightsNotFoundError
-        If the file is nowhere: with the places, and the command that brings it.
+    cache; the package carries one, as ``lite0.h5``. Whether it holds what the name says, ``read_named`` finds out.
 
     Examples
     --------

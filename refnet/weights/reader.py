@@ -1,4 +1,4 @@
-"""A file to weights, believing nothing it says until it is checked."""
+"""A file to weights, believing nothing it says until it is checked; found by a name, it must hold what that says."""
 
 from __future__ import annotations
 
@@ -17,25 +17,9 @@ from refnet.weights.weights import Weights, check_tensors
 
 
 def read(path: str | Path) -> Weights:
-    """Read a weight file and verify it.
+    """Read a weight file and verify it: tensors come in the plan's order, f32[...], C-contiguous, every one finite.
 
-    Parameters
-    ----------
-    path
-        A file as ``refnet.weights.write`` makes them. It may come from anywhere: whatever is not exactly as
-        the schema says is refused.
-
-    Returns
-    -------
-    Weights
-        With tensors in the plan's order, f32[...], C-contiguous, every one finite.
-
-    Raises
-    ------
-    WeightsNotFoundError
-        If there is no such file.
-    WeightsError
-        If it is not a weight file, is damaged, or departs from the schema.
+    It may come from anywhere: whatever is not exactly as the schema says is refused.
 
     Examples
     --------

@@ -91,14 +91,7 @@ class Metadata(NamedTuple):
 
 
 def to_metadata(weights: Weights) -> Metadata:
-    """Write down everything but the tensors and the digests.
-
-    Raises
-    ------
-    WeightsError
-        If it could not be read back: a text that is not printable or too long, a value that is not possible,
-        or an architecture that its coefficients do not build.
-    """
+    """Write down everything but the tensors and the digests, if it could be read back."""
     origin = weights.provenance
     metadata = Metadata(
         attributes={
@@ -125,13 +118,7 @@ def to_metadata(weights: Weights) -> Metadata:
 
 
 def from_metadata(metadata: Metadata, tensors: Tensors) -> Weights:
-    """Read everything but the tensors, believing nothing.
-
-    Raises
-    ------
-    WeightsError
-        If a text is not printable or too long, or a value is not possible.
-    """
+    """Read everything but the tensors, believing nothing."""
     _check_texts(metadata)
     stated = metadata.attributes
     for name, known in (("padding", get_args(Padding)), ("averaging", get_args(Averaging))):
@@ -161,12 +148,7 @@ def from_metadata(metadata: Metadata, tensors: Tensors) -> Weights:
 
 
 def parse_architecture(text: str) -> Architecture:
-    """Build the architecture that a file states, if its coefficients are of this world.
-
-    Raises
-    ------
-    WeightsError
-        If the text is not the JSON object of the schema, or a value is out of bounds. Nothing is built then.
+    """Build the architecture that a file states, if its coefficients are of this world; else nothing is built.
 
     Examples
     --------

@@ -80,14 +80,7 @@ class Weights:
 
 
 def check_tensors(weights: Weights) -> None:
-    """Refuse tensors that a network cannot be run with.
-
-    Raises
-    ------
-    WeightsError
-        If tensors are missing, unknown or of the wrong dtype or shape (all of them in one message), one holds
-        a NaN or an infinity, a variance is negative, or a batch norm's scale or shift is beyond float32.
-    """
+    """Refuse tensors that a network cannot be run with; all that are missing, unknown or misshapen in one message."""
     wanted = {weight.key: weight.shape for weight in make_plan(weights.architecture).weights}
     wrong = [f"{key} is missing" for key in wanted if key not in weights.tensors]
     for key, tensor in weights.tensors.items():

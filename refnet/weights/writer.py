@@ -23,19 +23,7 @@ def write(path: str | Path, weights: Weights) -> None:
     """Write a weight file.
 
     The bytes depend on the content only: not on the time, nor on the order or memory layout of the tensors.
-    An existing file is replaced in one step once the new one is complete.
-
-    Parameters
-    ----------
-    path
-        Where to; its directory must exist.
-    weights
-        What to write, with exactly the plan's tensors, float32 and finite.
-
-    Raises
-    ------
-    WeightsError
-        If the content is not fit to be read back, or the file cannot be written.
+    An existing file is replaced in one step once the new one is complete. What could not be read back is refused.
     """
     path = Path(path)
     try:
@@ -49,13 +37,7 @@ def write(path: str | Path, weights: Weights) -> None:
 
 
 def file_bytes(weights: Weights) -> bytes:
-    """All bytes of the file that ``write`` writes.
-
-    Raises
-    ------
-    WeightsError
-        If the content is not fit to be read back.
-    """
+    """All bytes of the file that ``write`` writes."""
     metadata = to_metadata(weights)
     check_tensors(weights)
     metadata.attributes.update(tensors_digest=weights.digest(), metadata_digest=metadata.digest())
