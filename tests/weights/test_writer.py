@@ -1,62 +1,25 @@
-"""Weight files: what is written is read back, the same content is the same bytes, and files are found by name."""
+"""What is written is read back, the same content is the same bytes, and nothing is written by halves."""
 
 import dataclasses
-import shutil
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import h5py
 import numpy as np
-import platformdirs
 import pytest
 from helpers.places import ROOT
+from helpers.small_weights import assert_same, make_weights
 
 from refnet.architecture.plan import make_plan
 from refnet.architecture.scaling import Coefficients, compound
-from refnet.architecture.variants import Block, efficientnet, variant
-from refnet.errors import UnknownModelError, WeightsError, WeightsNotFoundError
-from refnet.hub.models import find_weights, synthetic_weights
+from refnet.architecture.variants import Block
+from refnet.errors import WeightsError
 from refnet.preprocessing.recipe import LITE, TENSORFLOW
 from refnet.reference.digest import tensors_digest
-from refnet.weights import paths, reader, synthetic, writer
+from refnet.weights import reader, writer
 from refnet.weights.labels import Labels
-from refnet.weights.releases import find
-from refnet.weights.weights import Provenance, Weights
-
-
-def make_weights(coefs: Coefficients | None = None, *, classes: int = 10, **changes: object) -> Weights:
-    """Weights of a small network with every kind of tensor."""
-    coefs = coefs or Coefficients(width=0.1, depth=0.1, resolution=32)
-    architecture = efficientnet(coefs, name="tiny", classes=classes)
-    rng = np.random.default_rng(0)
-    weights = Weights(
-        architecture=architecture,
-        padding="same",
-        bn_eps=1e-3,
-        recipe=TENSORFLOW,
-        tensors={w.key: rng.random(w.shape, np.float32) for w in make_plan(architecture).weights},
-        labels=Labels(tuple(f"n{i:08}" for i in range(classes)), tuple(f"thing {i}" for i in range(classes)))
-        if classes
-        else None,
-        provenance=Provenance(
-            publisher="Jörg",
-            source="tiny.pth",
-            source_sha256="0123456789abcdef" * 4,
-            averaging="ema",
-            licence="CC0-1.0",
-            dropped=(("_bn0.num_batches_tracked", "no use"), ("global_step", "no use either")),
-        ),
-    )
-    return dataclasses.replace(weights, **changes)
-
-
-def assert_same(ours: Weights, theirs: Weights) -> None:
-    for field in dataclasses.fields(Weights):
-        if field.name != "tensors":
-            assert getattr(ours, field.name) == getattr(theirs, field.name)
-    assert ours.digest() == theirs.digest()
+from refnet.weights.weights import Provenance
 
 
 class TestRoundTrip:
@@ -301,195 +264,3 @@ for limit in map(int, sys.argv[2:]):
         with pytest.raises(WeightsError, match=r"tiny\.h5 not written"):
             writer.write(tmp_path / "tiny.h5", make_weights())
         assert [path.name for path in tmp_path.iterdir()] == ["tiny.h5"]
-
-
-def make_checkout(root: Path) -> None:
-    """Leave the mark by which a source checkout is known."""
-    (root / "pyproject.toml").touch()
-
-
-class TestFind:
-    @pytest.fixture(autouse=True)
-    def _empty_cache(self, tmp_path, monkeypatch):
-        monkeypatch.setenv("REFNET_CACHE", str(tmp_path / "cache"))
-
-    def test_the_repository_holds_lite0(self):
-        assert paths.find("lite0") == ROOT / "weights" / "lite0.h5"
-
-    def test_an_own_directory_comes_first(self, tmp_path, monkeypatch):
-        monkeypatch.setenv("REFNET_WEIGHTS", str(tmp_path))
-        assert paths.find("lite0") == ROOT / "weights" / "lite0.h5"
-        for name in ("lite0", "b1"):
-            (tmp_path / f"{name}.h5").touch()
-            assert paths.find(name) == tmp_path / f"{name}.h5"
-
-    def test_an_installed_package_carries_its_own(self, tmp_path, monkeypatch):
-        (tmp_path / "refnet" / "data").mkdir(parents=True)
-        (tmp_path / "refnet" / "data" / "lite0.h5").touch()
-        monkeypatch.setattr("refnet.weights.paths.DATA", tmp_path / "refnet" / "data")
-        assert paths.find("lite0") == tmp_path / "refnet" / "data" / "lite0.h5"
-
-    def test_weights_beside_the_package_count_in_a_source_checkout_only(self, tmp_path, monkeypatch):
-        monkeypatch.delenv("REFNET_WEIGHTS", raising=False)
-        monkeypatch.setattr("refnet.weights.paths.DATA", tmp_path / "refnet" / "data")
-        (tmp_path / "weights").mkdir()
-        (tmp_path / "weights" / "lite0.h5").touch()
-        with pytest.raises(WeightsNotFoundError) as caught:
-            paths.find("lite0")
-        assert str(tmp_path / "weights") not in str(caught.value)
-        make_checkout(tmp_path)
-        assert paths.find("lite0") == tmp_path / "weights" / "lite0.h5"
-
-    @pytest.mark.parametrize(
-        ("name", "remedy"),
-        [
-            ("lite1", "`refnet fetch lite1` brings it"),
-            ("b1", "`refnet fetch b1` brings it; .* REFNET_WEIGHTS .* generated weights, `b1@synthetic`"),
-        ],
-    )
-    def test_what_is_not_here_is_named_with_its_remedy(self, tmp_path, monkeypatch, name, remedy):
-        monkeypatch.setenv("REFNET_WEIGHTS", str(tmp_path / "absent"))
-        monkeypatch.setattr("refnet.weights.paths.DATA", tmp_path / "refnet" / "data")
-        make_checkout(tmp_path)
-        with pytest.raises(WeightsNotFoundError, match=f"no {name}.h5 in .*absent.*; .*{remedy}") as caught:
-            paths.find(name)
-        for place in (tmp_path / "absent", tmp_path / "refnet" / "data", tmp_path / "weights", paths.cache_folder()):
-            assert str(place) in str(caught.value)
-
-    def test_a_release_is_in_the_cache_or_an_own_directory(self, tmp_path, monkeypatch):
-        own, cache = tmp_path / "own", tmp_path / "cache"
-        monkeypatch.setenv("REFNET_WEIGHTS", str(own))
-        monkeypatch.setenv("REFNET_CACHE", str(cache))
-        own.mkdir()
-        cache.mkdir()
-        (own / "b1.h5").touch()
-        for name in ("b1@timm-tf", "b1@timm-tf:aa"):
-            with pytest.raises(
-                WeightsNotFoundError, match=rf"no b1@timm-tf\+aa\.h5 in {own}, {cache}; `refnet fetch {name}`"
-            ):
-                paths.find(name)
-        for place in (cache, own):
-            (place / "b1@timm-tf+aa.h5").touch()
-            assert paths.find("b1@timm-tf") == paths.find("b1@timm-tf:aa") == place / "b1@timm-tf+aa.h5"
-        assert paths.find("b1") == own / "b1.h5"
-        (own / "b1.h5").unlink()
-        assert paths.find("b1") == own / "b1@timm-tf+aa.h5"
-
-    def test_the_cache_is_among_those_of_the_user(self, monkeypatch):
-        monkeypatch.delenv("REFNET_CACHE")
-        assert paths.cache_folder() == platformdirs.user_cache_path("refnet")
-
-    @pytest.mark.parametrize("variable", ["REFNET_CACHE", "REFNET_WEIGHTS"])
-    @pytest.mark.parametrize(
-        ("stated", "meant"),
-        [("~/x", "home/x"), ("x/y", "x/y"), ("~nobody-of-that-name/x", "~nobody-of-that-name/x")],
-    )
-    def test_a_folder_as_people_write_it(self, tmp_path, monkeypatch, variable, stated, meant):
-        monkeypatch.chdir(tmp_path)
-        monkeypatch.setenv("HOME", str(tmp_path / "home"))
-        monkeypatch.setenv(variable, stated)
-        found = paths.cache_folder() if variable == "REFNET_CACHE" else paths.weight_folders()[0]
-        assert found == tmp_path / meant
-
-    @pytest.mark.parametrize("variable", ["REFNET_CACHE", "REFNET_WEIGHTS"])
-    def test_what_cannot_be_looked_into_has_nothing(self, monkeypatch, variable):
-        monkeypatch.setenv(variable, "/" + "x" * 300)
-        with pytest.raises(WeightsNotFoundError, match=r"no weights of b1 on this machine: .*/xxx"):
-            paths.find("b1")
-
-    def test_the_release_that_is_shipped(self, tmp_path, monkeypatch):
-        monkeypatch.setenv("REFNET_WEIGHTS", str(tmp_path))
-        (tmp_path / "lite0.h5").touch()  # anybody's
-        assert paths.find("lite0@lite") == ROOT / "weights" / "lite0.h5"
-        assert paths.find("lite0") == tmp_path / "lite0.h5"
-
-    @pytest.mark.parametrize("name", ["b9", "", "../lite0", "lite0.h5", "b1@synthetic", "../b1@timm-tf", "b1@../x"])
-    def test_an_unknown_name(self, name):
-        with pytest.raises(UnknownModelError):
-            paths.find(name)
-
-
-class TestNamed:
-    """A file that was found by a name holds what the name says."""
-
-    @pytest.fixture
-    def own(self, tmp_path, monkeypatch):
-        monkeypatch.setenv("REFNET_WEIGHTS", str(tmp_path))
-        return tmp_path
-
-    def test_another_network(self, own):
-        shutil.copy(ROOT / "weights" / "lite0.h5", own / "b1.h5")
-        with pytest.raises(WeightsError) as caught:
-            find_weights("b1")
-        assert str(caught.value) == (
-            f"{own / 'b1.h5'} holds lite0 of lite with 1000 classes, but was found as b1; load it by its path instead, "
-            "and move it away so that `refnet fetch b1` can bring b1"
-        )
-        assert find_weights(own / "b1.h5").architecture.name == "lite0"
-
-    @pytest.mark.parametrize(("publisher", "classes"), [("lite", 1000), ("", 3)])
-    def test_anybody_s_own(self, own, publisher, classes):
-        writer.write(own / "lite1.h5", named_weights("lite1", publisher, classes))
-        assert find_weights("lite1").architecture.classes == classes
-
-    @pytest.mark.parametrize(
-        ("model", "publisher", "classes"),
-        [("lite1", "lite", 3), ("lite1", "timm-tf:in1k", 1000), ("lite0", "lite", 1000)],
-    )
-    @pytest.mark.parametrize("name", ["lite1", "lite1@lite"])
-    def test_another_release(self, tmp_path, monkeypatch, name, model, publisher, classes):
-        monkeypatch.setenv("REFNET_CACHE", str(tmp_path))
-        writer.write(tmp_path / "lite1@lite.h5", named_weights(model, publisher, classes))
-        with pytest.raises(WeightsError) as caught:
-            find_weights(name)
-        assert str(caught.value) == (
-            f"{tmp_path}/lite1@lite.h5 holds {model} of {publisher} with {classes} classes, "
-            "but was found as lite1@lite with 1000 classes; `refnet fetch lite1@lite` brings it again"
-        )
-
-    def test_a_release_that_is_what_it_says(self, own):
-        weights = named_weights("lite1", "lite", 1000)
-        origin = dataclasses.replace(weights.provenance, source_sha256=find("lite1@lite").member_sha256)
-        writer.write(own / "lite1@lite.h5", dataclasses.replace(weights, provenance=origin))
-        assert find_weights("lite1@lite").provenance.publisher == find_weights("lite1").provenance.publisher == "lite"
-
-    def test_a_release_made_of_another_file(self, own):
-        """As the command for bringing it by hand makes it of a file that only has the published name."""
-        writer.write(own / "lite1@lite.h5", named_weights("lite1", "lite", 1000))
-        with pytest.raises(WeightsError, match="was made of no file, which has not the hash of lite1@lite; load"):
-            find_weights("lite1@lite")
-
-
-def named_weights(model: str, publisher: str, classes: int) -> Weights:
-    made = synthetic_weights(model)
-    architecture = variant(model, classes=classes)
-    return dataclasses.replace(
-        made,
-        architecture=architecture,
-        tensors=synthetic.tensors(architecture),
-        provenance=Provenance(publisher),
-    )
-
-
-class TestLite0:
-    """The file that ships."""
-
-    def test_it_is_what_it_says(self):
-        weights = reader.read(paths.find("lite0"))
-        assert weights.architecture == variant("lite0")
-        assert (weights.padding, weights.bn_eps, weights.recipe) == ("same", 1e-3, LITE)
-        assert weights.labels[388].name == "giant panda"
-        assert weights.provenance.averaging == "ema"
-        assert weights.provenance.licence == "Apache-2.0"
-        assert len(weights.tensors) == 247
-        assert len(weights.provenance.dropped) == 49
-        assert weights.digest() == "0a366f83ecea18e801b9f48ec32e58069ca56efca59813b38ed3a87d6624845b"
-
-    def test_it_can_be_read_where_nothing_can_be_written(self, tmp_path):
-        shutil.copy(paths.find("lite0"), tmp_path)
-        (tmp_path / "lite0.h5").chmod(0o444)
-        tmp_path.chmod(0o555)
-        try:
-            assert reader.read(tmp_path / "lite0.h5").architecture.name == "lite0"
-        finally:
-            tmp_path.chmod(0o755)
