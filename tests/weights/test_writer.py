@@ -4,6 +4,7 @@ import dataclasses
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -13,20 +14,28 @@ from helpers.small_weights import assert_same, make_weights
 
 from refnet.architecture.plan import make_plan
 from refnet.architecture.scaling import Coefficients, compound
-from refnet.architecture.variants import Block
 from refnet.errors import WeightsError
 from refnet.preprocessing.recipe import LITE, TENSORFLOW
 from refnet.reference.digest import tensors_digest
 from refnet.weights import reader, writer
 from refnet.weights.labels import Labels
-from refnet.weights.weights import Provenance
+from refnet.weights.weights import Provenance, Weights
+
+TINY = make_weights().architecture
+OTHER_BLOCK = dataclasses.replace(TINY.blocks[0], stride=2)
+
+
+def read_back(tmp_path: Path, weights: Weights) -> Weights:
+    writer.write(tmp_path / "tiny.h5", weights)
+    return reader.read(tmp_path / "tiny.h5")
 
 
 class TestRoundTrip:
     def test_everything_comes_back(self, tmp_path):
         weights = make_weights()
-        writer.write(tmp_path / "tiny.h5", weights)
-        again = reader.read(tmp_path / "tiny.h5")
+        limits = np.finfo(np.float32)
+        weights.tensors["logits/kernel"].flat[:4] = limits.max, limits.min, limits.smallest_subnormal, -0.0
+        again = read_back(tmp_path, weights)
         assert_same(again, weights)
         assert list(again.tensors) == [w.key for w in make_plan(weights.architecture).weights]
         for key, tensor in again.tensors.items():
@@ -34,51 +43,26 @@ class TestRoundTrip:
             assert tensor.flags.c_contiguous
             assert tensor.dtype.isnative
 
-    @pytest.mark.parametrize(
-        "changes",
-        [
-            {"labels": None},
-            {"padding": "symmetric", "bn_eps": 1e-5},
-            {"recipe": LITE},
-            {"provenance": Provenance("")},
-            {"provenance": Provenance("x", averaging="raw", dropped=(("a" * 4000, "ü" * 2000),))},
-        ],
-    )
-    def test_what_is_optional(self, tmp_path, changes):
+    @pytest.mark.parametrize("changes", [
+        {"labels": None},
+        {"padding": "symmetric", "bn_eps": 1e-5},
+        {"recipe": LITE},
+        {"provenance": Provenance("")},
+        {"provenance": Provenance("x", averaging="raw", dropped=(("a" * 4000, "ü" * 2000),))},
+        {"classes": 0},
+        {"coefs": Coefficients(0.1, 0.1, 32, lite=True), "classes": 3},
+        {"coefs": Coefficients(0.3, 1.7, 17, dropout=0.0), "classes": 3},
+        {"coefs": dataclasses.replace(compound(0.5), width=0.1), "classes": 3},
+    ])  # fmt: skip
+    def test_what_is_optional_and_own_coefficients(self, tmp_path, changes):
         weights = make_weights(**changes)
-        writer.write(tmp_path / "tiny.h5", weights)
-        assert_same(reader.read(tmp_path / "tiny.h5"), weights)
-
-    def test_without_a_classifier(self, tmp_path):
-        weights = make_weights(classes=0)
-        writer.write(tmp_path / "tiny.h5", weights)
-        assert_same(reader.read(tmp_path / "tiny.h5"), weights)
-        assert not any(key.startswith("logits/") for key in reader.read(tmp_path / "tiny.h5").tensors)
-
-    @pytest.mark.parametrize(
-        "coefs",
-        [
-            Coefficients(0.1, 0.1, 32, lite=True),
-            Coefficients(0.3, 1.7, 17, dropout=0.0),
-            dataclasses.replace(compound(0.5), width=0.1),
-        ],
-    )
-    def test_a_file_of_own_coefficients_builds_its_own_network(self, tmp_path, coefs):
-        weights = make_weights(coefs, classes=3)
-        writer.write(tmp_path / "own.h5", weights)
-        assert reader.read(tmp_path / "own.h5").architecture == weights.architecture
+        again = read_back(tmp_path, weights)
+        assert_same(again, weights)
+        assert any(key.startswith("logits/") for key in again.tensors) == (changes.get("classes") != 0)
 
     def test_a_path_may_be_a_string(self, tmp_path):
         writer.write(str(tmp_path / "tiny.h5"), make_weights())
         assert reader.read(str(tmp_path / "tiny.h5")).architecture.name == "tiny"
-
-    def test_the_largest_numbers_of_float32_are_kept(self, tmp_path):
-        weights = make_weights()
-        limits = np.finfo(np.float32)
-        kernel = weights.tensors["logits/kernel"]
-        kernel.flat[:4] = limits.max, limits.min, limits.smallest_subnormal, -0.0
-        writer.write(tmp_path / "tiny.h5", weights)
-        assert reader.read(tmp_path / "tiny.h5").tensors["logits/kernel"].tobytes() == kernel.tobytes()
 
 
 class TestBytes:
@@ -150,18 +134,15 @@ class TestRefusedWriting:
         [
             ("stem/kernel", lambda t: t.astype(np.float64), r"stem/kernel is float64\[3, 3, 3, 8\], not float32"),
             ("stem/kernel", lambda t: t[..., :7], r"stem/kernel is float32\[3, 3, 3, 7\], not float32\[3, 3, 3, 8\]"),
-            ("logits/bias", lambda t: np.where(np.arange(10) == 7, np.nan, t), r"logits/bias\[7\] is nan"),
-            ("logits/bias", lambda t: t / np.float32(0), r"logits/bias\[0\] is inf"),
+            ("logits/bias", lambda t: np.where(np.arange(10) == 7, np.float32(np.nan), t), r"logits/bias\[7\] is nan"),
+            ("logits/bias", lambda t: t * 0 + np.float32(np.inf), r"logits/bias\[0\] is inf"),
             ("head/bn/variance", lambda t: t - 1, r"head/bn/variance\[\d+\] is -0\.\d+, which .* has no root"),
             ("head/bn/gamma", lambda t: t * 0 + np.float32(3e38), r"head/bn/\*: a scale or shift of .* beyond float32"),
         ],
     )
     def test_tensors_no_network_can_run_with(self, tmp_path, key, change, message):
         weights = make_weights()
-        with np.errstate(divide="ignore"):
-            weights.tensors[key] = change(weights.tensors[key]).astype(
-                np.float64 if "float64" in message else np.float32
-            )
+        weights.tensors[key] = change(weights.tensors[key])
         self.assert_refused(tmp_path, weights, message)
 
     def test_a_variance_of_zero_without_epsilon(self, tmp_path):
@@ -183,36 +164,24 @@ class TestRefusedWriting:
             ({"bn_eps": float("nan")}, "bn_eps is nan"),
             ({"bn_eps": -1e-3}, "bn_eps is -0.001"),
             ({"labels": Labels(("a",), ("b",))}, "must both have 10 rows"),
+            ({"labels": Labels(("a",), ("b",)), "classes": 0}, "labels/wnid and labels/text must both have 0 rows"),
             ({"provenance": Provenance("two\nlines")}, "publisher must be printable"),
             ({"provenance": Provenance("x" * 5000)}, "publisher must be printable and at most 4096 bytes"),
             ({"provenance": Provenance("\ud800")}, "publisher must be printable"),
             ({"provenance": Provenance("x", averaging="mean")}, "averaging is 'mean'"),
             ({"provenance": Provenance("x", source_sha256="12")}, "source_sha256 is '12'"),
             ({"provenance": Provenance("x", dropped=(("a\0", "b"),))}, "dropped/name must be printable"),
+            ({"architecture": dataclasses.replace(TINY, name="../x")}, "name = ../x"),
+            ({"architecture": dataclasses.replace(TINY, blocks=(OTHER_BLOCK, *TINY.blocks[1:]))}, "do not build"),
         ],
     )
     def test_metadata_no_file_may_have(self, tmp_path, changes, message):
         self.assert_refused(tmp_path, make_weights(**changes), message)
 
-    def test_labels_without_a_classifier(self, tmp_path):
-        weights = make_weights(classes=0, labels=Labels(("a",), ("b",)))
-        self.assert_refused(tmp_path, weights, "labels/wnid and labels/text must both have 0 rows")
-
     def test_logits_without_a_classifier(self, tmp_path):
         weights = make_weights(classes=0)
         weights.tensors["logits/bias"] = np.zeros(0, np.float32)
         self.assert_refused(tmp_path, weights, "logits/bias is unknown")
-
-    def test_an_architecture_that_coefficients_do_not_build(self, tmp_path):
-        weights = make_weights()
-        first, *rest = weights.architecture.blocks
-        assert isinstance(first, Block)
-        other = dataclasses.replace(weights.architecture, blocks=(dataclasses.replace(first, stride=2), *rest))
-        self.assert_refused(tmp_path, dataclasses.replace(weights, architecture=other), "do not build")
-
-    def test_a_name_that_is_no_name(self, tmp_path):
-        named = dataclasses.replace(make_weights().architecture, name="../x")
-        self.assert_refused(tmp_path, make_weights(architecture=named), "name = ../x")
 
     def test_an_interrupted_write_leaves_nothing(self, tmp_path, monkeypatch):
         def interrupt(path):
@@ -250,17 +219,13 @@ for limit in map(int, sys.argv[2:]):
         assert [path.name for path in tmp_path.iterdir()] == ["x.h5"]
         assert (tmp_path / "x.h5").read_bytes() == (ROOT / "weights" / "lite0.h5").read_bytes()
 
-    def test_a_directory_that_is_not_there(self, tmp_path):
-        with pytest.raises(WeightsError, match=r"absent/tiny\.h5 not written: .*No such file"):
-            writer.write(tmp_path / "absent" / "tiny.h5", make_weights())
-
-    def test_a_file_for_a_directory(self, tmp_path):
+    @pytest.mark.parametrize(
+        ("file", "message"),
+        [("absent/tiny.h5", ".*No such file"), ("file/tiny.h5", ""), ("directory.h5", "")],
+    )
+    def test_a_path_that_cannot_be_written(self, tmp_path, file, message):
         (tmp_path / "file").touch()
-        with pytest.raises(WeightsError, match=r"file/tiny\.h5 not written"):
-            writer.write(tmp_path / "file" / "tiny.h5", make_weights())
-
-    def test_a_directory_of_the_same_name(self, tmp_path):
-        (tmp_path / "tiny.h5").mkdir()
-        with pytest.raises(WeightsError, match=r"tiny\.h5 not written"):
-            writer.write(tmp_path / "tiny.h5", make_weights())
-        assert [path.name for path in tmp_path.iterdir()] == ["tiny.h5"]
+        (tmp_path / "directory.h5").mkdir()
+        with pytest.raises(WeightsError, match=rf"{file} not written: {message}"):
+            writer.write(tmp_path / file, make_weights())
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["directory.h5", "file"]
