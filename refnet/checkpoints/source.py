@@ -18,7 +18,7 @@ from refnet.checkpoints.state_dict import StateDict, pick
 from refnet.errors import CheckpointError
 from refnet.files import hdf5
 from refnet.files import zip as zip_archive
-from refnet.preprocessing.normalise import Operations
+from refnet.preprocessing.normalise import Normalisation
 from refnet.weights.weights import Weights
 
 HEAD = 512  # bytes that tell the format
@@ -47,7 +47,7 @@ class Source:
     """
 
     state: StateDict
-    normalise: Operations | None = None
+    normalise: Normalisation | None = None
     exported: Weights | None = None
 
 

@@ -12,7 +12,7 @@ from refnet.errors import InputError
 from refnet.golden.axes import TensorLayout
 from refnet.golden.manifest import Run
 from refnet.golden.write import open_writer
-from refnet.preprocessing import images
+from refnet.preprocessing.preprocess import preprocess
 from refnet.reference import ops
 from refnet.reference.numerics import NUMERICS_VERSION
 from refnet.weights import writer
@@ -47,7 +47,7 @@ def test_no_numbers_no_diagnosis(recorded, port):
 def test_the_input(b0, tmp_path, with_picture):
     """Red for blue, where the golden has the picture; no word where it has not."""
     picture = np.random.default_rng(5).integers(0, 256, (50, 60, 3), dtype=np.uint8)
-    x = images.preprocess(picture, b0.recipe, 40, 56)[None]
+    x = preprocess(picture, b0.recipe, 40, 56)[None]
     run = Run("b0@synthetic", b0.weights.digest(), (40, 56), "float32", "image x", b0.recipe, NUMERICS_VERSION, "0")
     with open_writer(tmp_path / "golden", run) as writer:
         if with_picture:

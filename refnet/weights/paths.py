@@ -25,14 +25,7 @@ def find(name: str) -> Path:
     The file of ``b1`` is ``b1.h5``, in the directory that the environment variable ``REFNET_WEIGHTS`` names, in the
     installed package, or in ``weights/`` of a source checkout; the first one wins. Without one, ``b1`` is its default
     release. The file of a release is ``b1@timm-tf+aa.h5``, in the directory that ``REFNET_WEIGHTS`` names or in the
-    cache; the package carries one, as ``lite0.h5``. What is in a file is for ``refnet.weights.read_named`` to see.
-
-    Raises
-    ------
-    UnknownModelError
-        If the name is not in the scaling table, or nothing is published under it.
-    WeightsNotFoundError
-        If the file is nowhere: with the places, and the command that brings it.
+    cache; the package carries one, as ``lite0.h5``. Whether it holds what the name says, ``read_named`` finds out.
 
     Examples
     --------
@@ -46,16 +39,16 @@ def find(name: str) -> Path:
         searched.append(path)
     files = {path.name: [other.parent for other in searched if other.name == path.name] for path in searched}
     nowhere = " and ".join(f"no {file} in {', '.join(map(str, where))}" for file, where in files.items())
-    raise WeightsNotFoundError(f"no weights of {name} on this machine: {nowhere}; {remedy(name)}")
+    raise WeightsNotFoundError(f"no weights of {name} on this machine: {nowhere}; {how_to_get(name)}")
 
 
 def _candidates(name: str) -> Iterator[Path]:
     """The list of what is published is read only where it is needed."""
     if "@" not in name:
         coefficients(name)
-        yield from (place / f"{name}.h5" for place in places())
+        yield from (place / f"{name}.h5" for place in weight_folders())
     release = releases.find(name)
-    cached = in_cache(release)
+    cached = cached_file(release)
     yield from (place / cached.name for place in _own())
     if "@" in name and release.name == SHIPPED:
         yield from (place / f"{release.model}.h5" for place in _shipped())
@@ -70,7 +63,7 @@ def is_here(path: Path) -> bool:
         return False
 
 
-def places() -> list[Path]:
+def weight_folders() -> list[Path]:
     """List the directories in which the weight files of variants are looked for, first to last."""
     return [*_own(), *_shipped()]
 
@@ -94,7 +87,7 @@ def _directory(stated: str) -> Path:
     return path.absolute()
 
 
-def cache() -> Path:
+def cache_folder() -> Path:
     """Directory of the weight files that were fetched: ``REFNET_CACHE``, or ``refnet`` among the user's caches."""
     own = os.environ.get(CACHE_VARIABLE)
     if own:
@@ -104,12 +97,12 @@ def cache() -> Path:
     return Path(user_cache_dir("refnet"))
 
 
-def in_cache(release: Release) -> Path:
+def cached_file(release: Release) -> Path:
     """Where the weight file of a release is if it was fetched; not every system allows a colon in its name."""
-    return cache() / f"{release.name.replace(':', '+')}.h5"
+    return cache_folder() / f"{release.name.replace(':', '+')}.h5"
 
 
-def remedy(name: str) -> str:
+def how_to_get(name: str) -> str:
     """Say what brings the weight file of a published model."""
     model = name.partition("@")[0]
     return (
@@ -118,8 +111,8 @@ def remedy(name: str) -> str:
     )
 
 
-def mend(path: Path) -> str:
+def how_to_mend(path: Path) -> str:
     """Say what to do about a weight file that is damaged or not there."""
-    if is_here(path) and path.parent == cache():
+    if is_here(path) and path.parent == cache_folder():
         return f"`refnet fetch {path.stem.replace('+', ':')}` brings it again"
     return "copy it from its source again, or convert it anew"

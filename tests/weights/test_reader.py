@@ -1,302 +1,30 @@
-"""Hostile and damaged weight files: each is refused with a reason, quickly, and before memory is taken for it."""
+"""Weight files that say something else or are damaged: refused with a reason; and those that hold what they say."""
 
 import dataclasses
 import json
-import tracemalloc
-import zlib
-from collections.abc import Callable
-from pathlib import Path
+import shutil
 
 import h5py
 import numpy as np
 import pytest
+from helpers.changed_weight_files import SHAPE, refused, reseal, state
+from helpers.places import ROOT
+from helpers.small_weights import assert_same, make_weights, make_weights_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from weights.test_weights import assert_same, make_weights
 
+from refnet.architecture.variants import variant
 from refnet.errors import WeightsError, WeightsNotFoundError
-from refnet.reference.digest import tensors_digest
-from refnet.weights import reader, writer
-from refnet.weights.schema import ATTRIBUTES, TABLES, Record
-
-KEY = "stem/kernel"
-SHAPE = (3, 3, 3, 8)
-
-
-@pytest.fixture(scope="module")
-def good(tmp_path_factory) -> bytes:
-    path = tmp_path_factory.mktemp("good") / "tiny.h5"
-    writer.write(path, make_weights())
-    return path.read_bytes()
-
-
-@pytest.fixture
-def path(tmp_path, good) -> Path:
-    path = tmp_path / "tiny.h5"
-    path.write_bytes(good)
-    return path
-
-
-def refused(path: Path, message: str) -> None:
-    """Reading fails for this reason, and takes no memory worth speaking of."""
-    tracemalloc.start()
-    try:
-        with pytest.raises(WeightsError, match=message) as caught:
-            reader.read(path)
-        assert tracemalloc.get_traced_memory()[1] < 16 << 20
-    finally:
-        tracemalloc.stop()
-    assert str(caught.value).startswith(str(path))
-    assert str(caught.value).endswith("copy it from its source again, or convert it anew")
-
-
-def replace(file: h5py.File, key: str = KEY, **how: object) -> None:
-    """Put another dataset in the place of one."""
-    values = how.pop("data", None)
-    del file[key]
-    file.create_dataset(key, data=values, **{"shape": SHAPE, "dtype": "<f4", "track_times": False, **how})
-
-
-def reseal(file: h5py.File) -> None:
-    """Make both digests agree with what the file now holds."""
-    tensors = {}
-
-    def visit(name: str, item: object) -> None:
-        if isinstance(item, h5py.Dataset) and name not in TABLES:
-            tensors[name] = item[()]
-
-    file.visititems(visit)
-    attributes = {n: v.decode() if isinstance(v, bytes) else np.asarray(v).item() for n, v in file.attrs.items()}
-    tables = {t: tuple(row.decode() for row in file[t][()].tolist()) for t in TABLES if t in file}
-    state(file, tensors_digest=tensors_digest(tensors), metadata_digest=Record(attributes, tables).digest())
-
-
-def state(file: h5py.File, **attributes: object) -> None:
-    """Set attributes of the root as the schema types them."""
-    for name, value in attributes.items():
-        if isinstance(value, str):
-            file.attrs.create(name, value.encode(), dtype=h5py.string_dtype("utf-8", max(1, len(value.encode()))))
-        else:
-            file.attrs.create(name, value, dtype={int: "<i8", float: "<f8"}[type(value)])
-
-
-# Structure ------------------------------------------------------------------------------------------------------------
-
-
-def external_link(file):
-    del file[KEY]
-    file[KEY] = h5py.ExternalLink("/etc/passwd", "/x")
-
-
-def soft_link(file):
-    del file[KEY]
-    file[KEY] = h5py.SoftLink("/head/kernel")
-
-
-def soft_link_for_a_group(file):
-    file.move("stem", "hidden")
-    file["stem"] = h5py.SoftLink("/hidden")
-
-
-def virtual_dataset(file):
-    layout = h5py.VirtualLayout(SHAPE, "<f4")
-    layout[...] = h5py.VirtualSource("/etc/passwd", "x", SHAPE)
-    del file[KEY]
-    file.create_virtual_dataset(KEY, layout)
-
-
-def external_storage(file):
-    replace(file, external=[("/etc/passwd", 0, 864)])
-
-
-def compressed(file):
-    replace(file, data=np.zeros(SHAPE), compression="gzip")
-
-
-def chunked(file):
-    replace(file, data=np.zeros(SHAPE), chunks=SHAPE)
-
-
-def checksummed(file):
-    replace(file, data=np.zeros(SHAPE), fletcher32=True)
-
-
-def compact(file):
-    plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
-    plist.set_layout(h5py.h5d.COMPACT)
-    del file[KEY]
-    h5py.h5d.create(file.id, KEY.encode(), h5py.h5t.IEEE_F32LE, h5py.h5s.create_simple(SHAPE), plist)
-
-
-def never_written(file):
-    replace(file)
-
-
-def same_bytes_twice(file):
-    del file["stem/bn/gamma"]
-    file["stem/bn/gamma"] = file["stem/bn/beta"]
-
-
-def larger_than_any_disk(file):
-    replace(file, shape=(1 << 40, 1 << 20))
-
-
-def compressed_bomb(file):
-    replace(file, shape=(1 << 36,), chunks=(1 << 20,), compression="gzip")
-    file[KEY].id.write_direct_chunk((0,), zlib.compress(bytes(4 << 20)))
-
-
-def another_shape_of_the_same_size(file):
-    replace(file, data=np.zeros((8, 3, 3, 3)), shape=(8, 3, 3, 3))
-
-
-def a_scalar(file):
-    replace(file, data=1.0, shape=())
-
-
-def no_space_at_all(file):
-    del file[KEY]
-    file[KEY] = h5py.Empty("f4")
-
-
-def double(file):
-    replace(file, data=np.zeros(SHAPE), dtype="<f8")
-
-
-def half(file):
-    replace(file, data=np.zeros(SHAPE), dtype="<f2")
-
-
-def big_endian(file):
-    replace(file, data=np.zeros(SHAPE), dtype=">f4")
-
-
-def integers(file):
-    replace(file, data=np.zeros(SHAPE), dtype="<i4")
-
-
-def strings(file):
-    replace(file, data=np.full(SHAPE, b"abcd"), dtype="S4")
-
-
-def pointers_into_the_heap(file):
-    replace(file, data=np.full(SHAPE, "abcd", object), dtype=h5py.string_dtype())
-
-
-def compound(file):
-    replace(file, data=np.zeros(SHAPE, "<f4,<f4"), dtype="<f4,<f4")
-
-
-def a_group_for_a_dataset(file):
-    del file[KEY]
-    file.create_group(KEY)
-
-
-def a_type_for_a_dataset(file):
-    del file[KEY]
-    file[KEY] = np.dtype("<f4")
-
-
-def missing(file):
-    del file[KEY], file["logits/bias"], file["block3a"]
-
-
-def additional(file):
-    file["stem/extra"] = np.zeros(3, "<f4")
-    file.create_group("empty")
-    file["type"] = np.dtype("<f4")
-
-
-def a_circle(file):
-    file["stem/again"] = file["/"]
-
-
-def a_second_name(file):
-    file["stem2"] = file["stem"]
-
-
-def more_names_than_any_network(file):
-    for i in range(1 << 14):
-        file[f"{i}"] = file["stem"]
-
-
-def one_crowded_group_in_many_places(file):
-    crowd = file.create_group("crowd")
-    for i in range(1 << 12):
-        crowd[f"{i}"] = crowd
-    for name in [name for name in file if name.startswith("block")]:
-        del file[name]
-        file[name] = crowd
-
-
-def groups_in_groups(file):
-    group = file.id
-    for _ in range(20_000):
-        group = h5py.h5g.create(group, b"deeper")
-
-
-def a_dataset_for_a_group(file):
-    del file["stem"]
-    file["stem"] = np.zeros(3, "<f4")
-
-
-STRUCTURE = {
-    external_link: "'stem/kernel' is not a hard link",
-    soft_link: "'stem/kernel' is not a hard link",
-    soft_link_for_a_group: "'stem' is not a hard link; stem/bn/beta is missing",
-    virtual_dataset: "stem/kernel must be stored contiguously, unfiltered and in the file itself",
-    external_storage: "stem/kernel must be stored contiguously",
-    compressed: "stem/kernel must be stored contiguously",
-    chunked: "stem/kernel must be stored contiguously",
-    checksummed: "stem/kernel must be stored contiguously",
-    compact: "stem/kernel must be stored contiguously",
-    never_written: "stem/kernel needs 864 bytes that the file does not have",
-    same_bytes_twice: r"stem/bn/\w+ and stem/bn/\w+ share their bytes",
-    larger_than_any_disk: r"stem/kernel is float of 4 bytes and shape \[1099511627776, 1048576\], not little-endian",
-    compressed_bomb: r"stem/kernel is float of 4 bytes and shape \[68719476736\]",
-    another_shape_of_the_same_size: r"shape \[8, 3, 3, 3\], not little-endian float32 of shape \[3, 3, 3, 8\]",
-    a_scalar: r"stem/kernel is float of 4 bytes and shape \[\]",
-    no_space_at_all: r"stem/kernel is float of 4 bytes and shape \[\]",
-    double: "stem/kernel is float of 8 bytes",
-    half: "stem/kernel is float of 2 bytes",
-    big_endian: "stem/kernel is float of 4 bytes .* not little-endian float32",
-    integers: "stem/kernel is integer of 4 bytes",
-    strings: "stem/kernel is string of 4 bytes",
-    pointers_into_the_heap: "stem/kernel is string of",
-    compound: "stem/kernel is something else of 8 bytes",
-    a_group_for_a_dataset: "stem/kernel is not a dataset",
-    a_type_for_a_dataset: "stem/kernel is not a dataset",
-    missing: "block3a/depthwise/bn/beta is missing; .*logits/bias is missing; stem/kernel is missing",
-    additional: "'empty' is unknown; 'stem/extra' is unknown; 'type' is unknown",
-    a_circle: "'stem/again' is unknown",
-    a_second_name: "'stem2' is unknown",
-    more_names_than_any_network: "'0' is unknown; '1' is unknown; .*; and more",
-    one_crowded_group_in_many_places: "'block1a/0' is unknown|'block7a/0' is unknown",
-    groups_in_groups: "'deeper' is unknown",
-    a_dataset_for_a_group: "stem is not a group",
-}
-
-
-@pytest.mark.parametrize("attack", STRUCTURE, ids=lambda attack: attack.__name__)
-def test_structure(path, attack: Callable[[h5py.File], None]):
-    with h5py.File(path, "r+") as file:
-        attack(file)
-    refused(path, STRUCTURE[attack])
-
+from refnet.preprocessing.recipe import LITE
+from refnet.weights import paths, reader, releases, writer
+from refnet.weights.schema import ATTRIBUTES, architecture_to_json
+from refnet.weights.weights import Weights
 
 # Metadata -------------------------------------------------------------------------------------------------------------
 
 
 def architecture(**changes: object) -> dict[str, object]:
-    stated = {
-        "name": "tiny",
-        "width": 0.1,
-        "depth": 0.1,
-        "resolution": 32,
-        "dropout": 0.2,
-        "lite": False,
-        "classes": 10,
-    }
+    stated = json.loads(architecture_to_json(make_weights().architecture))
     return {"architecture": json.dumps({**stated, **changes})}
 
 
@@ -358,28 +86,6 @@ def test_a_missing_attribute(path, name):
     with h5py.File(path, "r+") as file:
         del file.attrs[name]
     refused(path, "no attribute `schema`" if name == "schema" else f"attributes of the root: {name} is missing")
-
-
-@pytest.mark.parametrize(
-    "value", [["a", "b"], h5py.Empty("S5"), np.array(b"same", "S9000"), "of variable length", 1 + 2j]
-)
-def test_an_attribute_of_another_type(path, value):
-    with h5py.File(path, "r+") as file:
-        file.attrs["padding"] = value
-    refused(path, "attribute padding must be one NUL-padded fixed-length string")
-
-
-def test_an_attribute_that_is_not_text(path):
-    with h5py.File(path, "r+") as file:
-        file.attrs.create("publisher", b"\xff\xfe", dtype=h5py.string_dtype("utf-8", 2))
-    refused(path, "publisher is not UTF-8")
-
-
-def test_a_thousand_attributes(path):
-    with h5py.File(path, "r+") as file:
-        for i in range(1000):
-            file.attrs[f"a{i}"] = i
-    refused(path, "1012 attributes of the root")
 
 
 @pytest.mark.parametrize(
@@ -518,3 +224,82 @@ def test_the_helper_reseals(path):
         state(file, publisher="someone else")
         reseal(file)
     assert reader.read(path).provenance == dataclasses.replace(before.provenance, publisher="someone else")
+
+
+def read_as(name: str) -> Weights:
+    return reader.read_named(name, paths.find(name))
+
+
+class TestNamed:
+    """A file that was found by a name holds what the name says."""
+
+    @pytest.fixture
+    def own(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("REFNET_WEIGHTS", str(tmp_path))
+        return tmp_path
+
+    def test_another_network(self, own):
+        shutil.copy(ROOT / "weights" / "lite0.h5", own / "b1.h5")
+        with pytest.raises(WeightsError) as caught:
+            read_as("b1")
+        assert str(caught.value) == (
+            f"{own / 'b1.h5'} holds lite0 of lite with 1000 classes, but was found as b1; load it by its path instead, "
+            "and move it away so that `refnet fetch b1` can bring b1"
+        )
+        assert reader.read(own / "b1.h5").architecture.name == "lite0"
+
+    @pytest.mark.parametrize(("publisher", "classes"), [("lite", 1000), ("", 3)])
+    def test_anybody_s_own(self, own, publisher, classes):
+        writer.write(own / "lite1.h5", make_weights_of("lite1", publisher, classes))
+        assert read_as("lite1").architecture.classes == classes
+
+    @pytest.mark.parametrize(
+        ("model", "publisher", "classes"),
+        [("lite1", "lite", 3), ("lite1", "timm-tf:in1k", 1000), ("lite0", "lite", 1000)],
+    )
+    @pytest.mark.parametrize("name", ["lite1", "lite1@lite"])
+    def test_another_release(self, tmp_path, monkeypatch, name, model, publisher, classes):
+        monkeypatch.setenv("REFNET_CACHE", str(tmp_path))
+        writer.write(tmp_path / "lite1@lite.h5", make_weights_of(model, publisher, classes))
+        with pytest.raises(WeightsError) as caught:
+            read_as(name)
+        assert str(caught.value) == (
+            f"{tmp_path}/lite1@lite.h5 holds {model} of {publisher} with {classes} classes, "
+            "but was found as lite1@lite with 1000 classes; `refnet fetch lite1@lite` brings it again"
+        )
+
+    def test_a_release_that_is_what_it_says(self, own):
+        weights = make_weights_of("lite1", "lite", 1000)
+        origin = dataclasses.replace(weights.provenance, source_sha256=releases.find("lite1@lite").member_sha256)
+        writer.write(own / "lite1@lite.h5", dataclasses.replace(weights, provenance=origin))
+        assert read_as("lite1@lite").provenance.publisher == read_as("lite1").provenance.publisher == "lite"
+
+    def test_a_release_made_of_another_file(self, own):
+        """As the command for bringing it by hand makes it of a file that only has the published name."""
+        writer.write(own / "lite1@lite.h5", make_weights_of("lite1", "lite", 1000))
+        with pytest.raises(WeightsError, match="was made of no file, which has not the hash of lite1@lite; load"):
+            read_as("lite1@lite")
+
+
+class TestLite0:
+    """The file that ships."""
+
+    def test_it_is_what_it_says(self):
+        weights = reader.read(paths.find("lite0"))
+        assert weights.architecture == variant("lite0")
+        assert (weights.padding, weights.bn_eps, weights.recipe) == ("same", 1e-3, LITE)
+        assert weights.labels[388].name == "giant panda"
+        assert weights.provenance.averaging == "ema"
+        assert weights.provenance.licence == "Apache-2.0"
+        assert len(weights.tensors) == 247
+        assert len(weights.provenance.dropped) == 49
+        assert weights.digest() == "0a366f83ecea18e801b9f48ec32e58069ca56efca59813b38ed3a87d6624845b"
+
+    def test_it_can_be_read_where_nothing_can_be_written(self, tmp_path):
+        shutil.copy(paths.find("lite0"), tmp_path)
+        (tmp_path / "lite0.h5").chmod(0o444)
+        tmp_path.chmod(0o555)
+        try:
+            assert reader.read(tmp_path / "lite0.h5").architecture.name == "lite0"
+        finally:
+            tmp_path.chmod(0o755)

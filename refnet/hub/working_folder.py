@@ -22,11 +22,6 @@ def working_folder(cache: Path) -> Iterator[Path]:
 
     If the process is killed, it stays: the next fetch removes what has not changed for an hour and is not locked, where
     the system has locks.
-
-    Raises
-    ------
-    OSError
-        If it cannot be made.
     """
     for leftover in cache.glob(f"{PREFIX}*"):
         if time.time() - _last_change(leftover) > DEAD and not _is_locked(leftover):

@@ -1,4 +1,4 @@
-"""Images: bytes, a path, a PIL image or an array -> the network's input, by the recipe the weights carry.
+"""Read a picture: a path, the bytes of a file, a PIL image or an array -> RGB pixels u8[H,W,3].
 
 Pillow decodes and nothing more: all that follows is array code with stated bits. Lossless files decode to the
 same pixels everywhere; those of lossy JPEG and WebP may differ by a level between versions of their decoders.
@@ -7,7 +7,6 @@ same pixels everywhere; those of lossy JPEG and WebP may differ by a level betwe
 from __future__ import annotations
 
 import errno
-import operator
 import os
 import stat
 from typing import TYPE_CHECKING, TypeAlias, cast
@@ -16,65 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refnet.errors import ImageError, InputError
-from refnet.preprocessing.crop import CROPS
 from refnet.preprocessing.decode import MAX_PIXELS, check_side, decode, to_rgb
-from refnet.preprocessing.normalise import normalise
-from refnet.preprocessing.recipe import Recipe
-from refnet.preprocessing.resize import RESIZES
-from refnet.preprocessing.window import Picture, Pixels
+from refnet.preprocessing.window import Picture
 
 if TYPE_CHECKING:
     from PIL import Image
 
-Source: TypeAlias = "str | os.PathLike[str] | bytes | Image.Image | NDArray[np.uint8]"
+ImageLike: TypeAlias = "str | os.PathLike[str] | bytes | Image.Image | NDArray[np.uint8]"
 
 MAX_BYTES = 8 * MAX_PIXELS  # four channels of 16 bits, not compressed
 
 
-def preprocess(source: Source, recipe: Recipe, height: int, width: int) -> Pixels:
-    """Turn a picture into the input of a network: crop, resize, normalise.
-
-    Parameters
-    ----------
-    source
-        Anything `read_image` takes.
-    recipe
-        What the weights were trained with.
-    height, width
-        Size of the network's input, in pixels.
-
-    Returns
-    -------
-    x
-        f32[height,width,3].
-
-    Raises
-    ------
-    ImageError
-        If the picture cannot be read, or is far too long for the recipe.
-    InputError
-        If the source is of the wrong kind, or a size is not a positive whole number.
-
-    Examples
-    --------
-    >>> from refnet.preprocessing.recipe import LITE
-    >>> black = np.zeros((300, 400, 3), np.uint8)
-    >>> x = preprocess(black, LITE, 224, 224)
-    >>> x.shape, x.dtype, float(x[0, 0, 0])
-    ((224, 224, 3), dtype('float32'), -0.9921875)
-    """
-    try:
-        height, width = operator.index(height), operator.index(width)
-    except TypeError:
-        raise InputError(f"input size {height!r} x {width!r}: want whole numbers of pixels") from None
-    if min(height, width) < 1:
-        raise InputError(f"input size {height} x {width}: want at least one pixel a side")
-    picture = read_image(source)
-    pixels = CROPS[recipe.crop].apply(picture, height, width, recipe.crop_amount, RESIZES[recipe.resize])
-    return normalise(pixels, recipe.normalise)
-
-
-def read_image(source: Source) -> Picture:
+def read_image(source: ImageLike) -> Picture:
     """Read a picture as a viewer shows it: in RGB, upright, on white.
 
     Files are PNG, JPEG, WebP, GIF, BMP, TIFF or PPM, recognised by their first bytes; of an animation the
@@ -120,19 +72,12 @@ def read_image(source: Source) -> Picture:
     raise _wrong_kind(source)
 
 
-def check_source(source: Source) -> None:
+def check_image(source: ImageLike) -> None:
     """Refuse what ``read_image`` refuses, as far as that is seen without reading the picture.
-
-    Raises
-    ------
-    ImageError
-        If there is no file at that path.
-    InputError
-        As ``read_image``.
 
     Examples
     --------
-    >>> check_source("tests/data")
+    >>> check_image("tests/data")
     Traceback (most recent call last):
         ...
     refnet.errors.ImageError: tests/data: cannot read the picture: Is a directory

@@ -1,8 +1,5 @@
-import hashlib
 import io
 import os
-import subprocess
-import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -15,11 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from refnet.errors import ImageError, InputError
-from refnet.preprocessing import images
-from refnet.preprocessing.crop import crop_padding
-from refnet.preprocessing.images import preprocess, read_image
-from refnet.preprocessing.recipe import LITE, TENSORFLOW
-from refnet.preprocessing.resize_tf1 import resize_tf1_bicubic
+from refnet.preprocessing.read_image import MAX_BYTES, read_image
 
 
 @pytest.fixture(scope="module")
@@ -62,22 +55,22 @@ def test_files_that_cannot_be_read(tmp_path, monkeypatch):
     missing.write_bytes(CHELSEA.read_bytes()[:5000])
     with pytest.raises(ImageError, match=r"cat\.png: the picture is damaged or cut short: "):
         read_image(missing)
-    monkeypatch.setattr(images, "MAX_BYTES", 4999)
+    monkeypatch.setattr("refnet.preprocessing.read_image.MAX_BYTES", 4999)
     with pytest.raises(ImageError, match=r"cat\.png: 5000 bytes; want at most 4999"):
         read_image(missing)
 
 
 @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="needs /dev/zero")
 def test_file_without_an_end(monkeypatch):
-    monkeypatch.setattr(images, "MAX_BYTES", 4999)
+    monkeypatch.setattr("refnet.preprocessing.read_image.MAX_BYTES", 4999)
     with pytest.raises(ImageError, match=r"^/dev/zero: more than 4999 bytes; want at most as many$"):
         read_image("/dev/zero")
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
-@pytest.mark.parametrize("limit", [images.MAX_BYTES, CHELSEA.stat().st_size, CHELSEA.stat().st_size - 1])
+@pytest.mark.parametrize("limit", [MAX_BYTES, CHELSEA.stat().st_size, CHELSEA.stat().st_size - 1])
 def test_pipe(tmp_path, monkeypatch, chelsea, limit):
-    monkeypatch.setattr(images, "MAX_BYTES", limit)
+    monkeypatch.setattr("refnet.preprocessing.read_image.MAX_BYTES", limit)
     os.mkfifo(tmp_path / "pipe")
 
     def write():
@@ -107,7 +100,7 @@ def test_file_without_permission(monkeypatch):
     def closed(*_):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(images, "open", closed, raising=False)
+    monkeypatch.setattr("refnet.preprocessing.read_image.open", closed, raising=False)
     with pytest.raises(ImageError, match=r"^cat\.png: cannot read the picture: Permission denied$"):
         read_image("cat.png")
 
@@ -174,47 +167,3 @@ def test_hints_mend(chelsea):
 def test_random_bytes(data):
     with pytest.raises(ImageError):
         read_image(data)
-
-
-def test_preprocess_is_crop_resize_normalise(chelsea):
-    pixels = crop_padding(chelsea, 240, 240, 32, resize_tf1_bicubic)
-    for recipe in (LITE, TENSORFLOW):
-        x = preprocess(CHELSEA, recipe, 240, 240)
-        assert x.dtype == np.float32
-        (_, mean), (_, std) = recipe.normalise
-        for c in range(3):
-            expected = (pixels[..., c] - np.float32(mean[c])) / np.float32(std[c])
-            assert np.array_equal(x[..., c], expected)
-
-
-def test_preprocess_of_a_size_that_is_not_square(chelsea):
-    assert preprocess(chelsea, LITE, 64, 96).shape == (64, 96, 3)
-    assert preprocess(chelsea, LITE, np.int64(96), np.uint8(64)).shape == (96, 64, 3)
-
-
-# Pinned: these bits are the same on every machine.
-@pytest.mark.parametrize(
-    ("recipe", "height", "width", "digest"),
-    [
-        (LITE, 224, 224, "162833e694774a3f"),
-        (LITE, 260, 260, "10b3eb27415600b2"),
-        (TENSORFLOW, 224, 224, "3a006133bd59ed6d"),
-        (TENSORFLOW, 600, 600, "95557d0ac06580d5"),
-        (TENSORFLOW, 192, 256, "ce263c191e417fb4"),
-    ],
-)
-def test_digest(recipe, height, width, digest):
-    x = preprocess(CHELSEA, recipe, height, width)
-    assert hashlib.sha256(x.astype("<f4").tobytes()).hexdigest()[:16] == digest
-
-
-@pytest.mark.parametrize("size", [(0, 224), (224, -1), (224.0, 224), ("224", 224), (None, 224)])
-def test_wrong_sizes(chelsea, size):
-    with pytest.raises(InputError, match=r"^input size .*: want "):
-        preprocess(chelsea, LITE, *size)
-
-
-def test_import_is_light():
-    program = "import sys, refnet.preprocessing.images; print({'numba', 'PIL', 'h5py', 'scipy'} & set(sys.modules))"
-    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert result.stdout == "set()\n"
