@@ -20,20 +20,7 @@ ZIP = b"PK\x03\x04"
 
 
 def load(data: bytes) -> dict[str, Any]:
-    """Read a whole checkpoint from the bytes of a file: state dicts among other plain data.
-
-    Returns
-    -------
-    dict
-        What the file holds, as it is nested there: containers, numbers, texts, None, and for each tensor an
-        array; shape and dtype as published, C-contiguous.
-
-    Raises
-    ------
-    CheckpointError
-        If it is no legacy PyTorch file, is cut short, holds anything but tensors and plain data, or a tensor
-        reaches outside its storage.
-    """
+    """Read a whole checkpoint from the bytes of a file: state dicts among other plain data."""
     if data.startswith(ZIP):
         raise CheckpointError("in the zip format of PyTorch 1.6 and later, which `torch_zip` reads")
     stream = io.BytesIO(data)

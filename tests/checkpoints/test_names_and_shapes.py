@@ -3,8 +3,8 @@
 import pytest
 
 from refnet.architecture.variants import variant
+from refnet.checkpoints.names_and_shapes import publishers_by_names, variant_by_shapes
 from refnet.checkpoints.publishers import PUBLISHERS
-from refnet.checkpoints.recognition import recognise, variant_of
 from refnet.errors import CheckpointError
 
 EVERY = [(publisher, name) for publisher in PUBLISHERS.values() for name in publisher.variants]
@@ -26,12 +26,12 @@ def checkpoint(publisher, name, classes=1000):
 class TestRecognise:
     @pytest.mark.parametrize(("publisher", "name"), EVERY, ids=ids)
     def test_every_variant_of_every_publisher(self, publisher, name):
-        assert recognise(checkpoint(publisher, name)) == SAME_NAMES.get(publisher.name, (publisher.name,))
+        assert publishers_by_names(checkpoint(publisher, name)) == SAME_NAMES.get(publisher.name, (publisher.name,))
 
     @pytest.mark.parametrize("publisher", PUBLISHERS.values(), ids=ids)
     def test_a_few_tensors_more_or_less_make_no_stranger(self, publisher):
         names = set(list(checkpoint(publisher, publisher.variants[0]))[5:]) | {"head.extra.weight", "ema.decay"}
-        assert recognise(names) == SAME_NAMES.get(publisher.name, (publisher.name,))
+        assert publishers_by_names(names) == SAME_NAMES.get(publisher.name, (publisher.name,))
 
     @pytest.mark.parametrize(
         "names",
@@ -45,27 +45,27 @@ class TestRecognise:
         ids=["nothing", "resnet", "prefixed", "counters", "a third"],
     )
     def test_strangers(self, names):
-        assert recognise(names) == ()
+        assert publishers_by_names(names) == ()
 
 
 class TestVariantOf:
     @pytest.mark.parametrize(("publisher", "name"), EVERY, ids=ids)
     def test_every_variant_of_every_publisher(self, publisher, name):
-        assert variant_of(checkpoint(publisher, name), publisher) == variant(name)
+        assert variant_by_shapes(checkpoint(publisher, name), publisher) == variant(name)
 
     @pytest.mark.parametrize("publisher", PUBLISHERS.values(), ids=ids)
     @pytest.mark.parametrize("classes", [1, 11821])
     def test_fine_tuned(self, publisher, classes):
         name = publisher.variants[-1]
-        assert variant_of(checkpoint(publisher, name, classes), publisher) == variant(name, classes=classes)
+        assert variant_by_shapes(checkpoint(publisher, name, classes), publisher) == variant(name, classes=classes)
 
     @pytest.mark.parametrize("publisher", PUBLISHERS.values(), ids=ids)
     def test_without_a_classifier(self, publisher):
         name = publisher.variants[0]
-        assert variant_of(checkpoint(publisher, name, 0), publisher) == variant(name, classes=0)
+        assert variant_by_shapes(checkpoint(publisher, name, 0), publisher) == variant(name, classes=0)
 
     def test_counters_may_be_absent(self):
-        assert variant_of(TIMM.shapes(variant("b2")), TIMM) == variant("b2")
+        assert variant_by_shapes(TIMM.shapes(variant("b2")), TIMM) == variant("b2")
 
     def test_all_that_is_wrong_is_in_one_message(self):
         """B2 differs from B1 in widths only; one narrow tensor does not make it a B1."""
@@ -73,7 +73,7 @@ class TestVariantOf:
         del theirs["conv_stem.weight"], theirs["classifier.bias"]
         theirs |= {"bn1.weight": (40,), "extra.weight": (3,), "extra.num_batches_tracked": ()}
         with pytest.raises(CheckpointError) as caught:
-            variant_of(theirs, TIMM)
+            variant_by_shapes(theirs, TIMM)
         assert str(caught.value) == (
             "no variant of timm has these tensors; nearest is b2: conv_stem.weight is missing; "
             "classifier.bias is missing; bn1.weight is [40], not [32]; 'extra.weight' is unknown; "
@@ -82,7 +82,7 @@ class TestVariantOf:
 
     def test_of_a_publisher_who_has_no_lite(self):
         with pytest.raises(CheckpointError, match=r"nearest is b0: .*_se_reduce\.weight is missing"):
-            variant_of(checkpoint(PUBLISHERS["lite"], "lite0"), PUBLISHERS["lukemelas"])
+            variant_by_shapes(checkpoint(PUBLISHERS["lite"], "lite0"), PUBLISHERS["lukemelas"])
 
     @pytest.mark.parametrize("shape", [(), (0, 1280), (1000,), (1000, 1280, 1, 1), (1000, 1281), None])
     def test_a_classifier_that_is_none(self, shape):
@@ -91,9 +91,9 @@ class TestVariantOf:
         theirs |= {} if shape is None else {"classifier.weight": shape}
         wrong = "missing" if shape is None else rf"\[{', '.join(map(str, shape))}\], not \[1000, 1280\]"
         with pytest.raises(CheckpointError, match=rf"nearest is b0: classifier\.weight is {wrong}$"):
-            variant_of(theirs, TIMM)
+            variant_by_shapes(theirs, TIMM)
 
     @pytest.mark.parametrize("publisher", PUBLISHERS.values(), ids=ids)
     def test_of_nothing(self, publisher):
         with pytest.raises(CheckpointError, match=f"no variant of {publisher.name} has these tensors"):
-            variant_of({}, publisher)
+            variant_by_shapes({}, publisher)

@@ -15,8 +15,7 @@ from helpers.tf_writer import block, entry, field, header, item, packed, shape_o
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from refnet.checkpoints.readers.tensorflow import bundle as tf_bundle
-from refnet.checkpoints.readers.tensorflow import sstable
+from refnet.checkpoints.readers.tensorflow import sstable, tensor_bundle
 from refnet.checkpoints.readers.tensorflow.crc32c import crc32c
 from refnet.errors import CheckpointError
 
@@ -29,7 +28,7 @@ class TestAgainstTensorFlow:
     def test_every_tensor_has_the_same_bytes(self, name):
         expected = {key.replace("|", "/"): array for key, array in np.load(FOLDER / f"{name}.npz").items()}
         expected.pop("sliced", None)
-        with tf_bundle.opened(FOLDER / f"{name}.ckpt") as bundle:
+        with tensor_bundle.opened(FOLDER / f"{name}.ckpt") as bundle:
             ours = bundle.read(expected)
             assert list(ours) == list(expected)
             for key, array in expected.items():
@@ -40,7 +39,7 @@ class TestAgainstTensorFlow:
                 assert ours[key].flags.writeable
 
     def test_everything_is_listed_in_byte_order(self):
-        with tf_bundle.opened(FOLDER / "small.ckpt") as bundle:
+        with tensor_bundle.opened(FOLDER / "small.ckpt") as bundle:
             names = list(bundle.entries)
             assert names == sorted(names)
             assert {name: bundle.entries[name].dtype for name in ("string", "bool", "bfloat16", "global_step")} == {
@@ -53,23 +52,26 @@ class TestAgainstTensorFlow:
             assert sum(name.startswith("shared/beginning/of/names_") for name in names) == 40
 
     def test_several_shards(self):
-        with tf_bundle.opened(FOLDER / "sharded.ckpt") as bundle:
+        with tensor_bundle.opened(FOLDER / "sharded.ckpt") as bundle:
             assert {entry.shard for entry in bundle.entries.values()} == {0, 1, 2}
 
     @pytest.mark.parametrize(("name", "why"), [("string", "of the dtype string"), ("bool", "dtype bool")])
     def test_what_is_listed_but_not_read(self, name, why):
-        with tf_bundle.opened(FOLDER / "small.ckpt") as bundle, pytest.raises(CheckpointError, match=why):
+        with tensor_bundle.opened(FOLDER / "small.ckpt") as bundle, pytest.raises(CheckpointError, match=why):
             bundle.read([name])
 
     def test_slices_are_listed_but_not_read(self):
-        with tf_bundle.opened(FOLDER / "sharded.ckpt") as bundle:
+        with tensor_bundle.opened(FOLDER / "sharded.ckpt") as bundle:
             assert bundle.entries["sliced"].shape == (4, 3)
             assert [name for name in bundle.entries if "\0" in name] == []
             with pytest.raises(CheckpointError, match=r"sharded\.ckpt: 'sliced' was saved in slices"):
                 bundle.read(["sliced"])
 
     def test_a_name_that_is_not_there(self):
-        with tf_bundle.opened(FOLDER / "small.ckpt") as bundle, pytest.raises(CheckpointError, match="no tensor 'x'"):
+        with (
+            tensor_bundle.opened(FOLDER / "small.ckpt") as bundle,
+            pytest.raises(CheckpointError, match="no tensor 'x'"),
+        ):
             bundle.read(["x"])
 
 
@@ -80,8 +82,8 @@ def write(folder: Path, index: bytes, data: bytes = b"") -> Path:
 
 
 def read_all(path: Path) -> dict[str, np.ndarray]:
-    with tf_bundle.opened(path) as bundle:
-        readable = [n for n, e in bundle.entries.items() if not e.sliced and e.dtype in tf_bundle.READABLE]
+    with tensor_bundle.opened(path) as bundle:
+        readable = [n for n, e in bundle.entries.items() if not e.sliced and e.dtype in tensor_bundle.READABLE]
         return bundle.read(readable)
 
 
@@ -180,7 +182,7 @@ def test_a_name_that_is_not_utf_8(tmp_path):
 
 def test_a_dtype_of_later_times_is_listed(tmp_path):
     path = write(tmp_path, table({b"x": entry(NUMBERS, dtype=99)}), NUMBERS)
-    with tf_bundle.opened(path) as bundle:
+    with tensor_bundle.opened(path) as bundle:
         assert bundle.entries["x"].dtype == "number 99"
 
 
@@ -211,7 +213,7 @@ class TestFiles:
 
     def test_a_shard_that_is_cut_short_while_open(self, tmp_path):
         path = write(tmp_path, table({b"x": GOOD}), NUMBERS)
-        with tf_bundle.opened(path) as bundle:
+        with tensor_bundle.opened(path) as bundle:
             (tmp_path / "x.data-00000-of-00001").write_bytes(NUMBERS[:-1])
             with pytest.raises(CheckpointError, match="cut short"):
                 bundle.read(["x"])
@@ -224,10 +226,10 @@ class TestFiles:
 
     def test_one_bit_of_a_tensor(self, tmp_path):
         data = bytearray(DATA.read_bytes())
-        with tf_bundle.opened(FOLDER / "small.ckpt") as bundle:
+        with tensor_bundle.opened(FOLDER / "small.ckpt") as bundle:
             place = bundle.entries["matrix"].offset
         data[place] ^= 1
-        with tf_bundle.opened(write(tmp_path, INDEX.read_bytes(), bytes(data))) as bundle:
+        with tensor_bundle.opened(write(tmp_path, INDEX.read_bytes(), bytes(data))) as bundle:
             assert bundle.read(["global_step"])["global_step"] == 218949
             with pytest.raises(CheckpointError, match="'matrix' does not have its checksum"):
                 bundle.read(["matrix"])

@@ -14,16 +14,24 @@ import zipfile
 import numpy as np
 import pytest
 import torch
-from checkpoints.readers.torch.test_legacy import CODE, STATE, TENSORS, called, legacy, named, program, storage, tensor
+from checkpoints.readers.torch.test_torch_legacy import (
+    CODE,
+    STATE,
+    TENSORS,
+    called,
+    legacy,
+    named,
+    program,
+    storage,
+    tensor,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from refnet.checkpoints.readers.torch import file as torch_file
-from refnet.checkpoints.readers.torch import legacy as torch_legacy
-from refnet.checkpoints.readers.torch import zip as torch_zip
+from refnet.checkpoints.readers.torch import torch_file, torch_legacy, torch_zip
 from refnet.checkpoints.state_dict import BFLOAT16
 from refnet.errors import CheckpointError
-from refnet.files import zip as zip_archive
+from refnet.files import zip_archive
 
 NEW_AND_OLD = pytest.mark.parametrize("new", [True, False], ids=["zip", "legacy"])
 

@@ -16,12 +16,12 @@ import torch
 from helpers.places import DATA, ROOT
 
 from refnet.architecture.variants import variant
-from refnet.checkpoints import source
+from refnet.checkpoints import checkpoint_file
+from refnet.checkpoints.names_and_shapes import variant_by_shapes
 from refnet.checkpoints.publishers import PUBLISHERS
-from refnet.checkpoints.readers.keras import file as keras_file
-from refnet.checkpoints.recognition import variant_of
+from refnet.checkpoints.readers.keras import keras_file
 from refnet.errors import CheckpointError
-from refnet.files import zip as zip_archive
+from refnet.files import zip_archive
 
 STATE = {"fc.weight": np.ones((2, 3), np.float32)}
 
@@ -41,7 +41,7 @@ WRITERS = {
 def test_by_first_bytes(kind, tmp_path):
     path = tmp_path / "weights.download"
     WRITERS[kind](path)
-    name, found = source.read(path)
+    name, found = checkpoint_file.read(path)
     assert name == kind.split()[0]
     assert found.state.tensors["fc.weight"].tobytes() == STATE["fc.weight"].tobytes()
     assert (found.normalise, found.exported) == (None, None)
@@ -53,13 +53,13 @@ def test_safetensors_begin_with_any_byte(low, tmp_path):
     header = json.dumps({"x": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}).encode()
     header = header.ljust(256 + low)
     (tmp_path / "x.pth").write_bytes(struct.pack("<Q", len(header)) + header + bytes(4))
-    assert source.read(tmp_path / "x.pth")[0] == "safetensors"
+    assert checkpoint_file.read(tmp_path / "x.pth")[0] == "safetensors"
 
 
 @pytest.mark.parametrize("name", ["weights.h5", "model.h5", "keras3.weights.h5", "keras3.keras", "keras2.keras"])
 def test_keras(name):
     path = DATA / "keras" / name
-    kind, found = source.read(path)
+    kind, found = checkpoint_file.read(path)
     assert kind == "Keras"
     assert {"stem_conv/kernel", "predictions/bias"} <= found.state.tensors.keys()
     assert [operation for operation, _ in found.normalise][:3] == ["multiply", "subtract", "divide"]
@@ -79,14 +79,14 @@ def test_a_fine_tuned_keras(inside, tmp_path):
         file.attrs["layer_names"] = np.array([layer.encode() for layer in layers])
         for layer, names in layers.items():
             file[layer].attrs["weight_names"] = np.array(names)
-    tensors = source.read(tmp_path / "mine.h5")[1].state.tensors
-    found = variant_of({name: array.shape for name, array in tensors.items()}, keras)
+    tensors = checkpoint_file.read(tmp_path / "mine.h5")[1].state.tensors
+    found = variant_by_shapes({name: array.shape for name, array in tensors.items()}, keras)
     assert (found.name, found.classes) == ("b0", 7)
 
 
 class TestTensorflow:
     def test_an_archive(self):
-        kind, found = source.read(DATA / "families" / "tf.tar.gz")
+        kind, found = checkpoint_file.read(DATA / "families" / "tf.tar.gz")
         assert (kind, found.state.averaging) == ("TensorFlow", "ema")
 
     @pytest.fixture
@@ -98,27 +98,27 @@ class TestTensorflow:
         return index
 
     def test_several_files_by_any_of_their_names(self, unpacked):
-        wanted = source.read(DATA / "families" / "tf.tar.gz")[1].state.tensors
+        wanted = checkpoint_file.read(DATA / "families" / "tf.tar.gz")[1].state.tensors
         for path in (unpacked, unpacked.with_suffix(""), unpacked.parent):
-            found = source.read(path)[1].state.tensors
+            found = checkpoint_file.read(path)[1].state.tensors
             assert {name: array.tobytes() for name, array in found.items()} == {
                 name: array.tobytes() for name, array in wanted.items()
             }
 
     def test_their_fingerprint_is_that_of_the_index(self, unpacked):
         for path in (unpacked, unpacked.with_suffix(""), unpacked.parent):
-            assert source.fingerprint(path).sha256 == hashlib.sha256(unpacked.read_bytes()).hexdigest()
+            assert checkpoint_file.fingerprint(path).sha256 == hashlib.sha256(unpacked.read_bytes()).hexdigest()
 
     def test_a_folder_of_two(self, unpacked):
         shutil.copy(unpacked, unpacked.with_name("other.index"))
         with pytest.raises(CheckpointError, match=r"a folder with one \.index file is wanted, found \['"):
-            source.read(unpacked.parent)
+            checkpoint_file.read(unpacked.parent)
 
     def test_a_saved_model(self, tmp_path):
         """It may have its weights beside it, named by objects."""
         (tmp_path / "saved_model.pb").write_bytes(b"")
         with pytest.raises(CheckpointError) as caught:
-            source.read(tmp_path)
+            checkpoint_file.read(tmp_path)
         assert str(caught.value) == (
             f"{tmp_path}: a SavedModel of TensorFlow, which is a program; "
             'in TensorFlow, load it and save its weights: model.save_weights("x.weights.h5")'
@@ -133,13 +133,13 @@ def test_a_zip_is_told_by_its_directory_alone(tmp_path, monkeypatch):
         monkeypatch.setattr(
             zip_archive.Guarded, "read", lambda self, size=-1: taken.append(file.read(size)) or taken[-1]
         )
-        assert keras_file.is_one(file)
+        assert keras_file.is_keras_file(file)
     assert sum(map(len, taken)) < 1 << 10 < (tmp_path / "x").stat().st_size
 
 
 def test_fingerprint(tmp_path):
     (tmp_path / "a.pth").write_bytes(b"abc")
-    found = source.fingerprint(tmp_path / "a.pth")
+    found = checkpoint_file.fingerprint(tmp_path / "a.pth")
     assert (found.name, found.bytes) == ("a.pth", 3)
     assert found.sha256 == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     assert found.md5 is None
@@ -147,12 +147,12 @@ def test_fingerprint(tmp_path):
 
 def test_a_name_that_no_weight_file_may_state(tmp_path):
     (tmp_path / "a\nb\x1b.pth").touch()
-    assert source.fingerprint(tmp_path / "a\nb\x1b.pth").name == "a\\nb\\x1b.pth"
+    assert checkpoint_file.fingerprint(tmp_path / "a\nb\x1b.pth").name == "a\\nb\\x1b.pth"
 
 
 def test_fingerprint_of_keras():
     path = DATA / "keras" / "weights.h5"
-    assert source.fingerprint(path).md5 == hashlib.md5(path.read_bytes()).hexdigest()
+    assert checkpoint_file.fingerprint(path).md5 == hashlib.md5(path.read_bytes()).hexdigest()
 
 
 class TestWrong:
@@ -174,16 +174,16 @@ class TestWrong:
         path = tmp_path / "a.pth"
         path.write_bytes(content)
         with pytest.raises(CheckpointError) as caught:
-            source.read(path)
+            checkpoint_file.read(path)
         assert str(caught.value).startswith(f"{path}: ")
         assert str(caught.value).count(str(path)) == 1
         assert text in str(caught.value)
 
     def test_no_file(self, tmp_path):
         with pytest.raises(CheckpointError, match=r"a\.pth does not exist"):
-            source.read(tmp_path / "a.pth")
+            checkpoint_file.read(tmp_path / "a.pth")
 
-    @pytest.mark.parametrize("read", [source.read, source.fingerprint])
+    @pytest.mark.parametrize("read", [checkpoint_file.read, checkpoint_file.fingerprint])
     @pytest.mark.parametrize("name", ["x" * 300, "x" * 255])
     def test_a_name_too_long(self, read, name, tmp_path):
         with pytest.raises(CheckpointError) as caught:
@@ -197,9 +197,9 @@ class TestWrong:
 
         monkeypatch.setattr(Path, method, denied)
         with pytest.raises(CheckpointError) as caught:
-            source.read(tmp_path)
+            checkpoint_file.read(tmp_path)
         assert str(caught.value) == f"{tmp_path}: Permission denied"
 
     def test_a_weight_file_of_ours(self):
         with pytest.raises(CheckpointError, match="a weight file of refnet already; it needs no conversion"):
-            source.read(ROOT / "weights" / "lite0.h5")
+            checkpoint_file.read(ROOT / "weights" / "lite0.h5")

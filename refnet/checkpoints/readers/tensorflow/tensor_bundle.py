@@ -1,7 +1,7 @@
 """TensorFlow's V2 checkpoints to arrays, without TensorFlow: as files, or in the archive they are published in.
 
-A checkpoint ``PREFIX`` is an index, ``PREFIX.index`` (``tf_index.py`` tells what it says), and shards of plain bytes,
-``PREFIX.data-00000-of-00001`` and so on: little-endian, in C order. Every checksum in it is proven.
+A checkpoint ``PREFIX`` is an index, ``PREFIX.index`` (``bundle_index.py`` tells what it says), and shards of plain
+bytes, ``PREFIX.data-00000-of-00001`` and so on: little-endian, in C order. Every checksum in it is proven.
 """
 
 from __future__ import annotations
@@ -15,15 +15,14 @@ from typing import IO
 import numpy as np
 
 from refnet.arrays import Array
-from refnet.checkpoints.readers import files
-from refnet.checkpoints.readers.tensorflow import crc32c, sstable, tar
-from refnet.checkpoints.readers.tensorflow import index as tf_index
-from refnet.checkpoints.readers.tensorflow.index import READABLE, Entry
-from refnet.checkpoints.readers.tensorflow.tar import Part
+from refnet.checkpoints.readers import file_bytes
+from refnet.checkpoints.readers.tensorflow import bundle_index, crc32c, sstable, tar
+from refnet.checkpoints.readers.tensorflow.bundle_index import READABLE, IndexEntry
+from refnet.checkpoints.readers.tensorflow.file_range import FileRange
 from refnet.errors import CheckpointError
 
 INDEX = ".index"
-Parts = Callable[[str], Part]  # of a checkpoint by suffix
+Ranges = Callable[[str], FileRange]  # of a checkpoint by suffix
 
 
 class Bundle:
@@ -35,25 +34,13 @@ class Bundle:
         What the index says of each tensor, by name, in ascending byte order of names.
     """
 
-    def __init__(self, label: str, entries: dict[str, Entry], shards: tuple[Part, ...]) -> None:
+    def __init__(self, label: str, entries: dict[str, IndexEntry], shards: tuple[FileRange, ...]) -> None:
         self.label = label
         self.entries = entries
         self._shards = shards
 
     def read(self, names: Iterable[str]) -> dict[str, Array]:
-        """Read some of the tensors.
-
-        Returns
-        -------
-        dict
-            Name to array, in the order of ``names``, of the entry's dtype and shape, C-contiguous.
-
-        Raises
-        ------
-        CheckpointError
-            If there is no tensor of that name, or it is of a dtype that NumPy has not or in slices, or its bytes do
-            not have their checksum.
-        """
+        """Read some of the tensors."""
         return {name: self._read(name) for name in names}
 
     def _read(self, name: str) -> Array:
@@ -80,11 +67,6 @@ def opened(path: str | Path) -> Iterator[Bundle]:
     An archive is a tar, or a tar compressed by gzip, whatever its suffix; the latter is decompressed to a temporary
     file first. The index is read and judged whole; tensors are read when they are asked for.
 
-    Raises
-    ------
-    CheckpointError
-        If there is none or more than one checkpoint, or it is malformed, cut short, or damaged.
-
     Examples
     --------
     >>> with opened("tests/data/tf/small.ckpt") as bundle:
@@ -97,7 +79,7 @@ def opened(path: str | Path) -> Iterator[Bundle]:
         try:
             bundle = _open(Path(path), stack)
         except (OSError, CheckpointError) as error:
-            raise files.named(path, error) from None
+            raise file_bytes.with_path(path, error) from None
         yield bundle
 
 
@@ -112,24 +94,24 @@ def _open(path: Path, stack: ExitStack) -> Bundle:
                     meanwhile.submit(crc32c.prepare)
                     file = stack.enter_context(tar.decompressed(file, path.stat().st_size))
                 file.seek(0)
-                if not tar.begins_one(file):
+                if not tar.begins_like_tar(file):
                     raise CheckpointError("gzip of something that is no tar archive; decompress it with gunzip")
             return _read_index(str(path), _in_archive(tar.members(file)))
         path = path.with_suffix("") if path.suffix == INDEX else path
     if not Path(f"{path}{INDEX}").is_file():
         raise CheckpointError(f"neither an archive nor the prefix of a checkpoint: there is no {path.name}{INDEX}")
 
-    def beside(suffix: str) -> Part:
+    def beside(suffix: str) -> FileRange:
         place = Path(f"{path}{suffix}")
         if not place.is_file():
             raise CheckpointError(f"there is no {place.name}")
         file = stack.enter_context(place.open("rb"))
-        return Part(file, 0, file.seek(0, 2))
+        return FileRange(file, 0, file.seek(0, 2))
 
     return _read_index(str(path), beside)
 
 
-def _in_archive(parts: dict[str, Part]) -> Parts:
+def _in_archive(parts: dict[str, FileRange]) -> Ranges:
     """Find files of the one checkpoint in an archive, by suffix."""
     # A name that begins with a dot is what some systems add to archives to keep a file's other properties.
     indexes = [name for name in parts if name.endswith(INDEX) and not name.rpartition("/")[2].startswith(".")]
@@ -137,7 +119,7 @@ def _in_archive(parts: dict[str, Part]) -> Parts:
         raise CheckpointError(f"want one checkpoint in the archive, found {indexes!r:.500} among {list(parts)!r:.500}")
     prefix = indexes[0].removesuffix(INDEX)
 
-    def inside(suffix: str) -> Part:
+    def inside(suffix: str) -> FileRange:
         if prefix + suffix not in parts:
             raise CheckpointError(f"the archive has no {prefix}{suffix}")
         return parts[prefix + suffix]
@@ -145,11 +127,11 @@ def _in_archive(parts: dict[str, Part]) -> Parts:
     return inside
 
 
-def _read_index(label: str, parts: Parts) -> Bundle:
+def _read_index(label: str, parts: Ranges) -> Bundle:
     index = parts(INDEX)
     if index.size > sstable.MAX_TABLE:
         raise CheckpointError(f"an index of {index.size} bytes, more than {sstable.MAX_TABLE}")
-    table = tf_index.parse(index.read(0, index.size))
-    count = tf_index.shard_count(table)
+    table = bundle_index.parse(index.read(0, index.size))
+    count = bundle_index.shard_count(table)
     shards = tuple(parts(f".data-{number:05d}-of-{count:05d}") for number in range(count))
-    return Bundle(label, tf_index.entries(table, [shard.size for shard in shards]), shards)
+    return Bundle(label, bundle_index.entries(table, [shard.size for shard in shards]), shards)

@@ -13,10 +13,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from refnet.checkpoints.readers import files
-from refnet.checkpoints.readers.torch import file as torch_file
-from refnet.checkpoints.readers.torch import legacy as torch_legacy
-from refnet.checkpoints.readers.torch import pickle_machine
+from refnet.checkpoints.readers import file_bytes
+from refnet.checkpoints.readers.torch import pickle_machine, torch_file, torch_legacy
 from refnet.errors import CheckpointError
 
 
@@ -395,7 +393,7 @@ def test_what_is_not_a_file(tmp_path, what):
 
 def test_a_file_too_large_to_read(tmp_path):
     with (tmp_path / "sparse.pth").open("wb") as file:
-        file.truncate(files.MAX_BYTES + 1)
+        file.truncate(file_bytes.MAX_BYTES + 1)
     with pytest.raises(CheckpointError, match="more than any published checkpoint"):
         torch_file.read(tmp_path / "sparse.pth")
 

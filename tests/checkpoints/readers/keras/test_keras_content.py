@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from refnet.checkpoints.readers.keras.content import MAX_CONFIG, MAX_DEPTH, MAX_LAYERS, key, parse_model
+from refnet.checkpoints.readers.keras.keras_content import MAX_CONFIG, MAX_DEPTH, MAX_LAYERS, key, parse_model
 from refnet.errors import CheckpointError
 
 

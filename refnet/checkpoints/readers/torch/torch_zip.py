@@ -23,26 +23,13 @@ from typing import Any
 
 from refnet.checkpoints.readers.torch.tensors import Storages
 from refnet.errors import CheckpointError
-from refnet.files import zip as zip_archive
+from refnet.files import zip_archive
 
 VERSIONS = range(1, 11)  # what PyTorch itself accepts; it has written 3 since 1.6
 
 
 def load(data: bytes) -> dict[str, Any]:
-    """Read a whole checkpoint from the bytes of a file.
-
-    Returns
-    -------
-    dict
-        What the file holds, as it is nested there: containers, numbers, texts, None, and for each tensor an
-        array; shape and dtype as published, C-contiguous.
-
-    Raises
-    ------
-    CheckpointError
-        If it is no zip archive as PyTorch writes them, is damaged, holds anything but tensors and plain data,
-        or a tensor reaches outside its storage.
-    """
+    """Read a whole checkpoint from the bytes of a file."""
     # The names first: a TorchScript archive has compressed members besides, which would be a riddle.
     if any(name.endswith("/constants.pkl") for name in zip_archive.names(io.BytesIO(data))):
         raise CheckpointError("a TorchScript archive, which is a program; save the model's state_dict() instead")

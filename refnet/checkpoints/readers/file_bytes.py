@@ -13,21 +13,8 @@ MAX_BYTES = 1 << 32
 Content = TypeVar("Content")
 
 
-def read(path: str | Path, parse: Callable[[bytes], Content]) -> Content:
-    """Read a file whole and parse it.
-
-    Parameters
-    ----------
-    path
-        The file.
-    parse
-        Function of its bytes.
-
-    Raises
-    ------
-    CheckpointError
-        If the file cannot be read, is larger than any published checkpoint, or ``parse`` refuses it.
-    """
+def parse_file(path: str | Path, parse: Callable[[bytes], Content]) -> Content:
+    """Read a file whole and parse its bytes; a file larger than any published checkpoint is refused."""
     path = Path(path)
     try:
         if not path.is_file():
@@ -36,15 +23,15 @@ def read(path: str | Path, parse: Callable[[bytes], Content]) -> Content:
             raise CheckpointError(f"{path.stat().st_size} bytes, more than any published checkpoint")
         return parse(path.read_bytes())
     except (OSError, CheckpointError) as error:
-        raise named(path, error) from None
+        raise with_path(path, error) from None
 
 
-def named(path: str | Path, error: OSError | CheckpointError) -> CheckpointError:
+def with_path(path: str | Path, error: OSError | CheckpointError) -> CheckpointError:
     """Make an error that names the file, once.
 
     Examples
     --------
-    >>> named("a.pth", CheckpointError("a.pth: cut short")), named("b.pth", PermissionError(13, "denied", "b.pth"))
+    >>> with_path("a.pth", CheckpointError("a.pth: cut short")), with_path("b.pth", PermissionError(13, "denied"))
     (CheckpointError('a.pth: cut short'), CheckpointError('b.pth: denied'))
     """
     text = error.strerror or str(error) if isinstance(error, OSError) else str(error)

@@ -38,7 +38,7 @@ Table = dict[bytes, bytes]
 
 
 @dataclass(frozen=True)
-class Entry:
+class IndexEntry:
     """What the index says of one tensor.
 
     Attributes
@@ -65,13 +65,7 @@ class Entry:
 
 
 def parse(data: bytes) -> Table:
-    """Read the table of an index.
-
-    Raises
-    ------
-    CheckpointError
-        If it is no table, damaged, or without a header.
-    """
+    """Read the table of an index."""
     table = sstable.parse(data)
     if _HEADER not in table:
         raise CheckpointError("the index has no header")
@@ -79,13 +73,7 @@ def parse(data: bytes) -> Table:
 
 
 def shard_count(table: Table) -> int:
-    """How many shards the checkpoint has.
-
-    Raises
-    ------
-    CheckpointError
-        If the number is impossible, or the shards are of another byte order or version than is read here.
-    """
+    """How many shards the checkpoint has."""
     header = protobuf.parse(table[_HEADER])
     count, byte_order = protobuf.integer(header, 1), protobuf.integer(header, 2)
     if not 1 <= count <= MAX_SHARDS:
@@ -98,27 +86,8 @@ def shard_count(table: Table) -> int:
     return count
 
 
-def entries(table: Table, sizes: Sequence[int]) -> dict[str, Entry]:
-    """Judge what the index says of each tensor.
-
-    Parameters
-    ----------
-    table
-        From ``parse``.
-    sizes
-        Bytes of each shard.
-
-    Returns
-    -------
-    dict
-        Name to entry, in ascending byte order of names.
-
-    Raises
-    ------
-    CheckpointError
-        If a tensor is malformed, reaches outside its shard, is not of as many bytes as its shape and dtype make, or
-        two share bytes.
-    """
+def entries(table: Table, sizes: Sequence[int]) -> dict[str, IndexEntry]:
+    """Judge what the index says of each tensor."""
     found = {}
     for key, value in table.items():
         if key != _HEADER and not key.startswith(_SLICE):
@@ -138,20 +107,20 @@ def _name(key: bytes) -> str:
         raise CheckpointError(f"the index has a name that is not UTF-8: {key[:80]!r}") from None
 
 
-def _entry(message: protobuf.Message, sizes: Sequence[int]) -> Entry:
+def _entry(message: protobuf.Message, sizes: Sequence[int]) -> IndexEntry:
     """Judge what the index says of one tensor."""
     number, shard, offset, size, crc = (protobuf.integer(message, field) for field in (1, 3, 4, 5, 6))
     dtype = DTYPES.get(number, f"number {number}")
     shape = _shape(protobuf.messages(message, 2))
     if protobuf.messages(message, 7):
-        return Entry(dtype, shape, 0, 0, 0, 0, sliced=True)
+        return IndexEntry(dtype, shape, 0, 0, 0, 0, sliced=True)
     if not (0 <= shard < len(sizes) and offset >= 0 and size >= 0 and offset + size <= sizes[shard]):
         raise CheckpointError(
             f"{size} bytes from {offset} on are not in shard {shard} of {len(sizes)}; it is cut short"
         )
     if dtype in READABLE and math.prod(shape) * np.dtype(dtype).itemsize != size:
         raise CheckpointError(f"{dtype}{list(shape)} is not of {size} bytes")
-    return Entry(dtype, shape, shard, offset, size, crc)
+    return IndexEntry(dtype, shape, shard, offset, size, crc)
 
 
 def _shape(found: list[protobuf.Bytes]) -> tuple[int, ...]:
@@ -168,7 +137,7 @@ def _shape(found: list[protobuf.Bytes]) -> tuple[int, ...]:
     return shape
 
 
-def _check_apart(found: dict[str, Entry]) -> None:
+def _check_apart(found: dict[str, IndexEntry]) -> None:
     """No two tensors share bytes: a small file cannot make large arrays."""
     stored = sorted((e.shard, e.offset, e.size, name) for name, e in found.items() if not e.sliced and e.size)
     for (shard, offset, size, name), (other_shard, other_offset, _, other) in pairwise(stored):

@@ -12,8 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from refnet.checkpoints.naming import keras
-from refnet.checkpoints.readers.keras import file as keras_file
-from refnet.checkpoints.readers.keras import keras2, keras3
+from refnet.checkpoints.readers.keras import hdf5_tree, keras2, keras3, keras_file
 from refnet.errors import CheckpointError
 from refnet.weights.paths import find
 
@@ -86,34 +85,37 @@ class TestRecognition:
     @pytest.mark.parametrize("file", FILES)
     def test_by_content_not_by_name(self, file, tmp_path):
         shutil.copy(FOLDER / file, tmp_path / "x")
-        assert keras_file.is_one(io.BytesIO(DATA[file]))
+        assert keras_file.is_keras_file(io.BytesIO(DATA[file]))
         assert keras_file.read(tmp_path / "x").tensors.keys() == keras_file.load(DATA[file]).tensors.keys()
 
-    def test_the_readers_by_themselves(self):
-        assert len(keras2.load(DATA["weights.h5"]).tensors) == 162
-        assert len(keras3.load_weights(DATA["keras3.weights.h5"]).tensors) == 162
+    @pytest.mark.parametrize("read", [keras2.read, keras3.read])
+    def test_the_readers_by_themselves(self, read):
+        own = "weights.h5" if read is keras2.read else "keras3.weights.h5"
+        assert len(hdf5_tree.parse(DATA[own], read).tensors) == 162
+        with pytest.raises(CheckpointError, match="does not begin like one"):
+            hdf5_tree.parse(DATA["keras3.keras"], read)
+
+    def test_the_reader_of_archives_by_itself(self):
         assert len(keras3.load_archive(DATA["keras3.keras"]).tensors) == 162
         with pytest.raises(CheckpointError, match="attribute layer_names is missing"):
-            keras2.load(DATA["keras3.weights.h5"])
-        with pytest.raises(CheckpointError, match="does not begin like one"):
-            keras3.load_weights(DATA["keras3.keras"])
+            hdf5_tree.parse(DATA["keras3.weights.h5"], keras2.read)
 
     def test_refnets_own(self):
         data = find("lite0").read_bytes()
-        assert keras_file.is_one(io.BytesIO(data))
+        assert keras_file.is_keras_file(io.BytesIO(data))
         with pytest.raises(CheckpointError, match="a weight file of refnet already; it needs no conversion"):
             keras_file.load(data)
 
     def test_pytorchs(self):
         buffer = io.BytesIO()
         torch.save({"x": torch.zeros(1)}, buffer)
-        assert not keras_file.is_one(io.BytesIO(buffer.getvalue()))
+        assert not keras_file.is_keras_file(io.BytesIO(buffer.getvalue()))
         with pytest.raises(CheckpointError, match=r"not a \.keras file: missing \['model\.weights\.h5'"):
             keras_file.load(buffer.getvalue())
 
     @pytest.mark.parametrize("data", [b"", b"\x89HDF", b"{}", bytes(512) + DATA["weights.h5"]])
     def test_strangers(self, data):
-        assert not keras_file.is_one(io.BytesIO(data))
+        assert not keras_file.is_keras_file(io.BytesIO(data))
         with pytest.raises(CheckpointError, match="not an HDF5 file, or cut short: it does not begin like one"):
             keras_file.load(data)
 

@@ -8,11 +8,11 @@ from helpers.places import DATA
 
 from refnet.architecture.scaling import Coefficients
 from refnet.architecture.variants import efficientnet
-from refnet.checkpoints.keras_input import DEVIATIONS, MEANS, normalisation_of, numbers_of
+from refnet.checkpoints.keras_normalisation import DEVIATIONS, MEANS, normalisation_of, numbers_of
 from refnet.checkpoints.naming.keras import rename
 from refnet.checkpoints.publishers import PUBLISHERS
-from refnet.checkpoints.readers.keras import file as keras_file
-from refnet.checkpoints.readers.keras.content import Layer
+from refnet.checkpoints.readers.keras import keras_file
+from refnet.checkpoints.readers.keras.keras_content import Layer
 from refnet.errors import CheckpointError
 from refnet.network import Network
 from refnet.preprocessing.recipe import TENSORFLOW

@@ -1,7 +1,8 @@
-"""Zip archives whose members are stored as they are, as PyTorch and Keras make them: checked, never unpacked.
+"""Zip archives of stored members, placed without zipfile, which reads 100,000 bytes out of 131 (Python 3.11.7).
 
-All sizes and places are compared with the file before anything is read through them; a member's name is only a name,
-never a path to write to.
+There members may lie on each other, and each is copied; here none may, and all are views of the file's bytes. zipfile
+reads the directory. All sizes and places are compared with the file before anything is read through them; a member's
+name is only a name, never a path to write to.
 """
 
 from __future__ import annotations
@@ -25,13 +26,7 @@ BROKEN = (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, EOFError
 
 
 def members(data: bytes) -> dict[str, memoryview]:
-    """Find the bytes of every member by its name.
-
-    Raises
-    ------
-    CheckpointError
-        If it is no zip archive, is damaged, or has a member that is compressed, encrypted, of a name that another
-        has, or that lies outside the file or on another.
+    """Find the bytes of every member by its name: all stored as they are, each inside the file and none on another.
 
     Examples
     --------
@@ -62,13 +57,7 @@ def members(data: bytes) -> dict[str, memoryview]:
 
 
 def names(file: IO[bytes]) -> list[str]:
-    """Names of all members of an open file, which is read no further; where they lie is not checked.
-
-    Raises
-    ------
-    CheckpointError
-        If it is no zip archive, or its directory is damaged.
-    """
+    """Names of all members of an open file, which is read no further; where they lie is not checked."""
     return [info.filename for info in _directory(file)[0]]
 
 

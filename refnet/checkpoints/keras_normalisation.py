@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from refnet.checkpoints.naming.keras import MEAN, NORMALIZATION, VARIANCE
 from refnet.checkpoints.naming.pairing import Arrays
-from refnet.checkpoints.readers.keras.content import Layer
+from refnet.checkpoints.readers.keras.keras_content import Layer
 from refnet.errors import CheckpointError
 
 Numbers = Literal["published", "proper", "untouched", "other"]
@@ -39,25 +39,10 @@ Triple = npt.NDArray[np.float32]
 
 
 def numbers_of(tensors: Arrays) -> Numbers | None:
-    """Say what numbers a file's normalization layer has.
+    """Say what numbers a file's normalization layer has; None if there is no such layer.
 
-    Parameters
-    ----------
-    tensors
-        Name to array, as ``refnet.checkpoints.naming.keras.rename`` returns them.
-
-    Returns
-    -------
-    str or None
-        ``published`` for ImageNet's means with the standard deviations in the variance's place, ``proper`` for the
-        same with variances, ``untouched`` for what a new layer has, 0 and 1, ``other`` for a data set's own; None
-        if there is no such layer.
-
-    Raises
-    ------
-    CheckpointError
-        If the layer has no mean or no variance, or they are not three finite numbers each, none negative in the
-        variance.
+    ``published`` are ImageNet's means with the standard deviations in the variance's place, ``proper`` the same with
+    variances, ``untouched`` what a new layer has, 0 and 1, and ``other`` a data set's own.
 
     Examples
     --------
@@ -81,25 +66,9 @@ def numbers_of(tensors: Arrays) -> Numbers | None:
 def normalisation_of(tensors: Arrays, model: Layer | None = None) -> tuple[Operation, ...] | None:
     """List what the model does to pixels of 0..255, in its order, with numbers that float32 has exactly.
 
-    Parameters
-    ----------
-    tensors
-        Name to array, as ``refnet.checkpoints.naming.keras.rename`` returns them.
-    model
-        The model's layers, if the file has them. Otherwise they are those of Keras Applications, with the second
-        scaling where the numbers are the published ones, which are right only with it.
-
-    Returns
-    -------
-    tuple of (str, (float, float, float)) or None
-        Each a name and its numbers for red, green and blue; None if there is no normalization layer, so that the
-        pixels were normalised outside the model, and the file does not say how.
-
-    Raises
-    ------
-    CheckpointError
-        If the layer's numbers make no sense, or a layer before the first convolution is none of those that change
-        pixels by a number for each colour, or not at all.
+    Without its layers they are taken to be those of Keras Applications, with the second scaling where the numbers are
+    the published ones, which are right only with it. None if there is no normalization layer, so that the pixels were
+    normalised outside the model, and the file does not say how.
 
     Examples
     --------

@@ -18,27 +18,18 @@ from refnet.checkpoints.publishers import PUBLISHERS, Publisher
 from refnet.errors import CheckpointError
 
 
-def recognise(tensors: Collection[str]) -> tuple[str, ...]:
-    """Find the publishers whose names these are.
+def publishers_by_names(tensors: Collection[str]) -> tuple[str, ...]:
+    """Find the publishers that share the most names with a checkpoint, if at least half of all names are shared.
 
-    A file with a few tensors too many or too few is still somebody's: ``variant_of`` says which.
+    Two where names do not tell them apart, none for a stranger.
 
-    Parameters
-    ----------
-    tensors
-        Names of the tensors of a checkpoint, in any order.
-
-    Returns
-    -------
-    tuple of str
-        Keys of ``PUBLISHERS``: those who share the most names with it, in one variant or another, if at least
-        half of all names are shared. Two where names do not tell them apart; none for a stranger.
+    A file with a few tensors too many or too few is still somebody's: ``variant_by_shapes`` says which.
 
     Examples
     --------
-    >>> recognise(PUBLISHERS["timm"].shapes(variant("b1")))
+    >>> publishers_by_names(PUBLISHERS["timm"].shapes(variant("b1")))
     ('timm-tf', 'timm')
-    >>> recognise(["conv1.weight", "fc.bias"])
+    >>> publishers_by_names(["conv1.weight", "fc.bias"])
     ()
     """
     found = set(tensors)
@@ -50,31 +41,16 @@ def recognise(tensors: Collection[str]) -> tuple[str, ...]:
     return tuple(name for name, part in shared.items() if part == most >= 0.5)
 
 
-def variant_of(theirs: Mapping[str, Shape], publisher: Publisher) -> Architecture:
-    """Find the variant whose tensors these are, and its number of classes.
+def variant_by_shapes(theirs: Mapping[str, Shape], publisher: Publisher) -> Architecture:
+    """Find the variant whose tensors these are, with as many classes as the classifier has, 0 if there is none.
 
-    Parameters
-    ----------
-    theirs
-        Name to shape of every tensor of a checkpoint, in any order.
-    publisher
-        Whose names they have.
-
-    Returns
-    -------
-    Architecture
-        With as many classes as the classifier has; with none if there is no classifier.
-
-    Raises
-    ------
-    CheckpointError
-        If no variant has exactly these tensors: the nearest one, and all that is missing, unknown or of another
-        shape.
+    Where no variant has exactly these, the error names the nearest, and all that is missing, unknown or of another
+    shape.
 
     Examples
     --------
     >>> fine_tuned = PUBLISHERS["timm"].shapes(variant("b1", classes=37))
-    >>> found = variant_of(fine_tuned, PUBLISHERS["timm"])
+    >>> found = variant_by_shapes(fine_tuned, PUBLISHERS["timm"])
     >>> found.name, found.classes
     ('b1', 37)
     """

@@ -7,17 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from refnet.checkpoints import keras_input, own_export, tf_variables
+from refnet.checkpoints import keras_normalisation, own_export, tf_variables
 from refnet.checkpoints.naming import keras
-from refnet.checkpoints.readers import files, onnx_file, safetensors_file
-from refnet.checkpoints.readers.keras import file as keras_file
-from refnet.checkpoints.readers.tensorflow import bundle as tf_bundle
-from refnet.checkpoints.readers.tensorflow import tar
-from refnet.checkpoints.readers.torch import file as torch_file
-from refnet.checkpoints.state_dict import StateDict, pick
+from refnet.checkpoints.readers import file_bytes, onnx_file, safetensors_file
+from refnet.checkpoints.readers.keras import keras_file
+from refnet.checkpoints.readers.tensorflow import tar, tensor_bundle
+from refnet.checkpoints.readers.torch import torch_file
+from refnet.checkpoints.state_dict import StateDict, find_state_dict
 from refnet.errors import CheckpointError
-from refnet.files import hdf5
-from refnet.files import zip as zip_archive
+from refnet.files import hdf5, zip_archive
 from refnet.preprocessing.normalise import Normalisation
 from refnet.weights.weights import Weights
 
@@ -33,7 +31,7 @@ IMPOSTORS = {
 
 
 @dataclass(frozen=True)
-class Source:
+class Checkpoint:
     """What a checkpoint holds.
 
     Attributes
@@ -73,40 +71,19 @@ class Fingerprint:
     md5: str | None
 
 
-def read(path: Path) -> tuple[str, Source]:
-    """Read a checkpoint, whatever its format.
-
-    Parameters
-    ----------
-    path
-        A file, or TensorFlow's prefix of several, or a folder that holds one such prefix.
-
-    Returns
-    -------
-    tuple
-        The format's name, and what the file holds.
-
-    Raises
-    ------
-    CheckpointError
-        If it is in no known format, or its reader refuses it.
-    """
+def read(path: Path) -> tuple[str, Checkpoint]:
+    """Read a file, TensorFlow's prefix of several, or a folder with one such prefix: the format's name and content."""
     path = main_file(path)
     try:
         return _read(path)
     except (OSError, CheckpointError) as error:
-        raise files.named(path, error) from None
+        raise file_bytes.with_path(path, error) from None
 
 
 def fingerprint(path: Path) -> Fingerprint:
     """Hash a file.
 
     Of a TensorFlow checkpoint in several files it is the index, which holds a checksum of every tensor.
-
-    Raises
-    ------
-    CheckpointError
-        If it cannot be read.
     """
     path = main_file(path)
     try:
@@ -119,7 +96,7 @@ def fingerprint(path: Path) -> Fingerprint:
                 md5 = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
             return Fingerprint(_printable(path.name), size, sha256, md5)
     except OSError as error:
-        raise files.named(path, error) from None
+        raise file_bytes.with_path(path, error) from None
 
 
 def _printable(name: str) -> str:
@@ -128,13 +105,7 @@ def _printable(name: str) -> str:
 
 
 def main_file(path: Path) -> Path:
-    """Find the file that stands for a checkpoint: itself, or the index of one in several files.
-
-    Raises
-    ------
-    CheckpointError
-        If there is none.
-    """
+    """Find the file that stands for a checkpoint: itself, or the index of one in several files."""
     try:
         if path.is_dir():
             return _index_in(path)
@@ -142,25 +113,25 @@ def main_file(path: Path) -> Path:
             if not path.is_file():
                 raise CheckpointError(f"{path} is not a file")
             return path
-        index = path.with_name(path.name + tf_bundle.INDEX)
+        index = path.with_name(path.name + tensor_bundle.INDEX)
         if index.is_file():
             return index
         raise CheckpointError(f"{path} does not exist")
     except (OSError, CheckpointError) as error:
-        raise files.named(path, error) from None
+        raise file_bytes.with_path(path, error) from None
 
 
 def _index_in(folder: Path) -> Path:
     inside = {path.name: path for path in folder.iterdir()}
-    indexes = sorted(name for name in inside if name.endswith(tf_bundle.INDEX))
+    indexes = sorted(name for name in inside if name.endswith(tensor_bundle.INDEX))
     if len(indexes) == 1:
         return inside[indexes[0]]
     if SAVED_MODEL in inside:
         raise CheckpointError(f"a SavedModel of TensorFlow, which is a program; in TensorFlow, {tf_variables.INSTEAD}")
-    raise CheckpointError(f"a folder with one {tf_bundle.INDEX} file is wanted, found {indexes!r:.500}")
+    raise CheckpointError(f"a folder with one {tensor_bundle.INDEX} file is wanted, found {indexes!r:.500}")
 
 
-def _read(path: Path) -> tuple[str, Source]:
+def _read(path: Path) -> tuple[str, Checkpoint]:
     with path.open("rb") as file:
         head = file.read(HEAD)
     for start, what in IMPOSTORS.items():
@@ -173,47 +144,47 @@ def _read(path: Path) -> tuple[str, Source]:
     raise CheckpointError(f"in no format that is known here ({known}); it begins with {head[:8]!r}")
 
 
-def _torch(path: Path) -> Source:
-    return Source(pick(torch_file.read(path)))
+def _torch(path: Path) -> Checkpoint:
+    return Checkpoint(find_state_dict(torch_file.read(path)))
 
 
-def _safetensors(path: Path) -> Source:
-    return Source(pick(safetensors_file.read(path)))
+def _safetensors(path: Path) -> Checkpoint:
+    return Checkpoint(find_state_dict(safetensors_file.read(path)))
 
 
-def _onnx(path: Path) -> Source:
+def _onnx(path: Path) -> Checkpoint:
     model = onnx_file.read(path)
-    state = pick(model.tensors)
-    exported = own_export.weights(model) if own_export.is_own(model) else None
-    return Source(replace(state, dropped=state.dropped + model.dropped), exported=exported)
+    state = find_state_dict(model.tensors)
+    exported = own_export.restore(model) if own_export.is_own(model) else None
+    return Checkpoint(replace(state, dropped=state.dropped + model.dropped), exported=exported)
 
 
-def _keras(path: Path) -> Source:
+def _keras(path: Path) -> Checkpoint:
     content = keras_file.read(path)
     tensors = keras.with_classifier(keras.rename(content.tensors))
-    return Source(pick(tensors), keras_input.normalisation_of(tensors, content.model))
+    return Checkpoint(find_state_dict(tensors), keras_normalisation.normalisation_of(tensors, content.model))
 
 
-def _tensorflow(path: Path) -> Source:
+def _tensorflow(path: Path) -> Checkpoint:
     """Only the tensors that are taken are read."""
-    with tf_bundle.opened(path) as bundle:
-        choice = tf_variables.choose(bundle.entries)
-        stored = bundle.read(choice.taken.values())
-    tensors = {name: stored[there] for name, there in choice.taken.items()}
-    return Source(StateDict(tensors, averaging=choice.averaging, dropped=choice.dropped))
+    with tensor_bundle.opened(path) as bundle:
+        choice = tf_variables.choose_variables(bundle.entries)
+        stored = bundle.read(choice.stored_as.values())
+    tensors = {name: stored[there] for name, there in choice.stored_as.items()}
+    return Checkpoint(StateDict(tensors, averaging=choice.averaging, dropped=choice.dropped))
 
 
 def _is_keras(path: Path, _: bytes) -> bool:
     with path.open("rb") as file:
-        return keras_file.is_one(file)
+        return keras_file.is_keras_file(file)
 
 
 Recognise = Callable[[Path, bytes], bool]
 # The first that recognises a file reads it. Safetensors goes first: it begins with a length, which may be any bytes.
-FORMATS: tuple[tuple[str, Recognise, Callable[[Path], Source]], ...] = (
+FORMATS: tuple[tuple[str, Recognise, Callable[[Path], Checkpoint]], ...] = (
     ("safetensors", lambda _, head: head[8:9] == b"{", _safetensors),
     ("Keras", _is_keras, _keras),
     ("PyTorch", lambda _, head: head.startswith((zip_archive.SIGNATURE, PICKLE)), _torch),
-    ("TensorFlow", lambda path, head: path.suffix == tf_bundle.INDEX or tar.is_archive(head), _tensorflow),
+    ("TensorFlow", lambda path, head: path.suffix == tensor_bundle.INDEX or tar.is_archive(head), _tensorflow),
     ("ONNX", lambda path, _: path.suffix == ".onnx", _onnx),
 )

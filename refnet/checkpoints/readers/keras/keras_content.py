@@ -94,11 +94,6 @@ def key(layer: str, variable: str) -> str:
 def parse_model(text: str | bytes) -> Layer:
     """Read a model's configuration.
 
-    Raises
-    ------
-    CheckpointError
-        If it is too long, not JSON, or not a model as Keras describes them.
-
     Examples
     --------
     >>> conv = '{"class_name": "Conv2D", "config": {"name": "stem_conv", "filters": 32}}'
@@ -113,13 +108,7 @@ def parse_model(text: str | bytes) -> Layer:
 
 
 def parse_json(text: str | bytes, what: str) -> Any:
-    """Read JSON of a bounded size.
-
-    Raises
-    ------
-    CheckpointError
-        If it is too long or not JSON.
-    """
+    """Read JSON of a bounded size."""
     if len(text) > MAX_CONFIG:
         raise CheckpointError(f"{what} has {len(text)} bytes, more than that of any EfficientNet")
     try:
