@@ -18,7 +18,7 @@ from refnet.architecture.plan import Op, Step, make_plan
 from refnet.architecture.variants import Activation
 from refnet.checkpoints.naming import keras
 from refnet.comparison.diagnosis import activations, computation
-from refnet.comparison.judgement.verdict import chain
+from refnet.comparison.judgement.verdict import terms_added
 from refnet.export import onnx
 from refnet.export.c99.render import SOURCES
 from refnet.golden.cases import cases
@@ -66,7 +66,7 @@ OPERATION_PLACES = {
     "refnet/comparison/diagnosis/computation.py, OPERATIONS": lambda step: (
         step.op in computation.OPERATIONS or computation.computation_of(step, AnyWeights(), 1e-3, []).kernel is not None
     ),
-    "refnet/comparison/judgement/verdict.py, chain": lambda step: chain(step) > 0,
+    "refnet/comparison/judgement/verdict.py, terms_added": lambda step: terms_added(step) > 0,
     "refnet/checkpoints/naming/keras.py, _COUNTED": lambda step: not step.weights or step.op in keras._COUNTED,
     "tests/helpers/torch_port.py, Layer": lambda step: callable(getattr(torch_port.Layer, step.op)),
 }
