@@ -16,7 +16,7 @@ from refnet.checkpoints.readers.torch import torch_file
 from refnet.checkpoints.state_dict import StateDict, find_state_dict
 from refnet.errors import CheckpointError
 from refnet.files import hdf5, zip_archive
-from refnet.preprocessing.normalise import Operations
+from refnet.preprocessing.normalise import Normalisation
 from refnet.weights.weights import Weights
 
 HEAD = 512  # bytes that tell the format
@@ -45,7 +45,7 @@ class Checkpoint:
     """
 
     state: StateDict
-    normalise: Operations | None = None
+    normalise: Normalisation | None = None
     exported: Weights | None = None
 
 

@@ -16,7 +16,7 @@ from refnet.checkpoints.identity import Identity, identify
 from refnet.checkpoints.publishers import PUBLISHERS
 from refnet.errors import CheckpointError, InputError, UnknownModelError, WeightsError
 from refnet.files.whole import whole_files
-from refnet.preprocessing.normalise import Operations, rounded
+from refnet.preprocessing.normalise import Normalisation, to_float32
 from refnet.preprocessing.recipe import Recipe
 from refnet.weights import releases
 from refnet.weights.labels import Labels, imagenet_labels, labels_for, read_labels
@@ -165,10 +165,10 @@ def _map_to_ours(
     return weights, identity.by
 
 
-def _recipe(release: Release, normalise: Operations | None) -> Recipe:
+def _recipe(release: Release, normalise: Normalisation | None) -> Recipe:
     """The recipe of a release; but a file that says itself how pixels are normalised is right about it."""
     recipe = of_release(release)
-    if normalise is None or rounded(normalise) == rounded(recipe.normalise):
+    if normalise is None or to_float32(normalise) == to_float32(recipe.normalise):
         return recipe
     return replace(recipe, name=f"{recipe.name}-own", normalise=normalise)
 

@@ -44,7 +44,7 @@ def restore(model: Model) -> Weights:
         attributes = {name: stated[name] for name in wanted} | {"bn_eps": float(stated["bn_eps"])}
         architecture = schema.parse_architecture(stated["architecture"])
         tensors = pairing.to_ours(model.tensors, refnet_onnx.pairs(architecture), (), architecture.name)
-        found = schema.from_record(schema.Record(attributes, {}), tensors)
+        found = schema.from_metadata(schema.Metadata(attributes, {}), tensors)
         check_tensors(found)
     except (WeightsError, ValueError) as error:
         raise CheckpointError(f"not a file as refnet exports them: {error}") from None

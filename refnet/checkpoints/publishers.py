@@ -14,8 +14,7 @@ from refnet.architecture.scaling import TABLE
 from refnet.architecture.variants import Architecture
 from refnet.checkpoints.naming import keras, lukemelas, pairing, tensorflow, timm, torch_layout, torchvision
 from refnet.checkpoints.naming.pairing import Arrays, Pair
-from refnet.weights.releases import publisher_without_set
-from refnet.weights.weights import Averaging
+from refnet.weights.releases.release import Averaging, publisher_without_set
 
 _B = tuple(name for name, coefs in TABLE.items() if not coefs.lite)
 _LITE = tuple(name for name, coefs in TABLE.items() if coefs.lite)

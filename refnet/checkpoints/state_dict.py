@@ -14,7 +14,7 @@ import numpy as np
 
 from refnet.arrays import Array
 from refnet.errors import CheckpointError
-from refnet.weights.weights import Averaging
+from refnet.weights.releases.release import Averaging
 
 # NumPy has no bfloat16; a reader hands out the bits under this type.
 BFLOAT16 = np.dtype([("bfloat16", "<u2")])

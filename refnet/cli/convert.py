@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from itertools import count
 from typing import TYPE_CHECKING, Any
 
+from refnet import progress
 from refnet.cli import terminal
 from refnet.errors import InputError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from refnet.checkpoints.conversion import OnStage
 
 DESCRIPTION = """\
 Convert a checkpoint of PyTorch, Keras, TensorFlow or ONNX into a weight file
@@ -81,14 +77,14 @@ def run(options: argparse.Namespace) -> int:
 
     if options.invert:
         return _invert(options)
-    with _bar(len(conversion.STAGES)) as on_stage:
+    with progress.task("converting", len(conversion.STAGES), "stages") as update:
         written = conversion.convert(
             options.file,
             model=options.model,
             publisher=options.publisher,
             labels=options.labels,
             out=options.output,
-            on_stage=on_stage,
+            on_stage=lambda stage: update(description=stage, completed=conversion.STAGES.index(stage), refresh=True),
         )
     _report(options, describe(options.file, written))
     return 0
@@ -143,21 +139,3 @@ def _report(options: argparse.Namespace, made: dict[str, Any]) -> None:
 
 def _in_words(key: str, value: Any) -> str:
     return AVERAGING[value] if key == "averaging" else str(value)
-
-
-@contextmanager
-def _bar(total: int) -> Iterator[OnStage]:
-    """A bar of stages on a terminal, nothing in a pipe."""
-    if not sys.stderr.isatty():
-        yield lambda stage: None
-        return
-    from tqdm import tqdm
-
-    with tqdm(total=total, bar_format="{desc:12} |{bar}| {elapsed}", leave=False, file=sys.stderr) as bar:
-        done = count()
-
-        def show(stage: str) -> None:
-            bar.n = next(done)
-            bar.set_description_str(stage)
-
-        yield show

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from refnet.checkpoints.naming import keras
 from refnet.checkpoints.readers.keras import hdf5_tree, keras2, keras3, keras_file
 from refnet.errors import CheckpointError
-from refnet.weights.places import find
+from refnet.weights.paths import find
 
 FOLDER = DATA / "keras"
 FILES = ("weights.h5", "notop.h5", "model.h5", "keras3.keras", "keras3.weights.h5", "nested.h5", "keras2.keras")
