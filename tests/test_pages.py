@@ -30,14 +30,9 @@ from refnet.reference.digest import tensor_digest
 from refnet.reference.numerics import EXP
 from refnet.weights import releases, synthetic
 
+TOP = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]
 PAGES = {
-    path.relative_to(ROOT).as_posix(): path.read_text("utf-8")
-    for path in (
-        ROOT / "README.md",
-        ROOT / "CONTRIBUTING.md",
-        ROOT / "CHANGELOG.md",
-        *sorted(ROOT.glob("docs/**/*.md")),
-    )
+    path.relative_to(ROOT).as_posix(): path.read_text("utf-8") for path in (*TOP, *sorted(ROOT.glob("docs/**/*.md")))
 }
 CONTRACT, README = PAGES["docs/contract.md"], PAGES["README.md"]
 
