@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pkgutil
 import re
 import shlex
 import subprocess
@@ -103,6 +104,20 @@ def links() -> list[tuple[str, str]]:
 @pytest.mark.parametrize(("page", "link"), links())
 def test_links_lead_somewhere(page: str, link: str) -> None:
     assert (ROOT / page).parent.joinpath(link).exists()
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.startswith("docs/api/")])
+def test_the_reference_names_what_is_there(page: str) -> None:
+    names = re.findall(r"^::: (\S+)$", PAGES[page], re.MULTILINE)
+    assert names
+    for name in names:
+        pkgutil.resolve_name(name)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page != "CHANGELOG.md"])
+def test_files_that_pages_name_are_there(page: str) -> None:
+    for path in re.findall(r"`((?:refnet|tests|tools|docs|weights)/[\w./]+)`", PAGES[page]):
+        assert (ROOT / path).exists(), path
 
 
 def test_the_accuracies_are_those_of_the_default_weights() -> None:
