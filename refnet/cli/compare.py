@@ -7,9 +7,9 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from refnet import progress
 from refnet.cli import terminal
-from refnet.cli.progress import fraction_bar
-from refnet.golden.encoding import WORDS
+from refnet.golden.dtypes import WORDS
 
 if TYPE_CHECKING:
     from refnet.comparison import Comparison, TensorResult
@@ -68,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
 
     if options.html is not None:
         check_target(Path(options.html))
-    with fraction_bar() as show:
+    with progress.task("comparing") as update:
         found = compare(
             options.golden,
             options.actual,
@@ -82,7 +82,7 @@ def run(options: argparse.Namespace) -> int:
             other_weights=options.other_weights,
             exact=options.exact,
             threads=options.threads,
-            progress=lambda result, done: show(done),
+            progress=lambda result, done: update(completed=done),
         )
     if options.html is not None:
         write_report(found, Path(options.html))

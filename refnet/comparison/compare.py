@@ -21,9 +21,9 @@ from refnet.comparison.result import Comparison
 from refnet.comparison.tensor_result import TensorResult
 from refnet.comparison.walk import Walk
 from refnet.errors import InputError
-from refnet.golden.axes import Layout, activation_layout
+from refnet.golden.axes import TensorLayout, activation_layout
 from refnet.golden.manifest import Manifest, Run
-from refnet.golden.read import Recording, open_recording
+from refnet.golden.read import TensorReader, open_reader
 from refnet.hub.models import find_weights
 
 PathLike = str | os.PathLike[str]
@@ -87,9 +87,9 @@ def compare(
     stated = _stated(order, tile)
     mapping = names if isinstance(names, Mapping) or names is None else read_map(Path(names))
     with ExitStack() as stack:
-        golden_file = stack.enter_context(open_recording(Path(golden)))
-        port_file = stack.enter_context(open_recording(Path(actual), dtype=dtype))
-        truth_file = None if truth is None else stack.enter_context(open_recording(Path(truth)))
+        golden_file = stack.enter_context(open_reader(Path(golden)))
+        port_file = stack.enter_context(open_reader(Path(actual), dtype=dtype))
+        truth_file = None if truth is None else stack.enter_context(open_reader(Path(truth)))
         tensors = GoldenTensors(golden_file, _manifest(golden_file, golden))
         matching = match(port_file.names, tuple(tensors.entries), mapping)
         wanted = _wanted(tuple(tensors.entries), matching.partners, steps)
@@ -110,19 +110,19 @@ def compare(
         return replace(found, diagnoses=find_causes(found, rerun, port, other)) if rerun else found
 
 
-def _stated(order: str | None, tile: str) -> Layout | None:
+def _stated(order: str | None, tile: str) -> TensorLayout | None:
     if order is None and tile:
         raise InputError(f"tile {tile!r} without an order; want both, such as NCHW and C:16")
     return None if order is None else activation_layout(order, tile)
 
 
-def _manifest(recording: Recording, path: PathLike) -> Manifest:
+def _manifest(recording: TensorReader, path: PathLike) -> Manifest:
     if recording.manifest is None:
         raise InputError(f"{path} has no manifest, so it is no golden; `refnet golden MODEL -o DIR` records one")
     return recording.manifest
 
 
-def _truth(recording: Recording | None, path: PathLike | None, run: Run) -> GoldenTensors | None:
+def _truth(recording: TensorReader | None, path: PathLike | None, run: Run) -> GoldenTensors | None:
     if recording is None or path is None:
         return None
     manifest = _manifest(recording, path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +16,11 @@ from helpers.terminals import run_in_terminal, screen
 import refnet
 from refnet import cli
 from refnet.cli import golden_options
-from refnet.golden.encoding import FLOATS
+from refnet.golden.dtypes import FLOATS
 from refnet.golden.formats import FORMATS
-from refnet.golden.read import logical, open_recording
+from refnet.golden.read import open_reader, to_logical_axes
 from refnet.hub import fetch
-from refnet.weights import places
+from refnet.weights import paths
 from refnet.weights.synthetic import picture_tensor
 
 X = picture_tensor(33, 30)
@@ -100,10 +101,10 @@ class TestRecording:
         assert (code, err) == (0, "")
         assert out.startswith(f"{target}  b0@synthetic  33x30  array 1x33x30x3  float64 written as float16  11 tensors")
         wide = refnet.load("b0@synthetic", dtype="float64")
-        with open_recording(target) as recording:
+        with open_reader(target) as recording:
             assert recording.names[:6] == ("input", "stem.conv", "stem.bn", "stem.act", "stem", "pool")
             stem, kernel = recording.read("stem"), recording.read("stem/kernel")
-            assert (logical(stem) == wide.features(X, "stem").astype(np.float16)).all()
+            assert (to_logical_axes(stem) == wide.features(X, "stem").astype(np.float16)).all()
             assert stem.array.shape == (1, 2, 17 + 2, 15 + 2, 16)
             assert kernel.array.shape == (4, 3, 3, 3, 8)
 
@@ -125,7 +126,7 @@ class TestRecording:
         ]  # fmt: skip
 
     def test_a_file_of_weights(self, run):
-        model = places.find("lite0")
+        model = paths.find("lite0")
         assert run(model, "--size", "32", "-o", "g", "--quiet")[1].startswith("g  lite0  32x32  stimulus codes")
 
     def test_a_black_picture_is_warned_of(self, run):
@@ -140,8 +141,8 @@ class TestRecording:
 
 
 def read(target, name):
-    with open_recording(target) as recording:
-        return logical(recording.read(name))
+    with open_reader(target) as recording:
+        return to_logical_axes(recording.read(name))
 
 
 class TestResume:
@@ -308,7 +309,7 @@ def test_a_bar_on_a_terminal(tmp_path):
     arguments = ["golden", "b3@synthetic", "-o", "g", "--quiet"]
     code, seen = run_in_terminal("-m", "refnet", *arguments, where=tmp_path)
     assert code == 0
-    assert "% |" in seen
+    assert re.search(r"recording .* \d+%", seen)
     size = sum(path.stat().st_size for path in (tmp_path / "g").iterdir())
     shown = [line for line in screen(seen) if line]
     assert shown == [f"g  b3@synthetic  300x300  stimulus codes  float32  206 tensors  {size:,} bytes"]

@@ -9,10 +9,10 @@ from helpers import recorded_runs
 import refnet
 from refnet.comparison import compare
 from refnet.errors import InputError
-from refnet.golden.axes import Layout
+from refnet.golden.axes import TensorLayout
 from refnet.golden.manifest import Run
 from refnet.golden.write import open_writer
-from refnet.preprocessing import images
+from refnet.preprocessing.preprocess import preprocess
 from refnet.reference import ops
 from refnet.reference.numerics import NUMERICS_VERSION
 from refnet.weights import writer
@@ -47,12 +47,12 @@ def test_no_numbers_no_diagnosis(recorded, port):
 def test_the_input(b0, tmp_path, with_picture):
     """Red for blue, where the golden has the picture; no word where it has not."""
     picture = np.random.default_rng(5).integers(0, 256, (50, 60, 3), dtype=np.uint8)
-    x = images.preprocess(picture, b0.recipe, 40, 56)[None]
+    x = preprocess(picture, b0.recipe, 40, 56)[None]
     run = Run("b0@synthetic", b0.weights.digest(), (40, 56), "float32", "image x", b0.recipe, NUMERICS_VERSION, "0")
     with open_writer(tmp_path / "golden", run) as writer:
         if with_picture:
-            writer.add("picture", "HWC", picture, dtype="uint8", layout=Layout("HWC"))
-        writer.add("input", "NHWC", x, layout=Layout("NHWC"))
+            writer.add("picture", "HWC", picture, dtype="uint8", layout=TensorLayout("HWC"))
+        writer.add("input", "NHWC", x, layout=TensorLayout("NHWC"))
     place = recorded_runs.save(tmp_path / "port", {"input": x[..., ::-1], "picture": picture.transpose(2, 0, 1)})
     found = compare(tmp_path / "golden", place)
     assert [(row.name, row.outcome) for row in found.tensors] == [("picture", "exact")] * with_picture + [

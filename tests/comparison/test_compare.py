@@ -11,7 +11,7 @@ from helpers import recorded_runs
 from refnet.comparison import compare
 from refnet.errors import InputError
 from refnet.golden.axes import activation_layout, axes_of, to_layout
-from refnet.golden.encoding import encode
+from refnet.golden.dtypes import encode
 from refnet.hub.models import synthetic_weights
 from refnet.network import Network
 from refnet.weights import synthetic

@@ -18,7 +18,7 @@ from refnet.comparison.diagnosis.result import Diagnosis
 from refnet.comparison.judgement.verdict import rms
 from refnet.errors import ImageError
 from refnet.preprocessing.crop import CROPS
-from refnet.preprocessing.normalise import NORMALISATIONS, Operations, normalise
+from refnet.preprocessing.normalise import NORMALISATIONS, Normalisation, normalise
 from refnet.preprocessing.recipe import RECIPES, Recipe
 from refnet.preprocessing.window import Picture
 
@@ -70,7 +70,7 @@ def diagnose_input(picture: Picture, recipe: Recipe, size: tuple[int, int], actu
 
     Examples
     --------
-    >>> from refnet.preprocessing.images import preprocess
+    >>> from refnet.preprocessing.preprocess import preprocess
     >>> from refnet.preprocessing.recipe import LITE
     >>> picture = np.random.default_rng(0).integers(0, 256, (50, 60, 3), np.uint8)
     >>> actual = preprocess(picture, LITE, 16, 16)[..., ::-1]
@@ -186,7 +186,7 @@ def _shift(x: Array, wanted: Array) -> str:
     return ""
 
 
-def _line_of(operations: Operations) -> _Line:
+def _line_of(operations: Normalisation) -> _Line:
     """What a normalisation does to pixels of 0..255."""
     black, white = (normalise(np.full((1, 1, 3), v, np.float32), operations)[0, 0].astype(np.float64) for v in (0, 255))
     return _Line((white - black) / 255, black)
@@ -209,7 +209,7 @@ def _wrong_normalisation(line: _Line, recipe: Recipe, *, bgr: bool) -> dict[str,
     return {UNKNOWN: f"the normalisation is pixel * ({factors}) + ({offsets}) instead of {right}"}
 
 
-def _normalisations(own: Operations) -> Iterator[tuple[Operations, str]]:
+def _normalisations(own: Normalisation) -> Iterator[tuple[Normalisation, str]]:
     """Normalisations that ports have instead of their own, with their names."""
     yield (), "none: pixels of 0..255"
     yield (("divide", (255.0,) * 3),), "pixels / 255 alone: 0..1"
@@ -222,5 +222,5 @@ def _normalisations(own: Operations) -> Iterator[tuple[Operations, str]]:
     yield own + own, "its own, twice,"
 
 
-def _in_words(operations: Operations) -> str:
+def _in_words(operations: Normalisation) -> str:
     return ", ".join(f"{name} {' '.join(f'{number:.6g}' for number in numbers)}" for name, numbers in operations)

@@ -16,7 +16,7 @@ from refnet.arrays import Array
 from refnet.comparison.findings import Finding
 from refnet.comparison.judgement.pieces import dot, pieces
 from refnet.errors import InputError
-from refnet.golden.axes import Layout, from_layout, stored_axes, to_layout
+from refnet.golden.axes import TensorLayout, from_layout, stored_axes, to_layout
 
 # Orders that a tensor may come in, by its logical axes; refnet's own first.
 _ORDERS = {
@@ -38,11 +38,11 @@ class Reading:
     order: str
     how: str  # "stated", "inferred from the shape" or "nearest of …"
     findings: tuple[Finding, ...] = ()
-    layout: Layout | None = None  # to read the tensor again; None if it cannot be compared
+    layout: TensorLayout | None = None  # to read the tensor again; None if it cannot be compared
 
 
 def read_axes(
-    name: str, array: Array, axes: str, golden: Array, stated: Layout | None = None, usual: str | None = None
+    name: str, array: Array, axes: str, golden: Array, stated: TensorLayout | None = None, usual: str | None = None
 ) -> Reading:
     """Bring a port's tensor without a manifest into the axes of the golden's.
 
@@ -85,17 +85,17 @@ def order_by_shape(found: Shape, shape: Shape) -> str | None:
     return fitting[0].order if len(fitting) == 1 else None
 
 
-def _layouts(axes: str) -> list[Layout]:
-    return [Layout(order) for order in _ORDERS[axes]]
+def _layouts(axes: str) -> list[TensorLayout]:
+    return [TensorLayout(order) for order in _ORDERS[axes]]
 
 
-def _fitting(found: Shape, axes: str, shape: Shape) -> list[Layout]:
+def _fitting(found: Shape, axes: str, shape: Shape) -> list[TensorLayout]:
     """Those in which a tensor of this shape can lie in an array, of which a flat one says nothing."""
     layouts = [layout for layout in _layouts(axes) if len(found) <= 1 or _fits(found, axes, shape, layout)]
     return _different(layouts, axes, shape)
 
 
-def _as_stated(name: str, array: Array, axes: str, shape: Shape, layout: Layout) -> Reading:
+def _as_stated(name: str, array: Array, axes: str, shape: Shape, layout: TensorLayout) -> Reading:
     try:
         names, stored = stored_axes(axes, shape, layout)
     except InputError as error:
@@ -109,7 +109,9 @@ def _as_stated(name: str, array: Array, axes: str, shape: Shape, layout: Layout)
     return Reading(from_layout(array, axes, shape, layout), names, "stated", layout=layout)
 
 
-def _nearest(name: str, array: Array, axes: str, golden: Array, layouts: list[Layout], usual: str | None) -> Reading:
+def _nearest(
+    name: str, array: Array, axes: str, golden: Array, layouts: list[TensorLayout], usual: str | None
+) -> Reading:
     """Decide by the numbers; what the rest of the port is in goes first where that makes no difference."""
     layouts = sorted(layouts, key=lambda layout: layout.order != usual)
     tensors = [from_layout(array, axes, golden.shape, layout) for layout in layouts]
@@ -159,7 +161,7 @@ def relative_error(actual: Array, golden: Array) -> float:
     return math.sqrt(error / size) if size else math.sqrt(error)
 
 
-def _fits(found: Shape, axes: str, shape: Shape, layout: Layout) -> bool:
+def _fits(found: Shape, axes: str, shape: Shape, layout: TensorLayout) -> bool:
     return _long(found) == _long(stored_axes(axes, shape, layout)[1])
 
 
@@ -168,9 +170,9 @@ def _long(shape: Shape) -> Shape:
     return tuple(length for length in shape if length != 1)
 
 
-def _different(layouts: list[Layout], axes: str, shape: Shape) -> list[Layout]:
+def _different(layouts: list[TensorLayout], axes: str, shape: Shape) -> list[TensorLayout]:
     """Leave out layouts that put the elements of this shape where an earlier one does."""
-    kept: dict[str, Layout] = {}
+    kept: dict[str, TensorLayout] = {}
     lengths = dict(zip(axes, shape, strict=True))
     for layout in layouts:
         kept.setdefault("".join(axis for axis in layout.order if lengths.get(axis, 1) != 1), layout)

@@ -22,9 +22,9 @@ from refnet.comparison.golden_tensors import GoldenTensors
 from refnet.comparison.port.axis_orders import Reading, order_by_shape, read_axes
 from refnet.comparison.port.matching import Part, Partner, part_of
 from refnet.errors import InputError, RefnetError
-from refnet.golden.axes import Layout, from_layout, stored_axes
-from refnet.golden.manifest import Entry
-from refnet.golden.read import Recording, logical
+from refnet.golden.axes import TensorLayout, from_layout, stored_axes
+from refnet.golden.manifest import TensorEntry
+from refnet.golden.read import TensorReader, to_logical_axes
 
 LOOKED_AT = 8  # tensors whose shapes tell the port's usual order
 
@@ -44,16 +44,16 @@ class PortTensors:
 
     def __init__(
         self,
-        recording: Recording,
+        recording: TensorReader,
         partners: Mapping[str, Partner],
         golden: GoldenTensors,
-        stated: Layout | None = None,
+        stated: TensorLayout | None = None,
     ) -> None:
         self.recording = recording
         self.partners = partners
         self.golden = golden
         self.stated = stated
-        self._layouts: dict[str, Layout | None] = {}  # a cache of ``_layout``, filled where a tensor is read anyway
+        self._layouts: dict[str, TensorLayout | None] = {}  # a cache of ``_layout``, filled with what is read anyway
 
     def pair(self, name: str, golden: Array) -> Pair:
         """Read one beside the golden's; whatever is wrong with it becomes a finding."""
@@ -80,7 +80,7 @@ class PortTensors:
         """Read one of another shape than the golden's with its axes in refnet's order; None if that is not known."""
         stored, axes = self.recording.read(self.partners[name].name), self.golden.entries[name].axes
         if stored.entry is not None:
-            return logical(stored)
+            return to_logical_axes(stored)
         order = "".join(axis for axis in self.usual_order or "" if axis in axes)
         array = stored.array[None] if stored.array.ndim == len(axes) - 1 else stored.array
         if array.ndim != len(axes) or (array.ndim > 2 and len(order) != len(axes)):
@@ -101,7 +101,7 @@ class PortTensors:
                     orders.update(filter(None, [order_by_shape(self.recording.read(name).array.shape, entry.shape)]))
         return max(orders, key=lambda order: orders[order], default=None)
 
-    def _layout(self, name: str) -> Layout | None:
+    def _layout(self, name: str) -> TensorLayout | None:
         """How one lies that a run can begin with; None of any other."""
         if name in self.partners and name not in self._layouts:
             self._layouts[name] = None
@@ -123,7 +123,7 @@ class PortTensors:
         reading = read_axes(name, stored.array, entry.axes, piece, self.stated, self.usual_order)
         return Pair(reading, stored.dtype, region if partner.slices or entry.part else (), piece)
 
-    def _read_recorded(self, name: str, theirs: Entry, golden: Array, whole: Part) -> Pair:
+    def _read_recorded(self, name: str, theirs: TensorEntry, golden: Array, whole: Part) -> Pair:
         """Read one that has a manifest, by what that says."""
         entry = self.golden.entries[name]
         if theirs.axes != entry.axes:
@@ -133,7 +133,7 @@ class PortTensors:
             return _refused(_misfit(name, f"shape {list(theirs.shape)}, expected {list(golden.shape)}"))
         stored = self.recording.read(self.partners[name].name)
         order = stored_axes(theirs.axes, theirs.shape, theirs.layout)[0]
-        reading = Reading(logical(stored), order, "stated", layout=theirs.layout)
+        reading = Reading(to_logical_axes(stored), order, "stated", layout=theirs.layout)
         if not is_piece:
             return Pair(reading, stored.dtype, golden=golden)
         return _overlap(name, reading, stored.dtype, theirs.part or _all_of(theirs.shape), golden, whole)
@@ -148,7 +148,7 @@ class PortTensors:
             return math.prod(shape)
 
 
-def _layout_to_run_from(pair: Pair) -> Layout | None:
+def _layout_to_run_from(pair: Pair) -> TensorLayout | None:
     tensor = pair.reading.tensor
     if tensor is None or pair.region or not np.all(np.abs(tensor) <= np.finfo(np.float32).max):
         return None

@@ -8,7 +8,7 @@ from PIL import Image
 from torchvision.transforms import InterpolationMode, functional
 
 from refnet.comparison.diagnosis import diagnose_input
-from refnet.preprocessing.images import read_image
+from refnet.preprocessing.read_image import read_image
 from refnet.preprocessing.recipe import LITE, RECIPES, TENSORFLOW
 
 SIDE = 96

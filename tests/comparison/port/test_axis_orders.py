@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from refnet.comparison.port.axis_orders import order_by_shape, read_axes
-from refnet.golden.axes import Layout, activation_layout, to_layout
+from refnet.golden.axes import TensorLayout, activation_layout, to_layout
 
 GOLDEN = np.random.default_rng(2).standard_normal((1, 4, 6, 8)).astype(np.float32)
 CUBE = np.random.default_rng(3).standard_normal((1, 5, 5, 5)).astype(np.float32)
@@ -85,7 +85,7 @@ def test_stated():
 
 
 def test_stated_but_of_another_shape():
-    (finding,) = read(GOLDEN, stated=Layout("NCHW")).findings
+    (finding,) = read(GOLDEN, stated=TensorLayout("NCHW")).findings
     assert finding.text == "shape [1, 4, 6, 8]; in the order NCHW it would be [1, 8, 4, 6]: not compared"
 
 
@@ -100,7 +100,7 @@ def test_stated_but_of_another_shape():
 )
 def test_kernels(axes, shape, order):
     kernel = np.random.default_rng(4).standard_normal(shape).astype(np.float32)
-    found = read(to_layout(kernel, axes, Layout(order)), kernel, axes=axes)
+    found = read(to_layout(kernel, axes, TensorLayout(order)), kernel, axes=axes)
     assert np.array_equal(found.tensor, kernel)
 
 

@@ -9,7 +9,7 @@ from helpers import recorded_runs
 from refnet.comparison.golden_tensors import GoldenTensors
 from refnet.comparison.port.matching import match
 from refnet.comparison.port.port_tensors import PortTensors
-from refnet.golden.read import open_recording
+from refnet.golden.read import open_reader
 
 NAMES = ["input", "stem", "block1a.depthwise", "block1a.gate", "block1a.project", "block2a.expand"]
 
@@ -23,7 +23,7 @@ def opened(recorded, port):
         "block1a.depthwise": tensors["block1a.depthwise"].reshape(-1),
         "block1a.project": tensors["block1a.project"][:, :, :-1],
     }
-    golden, theirs = open_recording(recorded.path), open_recording(port(tensors | spoilt, only=[]))
+    golden, theirs = open_reader(recorded.path), open_reader(port(tensors | spoilt, only=[]))
     with golden, theirs:
         ours = GoldenTensors(golden, golden.manifest)
         yield lambda: PortTensors(theirs, match(theirs.names, tuple(ours.entries)).partners, ours)
@@ -53,7 +53,7 @@ def test_a_question_changes_nothing(opened):
 def test_the_usual_order_is_that_of_most(recorded, opened, tmp_path):
     assert opened().usual_order == "NCHW"
     first = recorded_runs.save(tmp_path / "other", {name: recorded.tensors[name] for name in ("input", "stem")})
-    with open_recording(first) as theirs:
+    with open_reader(first) as theirs:
         partners = match(theirs.names, NAMES).partners
         assert PortTensors(theirs, partners, opened().golden).usual_order == "NHWC"
         assert PortTensors(theirs, {}, opened().golden).usual_order is None
