@@ -74,7 +74,7 @@ def run(options: argparse.Namespace) -> int:
             other_weights=options.other_weights,
             exact=options.exact,
             threads=options.threads,
-            progress=lambda row, done: update(completed=done),
+            progress=lambda row, done: update(completed=done, description=f"comparing {row.name}"),
         )
     if options.html is not None:
         write_report(found, Path(options.html))
