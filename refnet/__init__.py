@@ -304,3 +304,16 @@ def warmup(
     from refnet.hub.warmup import warm_up
 
     return warm_up(models, dtype, cache)
+
+
+def __getattr__(name: str) -> Any:
+    """Load ``record`` and ``compare`` when they are first used."""
+    if name == "record":
+        from refnet.golden.record import record
+
+        return record
+    if name == "compare":
+        from refnet.comparison import compare
+
+        return compare
+    raise AttributeError(f"module 'refnet' has no attribute {name!r}")

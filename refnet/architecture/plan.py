@@ -193,11 +193,6 @@ def make_plan(
 def sides(size: int | tuple[int, int]) -> tuple[int, int]:
     """Check the size of an input, the side of a square or (height, width); return height and width.
 
-    Raises
-    ------
-    InputError
-        If it is not one or two whole numbers from 1 to 16384.
-
     Examples
     --------
     >>> sides(224), sides((33, 47))

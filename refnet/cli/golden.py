@@ -13,9 +13,9 @@ from refnet.errors import InputError
 
 if TYPE_CHECKING:
     from refnet.architecture.plan import Plan
-    from refnet.golden.axes import Layout
+    from refnet.golden.axes import TensorLayout
     from refnet.golden.manifest import Manifest
-    from refnet.golden.record import Recorded
+    from refnet.golden.record import WrittenTensor
 
 _WRITING = {"output", "dtype", "order", "tile", "weights_order", "weights_tile", "format", "text", "json", "quiet"}
 _READING = {"model", "image", "input", "stimulus", "from_order", "from_dtype", "size", "recipe", "compute", "threads"}
@@ -88,10 +88,10 @@ def _record(options: argparse.Namespace) -> int:
         raise InputError("--weights-order and --weights-tile: only with --weights")
     storage = _storage(options)
     x = _input(options)
-    seen: list[Recorded] = []
+    seen: list[WrittenTensor] = []
     with progress.task("recording") as update:
 
-        def watch(recorded: Recorded) -> None:
+        def watch(recorded: WrittenTensor) -> None:
             seen.append(recorded)
             update(completed=recorded.done, description=f"recording {recorded.entry.name}")
 
@@ -124,7 +124,7 @@ def _write_vectors(options: argparse.Namespace) -> int:
     return _show(options, target, manifest, [])
 
 
-def _show(options: argparse.Namespace, target: Path, manifest: Manifest, seen: list[Recorded]) -> int:
+def _show(options: argparse.Namespace, target: Path, manifest: Manifest, seen: list[WrittenTensor]) -> int:
     if options.json:
         terminal.print_json(golden_tables.describe(target, manifest, seen))
         return 0
@@ -140,20 +140,20 @@ def _show(options: argparse.Namespace, target: Path, manifest: Manifest, seen: l
 def _follow(options: argparse.Namespace) -> int:
     import refnet
     from refnet.golden.accumulator import accumulate, check_element
-    from refnet.golden.inputs import find_origin
+    from refnet.golden.inputs import choose_input
 
     target = options.output and Path(options.output)
     if target and (target.suffix != ".csv" or options.json):
         raise InputError(f"--accumulator writes FILE.csv, or prints a table or --json; got {target}")
     x = _input(options)
-    origin = find_origin(options.image, x, options.stimulus)
-    origin.check(options.size, options.recipe)
+    network_input = choose_input(options.image, x, options.stimulus)
+    network_input.check(options.size, options.recipe)
     plan = _plan(options, x)
     check_element(options.accumulator, plan, batch=1 if x is None else len(x))
     network = refnet.load(
         options.model, dtype=options.compute or "float32", threads=options.threads, recipe=options.recipe
     )
-    found = accumulate(network, origin.make(network.recipe, plan.height, plan.width), options.accumulator)
+    found = accumulate(network, network_input.make(network.recipe, plan.height, plan.width), options.accumulator)
     if target:
         golden_tables.write_csv(found, target)
         print(
@@ -168,18 +168,18 @@ def _follow(options: argparse.Namespace) -> int:
 
 def _render(options: argparse.Namespace) -> int:
     from refnet.export.c99 import render
-    from refnet.golden.inputs import find_origin
+    from refnet.golden.inputs import choose_input
     from refnet.hub.models import find_weights
     from refnet.prediction import forced
     from refnet.weights.releases.recipes import find_recipe
 
     x = _input(options)
-    origin = find_origin(options.image, x, options.stimulus)
+    network_input = choose_input(options.image, x, options.stimulus)
     plan = _plan(options)
     weights = find_weights(options.model)
     recipe = forced(find_recipe(options.recipe), weights.architecture) if options.recipe else weights.recipe
-    size = origin.size or (plan.height, plan.width)
-    render(weights, origin.make(recipe, *size), options.c, threads=options.threads)
+    size = network_input.size or (plan.height, plan.width)
+    render(weights, network_input.make(recipe, *size), options.c, threads=options.threads)
     place = terminal.printable(shlex.quote(options.c))
     print(
         f"{place}  {len(plan)} steps in C99, input {size[0]}x{size[1]}; `make -C {place} check` compares their digests"
@@ -211,7 +211,7 @@ def _storage(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def _foreign_layout(options: argparse.Namespace) -> Layout:
+def _foreign_layout(options: argparse.Namespace) -> TensorLayout:
     from refnet.golden.axes import activation_layout
 
     return activation_layout(options.from_order or options.order or "NHWC")
@@ -220,7 +220,7 @@ def _foreign_layout(options: argparse.Namespace) -> Layout:
 def _input(options: argparse.Namespace) -> Any:
     if options.input is None:
         return None
-    from refnet.golden.foreign import read_input
+    from refnet.golden.tensor_from_file import read_input
 
     return read_input(Path(options.input), _foreign_layout(options), size=options.size, dtype=options.from_dtype)
 
@@ -228,7 +228,7 @@ def _input(options: argparse.Namespace) -> Any:
 def _given(options: argparse.Namespace, x: Any) -> dict[str, Any] | None:
     if options.resume is None:
         return None
-    from refnet.golden.foreign import read_step
+    from refnet.golden.tensor_from_file import read_step
 
     step = _plan(options, x)[options.resume]
     shape = (1 if x is None else len(x), *step.shape)

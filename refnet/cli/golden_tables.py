@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from refnet.cli import terminal
-from refnet.errors import InputError
+from refnet.files.whole import not_written, whole_file
 
 if TYPE_CHECKING:
     from refnet.golden.accumulator import Accumulation
     from refnet.golden.manifest import Manifest
-    from refnet.golden.record import Recorded
+    from refnet.golden.record import WrittenTensor
 
 _HEADER = [
     "tensor", "shape", "from", "to", "different", "zeros",
@@ -24,7 +24,7 @@ _HEADER = [
 ]  # fmt: skip
 
 
-def show_coverage(seen: Sequence[Recorded]) -> None:
+def show_coverage(seen: Sequence[WrittenTensor]) -> None:
     """Print a line for each tensor; columns in which there is nothing are left out."""
     columns = list(zip(_HEADER, *map(_row, seen), strict=True))
     kept = [column for column in columns if any(column[1:])]
@@ -32,7 +32,7 @@ def show_coverage(seen: Sequence[Recorded]) -> None:
     print()
 
 
-def _row(recorded: Recorded) -> list[str]:
+def _row(recorded: WrittenTensor) -> list[str]:
     entry, coverage, _ = recorded
     known = [entry.name, "x".join(map(str, entry.shape)), f"{entry.minimum:.5g}", f"{entry.maximum:.5g}"]
     known.append(f"{entry.distinct:,}")
@@ -73,7 +73,7 @@ def show_summary(target: Path, manifest: Manifest) -> None:
     print("  ".join(map(terminal.printable, line)))
 
 
-def describe(target: Path, manifest: Manifest, seen: Sequence[Recorded]) -> dict[str, Any]:
+def describe(target: Path, manifest: Manifest, seen: Sequence[WrittenTensor]) -> dict[str, Any]:
     """Turn a recording into what JSON can hold: its manifest, and what each tensor covers."""
     content = json.loads(manifest.to_json())
     for entry, recorded in zip(content["entries"], seen, strict=False):
@@ -94,20 +94,11 @@ def show_sum(found: Accumulation) -> None:
 
 
 def write_csv(found: Accumulation, target: Path) -> None:
-    """Write what ``show_sum`` shows as a table for other programs.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be written.
-    """
-    try:
-        with target.open("w", encoding="ascii", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(_SUM_HEADER)
-            writer.writerows(_rows(found))
-    except OSError as error:
-        raise InputError(f"{target} not written: {error.strerror or error}") from error
+    """Write what ``show_sum`` shows as a table for other programs."""
+    with not_written(target), whole_file(target) as unfinished, unfinished.open("x", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(_SUM_HEADER)
+        writer.writerows(_rows(found))
 
 
 def _rows(found: Accumulation) -> Iterator[list[str]]:

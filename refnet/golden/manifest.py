@@ -10,8 +10,8 @@ from typing import Any
 from refnet.architecture.padding import Pads
 from refnet.architecture.plan import Shape
 from refnet.errors import InputError, WeightsError
-from refnet.golden.axes import Layout, stored_axes
-from refnet.golden.encoding import WORDS
+from refnet.golden.axes import TensorLayout, stored_axes
+from refnet.golden.dtypes import WORDS
 from refnet.preprocessing.recipe import Recipe
 
 FORMAT = "refnet golden"
@@ -67,7 +67,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Entry:
+class TensorEntry:
     """One recorded tensor.
 
     Attributes
@@ -98,7 +98,7 @@ class Entry:
     shape: Shape
     part: tuple[tuple[int, int], ...]
     dtype: str
-    layout: Layout
+    layout: TensorLayout
     format: str
     file: str
     minimum: float
@@ -109,7 +109,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Described:
+class CaseEntry:
     """One case of vectors: its tensors are the entries ``NAME/ROLE``.
 
     Attributes
@@ -133,8 +133,8 @@ class Manifest:
     """All of it; ``entries`` are in execution order, ``cases`` are those of vectors."""
 
     run: Run
-    entries: tuple[Entry, ...]
-    cases: tuple[Described, ...] = ()
+    entries: tuple[TensorEntry, ...]
+    cases: tuple[CaseEntry, ...] = ()
 
     def to_json(self) -> str:
         """Write it as JSON: a line for each fact of the run, each case and each entry."""
@@ -145,13 +145,7 @@ class Manifest:
 
     @classmethod
     def from_json(cls, text: str, where: str) -> Manifest:
-        """Read it back, strictly.
-
-        Raises
-        ------
-        InputError
-            If it is no manifest, or one of another schema.
-        """
+        """Read it back, strictly."""
         try:
             content = json.loads(text, parse_constant=_refuse)
             found = content.pop("format"), content.pop("schema")
@@ -177,14 +171,14 @@ def _lines(objects: Iterable[Any]) -> str:
     return f"{lines}\n " if lines else ""
 
 
-def _plain(entry: Entry) -> dict[str, Any]:
+def _plain(entry: TensorEntry) -> dict[str, Any]:
     content = asdict(entry)
     layout = content.pop("layout")
     content |= {"order": layout["order"], "tile": dict(layout["tile"]), "pads": list(layout["pads"])}
     return content | _stored(entry)
 
 
-def _stored(entry: Entry) -> dict[str, Any]:
+def _stored(entry: TensorEntry) -> dict[str, Any]:
     """What follows from the layout, so that a reader need not know its rules."""
     axes, shape = stored_axes(entry.axes, entry.shape, entry.layout)
     return {"stored_axes": axes, "stored_shape": list(shape)}
@@ -202,18 +196,18 @@ def _run(content: Mapping[str, Any]) -> Run:
     return Run(**{**content, "size": (size[0], size[1]), "recipe": recipe})
 
 
-def _case(content: Any) -> Described:
-    _expect_keys(content, [field.name for field in fields(Described)])
+def _case(content: Any) -> CaseEntry:
+    _expect_keys(content, [field.name for field in fields(CaseEntry)])
     for key in ("name", "op", "output"):
         _expect(isinstance(content[key], str), key)
     _expect(isinstance(content["parameters"], dict), "parameters")
     for key in ("inputs", "weights"):
         _expect(isinstance(content[key], list) and all(isinstance(role, str) for role in content[key]), key)
-    return Described(**{**content, "inputs": tuple(content["inputs"]), "weights": tuple(content["weights"])})
+    return CaseEntry(**{**content, "inputs": tuple(content["inputs"]), "weights": tuple(content["weights"])})
 
 
-def _entry(content: Any) -> Entry:
-    expected = [field.name for field in fields(Entry) if field.name != "layout"]
+def _entry(content: Any) -> TensorEntry:
+    expected = [field.name for field in fields(TensorEntry) if field.name != "layout"]
     _expect_keys(content, [*expected, "order", "tile", "pads", "stored_axes", "stored_shape"])
     for key in ("name", "axes", "dtype", "format", "file", "sha256", "digest", "order"):
         _expect(isinstance(content[key], str), key)
@@ -240,8 +234,8 @@ def _entry(content: Any) -> Entry:
         _expect(type(content[key]) in (int, float), key)
     _expect(type(content["distinct"]) is int, "distinct")
     rest = {key: content[key] for key in expected if key not in ("shape", "part")}
-    layout = Layout(order, tuple((axis, tile[axis]) for axis in order if axis in tile), Pads(*pads))
-    entry = Entry(**rest, shape=tuple(shape), part=tuple((first, end) for first, end in part), layout=layout)
+    layout = TensorLayout(order, tuple((axis, tile[axis]) for axis in order if axis in tile), Pads(*pads))
+    entry = TensorEntry(**rest, shape=tuple(shape), part=tuple((first, end) for first, end in part), layout=layout)
     try:
         stored = _stored(entry)
     except InputError as error:

@@ -16,9 +16,9 @@ from helpers.terminals import run_in_terminal, screen
 import refnet
 from refnet import cli
 from refnet.cli import golden_options
-from refnet.golden.encoding import FLOATS
+from refnet.golden.dtypes import FLOATS
 from refnet.golden.formats import FORMATS
-from refnet.golden.read import logical, open_recording
+from refnet.golden.read import open_reader, to_logical_axes
 from refnet.hub import fetch
 from refnet.weights import paths
 from refnet.weights.synthetic import picture_tensor
@@ -101,10 +101,10 @@ class TestRecording:
         assert (code, err) == (0, "")
         assert out.startswith(f"{target}  b0@synthetic  33x30  array 1x33x30x3  float64 written as float16  11 tensors")
         wide = refnet.load("b0@synthetic", dtype="float64")
-        with open_recording(target) as recording:
+        with open_reader(target) as recording:
             assert recording.names[:6] == ("input", "stem.conv", "stem.bn", "stem.act", "stem", "pool")
             stem, kernel = recording.read("stem"), recording.read("stem/kernel")
-            assert (logical(stem) == wide.features(X, "stem").astype(np.float16)).all()
+            assert (to_logical_axes(stem) == wide.features(X, "stem").astype(np.float16)).all()
             assert stem.array.shape == (1, 2, 17 + 2, 15 + 2, 16)
             assert kernel.array.shape == (4, 3, 3, 3, 8)
 
@@ -141,8 +141,8 @@ class TestRecording:
 
 
 def read(target, name):
-    with open_recording(target) as recording:
-        return logical(recording.read(name))
+    with open_reader(target) as recording:
+        return to_logical_axes(recording.read(name))
 
 
 class TestResume:

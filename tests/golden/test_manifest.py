@@ -9,16 +9,16 @@ import pytest
 
 from refnet.architecture.padding import Pads
 from refnet.errors import InputError
-from refnet.golden.axes import Layout
-from refnet.golden.manifest import Described, Entry, Manifest, Run
+from refnet.golden.axes import TensorLayout
+from refnet.golden.manifest import CaseEntry, Manifest, Run, TensorEntry
 from refnet.preprocessing.recipe import LITE
 
 RUN = Run("b0@synthetic", "d" * 64, (32, 48), "float32", "image cat.png", LITE, 1, "0.1")
-ENTRY = Entry(
+ENTRY = TensorEntry(
     "stem", "NHWC", (1, 16, 8, 32), ((0, 1), (0, 16), (8, 16), (0, 32)), "float16",
-    Layout("NCHW", (("C", 16),), Pads(0, 1, 0, 1)), "hex", "stem.hex", -1.5, 2.25, 77, "a" * 64, "b" * 64,
+    TensorLayout("NCHW", (("C", 16),), Pads(0, 1, 0, 1)), "hex", "stem.hex", -1.5, 2.25, 77, "a" * 64, "b" * 64,
 )  # fmt: skip
-CASE = Described("add-c17", "add", {"k": 5, "pads": [0, 1]}, ("x", "y"), (), "output")
+CASE = CaseEntry("add-c17", "add", {"k": 5, "pads": [0, 1]}, ("x", "y"), (), "output")
 MANIFEST = Manifest(RUN, (ENTRY,), (CASE,))
 
 

@@ -16,14 +16,14 @@ from refnet.architecture.scaling import TABLE as VARIANTS
 from refnet.architecture.variants import variant
 from refnet.errors import InputError, UnknownModelError, WeightsNotFoundError
 from refnet.golden import digests, verify
-from refnet.golden.digests import Case, read_tables, write_tables
-from refnet.golden.verify import PHOTO, QUICK_PIXELS, record, select
+from refnet.golden.digests import RunSpec, read_tables, write_tables
+from refnet.golden.verify import PHOTO, QUICK_PIXELS, compute_digests, select
 from refnet.hub.models import SYNTHETIC
 from refnet.network import Network
 from refnet.reference.numerics import NUMERICS_VERSION
 from refnet.weights import paths, reader
 
-SMALL = Case("lite0@synthetic", "noise", (33, 18), "float32")
+SMALL = RunSpec("lite0@synthetic", "noise", (33, 18), "float32")
 ENTRIES = read_tables(digests.FOLDER)
 IN_TABLE = [name for name in VARIANTS if name != "l2"]  # whose weights take 1.9 GB
 
@@ -40,7 +40,7 @@ def make_digests():
 @pytest.fixture(scope="module")
 def entry():
     """What the smallest run gives."""
-    (entry,) = record([SMALL])
+    (entry,) = compute_digests([SMALL])
     return entry
 
 
@@ -89,8 +89,8 @@ class TestTheCommittedTable:
             assert re.fullmatch("[0-9a-f]{64}", digest)
 
     def test_is_what_the_tool_writes(self, make_digests):
-        cases = [Case(e.model, e.input, e.size, e.dtype) for e in ENTRIES]
-        assert list(make_digests.cases()) == cases
+        specs = [RunSpec(e.model, e.input, e.size, e.dtype) for e in ENTRIES]
+        assert list(make_digests.specs()) == specs
 
 
 class TestVerify:
@@ -222,7 +222,7 @@ class TestCommand:
 
 
 def test_the_tool(make_digests, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(make_digests, "cases", lambda: iter([SMALL]))
+    monkeypatch.setattr(make_digests, "specs", lambda: iter([SMALL]))
     path = tmp_path / "new" / "folder" / "lite0.json"
     seen = []
     for _ in range(2):
