@@ -93,7 +93,7 @@ def _record(options: argparse.Namespace) -> int:
 
         def watch(recorded: WrittenTensor) -> None:
             seen.append(recorded)
-            update(completed=recorded.done)
+            update(completed=recorded.done, description=f"recording {recorded.entry.name}")
 
         manifest = record(
             options.model,
