@@ -87,12 +87,13 @@ def outline(name: str) -> Outline:
     if not at or name.endswith(SYNTHETIC):
         return Outline(variant(model), "same")
     from refnet.checkpoints.publishers import PUBLISHERS
+    from refnet.weights.releases import publisher_without_set
 
     release = releases.find(name)
     architecture = variant(model, classes=release.classes)
     coefficients = replace(architecture.coefficients, resolution=release.size)
     return Outline(
-        replace(architecture, coefficients=coefficients), PUBLISHERS[release.publisher.partition(":")[0]].padding
+        replace(architecture, coefficients=coefficients), PUBLISHERS[publisher_without_set(release.publisher)].padding
     )
 
 

@@ -55,12 +55,12 @@ def test_what_is_said(run, checkpoint):
         "publisher": "lite",
         "recognised by": "the tensors' names",
         "format": "safetensors",
-        "averaging": "unknown",
+        "moving average": "the file does not say",
         "recipe": "lite",
         "tensors": "247",
-        "dropped": "0",
-        "widened": "0",
-        "subnormals": "0",
+        "left out": "0",
+        "from 16 bits": "0",
+        "subnormal numbers": "0",
     }
 
 
