@@ -5,9 +5,7 @@ from __future__ import annotations
 import argparse
 
 from refnet.cli.plan import picture_size
-
-DTYPES = ("float32", "float64", "float16", "bfloat16")
-FORMATS = ("npy", "raw", "hex", "mem", "coe", "txt", "h")
+from refnet.golden import FLOATS, FORMAT_NAMES
 
 
 def add_input(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +24,7 @@ def add_input(parser: argparse.ArgumentParser) -> None:
         "--from", dest="from_file", metavar="FILE", help="somebody else's output of that step, or a golden"
     )
     group.add_argument("--from-order", metavar="ORDER", help="of the axes in --from or --input (default: --order)")
-    group.add_argument("--from-dtype", choices=DTYPES, help="of raw numbers in --from or --input")
+    group.add_argument("--from-dtype", choices=FLOATS, help="of raw numbers in --from or --input")
 
 
 def add_choice(parser: argparse.ArgumentParser) -> None:
@@ -46,11 +44,11 @@ def add_choice(parser: argparse.ArgumentParser) -> None:
 def add_storage(parser: argparse.ArgumentParser) -> None:
     """How they lie in files."""
     group = parser.add_argument_group("how to write it")
-    group.add_argument("--dtype", choices=DTYPES, help="of the numbers written (default: float32)")
+    group.add_argument("--dtype", choices=FLOATS, help="of the numbers written (default: float32)")
     group.add_argument("--order", metavar="ORDER", help="of the axes: NCHW, … (default: NHWC)")
     group.add_argument("--tile", metavar="TILES", help="cut axes into pieces: C:16, or H:8,W:8")
     group.add_argument("--weights-order", metavar="ORDER", help="OIHW, KRSC, … (default: HWIO)")
     group.add_argument("--weights-tile", metavar="TILES", help="as --tile, of weights")
     group.add_argument("--padded", action="store_true", help="with the zeros that the next convolution puts around it")
-    group.add_argument("--format", choices=FORMATS, help="of the files in a directory (default: npy)")
+    group.add_argument("--format", choices=FORMAT_NAMES, help="of the files in a directory (default: npy)")
     group.add_argument("--text", action="store_true", help="in C headers: numbers, not bits")

@@ -13,7 +13,8 @@ from refnet.comparison.outcome import Row
 from refnet.comparison.port.orders import Orders, distance
 from refnet.comparison.port.sides import Golden, Port
 from refnet.errors import RefnetError
-from refnet.golden.dtypes import FLOATS, decode, encode
+from refnet.golden import FLOATS
+from refnet.golden.dtypes import decode, encode
 
 FAR = 0.1  # relative distance from which something else is looked for
 NEARER = 5  # times nearer it must be to be found

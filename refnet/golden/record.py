@@ -17,9 +17,9 @@ from refnet.architecture.plan import Plan, make_plan
 from refnet.arrays import Array
 from refnet.checks import float_dtype, thread_count
 from refnet.errors import InputError
+from refnet.golden import FLOATS
 from refnet.golden.axes import TensorLayout, axes_of, kernel_axes_of
 from refnet.golden.coverage import FEW_VALUES, Coverage, RunCoverage
-from refnet.golden.dtypes import FLOATS
 from refnet.golden.inputs import NetworkInput, choose_input, few_values
 from refnet.golden.manifest import Manifest, Run, TensorEntry
 from refnet.golden.selection import Selection, select, without_given
