@@ -18,7 +18,7 @@ FLOAT64 = st.floats(allow_nan=False)
 
 
 def test_the_names_are_those_that_can_be_encoded():
-    assert FLOATS == tuple(WORDS)[:-1]
+    assert tuple(WORDS)[:-1] == FLOATS
 
 
 def nearest(value: float, mantissa: int, least: int, largest: float) -> float:
