@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from refnet.architecture.scaling import TABLE
-from refnet.checkpoints import certificate, source
+from refnet.checkpoints import certificate, checkpoint_file
+from refnet.checkpoints.checkpoint_file import Checkpoint, Fingerprint
 from refnet.checkpoints.identity import Identity, identify
 from refnet.checkpoints.publishers import PUBLISHERS
-from refnet.checkpoints.source import Fingerprint, Source
 from refnet.errors import CheckpointError, InputError, UnknownModelError, WeightsError
 from refnet.files.whole import whole_files
-from refnet.preprocessing.normalise import Operations, rounded
+from refnet.preprocessing.normalise import Normalisation, to_float32
 from refnet.preprocessing.recipe import Recipe
 from refnet.weights import releases
 from refnet.weights.labels import Labels, imagenet_labels, labels_for, read_labels
@@ -52,8 +52,8 @@ def convert(
     table = None if labels is None else read_labels(checked_path("the label table", labels))
     tell("reading")
     with ThreadPoolExecutor(1) as beside:
-        hashing = beside.submit(source.fingerprint, path)
-        format_name, content = source.read(path)
+        hashing = beside.submit(checkpoint_file.fingerprint, path)
+        format_name, content = checkpoint_file.read(path)
         file = hashing.result()
     tell("mapping")
     try:
@@ -83,13 +83,7 @@ def _check_names(model: Any, publisher: Any) -> None:
 
 
 def checked_path(what: str, value: Any) -> Path:
-    """Take a path as Python's own functions do, but for bytes.
-
-    Raises
-    ------
-    InputError
-        If it is none, or empty.
-    """
+    """Take a path as Python's own functions do, but for bytes."""
     path = os.fspath(value) if isinstance(value, str | os.PathLike) else value
     if not (isinstance(path, str) and path and "\0" not in path):
         raise InputError(f"{what} cannot be {value!r}; want the path of a file")
@@ -127,7 +121,7 @@ def _target(target: Path, checkpoint: Path) -> Path:
 
 
 def _restored(
-    content: Source, publisher: str | None, model: str | None, table: Labels | None
+    content: Checkpoint, publisher: str | None, model: str | None, table: Labels | None
 ) -> tuple[Weights, str] | None:
     """What refnet exported itself, which says all but the labels."""
     weights = content.exported
@@ -141,7 +135,7 @@ def _restored(
     return replace(weights, labels=_labels(table, weights.architecture.classes)), "refnet's own export"
 
 
-def _mapped(content: Source, identity: Identity, file: Fingerprint, table: Labels | None) -> tuple[Weights, str]:
+def _mapped(content: Checkpoint, identity: Identity, file: Fingerprint, table: Labels | None) -> tuple[Weights, str]:
     """Another publisher's tensors in our terms, and what the publisher was recognised by."""
     state = content.state
     publisher, architecture = PUBLISHERS[identity.base], identity.architecture
@@ -168,10 +162,10 @@ def _mapped(content: Source, identity: Identity, file: Fingerprint, table: Label
     return weights, identity.by
 
 
-def _recipe(release: Release, normalise: Operations | None) -> Recipe:
+def _recipe(release: Release, normalise: Normalisation | None) -> Recipe:
     """The recipe of a release; but a file that says itself how pixels are normalised is right about it."""
     recipe = of_release(release)
-    if normalise is None or rounded(normalise) == rounded(recipe.normalise):
+    if normalise is None or to_float32(normalise) == to_float32(recipe.normalise):
         return recipe
     return replace(recipe, name=f"{recipe.name}-own", normalise=normalise)
 
@@ -183,7 +177,7 @@ def _labels(table: Labels | None, classes: int) -> Labels | None:
     return labels_for(imagenet_labels(), classes) if classes in (IMAGENET_CLASSES, IMAGENET_CLASSES + 1) else None
 
 
-def _conversion(format_name: str, file: Fingerprint, content: Source, by: str) -> dict[str, object]:
+def _conversion(format_name: str, file: Fingerprint, content: Checkpoint, by: str) -> dict[str, object]:
     """What was seen of the source and cannot be seen in the weight file."""
     return {
         "file": file.name,
@@ -193,7 +187,7 @@ def _conversion(format_name: str, file: Fingerprint, content: Source, by: str) -
         "format": format_name,
         "recognised_by": by,
         "normalisation": "the publisher's" if content.normalise is None else "the file's",
-        "state_dict": content.state.taken,
+        "state_dict": content.state.found_under,
         "prefix": content.state.prefix,
         "widened": list(content.state.widened),
     }

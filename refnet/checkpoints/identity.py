@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 
 from refnet.architecture.scaling import TABLE
 from refnet.architecture.variants import Architecture
+from refnet.checkpoints.checkpoint_file import Fingerprint
+from refnet.checkpoints.names_and_shapes import publishers_by_names, variant_by_shapes
 from refnet.checkpoints.publishers import PUBLISHERS
-from refnet.checkpoints.recognition import recognise, variant_of
-from refnet.checkpoints.source import Fingerprint
 from refnet.checkpoints.state_dict import StateDict
 from refnet.errors import CheckpointError, UnknownModelError
 from refnet.weights import releases
@@ -66,34 +66,18 @@ def identify(
     model: str | None = None,
     release: Release | None = None,
 ) -> Identity:
-    """Find out whose checkpoint it is.
+    """Find out whose checkpoint it is, or say what it may be and what differs between these.
 
-    Parameters
-    ----------
-    file, state
-        What it is called, its hashes, and its tensors.
-    publisher
-        ``timm-tf`` or ``timm-tf:ns``: the caller's word, where the file does not tell or is not trusted to.
-    model
-        The variant it must be.
-    release
-        The published file that it is known to be.
-
-    Raises
-    ------
-    CheckpointError
-        If the tensors are no publisher's or not those of one variant, or it cannot be told what they are: with the
-        candidates, and what differs between them. If the caller's word contradicts a hash.
-    UnknownModelError
-        If there is no such publisher or set.
+    ``publisher`` is the caller's word, with a set or without, where the file does not tell or is not trusted to;
+    ``model`` the variant it must be; ``release`` the published file that it is known to be.
     """
     shapes = {name: tensor.shape for name, tensor in state.tensors.items()}
     if publisher is not None:
         releases.check_publisher(publisher)
-    bases = (publisher.partition(":")[0],) if publisher else recognise(shapes)
+    bases = (publisher.partition(":")[0],) if publisher else publishers_by_names(shapes)
     if not bases:
         raise CheckpointError(_strangers(list(shapes)))
-    architecture = variant_of(shapes, PUBLISHERS[bases[0]])
+    architecture = variant_by_shapes(shapes, PUBLISHERS[bases[0]])
     if model is not None and architecture.name != model:
         raise CheckpointError(f"the tensors are those of {architecture.name}, not of {model}")
     if release is not None:

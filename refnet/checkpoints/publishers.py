@@ -14,7 +14,7 @@ from refnet.architecture.scaling import TABLE
 from refnet.architecture.variants import Architecture
 from refnet.checkpoints.naming import keras, lukemelas, pairing, tensorflow, timm, torch_layout, torchvision
 from refnet.checkpoints.naming.pairing import Arrays, Pair
-from refnet.weights.weights import Averaging
+from refnet.weights.releases.release import Averaging
 
 _B = tuple(name for name, coefs in TABLE.items() if not coefs.lite)
 _LITE = tuple(name for name, coefs in TABLE.items() if coefs.lite)
@@ -74,20 +74,7 @@ class Publisher:
         return {pair.theirs: pair.their_shape for pair in self.pairs(architecture)}
 
     def to_ours(self, theirs: Arrays, architecture: Architecture) -> Converted:
-        """Rename and reorder the tensors of a checkpoint; bits stay as they are.
-
-        Parameters
-        ----------
-        theirs
-            Name to f32[...], in the publisher's order of axes; no moving averages (see ``tf_variables.py``).
-        architecture
-            The network it belongs to, with as many classes as the file has.
-
-        Raises
-        ------
-        CheckpointError
-            If a tensor is missing, unknown, of another shape or not float32: all of them in one message.
-        """
+        """Rename and reorder the tensors of a checkpoint; bits stay as they are."""
         pairs = self.pairs(architecture)
         spare = self.spare(pairs)
         tensors = pairing.to_ours(theirs, pairs, spare, architecture.name)
@@ -96,22 +83,7 @@ class Publisher:
     def to_theirs(
         self, ours: Arrays, architecture: Architecture, averaging: Averaging = "unknown"
     ) -> dict[str, npt.NDArray[np.float32]]:
-        """Undo ``to_ours``; without what it dropped.
-
-        Parameters
-        ----------
-        ours
-            Key to f32[...] for each weight of the plan: kernels HWIO, depthwise HWC, dense CK.
-        architecture
-            The network it belongs to.
-        averaging
-            With ``ema``, tensors get the publisher's names of moving averages, if it has any.
-
-        Raises
-        ------
-        CheckpointError
-            If a tensor is missing, unknown, of another shape or not float32: all of them in one message.
-        """
+        """Undo ``to_ours``; without what it dropped."""
         theirs = pairing.to_theirs(ours, self.pairs(architecture), architecture.name)
         suffix = self.average if averaging == "ema" else ""
         return {name + suffix: array for name, array in theirs.items()}

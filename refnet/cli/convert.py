@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from itertools import count
 from typing import TYPE_CHECKING, Any
 
+from refnet import progress
 from refnet.cli import terminal
 from refnet.errors import InputError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from refnet.checkpoints.conversion import Tell
 
 DESCRIPTION = """\
 Convert a checkpoint into a weight file, and write a certificate beside it that
@@ -62,14 +58,14 @@ def run(options: argparse.Namespace) -> int:
 
     if options.invert:
         return _invert(options)
-    with _bar(len(conversion.STAGES)) as tell:
+    with progress.task("converting", len(conversion.STAGES), "stages") as update:
         written = conversion.convert(
             options.file,
             model=options.model,
             publisher=options.publisher,
             labels=options.labels,
             out=options.output,
-            tell=tell,
+            tell=lambda stage: update(description=stage, completed=conversion.STAGES.index(stage), refresh=True),
         )
     _report(options, describe(options.file, written))
     return 0
@@ -120,21 +116,3 @@ def _report(options: argparse.Namespace, made: dict[str, Any]) -> None:
         terminal.print_json({key.replace(" ", "_"): value for key, value in made.items()})
     else:
         terminal.print_columns("<<", [[key, str(value)] for key, value in made.items()])
-
-
-@contextmanager
-def _bar(total: int) -> Iterator[Tell]:
-    """A bar of stages on a terminal, nothing in a pipe."""
-    if not sys.stderr.isatty():
-        yield lambda stage: None
-        return
-    from tqdm import tqdm
-
-    with tqdm(total=total, bar_format="{desc:12} |{bar}| {elapsed}", leave=False, file=sys.stderr) as bar:
-        done = count()
-
-        def tell(stage: str) -> None:
-            bar.n = next(done)
-            bar.set_description_str(stage)
-
-        yield tell

@@ -7,8 +7,8 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from refnet import progress
 from refnet.cli import golden_options, golden_tables, terminal
-from refnet.cli.progress import fraction_bar
 from refnet.errors import InputError
 
 if TYPE_CHECKING:
@@ -89,11 +89,11 @@ def _record(options: argparse.Namespace) -> int:
     storage = _storage(options)
     x = _input(options)
     seen: list[WrittenTensor] = []
-    with fraction_bar() as show:
+    with progress.task("recording") as update:
 
         def watch(recorded: WrittenTensor) -> None:
             seen.append(recorded)
-            show(recorded.done)
+            update(completed=recorded.done)
 
         manifest = record(
             options.model,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from refnet import progress
 from refnet.cli import terminal
 
 if TYPE_CHECKING:
@@ -69,16 +71,21 @@ def _prove(file: str, *, quiet: bool) -> dict[str, Any]:
 
 
 def _verify(models: list[str], options: argparse.Namespace) -> list[Result]:
-    from refnet.golden.verify import verify
+    from refnet.golden.digests import FOLDER, read_tables
+    from refnet.golden.verify import select, verify
     from refnet.reference.numerics import NUMERICS_VERSION
 
+    chosen = select(read_tables(FOLDER), models, full=options.full)
     results = []
-    for result in verify(*models, full=options.full, threads=options.threads):
-        entry = result.entry
-        size = "x".join(map(str, entry.size))
-        if not options.json:
-            print(f"{entry.model:15}  {entry.input:11}  {size:7}  {entry.dtype}  {_verdict(result)}", flush=True)
-        results.append(result)
+    with progress.task("verifying", len(chosen), "runs") as update:
+        for result in verify(*models, full=options.full, threads=options.threads):
+            entry = result.entry
+            size = "x".join(map(str, entry.size))
+            if not options.json:
+                line = f"{entry.model:15}  {entry.input:11}  {size:7}  {entry.dtype}  {_verdict(result)}"
+                progress.print_line(line, sys.stdout)
+            results.append(result)
+            update(advance=1)
     if not options.json:
         missing = sum(bool(result.missing) for result in results)
         identical = sum(result.identical for result in results)

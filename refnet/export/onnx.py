@@ -21,7 +21,7 @@ import numpy as np
 from refnet.architecture import names
 from refnet.architecture.plan import Plan, Shape, Step, make_plan
 from refnet.arrays import Array
-from refnet.checkpoints.naming import exported
+from refnet.checkpoints.naming import refnet_onnx
 from refnet.errors import InputError, RefnetError
 from refnet.files.whole import check_file_target, not_written, whole_file
 from refnet.reference.numerics import NUMERICS_VERSION
@@ -163,7 +163,7 @@ def _metadata(weights: Weights) -> dict[str, str]:
 
 def _initializers(weights: Weights) -> Iterator[tuple[str, Array]]:
     """Name and value of each weight as ONNX wants it."""
-    for pair in exported.pairs(weights.architecture):
+    for pair in refnet_onnx.pairs(weights.architecture):
         yield pair.theirs, pair.to_theirs(weights.tensors[pair.ours])
     if weights.architecture.activation == "relu6":
         yield ZERO, np.array(0, np.float32)

@@ -9,7 +9,8 @@ from refnet.arrays import Array
 from refnet.checks import pictures
 from refnet.errors import InputError
 from refnet.golden.stimuli import DEFAULT, PICTURES, check_stimulus, stimulus
-from refnet.preprocessing import images
+from refnet.preprocessing.preprocess import preprocess
+from refnet.preprocessing.read_image import read_image
 from refnet.preprocessing.recipe import Recipe
 
 
@@ -41,7 +42,7 @@ class NetworkInput(NamedTuple):
         if self.tensor is not None:
             return self.tensor
         if self.picture is not None:
-            return images.preprocess(self.picture, recipe, height, width)[None]
+            return preprocess(self.picture, recipe, height, width)[None]
         assert self.stimulus is not None
         return stimulus(self.stimulus, height, width)
 
@@ -58,7 +59,7 @@ def choose_input(image: Any, x: Array | None, name: str | None) -> NetworkInput:
         raise InputError("more than one input; want a picture, a tensor or a stimulus")
     if image is not None:
         known = Path(image).name if isinstance(image, str | Path) else type(image).__name__
-        return NetworkInput(f"image {known}", picture=images.read_image(image))
+        return NetworkInput(f"image {known}", picture=read_image(image))
     if x is not None:
         if not len(pictures(x)):
             raise InputError(f"the input has the shape {list(x.shape)}; want one picture at least")

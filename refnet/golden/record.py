@@ -90,7 +90,7 @@ def record(
     target
         A directory, or a file that ends in ``.h5`` or ``.npz``; it appears once it is complete.
     image, x, stimulus
-        The input, one of them: what ``refnet.preprocessing.images.read_image`` takes; f32[N, H, W, 3] itself; or
+        The input, one of them: what ``refnet.preprocessing.read_image.read_image`` takes; f32[N, H, W, 3] itself; or
         the name of one of ``refnet.golden.stimuli``. By default the stimulus ``codes``.
     steps
         Names, globs and parts of tensors, see ``refnet.golden.selection.select``; by default all.

@@ -1,6 +1,6 @@
 """Fetching: the weight file of a published model, downloaded and converted if it is not on this machine.
 
-A weight file that was fetched stays in the cache, which ``refnet.weights.places`` finds. It becomes visible there
+A weight file that was fetched stays in the cache, which ``refnet.weights.paths`` finds. It becomes visible there
 when it is complete: until then everything is in a working folder beside it.
 """
 
@@ -13,11 +13,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from refnet.errors import CheckpointError, UnknownModelError, WeightsError, WeightsNotFoundError
-from refnet.hub.folder import working_folder
-from refnet.hub.notice import warn
-from refnet.weights import places, releases
-from refnet.weights.named import read_named
-from refnet.weights.places import find
+from refnet.hub.failure import DownloadError, warn
+from refnet.hub.working_folder import working_folder
+from refnet.weights import paths, releases
+from refnet.weights.paths import find
+from refnet.weights.reader import read_named
 from refnet.weights.releases import Release
 
 OFFLINE = "REFNET_OFFLINE"
@@ -35,7 +35,7 @@ def fetch(name: str, *, keep: bool = False) -> Path:
     except WeightsNotFoundError:
         return fetch_release(releases.find(name), keep=keep)
     release = releases.find(name)
-    if path == places.in_cache(release):
+    if path == paths.cached_file(release):
         return fetch_release(release, keep=keep)
     read_named(name, path)
     if keep:
@@ -44,21 +44,9 @@ def fetch(name: str, *, keep: bool = False) -> Path:
 
 
 def fetch_release(release: Release, *, keep: bool = False) -> Path:
-    """Get the weight file of a release: from the cache, or made of the published file.
-
-    A file in the cache is read; one that is damaged or something else is made anew.
-
-    Raises
-    ------
-    WeightsNotFoundError
-        If the published file cannot be had: with the reason, and how to bring it by hand.
-    WeightsError
-        If the cache cannot be written, or a package does not hold the published file.
-    CheckpointError
-        If the published file cannot be converted.
-    """
-    target = places.in_cache(release)
-    if places.is_here(target) and _is_sound(release, target):
+    """Get the weight file of a release: from the cache if it is sound there, or made of the published file."""
+    target = paths.cached_file(release)
+    if paths.is_here(target) and _is_sound(release, target):
         if keep:
             _say_nothing_is_kept(release.name, target)
         return target
@@ -75,7 +63,7 @@ def fetch_release(release: Release, *, keep: bool = False) -> Path:
     except OSError as error:
         raise WeightsError(
             f"{release.name} not fetched: cannot write in {target.parent}: {error.strerror or error}; "
-            f"{places.CACHE_VARIABLE} can name another folder"
+            f"{paths.CACHE_VARIABLE} can name another folder"
         ) from None
     return target
 
@@ -146,7 +134,7 @@ def _original(release: Release, folder: Path, target: Path) -> Path:
         from refnet.hub.package import member
 
         return member(release)
-    from refnet.hub.download import DownloadError, download
+    from refnet.hub.download import download
 
     size = "" if release.bytes is None else f" ({release.bytes / 1e6:.1f} MB)"
     warn(f"fetching {release.name}: {release.file} from {release.url}{size} into {target.parent}")
@@ -199,7 +187,7 @@ def _move(made: Path, target: Path) -> None:
     try:
         made.replace(target)
     except OSError:
-        if not places.is_here(target):
+        if not paths.is_here(target):
             _certificate(target).unlink(missing_ok=True)
         raise
 

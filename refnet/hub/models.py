@@ -14,9 +14,8 @@ from refnet.errors import UnknownModelError, WeightsNotFoundError
 from refnet.hub import fetch
 from refnet.preprocessing.recipe import LITE, TENSORFLOW, Recipe
 from refnet.weights import releases, synthetic
-from refnet.weights.named import read_named
-from refnet.weights.places import find
-from refnet.weights.reader import read
+from refnet.weights.paths import find
+from refnet.weights.reader import read, read_named
 from refnet.weights.releases.recipes import find_recipe
 from refnet.weights.weights import Provenance, Weights
 

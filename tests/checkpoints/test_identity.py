@@ -10,10 +10,10 @@ from helpers.generated_checkpoints import state
 
 from refnet.architecture.variants import variant
 from refnet.checkpoints import certificate
+from refnet.checkpoints.checkpoint_file import Fingerprint
 from refnet.checkpoints.conversion import convert
 from refnet.checkpoints.identity import identify
 from refnet.checkpoints.publishers import PUBLISHERS
-from refnet.checkpoints.source import Fingerprint
 from refnet.checkpoints.state_dict import StateDict
 from refnet.errors import CheckpointError, UnknownModelError
 from refnet.weights import reader

@@ -123,7 +123,7 @@ WRONG = {
     "golden same --dtype int8": "argument --dtype: invalid choice: 'int8'",
     "golden same --html .": ". not written: it is no regular file",
     "golden same --html nowhere/report.html": "nowhere/report.html not written: there is no directory nowhere",
-    "golden": "the following arguments are required: ACTUAL; see `refnet compare --help`",
+    "golden": "the following arguments are required: PORT; see `refnet compare --help`",
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ import refnet
 from refnet import cli
 from refnet.golden.read import open_reader, to_logical_axes
 from refnet.hub import fetch
-from refnet.weights import places
+from refnet.weights import paths
 from refnet.weights.synthetic import picture_tensor
 
 X = picture_tensor(33, 30)
@@ -117,7 +118,7 @@ class TestRecording:
         ]  # fmt: skip
 
     def test_a_file_of_weights(self, run):
-        model = places.find("lite0")
+        model = paths.find("lite0")
         assert run(model, "--size", "32", "-o", "g", "--quiet")[1].startswith("g  lite0  32x32  stimulus codes")
 
     def test_a_black_picture_is_warned_of(self, run):
@@ -300,7 +301,7 @@ def test_a_bar_on_a_terminal(tmp_path):
     arguments = ["golden", "b3@synthetic", "-o", "g", "--quiet"]
     code, seen = run_in_terminal("-m", "refnet", *arguments, where=tmp_path)
     assert code == 0
-    assert "% |" in seen
+    assert re.search(r"recording .* \d+%", seen)
     size = sum(path.stat().st_size for path in (tmp_path / "g").iterdir())
     shown = [line for line in screen(seen) if line]
     assert shown == [f"g  b3@synthetic  300x300  stimulus codes  float32  206 tensors  {size:,} bytes"]

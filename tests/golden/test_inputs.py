@@ -10,7 +10,7 @@ import refnet
 from refnet.errors import ImageError, InputError
 from refnet.golden.inputs import choose_input
 from refnet.golden.stimuli import codes
-from refnet.preprocessing.images import read_image
+from refnet.preprocessing.read_image import read_image
 from refnet.weights.synthetic import picture_tensor
 
 X = picture_tensor(8, 6)

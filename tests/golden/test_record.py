@@ -22,7 +22,7 @@ from refnet.golden.dtypes import decode, encode
 from refnet.golden.read import open_reader, to_logical_axes
 from refnet.golden.record import record
 from refnet.hub import fetch
-from refnet.preprocessing.images import read_image
+from refnet.preprocessing.read_image import read_image
 from refnet.preprocessing.recipe import LITE
 from refnet.reference.digest import tensor_digest
 from refnet.weights.synthetic import picture_tensor

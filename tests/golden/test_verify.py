@@ -21,7 +21,7 @@ from refnet.golden.verify import PHOTO, QUICK_PIXELS, compute_digests, select
 from refnet.hub.models import SYNTHETIC
 from refnet.network import Network
 from refnet.reference.numerics import NUMERICS_VERSION
-from refnet.weights import places, reader
+from refnet.weights import paths, reader
 
 SMALL = RunSpec("lite0@synthetic", "noise", (33, 18), "float32")
 ENTRIES = read_tables(digests.FOLDER)
@@ -76,7 +76,7 @@ class TestTheCommittedTable:
     def test_has_trained_weights_on_a_photograph(self):
         photos = [e for e in ENTRIES if e.input == PHOTO]
         assert [(e.model, e.dtype) for e in photos] == [("lite0", "float32"), ("lite0", "float64")]
-        assert {e.weights for e in photos} == {reader.read(places.find("lite0")).digest()}
+        assert {e.weights for e in photos} == {reader.read(paths.find("lite0")).digest()}
 
     def test_has_no_two_runs_of_the_same_result(self):
         assert len({entry.steps["logits"] for entry in ENTRIES}) == len(ENTRIES)
@@ -210,7 +210,7 @@ class TestCommand:
 
     def test_a_file_and_a_model(self, capsys, monkeypatch, table):
         monkeypatch.setattr(digests, "FOLDER", table())
-        assert cli.main(["verify", str(places.find("lite0")), "lite0"]) == 0
+        assert cli.main(["verify", str(paths.find("lite0")), "lite0"]) == 0
         file, model, *_ = capsys.readouterr().out.splitlines()
         assert "lite0.h5  lite0  intact" in file
         assert model.endswith("identical (61 steps)")

@@ -42,8 +42,8 @@ def modules(architecture: Architecture) -> dict[str, Modules]:
     """
     found = dict(_ROOT)
     for index, block in enumerate(architecture.blocks):
-        for part, (layer, norm) in _BLOCK.items():
-            found[names.part_name(block.name, part)] = Modules(f"_blocks.{index}.{layer}", f"_blocks.{index}.{norm}")
+        for part, modules in _BLOCK.items():
+            found[names.part_name(block.name, part)] = modules.inside(f"_blocks.{index}")
     return found
 
 

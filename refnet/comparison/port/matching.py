@@ -52,7 +52,7 @@ def match(theirs: Iterable[str], ours: Sequence[str], mapping: Mapping[str, str]
     >>> for finding in found.findings:
     ...     print(finding.text)
     Block1a/Expand taken for block1a.expand
-    unknown heat (head?), not compared
+    not in the golden, so not compared: heat (head?)
     """
     mapping = dict(mapping or {})
     known = set(ours)
@@ -81,18 +81,12 @@ def match(theirs: Iterable[str], ours: Sequence[str], mapping: Mapping[str, str]
     if guessed:
         findings.append(Finding("names", None, listed(guessed, 3)))
     if unknown:
-        findings.append(Finding("names", None, f"unknown {listed(unknown)}, not compared"))
+        findings.append(Finding("names", None, f"not in the golden, so not compared: {listed(unknown)}"))
     return Matching(partners, tuple(findings))
 
 
 def read_map(path: Path) -> dict[str, str]:
-    """Read a file of names: a JSON object, or two columns, theirs and ours.
-
-    Raises
-    ------
-    InputError
-        If it cannot be read or is neither.
-    """
+    """Read a file of names, a JSON object or two columns, theirs and ours; raise InputError if it is neither."""
     try:
         with path.open("rb") as file:
             content = file.read(MAX_MAP + 1)
@@ -126,12 +120,7 @@ def _from_columns(text: str, path: Path) -> dict[str, str]:
 
 
 def part_of(slices: str, shape: Shape) -> Part:
-    """Read an index as people write it behind a tensor, for a tensor of ``shape``.
-
-    Raises
-    ------
-    InputError
-        If there is no such piece.
+    """Read an index as people write it behind a tensor of ``shape``; raise InputError if there is no such piece.
 
     Examples
     --------

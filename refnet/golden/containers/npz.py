@@ -13,7 +13,7 @@ from typing import IO, cast
 from refnet.arrays import Array
 from refnet.errors import CheckpointError, InputError
 from refnet.files.whole import check_file_target, whole_file
-from refnet.files.zip import BROKEN, MAX_MEMBERS, Guarded
+from refnet.files.zip_archive import BROKEN, MAX_MEMBERS, Guarded
 from refnet.golden.containers.container import MAX_MANIFEST, TensorRequest
 from refnet.golden.formats import FORMATS
 from refnet.golden.formats.tensor_file import Heading, StoredWords, TensorFile, UnreadableError, sha256_of

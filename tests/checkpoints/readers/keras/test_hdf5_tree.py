@@ -11,8 +11,7 @@ import h5py
 import numpy as np
 import pytest
 
-from refnet.checkpoints.readers.keras import file as keras_file
-from refnet.checkpoints.readers.keras import hdf5_attributes, hdf5_tree
+from refnet.checkpoints.readers.keras import hdf5_attributes, hdf5_tree, keras_file
 from refnet.checkpoints.readers.keras.hdf5_attributes import Attributes
 from refnet.errors import CheckpointError
 from refnet.files.hdf5 import RefusedError
