@@ -17,7 +17,7 @@ from refnet.architecture import names
 from refnet.architecture.plan import Op, Step, make_plan
 from refnet.architecture.variants import Activation
 from refnet.checkpoints.naming import keras
-from refnet.comparison.diagnosis import activations, computation
+from refnet.comparison.diagnosis import activations, computation, rounding
 from refnet.comparison.judgement.verdict import terms_added
 from refnet.export import onnx
 from refnet.export.c99.render import SOURCES
@@ -31,6 +31,7 @@ from refnet.weights.synthetic import uniform
 OPS, ACTIVATIONS = get_args(Op), get_args(Activation)
 SIZE = (18, 33)
 NETWORKS = [refnet.load(f"{variant}@synthetic") for variant in ("b0", "lite0")]
+CONTRACT = Path(__file__).parents[1] / "docs" / "contract.md"
 ONE = np.ones((1, 1), np.float32)
 
 
@@ -57,6 +58,11 @@ def in_onnx(step: Step) -> bool:
     return onnx._nodes(step, 1e-3)[-1].output == step.name
 
 
+def in_contract(word: str) -> bool:
+    program = "".join(re.findall(r"```python\n(.*?)```", CONTRACT.read_text("utf-8"), re.DOTALL))
+    return re.search(rf"def {word}\(|\.{word}\b", program) is not None
+
+
 # Where an operation has to be known: whether a step is, or an error.
 OPERATION_PLACES = {
     "refnet/reference/ops.py": lambda step: step.op in ops.__all__,
@@ -68,6 +74,7 @@ OPERATION_PLACES = {
     ),
     "refnet/comparison/judgement/verdict.py, terms_added": lambda step: terms_added(step) > 0,
     "refnet/checkpoints/naming/keras.py, _COUNTED": lambda step: not step.weights or step.op in keras._COUNTED,
+    "docs/contract.md, its program": lambda step: in_contract(step.op),
     "tests/helpers/torch_port.py, Layer": lambda step: callable(getattr(torch_port.Layer, step.op)),
 }
 
@@ -84,6 +91,8 @@ ACTIVATION_PLACES = {
         regions(ONE, step.activation) is not None and regions_of_argument(ONE, step.activation) is not None
     ),
     "refnet/comparison/diagnosis/activations.py, ACTIVATIONS": lambda step: step.activation in activations.ACTIVATIONS,
+    "refnet/comparison/diagnosis/rounding.py, _ACTIVATIONS": lambda step: step.activation in rounding._ACTIVATIONS,
+    "docs/contract.md, its program": lambda step: in_contract(step.activation),
     "tests/helpers/torch_port.py, ACTIVATIONS": lambda step: step.activation in torch_port.ACTIVATIONS,
 }
 

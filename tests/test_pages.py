@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pkgutil
 import re
 import shlex
 import subprocess
@@ -16,6 +17,7 @@ import pytest
 from helpers.places import ROOT
 from helpers.programs import need
 
+import refnet
 from refnet.architecture.names import block_name
 from refnet.architecture.padding import Pads, pads
 from refnet.architecture.scaling import TABLE, round_filters
@@ -30,14 +32,9 @@ from refnet.reference.digest import tensor_digest
 from refnet.reference.numerics import EXP
 from refnet.weights import releases, synthetic
 
+TOP = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]
 PAGES = {
-    path.relative_to(ROOT).as_posix(): path.read_text("utf-8")
-    for path in (
-        ROOT / "README.md",
-        ROOT / "CONTRIBUTING.md",
-        ROOT / "CHANGELOG.md",
-        *sorted(ROOT.glob("docs/**/*.md")),
-    )
+    path.relative_to(ROOT).as_posix(): path.read_text("utf-8") for path in (*TOP, *sorted(ROOT.glob("docs/**/*.md")))
 }
 CONTRACT, README = PAGES["docs/contract.md"], PAGES["README.md"]
 
@@ -108,6 +105,20 @@ def links() -> list[tuple[str, str]]:
 @pytest.mark.parametrize(("page", "link"), links())
 def test_links_lead_somewhere(page: str, link: str) -> None:
     assert (ROOT / page).parent.joinpath(link).exists()
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.startswith("docs/api/")])
+def test_the_reference_names_what_is_there(page: str) -> None:
+    names = re.findall(r"^::: (\S+)$", PAGES[page], re.MULTILINE)
+    assert names
+    for name in names:
+        pkgutil.resolve_name(name)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page != "CHANGELOG.md"])
+def test_files_that_pages_name_are_there(page: str) -> None:
+    for path in re.findall(r"`((?:refnet|tests|tools|docs|weights)/[\w./]+)`", PAGES[page]):
+        assert (ROOT / path).exists(), path
 
 
 def test_the_accuracies_are_those_of_the_default_weights() -> None:
@@ -211,6 +222,15 @@ def test_the_contract_prints_the_published_digests(published: dict[str, Any]) ->
     assert len(shown) == 7
     for name, digest in shown:
         assert digest == (published["weights"] if name == "the weights" else published["steps"][name])
+
+
+def test_the_contract_prints_digests_of_other_runs() -> None:
+    x = synthetic.picture_tensor(97, 64)
+    shown = re.findall(r"^(\S+), (float32|float64), (\S+) +([0-9a-f]{64})$", CONTRACT, re.MULTILINE)
+    assert len(shown) == 5
+    for model, dtype, name, digest in shown:
+        network = refnet.load(model, dtype=dtype)
+        assert digest == tensor_digest(network.features(x, at=[name])[name])
 
 
 def test_the_worked_example_of_a_digest(program: dict[str, Any]) -> None:

@@ -20,7 +20,7 @@ from refnet.cli import main as refnet
 
 ROOT = Path(__file__).parents[1]
 PICTURE = ROOT / "docs" / "images" / "report.png"
-WIDTH, HEIGHT = 1000, 1370  # of the part of the page that is shown, in pixels
+WIDTH, HEIGHT = 1280, 910  # of the part of the page that is shown, in pixels
 COLOURS = 128
 
 CHROMIUM = [

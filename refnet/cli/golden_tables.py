@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from refnet.golden.record import WrittenTensor
 
 _HEADER = [
-    "tensor", "shape", "from", "to", "different", "zeros",
+    "tensor", "shape", "minimum", "maximum", "distinct", "zeros",
     "below", "inside", "above", "constant channels", "subnormal", "not finite",
 ]  # fmt: skip
 
@@ -74,7 +74,7 @@ def show_summary(target: Path, manifest: Manifest) -> None:
 
 
 def describe(target: Path, manifest: Manifest, seen: Sequence[WrittenTensor]) -> dict[str, Any]:
-    """Turn a recording into what JSON can hold: its manifest, and what each tensor covers."""
+    """Turn a manifest, and what each tensor covers, into what JSON can hold."""
     content = json.loads(manifest.to_json())
     for entry, recorded in zip(content["entries"], seen, strict=False):
         coverage = recorded.coverage
@@ -89,7 +89,8 @@ _SUM_HEADER = ["block", "ky", "kx", "ci", "x", "weight", "sum", "bits of x", "of
 def show_sum(found: Accumulation) -> None:
     """Print a sum tap by tap."""
     taps = sum(len(block.taps) for block in found.blocks)
-    print(f"{found.step}:{','.join(map(str, found.at))}  {found.dtype}  {taps} taps in {len(found.blocks)} blocks\n")
+    blocks = "1 block" if len(found.blocks) == 1 else f"{len(found.blocks)} blocks"
+    print(f"{found.step}:{','.join(map(str, found.at))}  {found.dtype}  {taps} taps in {blocks}\n")
     terminal.print_columns("<" + ">" * 9, [_SUM_HEADER, *_rows(found)])
 
 
@@ -105,7 +106,7 @@ def _rows(found: Accumulation) -> Iterator[list[str]]:
     """Taps, the sum after each block, and what follows: rows with nothing but a sum."""
     for number, block in enumerate(found.blocks):
         yield from _taps(number, block)
-        yield _sum(f"sum of blocks to {number}", block.total)
+        yield _sum("block 0" if number == 0 else f"blocks 0 to {number}", block.total)
     for name, value in found.after.items():
         yield _sum(name, value)
 

@@ -12,7 +12,7 @@ from refnet import progress
 from refnet.cli import terminal
 
 if TYPE_CHECKING:
-    from refnet.golden.verify import Result
+    from refnet.golden.verify import RunResult
 
 DIFFERENT = 1
 
@@ -70,12 +70,12 @@ def _prove(file: str, *, quiet: bool) -> dict[str, Any]:
     return run | {"result": result, "step": None, "expected": None, "got": difference}
 
 
-def _verify(models: list[str], options: argparse.Namespace) -> list[Result]:
+def _verify(models: list[str], options: argparse.Namespace) -> list[RunResult]:
     from refnet.golden.digests import FOLDER, read_tables
-    from refnet.golden.verify import select, verify
+    from refnet.golden.verify import select_runs, verify
     from refnet.reference.numerics import NUMERICS_VERSION
 
-    chosen = select(read_tables(FOLDER), models, full=options.full)
+    chosen = select_runs(read_tables(FOLDER), models, full=options.full)
     results = []
     with progress.task("verifying", len(chosen), "runs") as update:
         for result in verify(*models, full=options.full, threads=options.threads):
@@ -94,7 +94,7 @@ def _verify(models: list[str], options: argparse.Namespace) -> list[Result]:
     return results
 
 
-def describe(result: Result) -> dict[str, Any]:
+def describe(result: RunResult) -> dict[str, Any]:
     """Turn a result into what JSON can hold.
 
     ``step`` may also be ``weights``, ``input`` or ``logits of the fused run``.
@@ -113,7 +113,7 @@ def describe(result: Result) -> dict[str, Any]:
     }
 
 
-def _verdict(result: Result) -> str:
+def _verdict(result: RunResult) -> str:
     entry, difference = result.entry, result.difference
     count = len(entry.steps) - 1
     if result.missing:

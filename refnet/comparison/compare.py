@@ -128,7 +128,9 @@ def _truth(recording: TensorReader | None, path: PathLike | None, run: Run) -> G
     manifest = _manifest(recording, path)
     theirs = manifest.run
     if theirs.dtype != "float64":
-        raise InputError(f"{path} was computed in {theirs.dtype}; want a golden of float64 for the truth")
+        raise InputError(
+            f"{path} was computed in {theirs.dtype}; want one in float64: `refnet golden MODEL --dtype float64 -o DIR`"
+        )
     if (theirs.weights, theirs.size, theirs.input) != (run.weights, run.size, run.input):
         raise InputError(f"{path} is of another run: {_described(theirs)}; the golden is of {_described(run)}")
     return GoldenTensors(recording, manifest)
@@ -163,7 +165,7 @@ def _missing(golden: GoldenTensors, partners: Mapping[str, object], steps: Seque
 
 
 def _other_run(ours: Run, manifest: Manifest | None) -> list[Finding]:
-    """Say first of all if both sides say themselves that they are of different runs."""
+    """Say first of all if the manifests of both say that they are of different runs."""
     if manifest is None:
         return []
     theirs = manifest.run

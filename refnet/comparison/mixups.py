@@ -14,7 +14,8 @@ from refnet.comparison.port.axis_orders import read_axes, relative_error
 from refnet.comparison.port.port_tensors import PortTensors
 from refnet.comparison.tensor_result import TensorResult
 from refnet.errors import RefnetError
-from refnet.golden.dtypes import FLOATS, decode, encode
+from refnet.golden import FLOATS
+from refnet.golden.dtypes import decode, encode
 
 FAR = 0.1  # relative distance from which something else is looked for
 NEARER = 5  # times nearer it must be to be found

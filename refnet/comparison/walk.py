@@ -150,7 +150,7 @@ class Walk:
             text = f"{nan} NaN and {infinite} infinite of {found.distance.elements} elements"
             self.findings.append(Finding("not finite", name, text, "wrong"))
         if found.distance.golden_not_finite:
-            text = f"{found.distance.golden_not_finite} elements of the golden are no number, and left out"
+            text = f"{found.distance.golden_not_finite} elements of the golden are NaN or infinite, and left out"
             self.findings.append(Finding("not finite", name, text))
 
 

@@ -46,7 +46,7 @@ class Tap(NamedTuple):
     total: Any
 
 
-class Block(NamedTuple):
+class TapBlock(NamedTuple):
     """Taps that are summed in one chain from 0, and the sum of this and all earlier blocks."""
 
     taps: tuple[Tap, ...]
@@ -73,7 +73,7 @@ class Accumulation:
     step: str
     at: tuple[int, ...]
     dtype: str
-    blocks: tuple[Block, ...]
+    blocks: tuple[TapBlock, ...]
     after: dict[str, Any]
 
 
@@ -159,7 +159,7 @@ def _taps(step: Step, x: Array, tensors: dict[str, Array], at: tuple[int, ...]) 
         yield taps[first : first + TAPS_PER_BLOCK]
 
 
-def _blocks(chains: Iterator[list[Tap]], number: Any) -> Iterator[Block]:
+def _blocks(chains: Iterator[list[Tap]], number: Any) -> Iterator[TapBlock]:
     total = None
     for chain in chains:
         acc, taps = number(0), []
@@ -167,7 +167,7 @@ def _blocks(chains: Iterator[list[Tap]], number: Any) -> Iterator[Block]:
             acc = ops.fma(tap.x, tap.weight, acc)
             taps.append(tap._replace(total=acc))
         total = acc if total is None else total + acc
-        yield Block(tuple(taps), total)
+        yield TapBlock(tuple(taps), total)
 
 
 def _after(step: Step, value: Any, tensors: dict[str, Array], k: int, eps: float) -> dict[str, Any]:

@@ -16,7 +16,6 @@ WORDS: dict[str, np.dtype[Any]] = {
     "bfloat16": np.dtype("<u2"),
     "uint8": np.dtype("u1"),
 }
-FLOATS = ("float32", "float64", "float16", "bfloat16")
 
 
 def encode(values: Array, dtype: str) -> Array:

@@ -19,6 +19,7 @@ from refnet.golden.dtypes import WORDS, decode
 from refnet.golden.formats import SUFFIXES
 from refnet.golden.formats.tensor_file import Heading
 from refnet.golden.manifest import Manifest, TensorEntry
+from refnet.golden.manifest_parser import parse_manifest
 
 
 class StoredTensor(NamedTuple):
@@ -60,7 +61,7 @@ class TensorReader:
         self._entries: dict[str, TensorEntry] = {}
         self.names = container.names
         if container.manifest is not None:
-            self.manifest = Manifest.from_json(container.manifest, str(path))
+            self.manifest = parse_manifest(container.manifest, str(path))
             self._entries = {entry.name: entry for entry in self.manifest.entries}
             if len(self._entries) < len(self.manifest.entries):
                 raise InputError(f"{path}: the manifest names a tensor twice; record the golden again")

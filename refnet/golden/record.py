@@ -1,4 +1,4 @@
-"""Recorder: run a network once and write its input and its tensors, one after the other, as they are computed."""
+"""Record: run a network once and write its input and its tensors, one after the other, as they are computed."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from refnet.architecture.plan import Plan, make_plan
 from refnet.arrays import Array
 from refnet.checks import float_dtype, thread_count
 from refnet.errors import InputError
+from refnet.golden import FLOATS
 from refnet.golden.axes import TensorLayout, axes_of, kernel_axes_of
 from refnet.golden.coverage import FEW_VALUES, Coverage, RunCoverage
-from refnet.golden.dtypes import FLOATS
 from refnet.golden.inputs import NetworkInput, choose_input, few_values
 from refnet.golden.manifest import Manifest, Run, TensorEntry
 from refnet.golden.selection import Selection, select, without_given
@@ -95,7 +95,7 @@ def record(
     steps
         Names, globs and parts of tensors, see ``refnet.golden.selection.select``; by default all.
     unfused
-        Record the sums, batch norms and activations of each step too.
+        Record each step's sums, and what batch norm and activation make of them, too.
     weights
         Record the weights of these steps too.
     given
@@ -104,7 +104,8 @@ def record(
     dtype
         Of the numbers written: float32, float64, float16 or bfloat16.
     layout, kernel_layout
-        Of activations and of weights.
+        Order of the axes and tiles, of activations and of weights, as ``refnet.golden.axes.activation_layout("NCHW")``
+        and ``kernel_layout("OIHW")`` make them.
     padded
         Write each whole tensor with the zeros that the step which reads it puts around it.
     format, text

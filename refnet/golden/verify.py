@@ -48,7 +48,7 @@ class Difference(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Result:
+class RunResult:
     """What became of an entry.
 
     Attributes
@@ -73,7 +73,7 @@ class Result:
 
 def verify(
     *models: str, full: bool = False, threads: int | None = None, table: str | os.PathLike[str] | None = None
-) -> Iterator[Result]:
+) -> Iterator[RunResult]:
     """Compare this machine's results with the table, one entry after the other.
 
     Parameters
@@ -98,11 +98,11 @@ def verify(
     >>> all(result.identical for result in verify("lite0"))
     True
     """
-    entries = select(read_tables(digests.FOLDER if table is None else Path(table)), models, full=full)
+    entries = select_runs(read_tables(digests.FOLDER if table is None else Path(table)), models, full=full)
     return _compare_each(entries, models, threads)
 
 
-def select(entries: Iterable[RunDigests], models: Collection[str] = (), *, full: bool = False) -> list[RunDigests]:
+def select_runs(entries: Iterable[RunDigests], models: Collection[str] = (), *, full: bool = False) -> list[RunDigests]:
     """Choose the entries of some models, or of all."""
     entries = list(entries)
     known = {name for entry in entries for name in (entry.variant, entry.model)}
@@ -141,7 +141,7 @@ def _load(spec: RunSpec, threads: int | None) -> tuple[Network, str]:
     return Network.taking(weights, dtype=spec.dtype, threads=threads), digest
 
 
-def _compare_each(entries: Iterable[RunDigests], models: Collection[str], threads: int | None) -> Iterator[Result]:
+def _compare_each(entries: Iterable[RunDigests], models: Collection[str], threads: int | None) -> Iterator[RunResult]:
     for group in _of_one_network(entries):
         model = group[0].model
         try:
@@ -150,10 +150,10 @@ def _compare_each(entries: Iterable[RunDigests], models: Collection[str], thread
             if model in models:
                 raise
             for entry in group:
-                yield Result(entry, missing=f"no weights here; `refnet fetch {model}` brings them")
+                yield RunResult(entry, missing=f"no weights here; `refnet fetch {model}` brings them")
             continue
         for entry in group:
-            yield Result(entry, _first_difference(entry, network, weights))
+            yield RunResult(entry, _first_difference(entry, network, weights))
 
 
 def _first_difference(entry: RunDigests, network: Network, weights: str) -> Difference | None:
@@ -183,10 +183,5 @@ def _step_digests(spec: RunSpec, network: Network) -> Iterator[tuple[str, str]]:
 def _input(spec: RunSpec, network: Network) -> npt.NDArray[Any]:
     """Make the network's input; a picture goes through the recipe of the weights, to the size of the spec."""
     generated = spec.input in STIMULI
-    network_input = choose_input(None if generated else photo(spec.input), None, spec.input if generated else None)
+    network_input = choose_input(None if generated else shipped(spec.input), None, spec.input if generated else None)
     return network_input.make(network.recipe, *spec.size)
-
-
-def photo(name: str = PHOTO) -> Path:
-    """Find a photograph that is shipped."""
-    return shipped(name)

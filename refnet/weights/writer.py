@@ -23,7 +23,13 @@ def write(path: str | Path, weights: Weights) -> None:
     """Write a weight file.
 
     The bytes depend on the content only: not on the time, nor on the order or memory layout of the tensors.
-    An existing file is replaced in one step once the new one is complete. What could not be read back is refused.
+    An existing file is replaced in one step once the new one is complete.
+
+    Raises
+    ------
+    WeightsError
+        If the content could not be read back (it needs exactly the plan's tensors, float32 and finite), or the file
+        cannot be written.
     """
     path = Path(path)
     try:

@@ -135,7 +135,10 @@ class TestVerdicts:
         changed = port({"stem": first(stem * np.float32(1 + 2**-23))}, only=["stem", "logits"])
         found = compare(no_model, changed, truth=tmp_path / "truth")
         assert [(row.outcome, row.by_itself) for row in found.tensors] == [("rounded", None), ("exact", None)]
-        with pytest.raises(InputError, match=r"was computed in float32; want a golden of float64 for the truth"):
+        with pytest.raises(
+            InputError,
+            match=r"was computed in float32; want one in float64: `refnet golden MODEL --dtype float64 -o DIR`",
+        ):
             compare(recorded.path, changed, truth=recorded.path)
 
     def test_raw_tiles(self, recorded, tmp_path):

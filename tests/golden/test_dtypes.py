@@ -10,10 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refnet.golden.dtypes import FLOATS, decode, encode
+from refnet.golden import FLOATS
+from refnet.golden.dtypes import WORDS, decode, encode
 
 FLOAT32 = st.floats(width=32, allow_nan=False)
 FLOAT64 = st.floats(allow_nan=False)
+
+
+def test_the_names_are_those_that_can_be_encoded():
+    assert tuple(WORDS)[:-1] == FLOATS
 
 
 def nearest(value: float, mantissa: int, least: int, largest: float) -> float:

@@ -17,7 +17,7 @@ from refnet.architecture.variants import variant
 from refnet.errors import InputError, UnknownModelError, WeightsNotFoundError
 from refnet.golden import digests, verify
 from refnet.golden.digests import RunSpec, read_tables, write_tables
-from refnet.golden.verify import PHOTO, QUICK_PIXELS, compute_digests, select
+from refnet.golden.verify import PHOTO, QUICK_PIXELS, compute_digests, select_runs
 from refnet.hub.models import SYNTHETIC
 from refnet.network import Network
 from refnet.reference.numerics import NUMERICS_VERSION
@@ -158,19 +158,19 @@ class TestVerify:
 
 class TestSelect:
     def test_quick(self):
-        for entry in select(ENTRIES):
+        for entry in select_runs(ENTRIES):
             assert entry.size[0] * entry.size[1] <= QUICK_PIXELS
-        assert {e.variant for e in select(ENTRIES)} == set(IN_TABLE)
-        assert select(ENTRIES, full=True) == ENTRIES
+        assert {e.variant for e in select_runs(ENTRIES)} == set(IN_TABLE)
+        assert select_runs(ENTRIES, full=True) == ENTRIES
 
     def test_names(self):
-        assert {e.model for e in select(ENTRIES, ["lite0"])} == {"lite0", "lite0@synthetic"}
-        assert {e.model for e in select(ENTRIES, ["lite0@synthetic", "b7"])} == {"lite0@synthetic", "b7@synthetic"}
+        assert {e.model for e in select_runs(ENTRIES, ["lite0"])} == {"lite0", "lite0@synthetic"}
+        assert {e.model for e in select_runs(ENTRIES, ["lite0@synthetic", "b7"])} == {"lite0@synthetic", "b7@synthetic"}
 
 
 def test_a_photograph_that_is_missing():
     with pytest.raises(InputError, match=r"^no dog\.png in .*refnet.data; install refnet again"):
-        verify.photo("dog.png")
+        next(compute_digests([dataclasses.replace(SMALL, input="dog.png")]))
 
 
 class TestCommand:

@@ -137,7 +137,7 @@ def _of_another_length(name: str, array: Array, axes: str, golden: Array) -> Rea
         for layout in _different(_layouts(axes), axes, golden.shape)
     }
     order = min(errors, key=lambda order: errors[order])
-    agrees = f"relative distance {errors[order]:.3g}" if errors[order] else "all equal"
+    agrees = f"relative error {errors[order]:.3g}" if errors[order] else "all equal"
     text = f"{have} elements, expected {want}; the first {first} compared, in the order {order}: {agrees}"
     return Reading(None, order, "", (Finding("length", name, text, "wrong"),))
 

@@ -74,7 +74,7 @@ def match(theirs: Iterable[str], ours: Sequence[str], mapping: Mapping[str, str]
             guessed.append(f"{theirs_name} taken for {same[0]}")
             (target,) = same
         if target in partners:
-            twice.append(f"{theirs_name} and {partners[target].name} are both {target}; the second is compared")
+            twice.append(f"{theirs_name} and {partners[target].name} are both {target}; only the second is compared")
             continue
         partners[target] = Partner(theirs_name, slices)
     findings = [Finding("names", None, text) for text in twice]
@@ -91,7 +91,7 @@ def read_map(path: Path) -> dict[str, str]:
         with path.open("rb") as file:
             content = file.read(MAX_MAP + 1)
         if len(content) > MAX_MAP:
-            raise InputError(f"{path}: more than {MAX_MAP} bytes; want a file of names, theirs and ours")
+            raise InputError(f"{path}: more than {MAX_MAP} bytes; want a file of names, the port's and refnet's")
         text = content.decode("utf-8-sig")
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot read the names: {getattr(error, 'strerror', None) or error}") from None
@@ -104,7 +104,7 @@ def _from_json(text: str, path: Path) -> dict[str, str]:
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: no JSON: {error!s:.100}") from None
     if not all(isinstance(value, str) for value in content.values()):
-        raise InputError(f"{path}: want a JSON object of names, theirs to ours")
+        raise InputError(f"{path}: want a JSON object of names, the port's to refnet's")
     return dict(content)
 
 
@@ -113,7 +113,7 @@ def _from_columns(text: str, path: Path) -> dict[str, str]:
     for number, line in enumerate(text.splitlines(), 1):
         words = line.partition("#")[0].split()
         if words and len(words) != 2:
-            raise InputError(f"{path}, line {number}: {len(words)} words; want two, their name and ours")
+            raise InputError(f"{path}, line {number}: {len(words)} words; want two, the port's name and refnet's")
         if words:
             names[words[0]] = words[1]
     return names

@@ -11,8 +11,7 @@ from refnet.comparison.report.pictures import bars, data_uri
 from refnet.comparison.report.text import index, number, safe
 from refnet.comparison.result import DIFFERENT, IMPOSSIBLE, SAME, Comparison
 from refnet.comparison.tensor_result import TensorResult
-from refnet.errors import InputError
-from refnet.files.whole import whole_file
+from refnet.files.whole import check_file_target, not_written, whole_file
 from refnet.version import __version__
 
 TEMPLATE = Path(__file__).parent / "page.html"
@@ -29,19 +28,13 @@ _OUTCOMES = ("exact", "rounded", "wrong", "differs", "not compared")
 def write_report(found: Comparison, path: Path) -> None:
     """Write a comparison as one HTML file, whole or not at all; raise InputError if it cannot be written."""
     check_target(path)
-    try:
-        with whole_file(path) as unfinished:
-            unfinished.write_text(page(found), encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise InputError(f"{path} not written: {error.strerror or error}") from None
+    with not_written(path), whole_file(path) as unfinished:
+        unfinished.write_text(page(found), encoding="utf-8", newline="\n")
 
 
 def check_target(path: Path) -> None:
     """Raise InputError if a report cannot be written there, before the work is done."""
-    if path.exists() and not path.is_file():
-        raise InputError(f"{path} not written: it is no regular file; want a name such as report.html")
-    if not path.parent.is_dir():
-        raise InputError(f"{path} not written: there is no directory {path.parent}")
+    check_file_target(path, ".html", ".htm")
 
 
 def page(found: Comparison) -> str:

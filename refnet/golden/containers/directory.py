@@ -15,7 +15,8 @@ from refnet.files.whole import whole_directory
 from refnet.golden.containers.container import MAX_MANIFEST, TensorRequest
 from refnet.golden.formats import FORMATS, SUFFIXES
 from refnet.golden.formats.tensor_file import BLOCK, Format, Heading, StoredWords, TensorFile, UnreadableError
-from refnet.golden.manifest import FILE_NAME, MAX_ENTRIES, Manifest, TensorEntry
+from refnet.golden.manifest import FILE_NAME, MAX_ENTRIES, TensorEntry
+from refnet.golden.manifest_parser import parse_manifest
 
 
 class DirectoryWriter:
@@ -66,7 +67,7 @@ def _check_replaceable(target: Path, but: Path | None) -> None:
     known: set[str] = set()
     if any(path.name == FILE_NAME for path in there):
         try:
-            entries = Manifest.from_json(_read_manifest(target) or "", str(target / FILE_NAME)).entries
+            entries = parse_manifest(_read_manifest(target) or "", str(target / FILE_NAME)).entries
         except InputError:
             raise InputError(
                 f"{target} holds a {FILE_NAME} that cannot be read, so what else is a golden's cannot be told; remove "

@@ -50,7 +50,7 @@ def test_unknown_with_the_nearest():
 
 def test_two_for_one():
     assert pairs(["stem", "STEM"]) == {"stem": "stem"}
-    assert texts(["stem", "STEM"])[0] == "STEM and stem are both stem; the second is compared"
+    assert texts(["stem", "STEM"])[0] == "STEM and stem are both stem; only the second is compared"
 
 
 def test_pieces():

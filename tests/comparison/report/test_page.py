@@ -117,7 +117,7 @@ def test_bars_have_a_title_each():
 def test_whole_or_not_at_all(found, tmp_path):
     write_report(found, tmp_path / "report.html")
     assert (tmp_path / "report.html").read_text(encoding="utf-8") == page(found)
-    with pytest.raises(InputError, match="not written: it is no regular file"):
+    with pytest.raises(InputError, match="not written: it is a directory; want the name of a file"):
         write_report(found, tmp_path)
     with pytest.raises(InputError, match=r"report\.html not written: there is no directory"):
         write_report(found, tmp_path / "nowhere" / "report.html")
