@@ -167,17 +167,17 @@ def _follow(options: argparse.Namespace) -> int:
 
 
 def _render(options: argparse.Namespace) -> int:
+    from refnet.checks import check_recipe
     from refnet.export.c99 import render
     from refnet.golden.inputs import find_origin
     from refnet.hub.models import find_weights
-    from refnet.prediction import forced
     from refnet.weights.releases.recipes import find_recipe
 
     x = _input(options)
     origin = find_origin(options.image, x, options.stimulus)
     plan = _plan(options)
     weights = find_weights(options.model)
-    recipe = forced(find_recipe(options.recipe), weights.architecture) if options.recipe else weights.recipe
+    recipe = check_recipe(find_recipe(options.recipe), weights.architecture) if options.recipe else weights.recipe
     size = origin.size or (plan.height, plan.width)
     render(weights, origin.make(recipe, *size), options.c, threads=options.threads)
     place = terminal.printable(shlex.quote(options.c))

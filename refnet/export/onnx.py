@@ -125,6 +125,8 @@ def _complete_file(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     try:
         with whole_file(path) as unfinished, unfinished.open("xb") as file:
             yield file
+    except RefnetError:
+        raise
     except (OSError, ValueError) as error:
         raise InputError(f"{path} not written: {getattr(error, 'strerror', None) or error}") from error
 

@@ -12,7 +12,7 @@ import shlex
 from contextlib import suppress
 from pathlib import Path
 
-from refnet.errors import CheckpointError, UnknownModelError, WeightsError, WeightsNotFoundError
+from refnet.errors import CheckpointError, RefnetError, UnknownModelError, WeightsError, WeightsNotFoundError
 from refnet.hub.folder import working_folder
 from refnet.hub.notice import warn
 from refnet.weights import places, releases
@@ -72,6 +72,8 @@ def fetch_release(release: Release, *, keep: bool = False) -> Path:
             target.parent.mkdir(parents=True, exist_ok=True)
         with working_folder(target.parent) as folder:
             _make(release, folder, target, keep=keep)
+    except RefnetError:
+        raise
     except OSError as error:
         raise WeightsError(
             f"{release.name} not fetched: cannot write in {target.parent}: {error.strerror or error}; "

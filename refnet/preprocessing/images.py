@@ -10,12 +10,13 @@ import errno
 import operator
 import os
 import stat
-from typing import TYPE_CHECKING, TypeAlias, cast
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypeAlias, TypeGuard, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from refnet.errors import ImageError, InputError
+from refnet.errors import ImageError, ImageNotFoundError, InputError
 from refnet.preprocessing.crop import CROPS
 from refnet.preprocessing.decode import MAX_PIXELS, check_side, decode, to_rgb
 from refnet.preprocessing.normalise import normalise
@@ -26,12 +27,12 @@ from refnet.preprocessing.window import Picture, Pixels
 if TYPE_CHECKING:
     from PIL import Image
 
-Source: TypeAlias = "str | os.PathLike[str] | bytes | Image.Image | NDArray[np.uint8]"
+ImageLike: TypeAlias = "str | os.PathLike[str] | bytes | Image.Image | NDArray[np.uint8]"
 
 MAX_BYTES = 8 * MAX_PIXELS  # four channels of 16 bits, not compressed
 
 
-def preprocess(source: Source, recipe: Recipe, height: int, width: int) -> Pixels:
+def preprocess(source: ImageLike, recipe: Recipe, height: int, width: int) -> Pixels:
     """Turn a picture into the input of a network: crop, resize, normalise.
 
     Parameters
@@ -74,7 +75,7 @@ def preprocess(source: Source, recipe: Recipe, height: int, width: int) -> Pixel
     return normalise(pixels, recipe.normalise)
 
 
-def read_image(source: Source) -> Picture:
+def read_image(source: ImageLike) -> Picture:
     """Read a picture as a viewer shows it: in RGB, upright, on white.
 
     Files are PNG, JPEG, WebP, GIF, BMP, TIFF or PPM, recognised by their first bytes; of an animation the
@@ -120,7 +121,7 @@ def read_image(source: Source) -> Picture:
     raise _wrong_kind(source)
 
 
-def check_source(source: Source) -> None:
+def check_image(source: ImageLike) -> None:
     """Refuse what ``read_image`` refuses, as far as that is seen without reading the picture.
 
     Raises
@@ -132,7 +133,7 @@ def check_source(source: Source) -> None:
 
     Examples
     --------
-    >>> check_source("tests/data")
+    >>> check_image("tests/data")
     Traceback (most recent call last):
         ...
     refnet.errors.ImageError: tests/data: cannot read the picture: Is a directory
@@ -152,6 +153,16 @@ def check_source(source: Source) -> None:
             raise _wrong_kind(source)
 
 
+def are_several(images: ImageLike | Sequence[ImageLike]) -> TypeGuard[Sequence[ImageLike]]:
+    """Whether these are several pictures; text and bytes are sequences as well, but one picture."""
+    return isinstance(images, Sequence) and not isinstance(images, str | bytes | bytearray | memoryview)
+
+
+def as_several(images: ImageLike | Sequence[ImageLike]) -> Sequence[ImageLike]:
+    """One picture as a list of one, several as they are."""
+    return images if are_several(images) else [cast("ImageLike", images)]
+
+
 def _wrong_kind(source: object) -> InputError:
     return InputError(
         f"a picture cannot be {type(source).__name__}; want a path, the bytes of a file, a PIL image "
@@ -161,7 +172,8 @@ def _wrong_kind(source: object) -> InputError:
 
 def _unreadable(path: str | os.PathLike[str], error: Exception) -> ImageError:
     reason = getattr(error, "strerror", None) or str(error)
-    return ImageError(f"{os.fsdecode(path)}: cannot read the picture: {reason}")
+    kind = ImageNotFoundError if isinstance(error, FileNotFoundError) else ImageError
+    return kind(f"{os.fsdecode(path)}: cannot read the picture: {reason}")
 
 
 def _read_file(path: str | os.PathLike[str]) -> bytes:
@@ -171,6 +183,8 @@ def _read_file(path: str | os.PathLike[str]) -> bytes:
             if size > MAX_BYTES:
                 raise ImageError(f"{os.fsdecode(path)}: {size} bytes; want at most {MAX_BYTES}")
             data = file.read(size or MAX_BYTES + 1)  # pipes and devices have no size, and maybe no end
+    except ImageError:
+        raise
     except (OSError, ValueError) as error:  # ValueError: a null byte in the path
         raise _unreadable(path, error) from error
     if len(data) > MAX_BYTES:

@@ -11,7 +11,7 @@ import numpy as np
 from refnet.architecture import names
 from refnet.architecture.plan import Plan, make_plan
 from refnet.arrays import Array
-from refnet.errors import InputError
+from refnet.errors import InputError, RefnetError
 from refnet.export.c99.tables import numerics_header, plan_header, plan_table
 from refnet.files.whole import whole_directory
 from refnet.network import Network
@@ -67,6 +67,8 @@ def render(weights: Weights, x: Array, target: str | os.PathLike[str], *, thread
     try:
         with whole_directory(Path(target)) as directory:
             _write_program(directory, weights, x, threads)
+    except RefnetError:
+        raise
     except (OSError, ValueError) as error:
         raise InputError(f"{target} not written: {getattr(error, 'strerror', None) or error}") from error
 

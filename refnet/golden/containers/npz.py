@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from refnet.arrays import Array
-from refnet.errors import CheckpointError, InputError
+from refnet.errors import CheckpointError, InputError, RefnetError
 from refnet.files.zip import BROKEN, MAX_MEMBERS, Guarded
 from refnet.golden.containers.container import MAX_MANIFEST, Wanted
 from refnet.golden.containers.single import Unfinished
@@ -63,12 +63,12 @@ class NpzSource:
             self._archive = zipfile.ZipFile(cast(IO[bytes], Guarded(self._file)))
             self._members = self._list()
             self.manifest = self._read_manifest()
-        except (*_DAMAGE, CheckpointError) as error:
-            self._file.close()
-            raise InputError(f"{path}: not an .npz file that can be read: {error!s:.200}") from None
         except InputError:
             self._file.close()
             raise
+        except (*_DAMAGE, CheckpointError) as error:
+            self._file.close()
+            raise InputError(f"{path}: not an .npz file that can be read: {error!s:.200}") from None
         self.names = tuple(sorted(name.removesuffix(SUFFIX) for name in self._members if name.endswith(SUFFIX)))
 
     def _list(self) -> dict[str, zipfile.ZipInfo]:
@@ -106,6 +106,8 @@ class NpzSource:
                     Opened(where, wanted.dtype, wanted.expected, file=file, size=member.file_size)
                 )
                 file.read(1)  # the end, where the checksum is compared
+        except RefnetError:
+            raise
         except _DAMAGE as error:
             raise UnreadableError(f"{where} is damaged: {error!s:.200}; record it again") from None
         return read
