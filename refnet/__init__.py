@@ -24,7 +24,6 @@ from refnet.errors import (
 from refnet.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     import numpy.typing as npt
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     from refnet.prediction import Prediction
     from refnet.preprocessing.images import ImageLike
     from refnet.preprocessing.recipe import Recipe
+    from refnet.several import Several
     from refnet.weights.releases import Release
 else:
     # Public, and as light as the rest until somebody asks for one of them. A type checker must not see this function:
@@ -137,23 +137,23 @@ def load(
 
 
 @overload
-def predict(  # type: ignore[overload-overlap]
+def predict(
     image: ImageLike,
     model: str | os.PathLike[str] = ...,
     *,
     top: int | None = None,
     recipe: str | Recipe | None = None,
 ) -> list[Prediction]: ...
-@overload  # a path is a sequence of texts too; the first one takes it
+@overload
 def predict(
-    image: Sequence[ImageLike],
+    image: Several[ImageLike],
     model: str | os.PathLike[str] = ...,
     *,
     top: int | None = None,
     recipe: str | Recipe | None = None,
 ) -> list[list[Prediction]]: ...
 def predict(
-    image: ImageLike | Sequence[ImageLike],
+    image: ImageLike | Several[ImageLike],
     model: str | os.PathLike[str] = "lite0",
     *,
     top: int | None = None,
@@ -164,7 +164,7 @@ def predict(
     Parameters
     ----------
     image
-        A path, the bytes of a file, a PIL image, or an array u8[H, W, 3] in RGB order; or a sequence of these.
+        A path, the bytes of a file, a PIL image, or an array u8[H, W, 3] in RGB order; or a list of these.
     model
         See ``load``. The network is kept for the next call, and loaded anew if its file has changed meanwhile.
     top
@@ -192,11 +192,11 @@ def predict(
     ['tiger cat', 'Egyptian cat']
     """
     from refnet.hub.request import make_request
-    from refnet.preprocessing.images import as_several, check_image
+    from refnet.preprocessing.images import as_images, check_image
 
     request = make_request(model, recipe=recipe)
     request.check_top(top)
-    for picture in as_several(image):
+    for picture in as_images(image):
         check_image(picture)
     return request.load_once().predict(image, top)
 

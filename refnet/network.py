@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
 from functools import lru_cache, partial
@@ -22,8 +22,9 @@ from refnet.engine.runner import Engine
 from refnet.errors import InputError, WeightsError
 from refnet.prediction import Prediction, predictions
 from refnet.preprocessing import images
-from refnet.preprocessing.images import ImageLike, are_several, as_several
+from refnet.preprocessing.images import ImageLike
 from refnet.preprocessing.recipe import Recipe
+from refnet.several import Several, are_several
 from refnet.weights.labels import Labels
 from refnet.weights.releases.recipes import find_recipe
 from refnet.weights.weights import Weights, check_tensors
@@ -162,10 +163,10 @@ class Network:
         return self._collect(x, [names.PROBABILITIES])[names.PROBABILITIES]
 
     @overload
-    def features(self, x: Array, at: str = names.POOL) -> Array: ...  # type: ignore[overload-overlap]
-    @overload  # a text is an iterable of texts too; the first one takes it
-    def features(self, x: Array, at: Iterable[str]) -> dict[str, Array]: ...
-    def features(self, x: Array, at: str | Iterable[str] = names.POOL) -> Array | dict[str, Array]:
+    def features(self, x: Array, at: str = names.POOL) -> Array: ...
+    @overload
+    def features(self, x: Array, at: Several[str]) -> dict[str, Array]: ...
+    def features(self, x: Array, at: str | Several[str] = names.POOL) -> Array | dict[str, Array]:
         """Return the output of one step, or of several from one pass.
 
         Parameters
@@ -292,13 +293,13 @@ class Network:
             name, first = tensors[0]
             yield name, first[None] if len(tensors) == 1 else np.stack([tensor for _, tensor in tensors])
 
-    def preprocess(self, image: ImageLike | Sequence[ImageLike]) -> Array:
+    def preprocess(self, image: ImageLike | Several[ImageLike]) -> Array:
         """Turn a picture, or several, into the network's input by its recipe: crop, resize, normalise.
 
         Parameters
         ----------
         image
-            A path, the bytes of a file, a PIL image, or an array u8[H, W, 3] in RGB order; or a sequence of these.
+            A path, the bytes of a file, a PIL image, or an array u8[H, W, 3] in RGB order; or a list of these.
 
         Returns
         -------
@@ -321,15 +322,15 @@ class Network:
         ((1, 224, 224, 3), dtype('float32'))
         """
         size = (self.plan.height, self.plan.width)
-        inputs = [images.preprocess(picture, self.recipe, *size) for picture in as_several(image)]
+        inputs = [images.preprocess(picture, self.recipe, *size) for picture in images.as_images(image)]
         return np.stack(inputs) if inputs else np.empty((0, *size, IMAGE_CHANNELS), np.float32)
 
     @overload
-    def predict(self, image: ImageLike, top: int | None = None) -> list[Prediction]: ...  # type: ignore[overload-overlap]
-    @overload  # a path is a sequence of texts too; the first one takes it
-    def predict(self, image: Sequence[ImageLike], top: int | None = None) -> list[list[Prediction]]: ...
+    def predict(self, image: ImageLike, top: int | None = None) -> list[Prediction]: ...
+    @overload
+    def predict(self, image: Several[ImageLike], top: int | None = None) -> list[list[Prediction]]: ...
     def predict(
-        self, image: ImageLike | Sequence[ImageLike], top: int | None = None
+        self, image: ImageLike | Several[ImageLike], top: int | None = None
     ) -> list[Prediction] | list[list[Prediction]]:
         """Classify a picture, or several.
 

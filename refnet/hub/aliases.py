@@ -35,14 +35,26 @@ def canonical(model: object) -> str:
     """
     if not isinstance(model, str):
         raise UnknownModelError(f"a model cannot be {type(model).__name__}; want a name or the path of an .h5 file")
-    variant, at, publisher = model.partition("@")
-    known = _SPELLED_OUT.fullmatch(variant.lower())
-    if known is None:
+    name = shortened(model)
+    variant, at, _ = name.partition("@")
+    if variant not in TABLE:
         raise UnknownModelError(f"unknown model {model!r}; {_what_else(model, variant)}")
-    name = known[1] + at + publisher
-    if at and name != known[1] + SYNTHETIC:
+    if at and name != variant + SYNTHETIC:
         releases.find(name)
     return name
+
+
+def shortened(name: str) -> str:
+    """Call a variant as it is called here, with whatever follows it; any other name stays as it is.
+
+    Examples
+    --------
+    >>> shortened("EfficientNet-B1@timm-tf"), shortened("B9")
+    ('b1@timm-tf', 'B9')
+    """
+    variant, at, publisher = name.partition("@")
+    known = _SPELLED_OUT.fullmatch(variant.lower())
+    return name if known is None else known[1] + at + publisher
 
 
 def _what_else(model: str, variant: str) -> str:

@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from refnet.errors import CheckpointError, RefnetError, UnknownModelError, WeightsError, WeightsNotFoundError
+from refnet.hub.aliases import shortened
 from refnet.hub.folder import working_folder
 from refnet.hub.notice import warn
 from refnet.weights import places, releases
@@ -30,6 +31,7 @@ def fetch(name: str, *, keep: bool = False) -> Path:
     """Find the weight file of a published model; bring it if it is not here. ``refnet.fetch`` says how."""
     if not isinstance(name, str):
         raise UnknownModelError(f"a model cannot be {type(name).__name__}; want a name, such as b1 or b1@timm-tf")
+    name = shortened(name)
     try:
         path = find(name)
     except WeightsNotFoundError:

@@ -10,8 +10,7 @@ import errno
 import operator
 import os
 import stat
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypeAlias, TypeGuard, cast
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +22,7 @@ from refnet.preprocessing.normalise import normalise
 from refnet.preprocessing.recipe import Recipe
 from refnet.preprocessing.resize import RESIZES
 from refnet.preprocessing.window import Picture, Pixels
+from refnet.several import Several, are_several
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -153,14 +153,9 @@ def check_image(source: ImageLike) -> None:
             raise _wrong_kind(source)
 
 
-def are_several(images: ImageLike | Sequence[ImageLike]) -> TypeGuard[Sequence[ImageLike]]:
-    """Whether these are several pictures; text and bytes are sequences as well, but one picture."""
-    return isinstance(images, Sequence) and not isinstance(images, str | bytes | bytearray | memoryview)
-
-
-def as_several(images: ImageLike | Sequence[ImageLike]) -> Sequence[ImageLike]:
+def as_images(image: ImageLike | Several[ImageLike]) -> Several[ImageLike]:
     """One picture as a list of one, several as they are."""
-    return images if are_several(images) else [cast("ImageLike", images)]
+    return cast("Several[ImageLike]", image) if are_several(image) else [cast("ImageLike", image)]
 
 
 def _wrong_kind(source: object) -> InputError:
