@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from refnet.hub.warmup import Warm
     from refnet.network import Network
     from refnet.prediction import Prediction
-    from refnet.preprocessing.images import ImageLike
+    from refnet.preprocessing.read_image import ImageLike
     from refnet.preprocessing.recipe import Recipe
     from refnet.several import Several
     from refnet.weights.releases import Release
@@ -41,7 +41,7 @@ else:
     # Public, and as light as the rest until somebody asks for one of them. A type checker must not see this function:
     # for it, every name would be an attribute of this module.
     _HOMES = {
-        "ImageLike": "refnet.preprocessing.images",
+        "ImageLike": "refnet.preprocessing.read_image",
         "Network": "refnet.network",
         "Prediction": "refnet.prediction",
         "compare": "refnet.comparison",
@@ -192,7 +192,7 @@ def predict(
     ['tiger cat', 'Egyptian cat']
     """
     from refnet.hub.request import make_request
-    from refnet.preprocessing.images import as_images, check_image
+    from refnet.preprocessing.read_image import as_images, check_image
 
     request = make_request(model, recipe=recipe)
     request.check_top(top)

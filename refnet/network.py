@@ -21,8 +21,8 @@ from refnet.checks import NO_CLASSIFIER, check_recipe, check_top, float_dtype, g
 from refnet.engine.runner import Engine
 from refnet.errors import InputError, WeightsError
 from refnet.prediction import Prediction, predictions
-from refnet.preprocessing import images
-from refnet.preprocessing.images import ImageLike
+from refnet.preprocessing.preprocess import preprocess
+from refnet.preprocessing.read_image import ImageLike, as_images
 from refnet.preprocessing.recipe import Recipe
 from refnet.several import Several, are_several
 from refnet.weights.labels import Labels
@@ -322,7 +322,7 @@ class Network:
         ((1, 224, 224, 3), dtype('float32'))
         """
         size = (self.plan.height, self.plan.width)
-        inputs = [images.preprocess(picture, self.recipe, *size) for picture in images.as_images(image)]
+        inputs = [preprocess(picture, self.recipe, *size) for picture in as_images(image)]
         return np.stack(inputs) if inputs else np.empty((0, *size, IMAGE_CHANNELS), np.float32)
 
     @overload

@@ -69,7 +69,7 @@ def _classify(photos: list[str], request: Request, options: argparse.Namespace) 
 
 def _is_there(photo: str) -> bool:
     """Whether there is a file; say so if there is none."""
-    from refnet.preprocessing.images import check_image
+    from refnet.preprocessing.read_image import check_image
 
     try:
         check_image(photo)

@@ -17,9 +17,8 @@ from refnet.hub import fetch
 from refnet.hub.aliases import SYNTHETIC, canonical
 from refnet.preprocessing.recipe import LITE, TENSORFLOW
 from refnet.weights import releases, synthetic
-from refnet.weights.named import read_named
-from refnet.weights.places import find
-from refnet.weights.reader import read
+from refnet.weights.paths import find
+from refnet.weights.reader import read, read_named
 from refnet.weights.weights import Provenance, Weights
 
 BN_EPS = 1e-3  # of the TensorFlow originals
@@ -97,12 +96,13 @@ def outline(model: str) -> Outline:
     if "@" not in name or name.endswith(SYNTHETIC):
         return Outline(variant(name.partition("@")[0]), "same")
     from refnet.checkpoints.publishers import PUBLISHERS
+    from refnet.weights.releases import publisher_without_set
 
     release = releases.find(name)
     architecture = variant(release.model, classes=release.classes)
     coefficients = replace(architecture.coefficients, resolution=release.size)
     return Outline(
-        replace(architecture, coefficients=coefficients), PUBLISHERS[release.publisher.partition(":")[0]].padding
+        replace(architecture, coefficients=coefficients), PUBLISHERS[publisher_without_set(release.publisher)].padding
     )
 
 

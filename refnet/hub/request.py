@@ -18,7 +18,7 @@ from refnet.hub.aliases import SYNTHETIC, canonical
 from refnet.hub.models import Outline, find_file, find_weights, is_file, outline
 from refnet.preprocessing.recipe import Recipe
 from refnet.weights import releases
-from refnet.weights.places import find
+from refnet.weights.paths import find
 from refnet.weights.releases.recipes import find_recipe
 
 if TYPE_CHECKING:
