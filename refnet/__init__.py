@@ -38,13 +38,13 @@ if TYPE_CHECKING:
     from refnet.several import Several
     from refnet.weights.releases import Release
 else:
-    # Public, and as light as the rest until somebody asks for one of them. A type checker must not see this function:
-    # for it, every name would be an attribute of this module.
+    # Public, and imported when somebody asks for one of them. A type checker must not see `__getattr__`: it would take
+    # any name at all for an attribute of this module.
     _HOMES = {
         "ImageLike": "refnet.preprocessing.read_image",
         "Network": "refnet.network",
         "Prediction": "refnet.prediction",
-        "compare": "refnet.comparison",
+        "compare": "refnet.comparison.compare",
         "record": "refnet.golden.record",
     }
 

@@ -55,6 +55,15 @@ class Network:
         If the dtype or the number of threads is not possible, or there is no such recipe.
     WeightsError
         If the tensors are not those of the architecture.
+
+    Examples
+    --------
+    >>> import refnet
+    >>> net = refnet.load("lite0")  # reads weights and makes a network of them
+    >>> net
+    <Network lite0 float32 from lite>
+    >>> net.probabilities(net.preprocess("refnet/data/chelsea.png")).shape
+    (1, 1000)
     """
 
     def __init__(

@@ -15,11 +15,18 @@ class Prediction(NamedTuple):
     Attributes
     ----------
     index
-        Its place among the logits.
+        Its place among the logits, from 0.
     wnid, label
         Its WordNet id and text; empty where the weights carry no labels.
     probability
-        From the softmax over all classes.
+        From 0 to 1, from the softmax over all classes.
+
+    Examples
+    --------
+    >>> import refnet
+    >>> [best] = refnet.predict("refnet/data/chelsea.png", top=1)
+    >>> best.index, best.wnid, best.label, round(best.probability, 2)
+    (282, 'n02123159', 'tiger cat', 0.41)
     """
 
     index: int  # type: ignore[assignment]  # hides tuple.index, which nobody needs here

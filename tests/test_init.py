@@ -160,7 +160,18 @@ def test_any_other_name_is_none():
 
 @pytest.mark.parametrize("name", refnet.__all__)
 def test_public_names_are_documented(name):
-    assert inspect.getdoc(getattr(refnet, name))
+    shown = getattr(refnet, name)
+    documented = inspect.getdoc(shown)
+    assert documented
+    if inspect.isfunction(shown):
+        sections = ["Parameters"] if inspect.signature(shown).parameters else []
+        for section in (*sections, "Returns", "Raises", "Examples"):
+            assert f"\n{section}\n{'-' * len(section)}\n" in documented, section
+
+
+@pytest.mark.parametrize("name", ["features", "logits", "predict", "preprocess", "probabilities", "resume", "trace"])
+def test_methods_of_a_network_have_examples(name):
+    assert "\n>>> " in inspect.getdoc(getattr(refnet.Network, name))
 
 
 def test_arguments_of_the_functions():

@@ -122,6 +122,11 @@ def record(
     watch
         Called with each tensor once it is written.
 
+    Returns
+    -------
+    Manifest
+        What was written: the run, and an entry for each tensor with its shape, axes, layout and digest.
+
     Raises
     ------
     RefnetError
