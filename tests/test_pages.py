@@ -17,6 +17,7 @@ import pytest
 from helpers.places import ROOT
 from helpers.programs import need
 
+import refnet
 from refnet.architecture.names import block_name
 from refnet.architecture.padding import Pads, pads
 from refnet.architecture.scaling import TABLE, round_filters
@@ -221,6 +222,15 @@ def test_the_contract_prints_the_published_digests(published: dict[str, Any]) ->
     assert len(shown) == 7
     for name, digest in shown:
         assert digest == (published["weights"] if name == "the weights" else published["steps"][name])
+
+
+def test_the_contract_prints_digests_of_other_runs() -> None:
+    x = synthetic.picture_tensor(97, 64)
+    shown = re.findall(r"^(\S+), (float32|float64), (\S+) +([0-9a-f]{64})$", CONTRACT, re.MULTILINE)
+    assert len(shown) == 5
+    for model, dtype, name, digest in shown:
+        network = refnet.load(model, dtype=dtype)
+        assert digest == tensor_digest(network.features(x, at=[name])[name])
 
 
 def test_the_worked_example_of_a_digest(program: dict[str, Any]) -> None:

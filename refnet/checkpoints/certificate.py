@@ -77,9 +77,9 @@ def statement(weights: Weights) -> dict[str, Any]:
     }
 
 
-def text(weights: Weights, conversion: dict[str, Any]) -> str:
-    """Write a certificate as JSON in ASCII; the same for the same weights and conversion."""
-    return _to_json({"certificate": VERSION, "conversion": conversion, "weights": statement(weights)})
+def text(stated: dict[str, Any], conversion: dict[str, Any]) -> str:
+    """Write a certificate as JSON in ASCII, from a ``statement`` and what was seen of the source."""
+    return _to_json({"certificate": VERSION, "conversion": conversion, "weights": stated})
 
 
 def prove(weight_file: Path, weights: Weights) -> str | None:

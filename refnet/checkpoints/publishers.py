@@ -14,7 +14,7 @@ from refnet.architecture.scaling import TABLE
 from refnet.architecture.variants import Architecture
 from refnet.checkpoints.naming import keras, lukemelas, pairing, tensorflow, timm, torch_layout, torchvision
 from refnet.checkpoints.naming.pairing import Arrays, Pair
-from refnet.weights.releases.release import Averaging
+from refnet.weights.releases.release import Averaging, publisher_without_set
 
 _B = tuple(name for name, coefs in TABLE.items() if not coefs.lite)
 _LITE = tuple(name for name, coefs in TABLE.items() if coefs.lite)
@@ -105,58 +105,22 @@ class Converted:
     dropped: tuple[tuple[str, str], ...]
 
 
+# Networks trained by TensorFlow run by its padding and epsilon, whoever publishes them; but torchvision trained B0 to
+# B4 in PyTorch and converted B5 to B7, and runs all of them with symmetric padding.
+_TF, _TORCH = 1e-3, 1e-5
+_TORCHVISION = dict.fromkeys(_B[:5], _TORCH) | dict.fromkeys(_B[5:8], _TF)
+_COUNTERS = torch_layout.counters
+
 PUBLISHERS: dict[str, Publisher] = {
     publisher.name: publisher
     for publisher in (
-        Publisher(
-            "tf",
-            tensorflow.pairs,
-            tensorflow.PADDING,
-            dict.fromkeys(TABLE, tensorflow.BN_EPS),
-            average=tensorflow.AVERAGE,
-        ),
-        Publisher(
-            "keras",
-            keras.pairs,
-            keras.PADDING,
-            dict.fromkeys(keras.VARIANTS, keras.BN_EPS),
-            keras.spare,
-        ),
-        Publisher(
-            "lukemelas",
-            lukemelas.pairs,
-            lukemelas.PADDING,
-            dict.fromkeys(_B, lukemelas.BN_EPS),
-            torch_layout.counters,
-        ),
-        Publisher(
-            "lite",
-            lukemelas.pairs,
-            lukemelas.PADDING,
-            dict.fromkeys(_LITE, lukemelas.BN_EPS),
-            torch_layout.counters,
-        ),
-        Publisher(
-            "timm-tf",
-            timm.pairs,
-            timm.TF_PADDING,
-            dict.fromkeys(TABLE, timm.TF_BN_EPS),
-            torch_layout.counters,
-        ),
-        Publisher(
-            "timm",
-            timm.pairs,
-            timm.PADDING,
-            dict.fromkeys(TABLE, timm.BN_EPS),
-            torch_layout.counters,
-        ),
-        Publisher(
-            "torchvision",
-            torchvision.pairs,
-            torchvision.PADDING,
-            torchvision.BN_EPS,
-            torch_layout.counters,
-        ),
+        Publisher("tf", tensorflow.pairs, "same", dict.fromkeys(TABLE, _TF), average=tensorflow.AVERAGE),
+        Publisher("keras", keras.pairs, "same", dict.fromkeys(keras.VARIANTS, _TF), spare=keras.spare),
+        Publisher("lukemelas", lukemelas.pairs, "same", dict.fromkeys(_B, _TF), spare=_COUNTERS),
+        Publisher("lite", lukemelas.pairs, "same", dict.fromkeys(_LITE, _TF), spare=_COUNTERS),
+        Publisher("timm-tf", timm.pairs, "same", dict.fromkeys(TABLE, _TF), spare=_COUNTERS),
+        Publisher("timm", timm.pairs, "symmetric", dict.fromkeys(TABLE, _TORCH), spare=_COUNTERS),
+        Publisher("torchvision", torchvision.pairs, "symmetric", _TORCHVISION, spare=_COUNTERS),
     )
 }
 
@@ -169,4 +133,4 @@ def publisher_of(name: str) -> Publisher | None:
     >>> publisher_of("timm-tf:ns").padding
     'same'
     """
-    return PUBLISHERS.get(name.partition(":")[0])
+    return PUBLISHERS.get(publisher_without_set(name))

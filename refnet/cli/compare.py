@@ -82,7 +82,7 @@ def run(options: argparse.Namespace) -> int:
             other_weights=options.other_weights,
             exact=options.exact,
             threads=options.threads,
-            progress=lambda result, done: update(completed=done),
+            progress=lambda result, done: update(completed=done, description=f"comparing {result.name}"),
         )
     if options.html is not None:
         write_report(found, Path(options.html))

@@ -12,7 +12,8 @@ import shlex
 from contextlib import suppress
 from pathlib import Path
 
-from refnet.errors import CheckpointError, UnknownModelError, WeightsError, WeightsNotFoundError
+from refnet.errors import CheckpointError, RefnetError, UnknownModelError, WeightsError, WeightsNotFoundError
+from refnet.hub.aliases import shortened
 from refnet.hub.failure import DownloadError, warn
 from refnet.hub.working_folder import working_folder
 from refnet.weights import paths, releases
@@ -30,6 +31,7 @@ def fetch(name: str, *, keep: bool = False) -> Path:
     """Find the weight file of a published model; bring it if it is not here. ``refnet.fetch`` says how."""
     if not isinstance(name, str):
         raise UnknownModelError(f"a model cannot be {type(name).__name__}; want a name, such as b1 or b1@timm-tf")
+    name = shortened(name)
     try:
         path = find(name)
     except WeightsNotFoundError:
@@ -50,7 +52,7 @@ def fetch_release(release: Release, *, keep: bool = False) -> Path:
         if keep:
             _say_nothing_is_kept(release.name, target)
         return target
-    _check_ways(release, target, keep=keep)
+    _check_no_folder_in_the_way(release, target, keep=keep)
     with suppress(OSError):  # an error below names a command that writes there
         target.parent.mkdir(parents=True, exist_ok=True)
     if release.package is None:
@@ -60,6 +62,8 @@ def fetch_release(release: Release, *, keep: bool = False) -> Path:
             target.parent.mkdir(parents=True, exist_ok=True)
         with working_folder(target.parent) as folder:
             _make(release, folder, target, keep=keep)
+    except RefnetError:
+        raise
     except OSError as error:
         raise WeightsError(
             f"{release.name} not fetched: cannot write in {target.parent}: {error.strerror or error}; "
@@ -68,11 +72,11 @@ def fetch_release(release: Release, *, keep: bool = False) -> Path:
     return target
 
 
-def _check_ways(release: Release, target: Path, *, keep: bool) -> None:
+def _check_no_folder_in_the_way(release: Release, target: Path, *, keep: bool) -> None:
     """Refuse folders that are in the way of files: they are somebody's, and not for us to remove."""
     ways = [target, _certificate(target)]
     if keep and release.package is None:
-        ways.append(_kept(target, release.file))
+        ways.append(_kept_file(target, release.file))
     for path in ways:
         if path.is_dir():
             raise WeightsError(
@@ -85,7 +89,7 @@ def _make(release: Release, folder: Path, target: Path, *, keep: bool) -> None:
     try:
         original = _original(release, folder, target)
         made = folder / target.name
-        _converted(original, release, made, target)
+        _convert_or_explain(original, release, made, target)
         if keep and release.package is None:
             _keep(original, target)
         elif keep:
@@ -131,9 +135,9 @@ def _check_permitted(release: Release, target: Path) -> None:
 def _original(release: Release, folder: Path, target: Path) -> Path:
     """The published file, checked: from the package that is installed, or else downloaded."""
     if release.package is not None:
-        from refnet.hub.package import member
+        from refnet.hub.package import installed_checkpoint
 
-        return member(release)
+        return installed_checkpoint(release)
     from refnet.hub.download import download
 
     size = "" if release.bytes is None else f" ({release.bytes / 1e6:.1f} MB)"
@@ -144,7 +148,7 @@ def _original(release: Release, folder: Path, target: Path) -> Path:
         raise WeightsNotFoundError(f"{release.name} not fetched: {error}; {_by_hand(release, target)}") from None
 
 
-def _converted(original: Path, release: Release, made: Path, target: Path) -> None:
+def _convert_or_explain(original: Path, release: Release, made: Path, target: Path) -> None:
     """Convert; an error names what people know: neither the working folder nor what was in it is there any more."""
     try:
         _convert(original, release, made)
@@ -168,13 +172,13 @@ def _convert(original: Path, release: Release, out: Path) -> None:
 
 
 def _keep(original: Path, target: Path) -> None:
-    place = _kept(target, original.name)
+    place = _kept_file(target, original.name)
     place.parent.mkdir(parents=True, exist_ok=True)
     original.replace(place)
     _log.info("%s is kept in %s", original.name, os.fspath(place.parent))
 
 
-def _kept(target: Path, file: str) -> Path:
+def _kept_file(target: Path, file: str) -> Path:
     return target.parent / ORIGINALS / target.stem / file
 
 

@@ -10,7 +10,7 @@ from refnet.errors import WeightsError, WeightsNotFoundError
 from refnet.weights.releases import Release
 
 
-def member(release: Release) -> Path:
+def installed_checkpoint(release: Release) -> Path:
     """Find the checkpoint of a release in its package, as it is installed here, and check its hash."""
     name = str(release.package).partition("==")[0]
     try:

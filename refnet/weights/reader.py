@@ -21,6 +21,13 @@ def read(path: str | Path) -> Weights:
 
     It may come from anywhere: whatever is not exactly as the schema says is refused.
 
+    Raises
+    ------
+    WeightsNotFoundError
+        If there is no such file.
+    WeightsError
+        If it is not a weight file, is damaged, or departs from the schema.
+
     Examples
     --------
     >>> from refnet.weights.paths import find

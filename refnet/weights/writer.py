@@ -23,7 +23,13 @@ def write(path: str | Path, weights: Weights) -> None:
     """Write a weight file.
 
     The bytes depend on the content only: not on the time, nor on the order or memory layout of the tensors.
-    An existing file is replaced in one step once the new one is complete. What could not be read back is refused.
+    An existing file is replaced in one step once the new one is complete.
+
+    Raises
+    ------
+    WeightsError
+        If the content could not be read back (it needs exactly the plan's tensors, float32 and finite), or the file
+        cannot be written.
     """
     path = Path(path)
     try:
@@ -36,11 +42,11 @@ def write(path: str | Path, weights: Weights) -> None:
         raise WeightsError(f"{path} not written: {error.strerror or error}") from error
 
 
-def file_bytes(weights: Weights) -> bytes:
-    """All bytes of the file that ``write`` writes."""
+def file_bytes(weights: Weights, *, tensors_digest: str = "") -> bytes:
+    """All bytes of the file that ``write`` writes; who knows the tensors' digest already may hand it in."""
     metadata = to_metadata(weights)
     check_tensors(weights)
-    metadata.attributes.update(tensors_digest=weights.digest(), metadata_digest=metadata.digest())
+    metadata.attributes.update(tensors_digest=tensors_digest or weights.digest(), metadata_digest=metadata.digest())
     try:
         return _image(weights, metadata)
     except (OSError, RuntimeError) as error:

@@ -29,14 +29,14 @@ def test_an_installed_one_is_the_source(cache, installed, monkeypatch, caplog):
     monkeypatch.setenv("REFNET_OFFLINE", "1")
     assert fetch_release(installed).read_bytes() == DATA
     assert content(cache) == ["lite1@lite.certificate.json", "lite1@lite.h5"]
-    assert package.member(installed).read_bytes() == DATA
+    assert package.installed_checkpoint(installed).read_bytes() == DATA
     assert said(caplog) == []
 
 
 def test_it_is_not_kept(cache, installed, caplog):
     assert content(fetch_release(installed, keep=True).parent) == ["lite1@lite.certificate.json", "lite1@lite.h5"]
     assert said(caplog) == [
-        f"lite1@lite is here already, in {package.member(installed)}: "
+        f"lite1@lite is here already, in {package.installed_checkpoint(installed)}: "
         "nothing was downloaded, so there is nothing to keep"
     ]
 

@@ -18,15 +18,12 @@ import numpy as np
 import numpy.typing as npt
 
 from refnet.architecture import names
-from refnet.architecture.padding import Padding
 from refnet.architecture.plan import make_plan
 from refnet.architecture.variants import Architecture, variant
 from refnet.checkpoints.naming import tf_layout
 from refnet.checkpoints.naming.pairing import Arrays, Pair
 from refnet.checkpoints.naming.tf_layout import Layers
 
-PADDING: Padding = "same"
-BN_EPS = 1e-3
 VARIANTS = ("b0", "b1", "b2", "b3", "b4", "b5", "b6", "b7")
 
 DEPTHWISE_KERNEL = "depthwise_kernel"  # Keras 3: kernel

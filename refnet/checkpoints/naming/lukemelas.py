@@ -8,14 +8,10 @@ Beware: at the root ``_bn0`` follows the stem and ``_bn1`` the head; inside a bl
 from __future__ import annotations
 
 from refnet.architecture import names
-from refnet.architecture.padding import Padding
 from refnet.architecture.variants import Architecture
 from refnet.checkpoints.naming import torch_layout
 from refnet.checkpoints.naming.pairing import Pair
 from refnet.checkpoints.naming.torch_layout import Modules
-
-PADDING: Padding = "same"
-BN_EPS = 1e-3
 
 _ROOT = {
     names.STEM: Modules("_conv_stem", "_bn0"),

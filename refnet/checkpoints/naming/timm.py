@@ -10,19 +10,10 @@ follows the stem and ``bn2`` the head. Blocks are ``blocks.STAGE.REPEAT``, both 
 from __future__ import annotations
 
 from refnet.architecture import names
-from refnet.architecture.padding import Padding
 from refnet.architecture.variants import Architecture
 from refnet.checkpoints.naming import torch_layout
 from refnet.checkpoints.naming.pairing import Pair
 from refnet.checkpoints.naming.torch_layout import Modules
-
-# efficientnet_*.
-PADDING: Padding = "symmetric"
-BN_EPS = 1e-5
-
-# tf_efficientnet_*.
-TF_PADDING: Padding = "same"
-TF_BN_EPS = 1e-3
 
 _ROOT = {
     names.STEM: Modules("conv_stem", "bn1"),

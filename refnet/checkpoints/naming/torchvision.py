@@ -8,14 +8,10 @@ inside a block the layers are numbered, so that a block without expansion has ot
 from __future__ import annotations
 
 from refnet.architecture import names
-from refnet.architecture.padding import Padding
 from refnet.architecture.variants import Architecture
 from refnet.checkpoints.naming import torch_layout
 from refnet.checkpoints.naming.pairing import Pair
 from refnet.checkpoints.naming.torch_layout import Modules
-
-PADDING: Padding = "symmetric"
-BN_EPS = {**dict.fromkeys(("b0", "b1", "b2", "b3", "b4"), 1e-5), **dict.fromkeys(("b5", "b6", "b7"), 1e-3)}
 
 _ROOT = {
     names.STEM: Modules("features.0.0", "features.0.1"),

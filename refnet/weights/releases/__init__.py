@@ -14,9 +14,9 @@ from typing import Literal, NamedTuple
 
 from refnet.errors import InputError, UnknownModelError
 from refnet.weights.releases import registry
-from refnet.weights.releases.release import RecipeEntry, Release
+from refnet.weights.releases.release import RecipeEntry, Release, publisher_without_set
 
-__all__ = ["Evidence", "Match", "RecipeEntry", "Release", "by_file", "find", "published"]
+__all__ = ["Evidence", "Match", "RecipeEntry", "Release", "by_file", "find", "published", "publisher_without_set"]
 
 Evidence = Literal["sha256", "prefix", "md5", "name"]
 _STRONGEST_FIRST: tuple[Evidence, ...] = ("sha256", "prefix", "md5", "name")
@@ -153,7 +153,7 @@ def _sets(asked: str) -> tuple[str, ...]:
     publishers = _registry().publishers
     if asked in publishers:
         return publishers[asked]
-    publisher = asked.partition(":")[0]
+    publisher = publisher_without_set(asked)
     if publisher not in publishers:
         raise UnknownModelError(f"unknown publisher {publisher!r}; known are {', '.join(publishers)}")
     if asked not in publishers[publisher]:

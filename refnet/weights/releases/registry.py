@@ -18,7 +18,7 @@ from refnet.errors import InputError
 from refnet.files.shipped import shipped
 from refnet.preprocessing.crop import CROPS
 from refnet.weights.releases.fields import FIELDS
-from refnet.weights.releases.release import RecipeEntry, Release
+from refnet.weights.releases.release import RecipeEntry, Release, publisher_without_set
 
 FILE = "published.toml"
 MAX_BYTES = 1 << 20  # of the file; it needs about 30 KiB
@@ -76,7 +76,7 @@ def _registry(tables: dict[str, Any]) -> Registry:
     releases = [
         release
         for name, table in sets.items()
-        for release in _releases(name, publishers[name.partition(":")[0]], table)
+        for release in _releases(name, publishers[publisher_without_set(name)], table)
     ]
     known = Counter(release.name for release in releases)
     twice = [name for name, times in known.items() if times > 1]
@@ -94,10 +94,10 @@ def _registry(tables: dict[str, Any]) -> Registry:
 def _check_orders(orders: Mapping[str, tuple[str, ...]], sets: Mapping[str, Any]) -> None:
     """Every set belongs to the publisher it is called after, and is in its order once."""
     for name in sets:
-        if name.partition(":")[0] not in orders:
-            raise InputError(f"set {name}: there is no publisher {name.partition(':')[0]}")
+        if publisher_without_set(name) not in orders:
+            raise InputError(f"set {name}: there is no publisher {publisher_without_set(name)}")
     for publisher, order in orders.items():
-        own = [name for name in sets if name.partition(":")[0] == publisher]
+        own = [name for name in sets if publisher_without_set(name) == publisher]
         if not own:
             raise InputError(f"publisher {publisher}: the file has no set of it")
         if sorted(order) != sorted(own):

@@ -96,3 +96,14 @@ class Release:
     def name(self) -> str:
         """What names it and nothing else: ``b1@timm-tf:aa``."""
         return f"{self.model}@{self.publisher}"
+
+
+def publisher_without_set(publisher: str) -> str:
+    """Take the set of weights off: ``timm-tf`` of ``timm-tf:ns`` and of itself.
+
+    Examples
+    --------
+    >>> publisher_without_set("timm-tf:ns"), publisher_without_set("timm-tf")
+    ('timm-tf', 'timm-tf')
+    """
+    return publisher.partition(":")[0]

@@ -10,7 +10,6 @@ from refnet.architecture.plan import make_plan
 from refnet.architecture.scaling import Coefficients
 from refnet.architecture.variants import efficientnet, variant
 from refnet.checkpoints.names_and_shapes import publishers_by_names, variant_by_shapes
-from refnet.checkpoints.naming import keras
 from refnet.checkpoints.naming.keras import SPARE, VARIANTS, counted, pairs, rename, with_classifier
 from refnet.checkpoints.publishers import PUBLISHERS
 from refnet.checkpoints.readers.keras import keras_file
@@ -231,7 +230,3 @@ def test_a_renamed_file_is_recognised():
     assert publishers_by_names(shapes) == ("keras",)
     found = variant_by_shapes(shapes, KERAS)
     assert (found.name, found.classes) == ("b2", 7)
-
-
-def test_what_was_made_by_tensorflow_runs_by_its_rules():
-    assert (keras.PADDING, keras.BN_EPS) == ("same", 1e-3)

@@ -11,7 +11,3 @@ def test_the_pitfall_of_batch_norm_names():
     assert modules["block1a.depthwise"].norm == "_blocks.0._bn1"
     assert modules["block2a.expand"].norm == "_blocks.1._bn0"
     assert modules["block2a.project"].norm == "_blocks.1._bn2"
-
-
-def test_what_was_made_by_tensorflow_runs_by_its_rules():
-    assert (lukemelas.PADDING, lukemelas.BN_EPS) == ("same", 1e-3)

@@ -4,11 +4,13 @@ from torchvision import models
 
 from refnet.architecture.variants import variant
 from refnet.checkpoints.naming import torchvision
+from refnet.checkpoints.publishers import PUBLISHERS
 
 
 def test_every_variant_is_there():
-    assert tuple(torchvision.BN_EPS) == ("b0", "b1", "b2", "b3", "b4", "b5", "b6", "b7")
-    assert {f"efficientnet_{name}" for name in torchvision.BN_EPS} == set(models.list_models(include="efficientnet_b*"))
+    variants = PUBLISHERS["torchvision"].variants
+    assert variants == ("b0", "b1", "b2", "b3", "b4", "b5", "b6", "b7")
+    assert {f"efficientnet_{name}" for name in variants} == set(models.list_models(include="efficientnet_b*"))
 
 
 def test_the_pitfall_of_numbered_layers():

@@ -17,10 +17,10 @@ import onnx
 import pytest
 import safetensors.torch
 import torch
-from checkpoints.readers.torch.test_torch_legacy import legacy, tensor
 from helpers import fuzzing
 from helpers.fuzzing import CHANGES, changed, fuzzed, harmless
 from helpers.tf_writer import entry, packed, shape_of, table
+from helpers.torch_files import legacy, tensor
 from hypothesis import given
 from onnx import helper, numpy_helper
 

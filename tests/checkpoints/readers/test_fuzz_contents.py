@@ -10,10 +10,9 @@ from itertools import pairwise
 
 import pytest
 from checkpoints.readers.test_fuzz import SIX, read_index, read_tar
-from checkpoints.readers.torch.test_torch_legacy import legacy, named, program, storage, tensor
-from checkpoints.readers.torch.test_torch_zip import archive
 from helpers.fuzzing import EXTREME, EXTREMES, PLACE, changed, fuzzed, harmless
 from helpers.tf_writer import block, entry, field, handle, header, item, raw, shape_of, table, table_of
+from helpers.torch_files import archive, legacy, named, program, storage, tensor
 from hypothesis import given
 from hypothesis import strategies as st
 
