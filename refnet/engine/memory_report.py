@@ -12,7 +12,6 @@ import numpy.typing as npt
 from refnet.architecture.plan import Plan
 from refnet.engine.packed import lay_out
 from refnet.engine.program import make_program
-from refnet.kernels import run
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ def plan_memory(
     layout = lay_out(plan.steps)
     program = make_program(plan.steps, layout, dtype, visible=[plan.output] if visible is None else visible)
     vectors = sum(4 * math.prod(weight.shape) for step in plan for weight in step.weights[1:])
-    activations = int(program.constants[run.SCRATCH])
+    activations = program.constants.scratch
     pictures = program.pictures_at_once(threads, batch)
     teams = [1] * pictures + [threads] * (batch % pictures > 0) if pictures > 1 else [threads]
     in_use = {step.name: program.tensors.get(step.name) for step in plan}

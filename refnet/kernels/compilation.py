@@ -29,6 +29,7 @@ from refnet.errors import RefnetError
 from refnet.jit import LOCK, Progress, tell
 from refnet.kernels import rows, run
 from refnet.kernels.cache import KernelCache
+from refnet.kernels.machine import tile_shapes
 
 # Compiled into the kernels too, from other rooms.
 BORROWED = ("refnet.reference.numerics", "refnet.reference.scalar")
@@ -109,8 +110,8 @@ def _load_or_compile(dtype: np.dtype[Any], directory: Path | None, *, required: 
     if numba.config.DISABLE_JIT:
         raise RefnetError("Numba's compiler is switched off by NUMBA_DISABLE_JIT; refnet cannot run without it")
     numbers = np.empty(0, dtype)
-    integers = np.empty(0, np.int64)
-    arguments = (np.empty(0, rows.ROW), 0, 0, numbers, numbers, integers, integers.reshape(0, 1))
+    constants = run.Constants(tile_shapes(dtype.itemsize), 0, 0, 0)
+    arguments = (np.empty(0, rows.ROW), 0, 0, numbers, numbers, constants, np.empty((0, 1), np.int64))
     signature = tuple(numba.typeof(argument) for argument in arguments)
     function = run.make_run_rows(_digest_of_sources())
     compiled = numba.njit(nogil=True, error_model="numpy")(function)

@@ -14,7 +14,6 @@ from refnet.engine.memory_report import plan_memory
 from refnet.engine.packed import lay_out
 from refnet.engine.program import make_program
 from refnet.hub.models import synthetic_weights
-from refnet.kernels import run
 from refnet.network import Network
 from refnet.weights import synthetic
 
@@ -76,7 +75,7 @@ def test_tensors_that_are_needed_at_once_lie_apart(name: str, visible: list[str]
         size = math.prod(tensor.shape[:-1]) * blocks_of(tensor.shape[-1]) * 16
         size = math.prod(tensor.shape) if tensor_name == "input" else size
         spans.append((tensor.row, last_read.get(tensor_name, tensor.row), tensor.offset, tensor.offset + size))
-        assert tensor.offset + size <= program.constants[run.SCRATCH]
+        assert tensor.offset + size <= program.constants.scratch
     for (made_a, read_a, begin_a, end_a), (made_b, read_b, begin_b, end_b) in combinations(spans, 2):
         together = max(made_a, made_b) < min(read_a, read_b) or made_a == made_b
         # What an operation reads for the last time may be where its result goes, if it is in place.
@@ -88,8 +87,8 @@ def test_tensors_that_are_needed_at_once_lie_apart(name: str, visible: list[str]
 def test_each_thread_s_piece_begins_on_a_cache_line(name: str, size: tuple[int, int] | None) -> None:
     plan = make_plan(variant(name), size)
     constants = make_program(plan.steps, lay_out(plan.steps), np.float32).constants
-    assert constants[run.SCRATCH] % 16 == 0
-    assert constants[run.SCRATCH_SIZE] % 16 == 0
+    assert constants.scratch % 16 == 0
+    assert constants.scratch_size % 16 == 0
 
 
 def test_pictures_at_once_need_a_line_buffer_for_one_thread_each() -> None:
