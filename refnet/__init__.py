@@ -132,13 +132,13 @@ def predict(
     """
     from refnet.checks import MAX_CLASSES, whole_number
     from refnet.hub.models import check_request
-    from refnet.preprocessing.images import check_source
+    from refnet.preprocessing.read_image import check_image
     from refnet.weights.releases.recipes import find_recipe
 
     top = whole_number("top", top, MAX_CLASSES)
     recipe = None if recipe is None else find_recipe(recipe)
     for picture in image if isinstance(image, list | tuple) else [image]:
-        check_source(picture)
+        check_image(picture)
     check_request(model, recipe=recipe, top=top)
     network = _loaded(model, recipe) if isinstance(model, Hashable) else load(model, recipe=recipe)
     return network.predict(image, top)
@@ -304,3 +304,16 @@ def warmup(
     from refnet.hub.warmup import warm_up
 
     return warm_up(models, dtype, cache)
+
+
+def __getattr__(name: str) -> Any:
+    """Load ``record`` and ``compare`` when they are first used."""
+    if name == "record":
+        from refnet.golden.record import record
+
+        return record
+    if name == "compare":
+        from refnet.comparison import compare
+
+        return compare
+    raise AttributeError(f"module 'refnet' has no attribute {name!r}")

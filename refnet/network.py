@@ -21,7 +21,7 @@ from refnet.checks import float_dtype, given_tensors, pictures, thread_count
 from refnet.engine.runner import Engine
 from refnet.errors import InputError, WeightsError
 from refnet.prediction import NO_CLASSIFIER, forced, predictions, ranks
-from refnet.preprocessing import images
+from refnet.preprocessing.preprocess import preprocess
 from refnet.preprocessing.recipe import Recipe
 from refnet.weights.labels import Labels
 from refnet.weights.releases.recipes import find_recipe
@@ -225,11 +225,11 @@ class Network:
         Raises
         ------
         ImageError, InputError
-            See ``refnet.preprocessing.images.preprocess``.
+            See ``refnet.preprocessing.preprocess.preprocess``.
         """
         pictures = image if isinstance(image, list | tuple) else [image]
         size = (self.plan.height, self.plan.width)
-        inputs = [images.preprocess(picture, self.recipe, *size) for picture in pictures]
+        inputs = [preprocess(picture, self.recipe, *size) for picture in pictures]
         return np.stack(inputs) if inputs else np.empty((0, *size, IMAGE_CHANNELS), np.float32)
 
     def predict(self, image: Any, top: int = 5) -> Any:

@@ -18,7 +18,7 @@ from refnet.errors import ImageError, InputError, WeightsError
 from refnet.hub.models import BN_EPS
 from refnet.network import Network
 from refnet.prediction import Prediction
-from refnet.preprocessing.images import preprocess
+from refnet.preprocessing.preprocess import preprocess
 from refnet.preprocessing.recipe import LITE, RECIPES
 from refnet.reference.evaluate import evaluate
 from refnet.weights import synthetic

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from refnet.architecture.scaling import TABLE as VARIANTS
 from refnet.errors import RefnetError
-from refnet.golden.digests import FOLDER, Case, Entry, read_tables, write_tables
-from refnet.golden.verify import PHOTO, record
+from refnet.golden.digests import FOLDER, RunDigests, RunSpec, read_tables, write_tables
+from refnet.golden.verify import PHOTO, compute_digests
 from refnet.hub.models import SYNTHETIC
 
 STIMULI = ("noise", "codes")
@@ -45,19 +45,19 @@ SMALL = {
 TRAINED = {"lite0": "lite0", "lite1": "lite1@lite", "lite2": "lite2@lite"}
 
 
-def cases() -> Iterator[Case]:
+def specs() -> Iterator[RunSpec]:
     """Name all runs, those of one network together."""
     for variant, small in SMALL.items():
         own = (VARIANTS[variant].resolution,) * 2
         if variant == "lite0":
             for dtype in ("float32", "float64"):
-                yield Case(variant, PHOTO, own, dtype)
+                yield RunSpec(variant, PHOTO, own, dtype)
         for model in (*TRAINED.get(variant, "").split(), variant + SYNTHETIC):
             for size in (small, own):
                 for stimulus in STIMULI:
-                    yield Case(model, stimulus, size, "float32")
+                    yield RunSpec(model, stimulus, size, "float32")
         if variant == "b0":
-            yield Case(variant + SYNTHETIC, "noise", own, "float64")
+            yield RunSpec(variant + SYNTHETIC, "noise", own, "float64")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -66,10 +66,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("-o", "--output", type=Path, default=FOLDER)
     options = parser.parse_args(arguments)
     options.output.mkdir(parents=True, exist_ok=True)
-    before = _entries_by_case(options.output)
+    before = _digests_by_spec(options.output)
     entries = []
     try:
-        for entry in record(cases()):
+        for entry in compute_digests(specs()):
             entries.append(entry)
             size = "x".join(map(str, entry.size))
             print(f"{entry.model:15}  {entry.input:11}  {size:7}  {entry.dtype}  {_status(entry, before)}", flush=True)
@@ -81,19 +81,19 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _entries_by_case(folder: Path) -> dict[Case, Entry]:
+def _digests_by_spec(folder: Path) -> dict[RunSpec, RunDigests]:
     try:
-        return {_case(entry): entry for entry in read_tables(folder)}
+        return {_spec(entry): entry for entry in read_tables(folder)}
     except RefnetError:  # no tables yet, or of another numerics version
         return {}
 
 
-def _case(entry: Entry) -> Case:
-    return Case(entry.model, entry.input, entry.size, entry.dtype)
+def _spec(entry: RunDigests) -> RunSpec:
+    return RunSpec(entry.model, entry.input, entry.size, entry.dtype)
 
 
-def _status(entry: Entry, before: dict[Case, Entry]) -> str:
-    old = before.get(_case(entry))
+def _status(entry: RunDigests, before: dict[RunSpec, RunDigests]) -> str:
+    old = before.get(_spec(entry))
     return "new" if old is None else "same" if old == entry else "CHANGED"
 
 

@@ -11,11 +11,6 @@ from refnet.errors import InputError
 def needed(steps: Sequence[Step], given: Collection[str], wanted: Collection[str]) -> tuple[Step, ...]:
     """Choose the steps that make ``wanted`` (steps or their parts) of ``given``, in execution order.
 
-    Raises
-    ------
-    InputError
-        If something else must be given too, or something wanted is given already or a part of what is given.
-
     Examples
     --------
     >>> from refnet.architecture.variants import variant

@@ -186,17 +186,12 @@ def make_plan(
     if padding not in ("same", "symmetric"):
         raise InputError(f"unknown padding rule {padding!r}; one of same, symmetric")
     height, width = sides(architecture.resolution if size is None else size)
-    steps = _Layout(architecture, padding).lay_out(height, width)
+    steps = _PlanBuilder(architecture, padding).build(height, width)
     return Plan(architecture, height, width, padding, tuple(steps))
 
 
 def sides(size: int | tuple[int, int]) -> tuple[int, int]:
     """Check the size of an input, the side of a square or (height, width); return height and width.
-
-    Raises
-    ------
-    InputError
-        If it is not one or two whole numbers from 1 to 16384.
 
     Examples
     --------
@@ -220,7 +215,7 @@ def _batch_norm(step: str, channels: int) -> tuple[Weight, ...]:
     )
 
 
-class _Layout:
+class _PlanBuilder:
     """Builds the steps one after the other; knows the name and shape of the last one."""
 
     def __init__(self, architecture: Architecture, padding: Padding) -> None:
@@ -228,7 +223,7 @@ class _Layout:
         self.padding = padding
         self.steps: list[Step] = []
 
-    def lay_out(self, height: int, width: int) -> list[Step]:
+    def build(self, height: int, width: int) -> list[Step]:
         net = self.architecture
         last = names.INPUT
         shape: Shape = (height, width, IMAGE_CHANNELS)

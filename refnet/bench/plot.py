@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from refnet.bench.result import StepTime, Timing
 from refnet.errors import InputError, RefnetError
-from refnet.files.whole import whole_file
+from refnet.files.whole import check_file_target, not_written, whole_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,24 +46,8 @@ _DOTS_PER_INCH = 150
 
 
 def check_path(path: str | Path) -> Path:
-    """Check where a picture is to be written, before anything is measured for it.
-
-    Raises
-    ------
-    InputError
-        If it has none of the suffixes ``.png``, ``.svg``, ``.pdf``, or its directory does not exist.
-    RefnetError
-        If matplotlib is not installed.
-    """
-    path = Path(path)
-    if path.suffix.lower() not in SUFFIXES:
-        raise InputError(f"{path}: a plot is written as one of {', '.join(SUFFIXES)}")
-    if path.exists() and not path.is_file():
-        raise InputError(
-            f"{path}: cannot write the plot: it is {'a directory' if path.is_dir() else 'no regular file'}"
-        )
-    if not path.parent.is_dir():
-        raise InputError(f"{path}: cannot write the plot: the directory {path.parent} does not exist")
+    """Refuse, before anything is measured, a place where no plot can be written, or any without matplotlib."""
+    path = check_file_target(path, *SUFFIXES)
     try:
         import matplotlib.figure  # noqa: F401
     except ImportError as error:
@@ -102,11 +86,8 @@ def save_plot(timing: Timing, path: str | Path, *, title: str | None = None) -> 
     if not timing.steps:
         raise InputError("this timing has no steps to draw; measure it with bench(..., steps=True)")
     figure = draw(timing, title or timing.variant)
-    try:
-        with whole_file(path) as unfinished:
-            figure.savefig(unfinished, format=path.suffix[1:].lower(), dpi=_DOTS_PER_INCH)
-    except OSError as error:
-        raise InputError(f"{path}: cannot write the plot: {error.strerror or error}") from error
+    with not_written(path), whole_file(path) as unfinished:
+        figure.savefig(unfinished, format=path.suffix[1:].lower(), dpi=_DOTS_PER_INCH)
 
 
 def draw(timing: Timing, title: str) -> Figure:

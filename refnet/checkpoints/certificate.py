@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from refnet.checkpoints.naming import exported
+from refnet.checkpoints.naming import refnet_onnx
 from refnet.checkpoints.publishers import publisher_of
 from refnet.errors import WeightsError
 from refnet.reference.digest import digest_of_digests, tensor_digest
@@ -46,7 +46,7 @@ def statement(weights: Weights) -> dict[str, Any]:
     """
     origin, architecture = weights.provenance, weights.architecture
     publisher = publisher_of(origin.publisher)
-    theirs = {pair.ours: pair for pair in (publisher.pairs if publisher else exported.pairs)(architecture)}
+    theirs = {pair.ours: pair for pair in (publisher.pairs if publisher else refnet_onnx.pairs)(architecture)}
     tensors = [
         {
             "name": key,
@@ -77,32 +77,13 @@ def statement(weights: Weights) -> dict[str, Any]:
     }
 
 
-def text(weights: Weights, conversion: dict[str, Any]) -> str:
-    """Write a certificate as JSON in ASCII; the same for the same weights and conversion.
-
-    Parameters
-    ----------
-    weights
-        What the weight file holds; every tensor finite.
-    conversion
-        What was seen of the source, as plain data.
-    """
-    return _to_json({"certificate": VERSION, "conversion": conversion, "weights": statement(weights)})
+def text(stated: dict[str, Any], conversion: dict[str, Any]) -> str:
+    """Write a certificate as JSON in ASCII, from a ``statement`` and what was seen of the source."""
+    return _to_json({"certificate": VERSION, "conversion": conversion, "weights": stated})
 
 
 def prove(weight_file: Path, weights: Weights) -> str | None:
-    """Make the second part of a certificate again and compare.
-
-    Returns
-    -------
-    str or None
-        Where the certificate first says something else than the weight file, or None where they agree.
-
-    Raises
-    ------
-    WeightsError
-        If the certificate cannot be read.
-    """
+    """Make the second part of a certificate again: where it first says something else than the file, or None."""
     path = beside(weight_file)
     try:
         if not path.is_file():

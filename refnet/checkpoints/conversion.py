@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from refnet.architecture.scaling import TABLE
-from refnet.checkpoints import certificate, source
+from refnet.checkpoints import certificate, checkpoint_file
+from refnet.checkpoints.checkpoint_file import Checkpoint, Fingerprint
 from refnet.checkpoints.identity import Identity, identify
 from refnet.checkpoints.publishers import PUBLISHERS
-from refnet.checkpoints.source import Fingerprint, Source
 from refnet.errors import CheckpointError, InputError, UnknownModelError, WeightsError
 from refnet.files.whole import whole_files
-from refnet.preprocessing.normalise import Operations, rounded
+from refnet.preprocessing.normalise import Normalisation, to_float32
 from refnet.preprocessing.recipe import Recipe
 from refnet.weights import releases
 from refnet.weights.labels import Labels, imagenet_labels, labels_for, read_labels
@@ -28,7 +28,7 @@ from refnet.weights.writer import file_bytes
 IMAGENET_CLASSES = 1000
 STAGES = ("reading", "mapping", "certifying", "writing")
 
-Tell = Callable[[str], None]
+OnStage = Callable[[str], None]
 
 
 def convert(
@@ -39,43 +39,44 @@ def convert(
     labels: str | os.PathLike[str] | None = None,
     out: str | os.PathLike[str] | None = None,
     release: Release | None = None,
-    tell: Tell = lambda stage: None,
+    on_stage: OnStage = lambda stage: None,
 ) -> Path:
     """Convert a checkpoint; ``refnet.convert`` says how.
 
-    ``release`` is the published file that this is known to be, from where it was fetched. ``tell`` is called with each
-    of ``STAGES`` when it begins.
+    ``release`` is the published file that this is known to be, from where it was fetched. ``on_stage`` is called with
+    each of ``STAGES`` when it begins.
     """
     path = checked_path("the checkpoint", checkpoint)
-    _check_names(model, publisher)
-    target = None if out is None else _target(checked_path("the output", out), path)
+    _check_model_and_publisher(model, publisher)
+    target = None if out is None else _checked_target(checked_path("the output", out), path)
     table = None if labels is None else read_labels(checked_path("the label table", labels))
-    tell("reading")
-    with ThreadPoolExecutor(1) as beside:
-        hashing = beside.submit(source.fingerprint, path)
-        format_name, content = source.read(path)
+    on_stage("reading")
+    with ThreadPoolExecutor(1) as meanwhile:
+        hashing = meanwhile.submit(checkpoint_file.fingerprint, path)
+        format_name, content = checkpoint_file.read(path)
         file = hashing.result()
-    tell("mapping")
+    on_stage("mapping")
     try:
-        weights, by = _restored(content, publisher, model, table) or _mapped(
+        weights, by = _restore_own_export(content, publisher, model, table) or _map_to_ours(
             content, identify(file, content.state, publisher=publisher, model=model, release=release), file, table
         )
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}") from None
     if target is None:
-        target = _target(Path(f"{weights.architecture.name}.h5"), path)
+        target = _checked_target(Path(f"{weights.architecture.name}.h5"), path)
         if target.exists():
             raise InputError(f"{target} is there already; name the output with -o, which replaces it")
-    tell("certifying")
+    on_stage("certifying")
     check_tensors(weights)
-    text = certificate.text(weights, _conversion(format_name, file, content, by))
-    tell("writing")
+    stated = certificate.statement(weights)
+    text = certificate.text(stated, _facts_of_source(format_name, file, content, by))
+    on_stage("writing")
     del content  # the source's own tensors, as large as all that is to be written
-    _write(target, weights, text)
+    _write(target, weights, text, stated["digest"])
     return target
 
 
-def _check_names(model: Any, publisher: Any) -> None:
+def _check_model_and_publisher(model: Any, publisher: Any) -> None:
     if model is not None and model not in TABLE:
         raise UnknownModelError(f"unknown model {model!r}; known models: {', '.join(TABLE)}")
     if publisher is not None:
@@ -83,23 +84,17 @@ def _check_names(model: Any, publisher: Any) -> None:
 
 
 def checked_path(what: str, value: Any) -> Path:
-    """Take a path as Python's own functions do, but for bytes.
-
-    Raises
-    ------
-    InputError
-        If it is none, or empty.
-    """
+    """Take a path as Python's own functions do, but for bytes."""
     path = os.fspath(value) if isinstance(value, str | os.PathLike) else value
     if not (isinstance(path, str) and path and "\0" not in path):
         raise InputError(f"{what} cannot be {value!r}; want the path of a file")
     return Path(path)
 
 
-def _write(target: Path, weights: Weights, text: str) -> None:
+def _write(target: Path, weights: Weights, text: str, digest: str) -> None:
     """Write the weight file and its certificate: both, or neither."""
     try:
-        content = file_bytes(weights)
+        content = file_bytes(weights, tensors_digest=digest)
         with whole_files(certificate.beside(target), target) as (certified, written):
             certified.write_text(text, "ascii", newline="\n")
             written.write_bytes(content)
@@ -109,7 +104,7 @@ def _write(target: Path, weights: Weights, text: str) -> None:
         raise WeightsError(f"{target} not written: {error.strerror or error}") from None
 
 
-def _target(target: Path, checkpoint: Path) -> Path:
+def _checked_target(target: Path, checkpoint: Path) -> Path:
     """Check what can be checked of the output before any work is done."""
     if target.suffix != ".h5":
         raise InputError(f"{target}: want a name that ends in .h5")
@@ -126,8 +121,8 @@ def _target(target: Path, checkpoint: Path) -> Path:
     return target
 
 
-def _restored(
-    content: Source, publisher: str | None, model: str | None, table: Labels | None
+def _restore_own_export(
+    content: Checkpoint, publisher: str | None, model: str | None, table: Labels | None
 ) -> tuple[Weights, str] | None:
     """What refnet exported itself, which says all but the labels."""
     weights = content.exported
@@ -136,12 +131,14 @@ def _restored(
     name, origin = weights.architecture.name, weights.provenance.publisher
     if model not in (None, name):
         raise CheckpointError(f"the tensors are those of {name}, not of {model}")
-    if publisher not in (None, origin, origin.partition(":")[0]):
+    if publisher not in (None, origin, releases.publisher_without_set(origin)):
         raise CheckpointError(f"exported from weights of {origin}, not of {publisher}")
     return replace(weights, labels=_labels(table, weights.architecture.classes)), "refnet's own export"
 
 
-def _mapped(content: Source, identity: Identity, file: Fingerprint, table: Labels | None) -> tuple[Weights, str]:
+def _map_to_ours(
+    content: Checkpoint, identity: Identity, file: Fingerprint, table: Labels | None
+) -> tuple[Weights, str]:
     """Another publisher's tensors in our terms, and what the publisher was recognised by."""
     state = content.state
     publisher, architecture = PUBLISHERS[identity.base], identity.architecture
@@ -168,10 +165,10 @@ def _mapped(content: Source, identity: Identity, file: Fingerprint, table: Label
     return weights, identity.by
 
 
-def _recipe(release: Release, normalise: Operations | None) -> Recipe:
+def _recipe(release: Release, normalise: Normalisation | None) -> Recipe:
     """The recipe of a release; but a file that says itself how pixels are normalised is right about it."""
     recipe = of_release(release)
-    if normalise is None or rounded(normalise) == rounded(recipe.normalise):
+    if normalise is None or to_float32(normalise) == to_float32(recipe.normalise):
         return recipe
     return replace(recipe, name=f"{recipe.name}-own", normalise=normalise)
 
@@ -183,7 +180,7 @@ def _labels(table: Labels | None, classes: int) -> Labels | None:
     return labels_for(imagenet_labels(), classes) if classes in (IMAGENET_CLASSES, IMAGENET_CLASSES + 1) else None
 
 
-def _conversion(format_name: str, file: Fingerprint, content: Source, by: str) -> dict[str, object]:
+def _facts_of_source(format_name: str, file: Fingerprint, content: Checkpoint, by: str) -> dict[str, object]:
     """What was seen of the source and cannot be seen in the weight file."""
     return {
         "file": file.name,
@@ -193,7 +190,7 @@ def _conversion(format_name: str, file: Fingerprint, content: Source, by: str) -
         "format": format_name,
         "recognised_by": by,
         "normalisation": "the publisher's" if content.normalise is None else "the file's",
-        "state_dict": content.state.taken,
+        "state_dict": content.state.found_under,
         "prefix": content.state.prefix,
         "widened": list(content.state.widened),
     }

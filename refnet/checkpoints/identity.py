@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 
 from refnet.architecture.scaling import TABLE
 from refnet.architecture.variants import Architecture
+from refnet.checkpoints.checkpoint_file import Fingerprint
+from refnet.checkpoints.names_and_shapes import publishers_by_names, variant_by_shapes
 from refnet.checkpoints.publishers import PUBLISHERS
-from refnet.checkpoints.recognition import recognise, variant_of
-from refnet.checkpoints.source import Fingerprint
 from refnet.checkpoints.state_dict import StateDict
 from refnet.errors import CheckpointError, UnknownModelError
 from refnet.weights import releases
@@ -55,7 +55,7 @@ class Identity:
     @property
     def base(self) -> str:
         """The publisher without the set."""
-        return self.publisher.partition(":")[0]
+        return releases.publisher_without_set(self.publisher)
 
 
 def identify(
@@ -66,56 +66,42 @@ def identify(
     model: str | None = None,
     release: Release | None = None,
 ) -> Identity:
-    """Find out whose checkpoint it is.
+    """Find out whose checkpoint it is, or say what it may be and what differs between these.
 
-    Parameters
-    ----------
-    file, state
-        What it is called, its hashes, and its tensors.
-    publisher
-        ``timm-tf`` or ``timm-tf:ns``: the caller's word, where the file does not tell or is not trusted to.
-    model
-        The variant it must be.
-    release
-        The published file that it is known to be.
-
-    Raises
-    ------
-    CheckpointError
-        If the tensors are no publisher's or not those of one variant, or it cannot be told what they are: with the
-        candidates, and what differs between them. If the caller's word contradicts a hash.
-    UnknownModelError
-        If there is no such publisher or set.
+    ``publisher`` is the caller's word, with a set or without, where the file does not tell or is not trusted to;
+    ``model`` the variant it must be; ``release`` the published file that it is known to be.
     """
     shapes = {name: tensor.shape for name, tensor in state.tensors.items()}
     if publisher is not None:
         releases.check_publisher(publisher)
-    bases = (publisher.partition(":")[0],) if publisher else recognise(shapes)
+    bases = (releases.publisher_without_set(publisher),) if publisher else publishers_by_names(shapes)
     if not bases:
-        raise CheckpointError(_strangers(list(shapes)))
-    architecture = variant_of(shapes, PUBLISHERS[bases[0]])
+        raise CheckpointError(_unknown_names(list(shapes)))
+    architecture = variant_by_shapes(shapes, PUBLISHERS[bases[0]])
     if model is not None and architecture.name != model:
         raise CheckpointError(f"the tensors are those of {architecture.name}, not of {model}")
     if release is not None:
         return _identity(release.publisher, architecture, release, "where it was fetched from", is_release=True)
     matches = [match for match in _matches(file) if _fits(match.release, architecture)]
-    proven = [match for match in matches if match.by != "name"]
-    if proven:
-        return _proven(file, proven[0], publisher, architecture)
+    by_hash = [match for match in matches if match.by != "name"]
+    if by_hash:
+        return _identity_by_hash(file, by_hash[0], publisher, architecture)
     matches = [match for match in matches if _base(match.release) in bases]
     named = [each.release for each in releases.by_file(file.name) if _fits(each.release, architecture)]
-    told = _changed(named) if not matches else ""
+    remark = _remark_on_hash(named) if not matches else ""
     if publisher is not None:
-        return _by_use(_published(publisher, architecture), publisher, architecture, "the caller's word", told)
+        return _identity_by_use(
+            _published(publisher, architecture), publisher, architecture, "the caller's word", remark
+        )
     if matches:
         candidates = [match.release for match in matches]
         publisher = candidates[0].publisher if len(named) == 1 else None
-        return _by_use(named, publisher, architecture, "the file's name")
+        return _identity_by_use(named, publisher, architecture, "the file's name")
     every = [release for base in bases for release in _published(base, architecture)]
-    return _by_use(every, None, architecture, "the tensors' names", told)
+    return _identity_by_use(every, None, architecture, "the tensors' names", remark)
 
 
-def _proven(file: Fingerprint, match: Match, stated: str | None, architecture: Architecture) -> Identity:
+def _identity_by_hash(file: Fingerprint, match: Match, stated: str | None, architecture: Architecture) -> Identity:
     """What a hash says; the caller may not say otherwise. Eight digits alone make no published file."""
     release = match.release
     if stated not in (None, _base(release), release.publisher):
@@ -124,20 +110,20 @@ def _proven(file: Fingerprint, match: Match, stated: str | None, architecture: A
     return _identity(release.publisher, architecture, release, _EVIDENCE[match.by], is_release=is_release)
 
 
-def _by_use(
-    candidates: list[Release], stated: str | None, architecture: Architecture, by: str, told: str = ""
+def _identity_by_use(
+    candidates: list[Release], stated: str | None, architecture: Architecture, by: str, remark: str = ""
 ) -> Identity:
     """Choose the one way in which all candidates want to be used, if it is one."""
     ways: dict[str, list[str]] = {}
     for release in candidates:
         ways.setdefault(_use(release, architecture), []).append(release.publisher)
     if len(ways) == 1:
-        by = "; ".join(filter(None, (by, told, _likeness(candidates[0]))))
+        by = "; ".join(filter(None, (by, remark, _likeness(candidates[0]))))
         return _identity(stated or _base(candidates[0]), architecture, candidates[0], by)
     options = "; ".join(f"{', '.join(publishers)}: {use}" for use, publishers in ways.items())
     raise CheckpointError(
-        f"{told}{told and '; '}the tensors are those of {architecture.name}, but do not tell how they want to be used; "
-        f"say which with --publisher. {options}"
+        f"{remark}{remark and '; '}the tensors are those of {architecture.name}, but do not tell how they want to be "
+        f"used; say which with --publisher. {options}"
     )
 
 
@@ -182,7 +168,7 @@ def _likeness(release: Release) -> str:
 
 
 def _base(release: Release) -> str:
-    return release.publisher.partition(":")[0]
+    return releases.publisher_without_set(release.publisher)
 
 
 def _use(release: Release, architecture: Architecture) -> str:
@@ -195,7 +181,7 @@ def _use(release: Release, architecture: Architecture) -> str:
     )
 
 
-def _changed(named: list[Release]) -> str:
+def _remark_on_hash(named: list[Release]) -> str:
     """A remark on a file that has a published name, but not the hash published with it."""
     hashed = [release for release in named if release.sha256 or release.md5]
     if not hashed:
@@ -203,7 +189,7 @@ def _changed(named: list[Release]) -> str:
     return f"the file has the name of {hashed[0].name}, but not its hash: it was packed again, changed or damaged"
 
 
-def _strangers(names: list[str]) -> str:
+def _unknown_names(names: list[str]) -> str:
     if any(name.startswith("onnx::") for name in names):
         return (
             "batch norms are folded into the convolutions here, and the names are gone; "

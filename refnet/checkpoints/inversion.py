@@ -22,23 +22,6 @@ def invert(weight_file: str | os.PathLike[str], out: str | os.PathLike[str]) -> 
     """Undo a conversion, to the source's bits.
 
     What was dropped stays dropped, a prefix stays off, 16-bit floats stay float32; the certificate names them.
-
-    Parameters
-    ----------
-    weight_file
-        A file that ``refnet.convert`` made.
-    out
-        Where to: ``.npz`` or ``.safetensors``.
-
-    Returns
-    -------
-    Path
-        ``out``.
-
-    Raises
-    ------
-    RefnetError
-        If it is no weight file, its publisher is unknown, or the output cannot be written.
     """
     target = checked_path("the output", out)
     if target.suffix not in SUFFIXES:

@@ -5,7 +5,7 @@ The file states all that a weight file states but the labels and what was droppe
 
 from __future__ import annotations
 
-from refnet.checkpoints.naming import exported, pairing
+from refnet.checkpoints.naming import pairing, refnet_onnx
 from refnet.checkpoints.readers.onnx_file import Model
 from refnet.errors import CheckpointError, WeightsError
 from refnet.weights import schema
@@ -20,24 +20,8 @@ def is_own(model: Model) -> bool:
     return MARK in model.metadata
 
 
-def weights(model: Model) -> Weights:
+def restore(model: Model) -> Weights:
     """Undo ``refnet.export.onnx.export_onnx``, but for labels and the list of dropped tensors.
-
-    Parameters
-    ----------
-    model
-        From ``refnet.checkpoints.readers.onnx_file.read``.
-
-    Returns
-    -------
-    Weights
-        Every tensor in the bits that were exported.
-
-    Raises
-    ------
-    CheckpointError
-        If the file does not state all that is needed, states what is not possible, or has other tensors than it
-        states.
 
     Examples
     --------
@@ -47,7 +31,7 @@ def weights(model: Model) -> Weights:
     >>> ours = refnet.load("lite0").weights
     >>> with tempfile.NamedTemporaryFile(suffix=".onnx") as file:
     ...     export_onnx(ours, file.name)
-    ...     again = weights(onnx_file.read(file.name))
+    ...     again = restore(onnx_file.read(file.name))
     >>> again.digest() == ours.digest(), again.padding, again.bn_eps
     (True, 'same', 0.001)
     """
@@ -59,8 +43,8 @@ def weights(model: Model) -> Weights:
     try:
         attributes = {name: stated[name] for name in wanted} | {"bn_eps": float(stated["bn_eps"])}
         architecture = schema.parse_architecture(stated["architecture"])
-        tensors = pairing.to_ours(model.tensors, exported.pairs(architecture), (), architecture.name)
-        found = schema.from_record(schema.Record(attributes, {}), tensors)
+        tensors = pairing.to_ours(model.tensors, refnet_onnx.pairs(architecture), (), architecture.name)
+        found = schema.from_metadata(schema.Metadata(attributes, {}), tensors)
         check_tensors(found)
     except (WeightsError, ValueError) as error:
         raise CheckpointError(f"not a file as refnet exports them: {error}") from None

@@ -14,7 +14,7 @@ from refnet.architecture.scaling import TABLE
 from refnet.architecture.variants import Architecture
 from refnet.checkpoints.naming import keras, lukemelas, pairing, tensorflow, timm, torch_layout, torchvision
 from refnet.checkpoints.naming.pairing import Arrays, Pair
-from refnet.weights.weights import Averaging
+from refnet.weights.releases.release import Averaging, publisher_without_set
 
 _B = tuple(name for name, coefs in TABLE.items() if not coefs.lite)
 _LITE = tuple(name for name, coefs in TABLE.items() if coefs.lite)
@@ -74,20 +74,7 @@ class Publisher:
         return {pair.theirs: pair.their_shape for pair in self.pairs(architecture)}
 
     def to_ours(self, theirs: Arrays, architecture: Architecture) -> Converted:
-        """Rename and reorder the tensors of a checkpoint; bits stay as they are.
-
-        Parameters
-        ----------
-        theirs
-            Name to f32[...], in the publisher's order of axes; no moving averages (see ``tf_variables.py``).
-        architecture
-            The network it belongs to, with as many classes as the file has.
-
-        Raises
-        ------
-        CheckpointError
-            If a tensor is missing, unknown, of another shape or not float32: all of them in one message.
-        """
+        """Rename and reorder the tensors of a checkpoint; bits stay as they are."""
         pairs = self.pairs(architecture)
         spare = self.spare(pairs)
         tensors = pairing.to_ours(theirs, pairs, spare, architecture.name)
@@ -96,22 +83,7 @@ class Publisher:
     def to_theirs(
         self, ours: Arrays, architecture: Architecture, averaging: Averaging = "unknown"
     ) -> dict[str, npt.NDArray[np.float32]]:
-        """Undo ``to_ours``; without what it dropped.
-
-        Parameters
-        ----------
-        ours
-            Key to f32[...] for each weight of the plan: kernels HWIO, depthwise HWC, dense CK.
-        architecture
-            The network it belongs to.
-        averaging
-            With ``ema``, tensors get the publisher's names of moving averages, if it has any.
-
-        Raises
-        ------
-        CheckpointError
-            If a tensor is missing, unknown, of another shape or not float32: all of them in one message.
-        """
+        """Undo ``to_ours``; without what it dropped."""
         theirs = pairing.to_theirs(ours, self.pairs(architecture), architecture.name)
         suffix = self.average if averaging == "ema" else ""
         return {name + suffix: array for name, array in theirs.items()}
@@ -133,58 +105,22 @@ class Converted:
     dropped: tuple[tuple[str, str], ...]
 
 
+# Networks trained by TensorFlow run by its padding and epsilon, whoever publishes them; but torchvision trained B0 to
+# B4 in PyTorch and converted B5 to B7, and runs all of them with symmetric padding.
+_TF, _TORCH = 1e-3, 1e-5
+_TORCHVISION = dict.fromkeys(_B[:5], _TORCH) | dict.fromkeys(_B[5:8], _TF)
+_COUNTERS = torch_layout.counters
+
 PUBLISHERS: dict[str, Publisher] = {
     publisher.name: publisher
     for publisher in (
-        Publisher(
-            "tf",
-            tensorflow.pairs,
-            tensorflow.PADDING,
-            dict.fromkeys(TABLE, tensorflow.BN_EPS),
-            average=tensorflow.AVERAGE,
-        ),
-        Publisher(
-            "keras",
-            keras.pairs,
-            keras.PADDING,
-            dict.fromkeys(keras.VARIANTS, keras.BN_EPS),
-            keras.spare,
-        ),
-        Publisher(
-            "lukemelas",
-            lukemelas.pairs,
-            lukemelas.PADDING,
-            dict.fromkeys(_B, lukemelas.BN_EPS),
-            torch_layout.counters,
-        ),
-        Publisher(
-            "lite",
-            lukemelas.pairs,
-            lukemelas.PADDING,
-            dict.fromkeys(_LITE, lukemelas.BN_EPS),
-            torch_layout.counters,
-        ),
-        Publisher(
-            "timm-tf",
-            timm.pairs,
-            timm.TF_PADDING,
-            dict.fromkeys(TABLE, timm.TF_BN_EPS),
-            torch_layout.counters,
-        ),
-        Publisher(
-            "timm",
-            timm.pairs,
-            timm.PADDING,
-            dict.fromkeys(TABLE, timm.BN_EPS),
-            torch_layout.counters,
-        ),
-        Publisher(
-            "torchvision",
-            torchvision.pairs,
-            torchvision.PADDING,
-            torchvision.BN_EPS,
-            torch_layout.counters,
-        ),
+        Publisher("tf", tensorflow.pairs, "same", dict.fromkeys(TABLE, _TF), average=tensorflow.AVERAGE),
+        Publisher("keras", keras.pairs, "same", dict.fromkeys(keras.VARIANTS, _TF), spare=keras.spare),
+        Publisher("lukemelas", lukemelas.pairs, "same", dict.fromkeys(_B, _TF), spare=_COUNTERS),
+        Publisher("lite", lukemelas.pairs, "same", dict.fromkeys(_LITE, _TF), spare=_COUNTERS),
+        Publisher("timm-tf", timm.pairs, "same", dict.fromkeys(TABLE, _TF), spare=_COUNTERS),
+        Publisher("timm", timm.pairs, "symmetric", dict.fromkeys(TABLE, _TORCH), spare=_COUNTERS),
+        Publisher("torchvision", torchvision.pairs, "symmetric", _TORCHVISION, spare=_COUNTERS),
     )
 }
 
@@ -197,4 +133,4 @@ def publisher_of(name: str) -> Publisher | None:
     >>> publisher_of("timm-tf:ns").padding
     'same'
     """
-    return PUBLISHERS.get(name.partition(":")[0])
+    return PUBLISHERS.get(publisher_without_set(name))

@@ -14,7 +14,7 @@ import numpy as np
 
 from refnet.arrays import Array
 from refnet.errors import CheckpointError
-from refnet.weights.weights import Averaging
+from refnet.weights.releases.release import Averaging
 
 # NumPy has no bfloat16; a reader hands out the bits under this type.
 BFLOAT16 = np.dtype([("bfloat16", "<u2")])
@@ -43,7 +43,7 @@ class StateDict:
     averaging
         ``ema`` if a moving average of the weights was taken by its name, else ``unknown``: many publish the
         average under a plain name.
-    taken
+    found_under
         The name under which it was found; empty if it was all there is.
     prefix
         What was taken off the front of every name.
@@ -55,34 +55,24 @@ class StateDict:
 
     tensors: dict[str, Array] = field(repr=False)
     averaging: Averaging = "unknown"
-    taken: str = ""
+    found_under: str = ""
     prefix: str = ""
     widened: tuple[str, ...] = ()
     dropped: tuple[tuple[str, str], ...] = ()
 
 
-def pick(content: Mapping[str, object]) -> StateDict:
+def find_state_dict(content: Mapping[str, object]) -> StateDict:
     """Pick the state dict from the content of a checkpoint file; of several, the moving average.
-
-    Parameters
-    ----------
-    content
-        What a reader returned: name to array, or state dicts under the names that people use for them.
-
-    Raises
-    ------
-    CheckpointError
-        If there is no state dict, two of one rank, or one that is empty, of float64, or holds anything but arrays.
 
     Examples
     --------
     >>> import numpy as np
     >>> weight = {"module.fc.weight": np.float32([[1, 2]])}
-    >>> found = pick({"epoch": 3, "state_dict": weight, "state_dict_ema": weight})
+    >>> found = find_state_dict({"epoch": 3, "state_dict": weight, "state_dict_ema": weight})
     >>> found.tensors
     {'fc.weight': array([[1., 2.]], dtype=float32)}
     >>> found
-    StateDict(averaging='ema', taken='state_dict_ema', prefix='module.', widened=(), dropped=())
+    StateDict(averaging='ema', found_under='state_dict_ema', prefix='module.', widened=(), dropped=())
     """
     taken, state = _choose(content)
     arrays = _arrays(state, taken)
@@ -96,7 +86,7 @@ def pick(content: Mapping[str, object]) -> StateDict:
     return StateDict(
         tensors=wide,
         averaging="ema" if taken in AVERAGED or not set(wrappers).isdisjoint(AVERAGED_PREFIXES) else "unknown",
-        taken=taken,
+        found_under=taken,
         prefix=prefix,
         widened=tuple(name for name, array in named.items() if wide[name] is not array),
         dropped=(*([(COUNTER, COUNTER_DROPPED)] if counted else []), *dropped),

@@ -33,7 +33,7 @@ class Choice:
 
     Attributes
     ----------
-    taken
+    stored_as
         Name of the variable to the name it is stored under.
     averaging
         Whether they are the moving averages (``ema``) or the variables themselves (``raw``); never some of each.
@@ -41,25 +41,19 @@ class Choice:
         Name and reason for each tensor that is left out.
     """
 
-    taken: dict[str, str]
+    stored_as: dict[str, str]
     averaging: Literal["ema", "raw"]
     dropped: tuple[tuple[str, str], ...]
 
 
-def choose(stored: Collection[str]) -> Choice:
+def choose_variables(stored: Collection[str]) -> Choice:
     """Decide for every tensor of a checkpoint, by name, whether it is taken or dropped.
-
-    Raises
-    ------
-    CheckpointError
-        If some variables have a moving average and others have not: all of these in one message. If the tensors are
-        named by TensorFlow 2, after objects.
 
     Examples
     --------
-    >>> choose(["stem/kernel", "stem/kernel/ExponentialMovingAverage", "global_step"]).taken
+    >>> choose_variables(["stem/kernel", "stem/kernel/ExponentialMovingAverage", "global_step"]).stored_as
     {'stem/kernel': 'stem/kernel/ExponentialMovingAverage'}
-    >>> choose(["stem/kernel", "stem/kernel/RMSProp"]).taken
+    >>> choose_variables(["stem/kernel", "stem/kernel/RMSProp"]).stored_as
     {'stem/kernel': 'stem/kernel'}
     """
     if OBJECTS in stored:
@@ -76,7 +70,7 @@ def choose(stored: Collection[str]) -> Choice:
             f"Without one: {', '.join(plain)}"
         )
     return Choice(
-        taken=averages or {name: name for name in plain},
+        stored_as=averages or {name: name for name in plain},
         averaging="ema" if averages else "raw",
         dropped=tuple(dropped.items()),
     )

@@ -7,12 +7,12 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from refnet import progress
 from refnet.cli import terminal
-from refnet.cli.progress import fraction_bar
-from refnet.golden.encoding import WORDS
+from refnet.golden.dtypes import WORDS
 
 if TYPE_CHECKING:
-    from refnet.comparison import Comparison, Row
+    from refnet.comparison import Comparison, TensorResult
 
 HEADER = ["tensor", "verdict", "judged", "error", "noise", "ulp max", "equal", "max abs", "SNR dB", "end to end"]
 
@@ -22,33 +22,41 @@ def add(commands: Any) -> None:
     parser = commands.add_parser(
         "compare",
         help="a port's tensors beside a golden's: which step is wrong first, and why",
-        description="Compare a port's tensors with a golden in execution order. Each is exact, differently rounded, "
-        "or wrong: judged by itself where ACTUAL has the tensors before it too, else end to end. "
-        "The exit code is 0 if nothing is wrong, 1 if something is, 2 if it cannot be compared.",
+        description="Compare what a port computed with a golden, what refnet computed, tensor by tensor. Each is "
+        "exact, rounded (another order of roundings explains the difference) or wrong. If PORT holds the tensors "
+        "before it too, the step is run again from these, so that no earlier mistake counts: it is judged by itself. "
+        "If not, it is judged end to end, by the golden's tensor. "
+        "The exit code is 0 if nothing is wrong, 1 if something is, 2 if they cannot be compared.",
     )
     parser.add_argument("golden", metavar="GOLDEN", help="what `refnet golden` wrote")
     parser.add_argument(
-        "actual", metavar="ACTUAL", help="a directory of files named like the steps, .h5, .npz, or one tensor's file"
+        "actual",
+        metavar="PORT",
+        help="a directory of files named like the steps, an .h5, an .npz, or one tensor's file",
     )
     parser.add_argument(
         "--steps", nargs="+", metavar="NAME", help="only these, by name or glob: 'block3*.depthwise' (default: all)"
     )
-    parser.add_argument("--map", metavar="FILE", help="their names and ours: a JSON object, or two columns")
-    parser.add_argument("--order", metavar="AXES", help="of ACTUAL's activations, such as NCHW (default: inferred)")
-    parser.add_argument("--tile", default="", metavar="AXIS:N", help="with --order: tiles, such as C:16")
-    parser.add_argument("--dtype", choices=tuple(WORDS), help="of ACTUAL's raw files")
-    parser.add_argument("--truth", metavar="GOLDEN64", help="the same golden in float64 (default: run the model)")
     parser.add_argument(
-        "--model", metavar="MODEL", help=f"to judge by (default: the golden's, if it is here): {terminal.MODEL}"
+        "--map", metavar="FILE", help="the port's names and refnet's: a JSON object, or two columns of text"
+    )
+    parser.add_argument("--order", metavar="AXES", help="of the port's tensors, such as NCHW (default: found out)")
+    parser.add_argument("--tile", default="", metavar="AXIS:N", help="with --order: an axis in tiles, such as C:16")
+    parser.add_argument("--dtype", choices=tuple(WORDS), help="number format of the port's raw files")
+    parser.add_argument(
+        "--truth", metavar="GOLDEN64", help="the same golden in float64 (default: run the model in float64)"
+    )
+    parser.add_argument(
+        "--model", metavar="MODEL", help=f"to run steps again (default: the golden's, if it is here): {terminal.MODEL}"
     )
     parser.add_argument(
         "--other-weights",
         metavar="MODEL",
-        help="weights that ACTUAL may have been made with by mistake, such as raw ones for moving averages",
+        help="weights that the port may have taken by mistake, such as raw ones instead of their moving averages",
     )
-    parser.add_argument("--exact", action="store_true", help="a difference in rounding counts as one")
+    parser.add_argument("--exact", action="store_true", help="count a difference in rounding as wrong")
     parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--html", metavar="FILE", help="write a report for the browser as well")
+    parser.add_argument("--html", metavar="FILE", help="write a report page for the browser as well")
     parser.add_argument("--threads", type=int, metavar="N", help="by default one for each core")
     parser.set_defaults(run=run)
 
@@ -60,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
 
     if options.html is not None:
         check_target(Path(options.html))
-    with fraction_bar() as show:
+    with progress.task("comparing") as update:
         found = compare(
             options.golden,
             options.actual,
@@ -74,7 +82,7 @@ def run(options: argparse.Namespace) -> int:
             other_weights=options.other_weights,
             exact=options.exact,
             threads=options.threads,
-            progress=lambda row, done: show(done),
+            progress=lambda result, done: update(completed=done, description=f"comparing {result.name}"),
         )
     if options.html is not None:
         write_report(found, Path(options.html))
@@ -86,12 +94,12 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _show(found: Comparison) -> None:
-    if found.rows:
-        terminal.print_columns("<<<>>>>>><", [HEADER, *map(_cells, found.rows)])
+    if found.tensors:
+        terminal.print_columns("<<<>>>>>><", [HEADER, *map(_cells, found.tensors)])
         print()
     for finding in found.findings:
         where = f"{finding.step}: " if finding.step else ""
-        print(terminal.printable(f"{finding.weight}: {where}{finding.text}"))
+        print(terminal.printable(f"{finding.severity}: {where}{finding.text}"))
     if found.findings:
         print()
     print(terminal.printable(found.verdict))
@@ -99,23 +107,23 @@ def _show(found: Comparison) -> None:
         print(terminal.printable(sentence))
 
 
-def _cells(row: Row) -> list[str]:
-    decisive, whole = row.decisive, row.end_to_end
+def _cells(result: TensorResult) -> list[str]:
+    decisive, whole = result.decisive, result.end_to_end
     if decisive is None or whole is None:
-        return [row.name, row.outcome, *[""] * (len(HEADER) - 2)]
-    measure = decisive.measure
-    verdict = row.outcome + (f" after {row.follows}" if row.follows and row.outcome == "wrong" else "")
+        return [result.name, result.outcome, *[""] * (len(HEADER) - 2)]
+    distance = decisive.distance
+    verdict = result.outcome + (f" after {result.follows}" if result.follows and result.outcome == "wrong" else "")
     return [
-        row.name,
+        result.name,
         verdict,
-        "by itself" if row.local else "end to end",
+        "by itself" if result.by_itself else "end to end",
         short(decisive.relative),
         "" if decisive.noise is None else short(decisive.noise),
-        f"{measure.ulp_max}",
-        f"{math.floor(measure.share_equal * 1000) / 10:.1f}%",
-        short(measure.max_abs),
-        f"{measure.snr:.0f}",
-        f"{short(whole.relative)} {whole.outcome}" if row.local else "",
+        f"{distance.ulp_max}",
+        f"{math.floor(distance.share_equal * 1000) / 10:.1f}%",
+        short(distance.max_abs),
+        f"{distance.snr:.0f}",
+        f"{short(whole.relative)} {whole.outcome}" if result.by_itself else "",
     ]
 
 

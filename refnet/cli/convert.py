@@ -3,73 +3,88 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from itertools import count
 from typing import TYPE_CHECKING, Any
 
+from refnet import progress
 from refnet.cli import terminal
 from refnet.errors import InputError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from refnet.checkpoints.conversion import Tell
 
 DESCRIPTION = """\
-Convert a checkpoint into a weight file, and write a certificate beside it that
-`refnet verify FILE.h5` proves again. No framework is needed and nothing in the
-file is executed. Publisher, variant and number of classes are found out; what
-the file does not tell, --publisher must.
+Convert a checkpoint of PyTorch, Keras, TensorFlow or ONNX into a weight file
+of refnet. Beside it lies a certificate, which `refnet verify FILE.h5` proves
+again. You need no framework, and nothing in the file is executed. refnet finds
+out who published the weights, which variant they are and how many classes they
+have. If the file does not tell, it asks you for --publisher.
 """
 NOTES = """\
 formats:
-  .pth, .pt, .bin (PyTorch), .safetensors, .h5, .weights.h5, .keras (Keras),
-  .tar.gz, .index (TensorFlow), .onnx where names were kept
+  PyTorch      .pth, .pt, .bin, .safetensors
+  Keras        .h5, .weights.h5, .keras
+  TensorFlow   .tar.gz, or a checkpoint's .index file
+  ONNX         .onnx, exported with the names of its weights
 
 examples:
   refnet convert tf_efficientnet_b1_ns-99dd0c41.pth -o b1.h5
   refnet convert mine.pth --publisher timm --labels labels.txt -o mine.h5
   refnet convert b1.h5 --invert -o b1.safetensors
 """
+# What people read for the names that programs read in --json.
+WORDS = {
+    "averaging": "moving average",
+    "dropped": "left out",
+    "widened": "from 16 bits",
+    "subnormals": "subnormal numbers",
+}
+AVERAGING = {"ema": "yes", "raw": "no", "unknown": "the file does not say"}
 
 
 def add(commands: Any) -> None:
     """Add the command and its options to the parser."""
     parser = commands.add_parser(
         "convert",
-        help="a checkpoint of any publisher into a weight file",
+        help="turn a checkpoint of any publisher into a weight file",
         description=DESCRIPTION,
         epilog=NOTES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("file", metavar="FILE", help="the checkpoint; for --invert the weight file")
-    parser.add_argument("-m", "--model", metavar="NAME", help="the variant it must be, such as b1")
-    parser.add_argument("--publisher", metavar="P", help="such as timm-tf or timm-tf:ns (`refnet info --published`)")
-    parser.add_argument("--labels", metavar="FILE", help="names of the classes, one a line; or id, tab and name")
-    parser.add_argument("-o", "--output", metavar="OUT", help="where to (default: NAME.h5 in this folder)")
+    parser.add_argument("file", metavar="FILE", help="the checkpoint; with --invert the weight file")
+    parser.add_argument("-m", "--model", metavar="NAME", help="the variant that it has to be, such as b1")
     parser.add_argument(
-        "--invert", action="store_true", help="write the publisher's names and axes back: OUT.npz or OUT.safetensors"
+        "--publisher",
+        metavar="P",
+        help="who published it, such as timm-tf or timm-tf:ns; `refnet info --published` lists them",
+    )
+    parser.add_argument(
+        "--labels", metavar="FILE", help="names of the classes: one on each line, or an id, a tab and the name"
+    )
+    parser.add_argument("-o", "--output", metavar="OUT", help="the file to write (default: NAME.h5 in this folder)")
+    parser.add_argument(
+        "--invert",
+        action="store_true",
+        help="go back: write the publisher's names and axes to OUT.npz or OUT.safetensors",
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Convert or invert, and say what was done."""
+    """Convert a checkpoint, or convert it back, and print what was done."""
     from refnet.checkpoints import conversion
 
     if options.invert:
         return _invert(options)
-    with _bar(len(conversion.STAGES)) as tell:
+    with progress.task("converting", len(conversion.STAGES), "stages") as update:
         written = conversion.convert(
             options.file,
             model=options.model,
             publisher=options.publisher,
             labels=options.labels,
             out=options.output,
-            tell=tell,
+            on_stage=lambda stage: update(description=stage, completed=conversion.STAGES.index(stage), refresh=True),
         )
     _report(options, describe(options.file, written))
     return 0
@@ -82,7 +97,7 @@ def _invert(options: argparse.Namespace) -> int:
         raise InputError("--invert wants -o, a name that ends in .npz or .safetensors")
     unused = [f"--{name}" for name in ("model", "publisher", "labels") if getattr(options, name) is not None]
     if unused:
-        raise InputError(f"--invert takes no {', '.join(unused)}: the weight file says what it was")
+        raise InputError(f"--invert takes no {', '.join(unused)}: the weight file says all of this")
     _report(options, {"file": options.file, "output": str(invert(options.file, options.output))})
     return 0
 
@@ -119,22 +134,8 @@ def _report(options: argparse.Namespace, made: dict[str, Any]) -> None:
     if options.json:
         terminal.print_json({key.replace(" ", "_"): value for key, value in made.items()})
     else:
-        terminal.print_columns("<<", [[key, str(value)] for key, value in made.items()])
+        terminal.print_columns("<<", [[WORDS.get(key, key), _in_words(key, value)] for key, value in made.items()])
 
 
-@contextmanager
-def _bar(total: int) -> Iterator[Tell]:
-    """A bar of stages on a terminal, nothing in a pipe."""
-    if not sys.stderr.isatty():
-        yield lambda stage: None
-        return
-    from tqdm import tqdm
-
-    with tqdm(total=total, bar_format="{desc:12} |{bar}| {elapsed}", leave=False, file=sys.stderr) as bar:
-        done = count()
-
-        def tell(stage: str) -> None:
-            bar.n = next(done)
-            bar.set_description_str(stage)
-
-        yield tell
+def _in_words(key: str, value: Any) -> str:
+    return AVERAGING[value] if key == "averaging" else str(value)

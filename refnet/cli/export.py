@@ -15,12 +15,14 @@ def add(commands: Any) -> None:
     """Add the command and its options to the parser."""
     parser = commands.add_parser(
         "export",
-        help="a network as an ONNX file, for other engines",
-        description="Write a network as an ONNX graph for pictures of one size, with its weights as they are and "
-        "refnet's name for every tensor. An existing file is replaced. Needs `pip install 'refnet[onnx]'`.",
+        help="write a network as an ONNX file, for other engines",
+        description="Write a network as an ONNX graph for pictures of one size. The weights are the published numbers, "
+        "and every tensor has refnet's name. An existing file is replaced. Needs `pip install 'refnet[onnx]'`.",
     )
     parser.add_argument("model", metavar="MODEL", help=terminal.MODEL)
-    parser.add_argument("-o", "--output", required=True, metavar="FILE", help="where to, such as b1.onnx")
+    parser.add_argument(
+        "-o", "--output", required=True, metavar="FILE", help="the file to write; its name ends in .onnx"
+    )
     parser.add_argument("--size", type=picture_size, metavar="HxW", help="of the picture (default: the variant's own)")
     parser.set_defaults(run=run)
 

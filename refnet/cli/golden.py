@@ -7,15 +7,16 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from refnet import progress
 from refnet.cli import golden_options, golden_tables, terminal
-from refnet.cli.progress import fraction_bar
 from refnet.errors import InputError
+from refnet.files.whole import check_file_target
 
 if TYPE_CHECKING:
     from refnet.architecture.plan import Plan
-    from refnet.golden.axes import Layout
+    from refnet.golden.axes import TensorLayout
     from refnet.golden.manifest import Manifest
-    from refnet.golden.record import Recorded
+    from refnet.golden.record import WrittenTensor
 
 _WRITING = {"output", "dtype", "order", "tile", "weights_order", "weights_tile", "format", "text", "json", "quiet"}
 _READING = {"model", "image", "input", "stimulus", "from_order", "from_dtype", "size", "recipe", "compute", "threads"}
@@ -25,29 +26,32 @@ def add(commands: Any) -> None:
     """Add the command and its options to the parser."""
     parser = commands.add_parser(
         "golden",
-        help="record a network's tensors, for a port to be compared with",
-        description="Run a network once and write the picture, the input and every step's output, then a line for "
-        "each: range, different values, zeros, how much lies below, inside and above the curved part of its "
-        "activation, constant channels. Other things are written or shown by --vectors, --accumulator and --c.",
+        help="record a network's tensors, to compare another implementation with",
+        description="Run a network once and write the picture, the input and the output of every step. Then print a "
+        "line for each tensor: the range, the number of distinct values, the share of zeros, the shares of numbers "
+        "below, inside and above the curved part of the activation, and channels in which every number is the same. "
+        "With --vectors, --accumulator or --c it makes something else instead.",
     )
     parser.add_argument("model", nargs="?", metavar="MODEL", help=terminal.MODEL)
-    parser.add_argument("-o", "--output", metavar="TARGET", help="a directory, FILE.h5 or FILE.npz")
+    parser.add_argument("-o", "--output", metavar="TARGET", help="where to write: a directory, FILE.h5 or FILE.npz")
     golden_options.add_input(parser)
     golden_options.add_choice(parser)
     golden_options.add_storage(parser)
-    other = parser.add_argument_group("in place of a recording")
+    other = parser.add_argument_group("instead of recording a run")
     other.add_argument(
-        "--vectors", action="store_true", help="small exact cases of each single operation; without MODEL"
+        "--vectors", action="store_true", help="write small exact test cases of each operation; takes no MODEL"
     )
     other.add_argument(
-        "--accumulator", metavar="STEP:n,h,w,k", help="one element's sum after each tap, shown; -o FILE.csv writes it"
+        "--accumulator",
+        metavar="STEP:n,h,w,k",
+        help="show how one number of a step comes about, product by product; -o FILE.csv writes it",
     )
     other.add_argument(
-        "--c", metavar="DIR", help="a C99 program of the network that makes the same bits, without dependencies"
+        "--c", metavar="DIR", help="write the network as a C99 program that computes the same bits and needs no library"
     )
-    parser.add_argument("--threads", type=int, metavar="N", help="by default one for each core")
-    parser.add_argument("--quiet", action="store_true", help="no line for each tensor")
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--threads", type=int, metavar="N", help="how many threads (default: one for each core)")
+    parser.add_argument("--quiet", action="store_true", help="print the last line alone")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.set_defaults(run=run)
 
 
@@ -57,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
         _allow(options, "--vectors", _WRITING)
         return _write_vectors(options)
     if options.model is None:
-        raise InputError("which model? `refnet golden b0@synthetic -o DIR`; only --vectors goes without one")
+        raise InputError("MODEL is missing, as in `refnet golden b0@synthetic -o DIR`; only --vectors takes none")
     if options.accumulator is not None:
         _allow(options, "--accumulator", _READING | {"output", "json"})
         return _follow(options)
@@ -73,7 +77,7 @@ def _allow(options: argparse.Namespace, mode: str, allowed: set[str]) -> None:
     wrong = [name for name, value in vars(options).items() if value not in (None, False) and name not in known]
     if wrong:
         shown = ("MODEL" if name == "model" else "--" + name.removesuffix("_file").replace("_", "-") for name in wrong)
-        raise InputError(f"{', '.join(shown)}: not with {mode}")
+        raise InputError(f"{', '.join(shown)}: has no meaning with {mode}")
 
 
 def _record(options: argparse.Namespace) -> int:
@@ -83,17 +87,19 @@ def _record(options: argparse.Namespace) -> int:
     if (options.resume is None) != (options.from_file is None):
         raise InputError("--resume STEP and --from FILE go together")
     if (options.from_order or options.from_dtype) and not (options.from_file or options.input):
-        raise InputError("--from-order and --from-dtype say how --from or --input is written; there is neither")
+        raise InputError(
+            "--from-order and --from-dtype say how the file of --from or --input is written; give one of them"
+        )
     if (options.weights_order or options.weights_tile) and not options.weights:
-        raise InputError("--weights-order and --weights-tile: only with --weights")
+        raise InputError("--weights-order and --weights-tile: need --weights as well")
     storage = _storage(options)
     x = _input(options)
-    seen: list[Recorded] = []
-    with fraction_bar() as show:
+    seen: list[WrittenTensor] = []
+    with progress.task("recording") as update:
 
-        def watch(recorded: Recorded) -> None:
+        def watch(recorded: WrittenTensor) -> None:
             seen.append(recorded)
-            show(recorded.done)
+            update(completed=recorded.done, description=f"recording {recorded.entry.name}")
 
         manifest = record(
             options.model,
@@ -124,7 +130,7 @@ def _write_vectors(options: argparse.Namespace) -> int:
     return _show(options, target, manifest, [])
 
 
-def _show(options: argparse.Namespace, target: Path, manifest: Manifest, seen: list[Recorded]) -> int:
+def _show(options: argparse.Namespace, target: Path, manifest: Manifest, seen: list[WrittenTensor]) -> int:
     if options.json:
         terminal.print_json(golden_tables.describe(target, manifest, seen))
         return 0
@@ -140,20 +146,20 @@ def _show(options: argparse.Namespace, target: Path, manifest: Manifest, seen: l
 def _follow(options: argparse.Namespace) -> int:
     import refnet
     from refnet.golden.accumulator import accumulate, check_element
-    from refnet.golden.inputs import find_origin
+    from refnet.golden.inputs import choose_input
 
-    target = options.output and Path(options.output)
-    if target and (target.suffix != ".csv" or options.json):
-        raise InputError(f"--accumulator writes FILE.csv, or prints a table or --json; got {target}")
+    target = options.output and check_file_target(options.output, ".csv")
+    if target and options.json:
+        raise InputError("-o and --json: --accumulator writes a file or prints JSON; want one of them")
     x = _input(options)
-    origin = find_origin(options.image, x, options.stimulus)
-    origin.check(options.size, options.recipe)
+    network_input = choose_input(options.image, x, options.stimulus)
+    network_input.check(options.size, options.recipe)
     plan = _plan(options, x)
     check_element(options.accumulator, plan, batch=1 if x is None else len(x))
     network = refnet.load(
         options.model, dtype=options.compute or "float32", threads=options.threads, recipe=options.recipe
     )
-    found = accumulate(network, origin.make(network.recipe, plan.height, plan.width), options.accumulator)
+    found = accumulate(network, network_input.make(network.recipe, plan.height, plan.width), options.accumulator)
     if target:
         golden_tables.write_csv(found, target)
         print(
@@ -168,18 +174,18 @@ def _follow(options: argparse.Namespace) -> int:
 
 def _render(options: argparse.Namespace) -> int:
     from refnet.export.c99 import render
-    from refnet.golden.inputs import find_origin
+    from refnet.golden.inputs import choose_input
     from refnet.hub.models import find_weights
     from refnet.prediction import forced
     from refnet.weights.releases.recipes import find_recipe
 
     x = _input(options)
-    origin = find_origin(options.image, x, options.stimulus)
+    network_input = choose_input(options.image, x, options.stimulus)
     plan = _plan(options)
     weights = find_weights(options.model)
     recipe = forced(find_recipe(options.recipe), weights.architecture) if options.recipe else weights.recipe
-    size = origin.size or (plan.height, plan.width)
-    render(weights, origin.make(recipe, *size), options.c, threads=options.threads)
+    size = network_input.size or (plan.height, plan.width)
+    render(weights, network_input.make(recipe, *size), options.c, threads=options.threads)
     place = terminal.printable(shlex.quote(options.c))
     print(
         f"{place}  {len(plan)} steps in C99, input {size[0]}x{size[1]}; `make -C {place} check` compares their digests"
@@ -189,13 +195,13 @@ def _render(options: argparse.Namespace) -> int:
 
 def _target(options: argparse.Namespace) -> Path:
     if options.output is None:
-        raise InputError("where to? want -o DIR, -o FILE.h5 or -o FILE.npz")
+        raise InputError("-o is missing: want -o DIR, -o FILE.h5 or -o FILE.npz")
     target = Path(options.output)
     if target.suffix.lower() in (".h5", ".npz"):
         if options.format or options.text:
             raise InputError(f"--format and --text are for files in a directory; {target} is one file")
     elif options.text and options.format != "h":
-        raise InputError("--text: only with --format h")
+        raise InputError("--text: needs --format h")
     return target
 
 
@@ -211,7 +217,7 @@ def _storage(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def _foreign_layout(options: argparse.Namespace) -> Layout:
+def _layout_from(options: argparse.Namespace) -> TensorLayout:
     from refnet.golden.axes import activation_layout
 
     return activation_layout(options.from_order or options.order or "NHWC")
@@ -220,19 +226,19 @@ def _foreign_layout(options: argparse.Namespace) -> Layout:
 def _input(options: argparse.Namespace) -> Any:
     if options.input is None:
         return None
-    from refnet.golden.foreign import read_input
+    from refnet.golden.tensor_from_file import read_input
 
-    return read_input(Path(options.input), _foreign_layout(options), size=options.size, dtype=options.from_dtype)
+    return read_input(Path(options.input), _layout_from(options), size=options.size, dtype=options.from_dtype)
 
 
 def _given(options: argparse.Namespace, x: Any) -> dict[str, Any] | None:
     if options.resume is None:
         return None
-    from refnet.golden.foreign import read_step
+    from refnet.golden.tensor_from_file import read_step
 
     step = _plan(options, x)[options.resume]
     shape = (1 if x is None else len(x), *step.shape)
-    path, layout = Path(options.from_file), _foreign_layout(options)
+    path, layout = Path(options.from_file), _layout_from(options)
     return {step.name: read_step(path, step.name, shape, layout, dtype=options.from_dtype)}
 
 

@@ -5,52 +5,79 @@ from __future__ import annotations
 import argparse
 
 from refnet.cli.plan import picture_size
-
-DTYPES = ("float32", "float64", "float16", "bfloat16")
-FORMATS = ("npy", "raw", "hex", "mem", "coe", "txt", "h")
+from refnet.golden import FLOATS, FORMAT_NAMES
 
 
 def add_input(parser: argparse.ArgumentParser) -> None:
-    """What the network runs on."""
+    """Add what the network runs on."""
     group = parser.add_argument_group("input")
     one = group.add_mutually_exclusive_group()
     one.add_argument("--image", metavar="FILE", help="a picture")
-    one.add_argument("--input", metavar="FILE", help="a normalised tensor: .npy, …, or a golden with an input")
-    one.add_argument("--stimulus", metavar="NAME", help="generated: codes, extremes, noise, swish (default: codes)")
-    group.add_argument("--size", type=picture_size, metavar="HxW", help="of the picture (default: the variant's own)")
+    one.add_argument(
+        "--input",
+        metavar="FILE",
+        help="the network's input itself: a normalised tensor in a .npy or another file, or a golden with an input",
+    )
+    one.add_argument(
+        "--stimulus", metavar="NAME", help="a generated input: codes, extremes, noise or swish (default: codes)"
+    )
+    group.add_argument(
+        "--size", type=picture_size, metavar="HxW", help="of the network's input (default: the variant's own)"
+    )
     group.add_argument("--recipe", metavar="NAME", help="prepare the picture as another publisher does")
     group.add_argument(
-        "--resume", metavar="STEP", help="continue from this step's output in --from; record what follows"
+        "--resume",
+        metavar="STEP",
+        help="do not compute this step but read its output from --from, and record what follows",
     )
     group.add_argument(
-        "--from", dest="from_file", metavar="FILE", help="somebody else's output of that step, or a golden"
+        "--from", dest="from_file", metavar="FILE", help="that output, from any program: a tensor's file, or a golden"
     )
-    group.add_argument("--from-order", metavar="ORDER", help="of the axes in --from or --input (default: --order)")
-    group.add_argument("--from-dtype", choices=DTYPES, help="of raw numbers in --from or --input")
+    group.add_argument(
+        "--from-order", metavar="ORDER", help="order of the axes in the file of --from or --input (default: as --order)"
+    )
+    group.add_argument(
+        "--from-dtype",
+        choices=FLOATS,
+        help="type of the numbers in the file of --from or --input, where it does not say",
+    )
 
 
 def add_choice(parser: argparse.ArgumentParser) -> None:
-    """Which of its tensors are written, computed in what."""
+    """Add which of its tensors are written, computed in what."""
     group = parser.add_argument_group("what to record")
     group.add_argument(
         "--steps",
         action="append",
         metavar="NAMES",
-        help="names, globs and parts, with commas: 'block3*.depthwise,stem[:, 0:8, 0:8]' (default: all)",
+        help="which steps: names, patterns and parts of tensors with commas between them, such as "
+        "'block3*.depthwise,stem[:, 0:8, 0:8]' (default: all)",
     )
-    group.add_argument("--unfused", action="store_true", help="also the sums, batch norms and activations inside steps")
+    group.add_argument(
+        "--unfused",
+        action="store_true",
+        help="also what is inside a step: the sums, after batch norm, after the activation",
+    )
     group.add_argument("--weights", action="store_true", help="also the weights of these steps")
-    group.add_argument("--compute", choices=("float32", "float64"), help="default: float64 for --dtype float64")
+    group.add_argument(
+        "--compute",
+        choices=("float32", "float64"),
+        help="precision of the run (default: float32, but float64 for --dtype float64)",
+    )
 
 
 def add_storage(parser: argparse.ArgumentParser) -> None:
-    """How they lie in files."""
+    """Add how they lie in files."""
     group = parser.add_argument_group("how to write it")
-    group.add_argument("--dtype", choices=DTYPES, help="of the numbers written (default: float32)")
-    group.add_argument("--order", metavar="ORDER", help="of the axes: NCHW, … (default: NHWC)")
-    group.add_argument("--tile", metavar="TILES", help="cut axes into pieces: C:16, or H:8,W:8")
-    group.add_argument("--weights-order", metavar="ORDER", help="OIHW, KRSC, … (default: HWIO)")
-    group.add_argument("--weights-tile", metavar="TILES", help="as --tile, of weights")
-    group.add_argument("--padded", action="store_true", help="with the zeros that the next convolution puts around it")
-    group.add_argument("--format", choices=FORMATS, help="of the files in a directory (default: npy)")
-    group.add_argument("--text", action="store_true", help="in C headers: numbers, not bits")
+    group.add_argument("--dtype", choices=FLOATS, help="type of the numbers written (default: float32)")
+    group.add_argument("--order", metavar="ORDER", help="order of the axes, such as NCHW (default: NHWC)")
+    group.add_argument("--tile", metavar="TILES", help="cut axes into pieces of a length: C:16, or H:8,W:8")
+    group.add_argument(
+        "--weights-order", metavar="ORDER", help="order of the axes of kernels, such as OIHW or KRSC (default: HWIO)"
+    )
+    group.add_argument("--weights-tile", metavar="TILES", help="as --tile, for kernels")
+    group.add_argument(
+        "--padded", action="store_true", help="include the zeros that the next convolution puts around the tensor"
+    )
+    group.add_argument("--format", choices=FORMAT_NAMES, help="of each tensor's file in a directory (default: npy)")
+    group.add_argument("--text", action="store_true", help="in C headers: decimal numbers instead of their bits")

@@ -11,20 +11,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from refnet.cli import terminal
-from refnet.errors import InputError
+from refnet.files.whole import not_written, whole_file
 
 if TYPE_CHECKING:
     from refnet.golden.accumulator import Accumulation
     from refnet.golden.manifest import Manifest
-    from refnet.golden.record import Recorded
+    from refnet.golden.record import WrittenTensor
 
 _HEADER = [
-    "tensor", "shape", "from", "to", "different", "zeros",
+    "tensor", "shape", "minimum", "maximum", "distinct", "zeros",
     "below", "inside", "above", "constant channels", "subnormal", "not finite",
 ]  # fmt: skip
 
 
-def show_coverage(seen: Sequence[Recorded]) -> None:
+def show_coverage(seen: Sequence[WrittenTensor]) -> None:
     """Print a line for each tensor; columns in which there is nothing are left out."""
     columns = list(zip(_HEADER, *map(_row, seen), strict=True))
     kept = [column for column in columns if any(column[1:])]
@@ -32,7 +32,7 @@ def show_coverage(seen: Sequence[Recorded]) -> None:
     print()
 
 
-def _row(recorded: Recorded) -> list[str]:
+def _row(recorded: WrittenTensor) -> list[str]:
     entry, coverage, _ = recorded
     known = [entry.name, "x".join(map(str, entry.shape)), f"{entry.minimum:.5g}", f"{entry.maximum:.5g}"]
     known.append(f"{entry.distinct:,}")
@@ -73,8 +73,8 @@ def show_summary(target: Path, manifest: Manifest) -> None:
     print("  ".join(map(terminal.printable, line)))
 
 
-def describe(target: Path, manifest: Manifest, seen: Sequence[Recorded]) -> dict[str, Any]:
-    """Turn a recording into what JSON can hold: its manifest, and what each tensor covers."""
+def describe(target: Path, manifest: Manifest, seen: Sequence[WrittenTensor]) -> dict[str, Any]:
+    """Turn a manifest, and what each tensor covers, into what JSON can hold."""
     content = json.loads(manifest.to_json())
     for entry, recorded in zip(content["entries"], seen, strict=False):
         coverage = recorded.coverage
@@ -89,32 +89,24 @@ _SUM_HEADER = ["block", "ky", "kx", "ci", "x", "weight", "sum", "bits of x", "of
 def show_sum(found: Accumulation) -> None:
     """Print a sum tap by tap."""
     taps = sum(len(block.taps) for block in found.blocks)
-    print(f"{found.step}:{','.join(map(str, found.at))}  {found.dtype}  {taps} taps in {len(found.blocks)} blocks\n")
+    blocks = "1 block" if len(found.blocks) == 1 else f"{len(found.blocks)} blocks"
+    print(f"{found.step}:{','.join(map(str, found.at))}  {found.dtype}  {taps} taps in {blocks}\n")
     terminal.print_columns("<" + ">" * 9, [_SUM_HEADER, *_rows(found)])
 
 
 def write_csv(found: Accumulation, target: Path) -> None:
-    """Write what ``show_sum`` shows as a table for other programs.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be written.
-    """
-    try:
-        with target.open("w", encoding="ascii", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(_SUM_HEADER)
-            writer.writerows(_rows(found))
-    except OSError as error:
-        raise InputError(f"{target} not written: {error.strerror or error}") from error
+    """Write what ``show_sum`` shows as a table for other programs."""
+    with not_written(target), whole_file(target) as unfinished, unfinished.open("x", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(_SUM_HEADER)
+        writer.writerows(_rows(found))
 
 
 def _rows(found: Accumulation) -> Iterator[list[str]]:
     """Taps, the sum after each block, and what follows: rows with nothing but a sum."""
     for number, block in enumerate(found.blocks):
         yield from _taps(number, block)
-        yield _sum(f"sum of blocks to {number}", block.total)
+        yield _sum("block 0" if number == 0 else f"blocks 0 to {number}", block.total)
     for name, value in found.after.items():
         yield _sum(name, value)
 

@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _show_table(variants: list[dict[str, Any]]) -> None:
     header = ["model", "width", "depth", "size", "dropout", "params", "GMACs", "paper", "weights"]
-    terminal.print_columns("<>>>>>>><", [header, *map(_row, variants)])
+    terminal.print_columns("<>>>>>>><", [header, *map(_row, variants)], header=True)
     print("\nGMACs: 10^9 multiply-adds of one picture of that size; paper: the same in Table 2 of Tan & Le, 2019.")
     print(
         "Weights that are not here are fetched on first use, or by `refnet fetch b1`; b1@synthetic has generated ones."

@@ -71,10 +71,10 @@ def _classify(photos: list[str], options: argparse.Namespace) -> list[dict[str, 
 
 def _is_there(photo: str) -> bool:
     """Whether there is a file; say so if there is none."""
-    from refnet.preprocessing.images import check_source
+    from refnet.preprocessing.read_image import check_image
 
     try:
-        check_source(photo)
+        check_image(photo)
     except ImageError as error:
         terminal.say(f"error: {error}")
         return False

@@ -13,9 +13,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from refnet.cli.progress import BAR
-from refnet.jit import listening
+from refnet import progress
 
+GAP = 2  # cells between two columns
+NARROW = 12  # cells to which a column of text may be folded
+STYLES = {"error": "bold red", "warning": "yellow"}
 INTERRUPTED = 130  # exit code
 MODEL = "name, NAME@PUBLISHER, NAME@synthetic or .h5 file"  # what every command takes for a model
 
@@ -28,8 +30,11 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, indent=2, allow_nan=False))
 
 
-def print_columns(alignment: str, rows: Sequence[Sequence[str]]) -> None:
+def print_columns(alignment: str, rows: Sequence[Sequence[str]], *, header: bool = False) -> None:
     """Print rows of text in columns, each aligned by its letter in ``alignment``: ``<`` or ``>``.
+
+    On a terminal, the columns keep to its width: long texts are folded, numbers never, and columns for which there is
+    no room follow below, behind the first one again. With ``header``, the first row stands out.
 
     Examples
     --------
@@ -38,10 +43,60 @@ def print_columns(alignment: str, rows: Sequence[Sequence[str]]) -> None:
     b0       1.0
     """
     shown = [[printable(cell) for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
+    widths = [max(map(_cells, column)) for column in zip(*shown, strict=True)]
+    if sys.stdout.isatty():
+        _print_fitting(alignment, shown, widths, header=header)
+        return
     for row in shown:
-        cells = (f"{cell:{a}{w}}" for cell, a, w in zip(row, alignment, widths, strict=True))
-        print("  ".join(cells).rstrip())
+        gaps = [" " * (width - _cells(cell)) for cell, width in zip(row, widths, strict=True)]
+        cells = (gap + cell if a == ">" else cell + gap for cell, gap, a in zip(row, gaps, alignment, strict=True))
+        print((" " * GAP).join(cells).rstrip())
+
+
+def _cells(text: str) -> int:
+    """How wide a text is: letters of East Asia take two cells."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def _print_fitting(alignment: str, rows: list[list[str]], widths: list[int], *, header: bool) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(file=sys.stdout, force_terminal=True, highlight=False)
+    least = [width if a == ">" else min(width, NARROW) for a, width in zip(alignment, widths, strict=True)]
+    for number, block in enumerate(_blocks(least, console.width)):
+        if number:
+            console.line()
+        table = Table.grid(padding=(0, GAP, 0, 0))
+        for column in block:
+            numeric = alignment[column] == ">"
+            table.add_column(justify="right" if numeric else "left", no_wrap=numeric, overflow="fold")
+        for place, row in enumerate(rows):
+            table.add_row(*(Text(row[column]) for column in block), style="bold" if header and place == 0 else "")
+        console.print(table)
+
+
+def _blocks(least: Sequence[int], room: int) -> list[list[int]]:
+    """Share columns out among as few tables as have room for them, each with the first column.
+
+    Examples
+    --------
+    >>> _blocks([5, 10, 10, 10], room=30)
+    [[0, 1, 2], [0, 3]]
+    """
+    blocks, used = [[0]], least[0]
+    for column in range(1, len(least)):
+        if used + GAP + least[column] > room and len(blocks[-1]) > 1:
+            blocks.append([0])
+            used = least[0]
+        blocks[-1].append(column)
+        used += GAP + least[column]
+    return blocks
 
 
 def printable(text: str) -> str:
@@ -58,16 +113,13 @@ def printable(text: str) -> str:
 
 def say(text: str) -> None:
     """Print one line on standard error, with the program's name before it."""
-    BAR.clear()
     sys.stdout.flush()  # so that results and remarks appear in their order
-    print(f"refnet: {printable(text)}", file=sys.stderr)
+    progress.print_line(f"refnet: {printable(text)}", sys.stderr, STYLES.get(text.partition(":")[0], ""))
 
 
 @contextmanager
 def reporting() -> Iterator[None]:
     """For the time of one command, show the package's log and all warnings through ``say``.
-
-    On a terminal, there is a bar while the kernels are compiled.
 
     A warning is a line here even where Python was told to make it an error, or nothing at all.
     """
@@ -91,9 +143,7 @@ def reporting() -> Iterator[None]:
             if isinstance(stream, io.TextIOWrapper):
                 stack.callback(stream.reconfigure, errors=stream.errors)
                 stream.reconfigure(errors="backslashreplace")  # where the encoding lacks a letter
-        if sys.stderr.isatty():
-            stack.callback(BAR.close)
-            stack.enter_context(listening(BAR))
+        stack.callback(progress.close)
         yield
 
 
@@ -109,7 +159,7 @@ def _say_warning(message: Warning | str, *_: Any, **__: Any) -> None:
 def _end_if_interrupted(unraisable: sys.UnraisableHookArgs) -> None:
     """End the process if Python would ignore Ctrl-C, as it must inside LLVM, where the kernels are compiled."""
     if isinstance(unraisable.exc_value, KeyboardInterrupt):
-        BAR.close()
+        progress.close()
         os._exit(INTERRUPTED)
     sys.__unraisablehook__(unraisable)
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from refnet import progress
 from refnet.cli import terminal
 
 if TYPE_CHECKING:
-    from refnet.golden.verify import Result
+    from refnet.golden.verify import RunResult
 
 DIFFERENT = 1
 
@@ -68,17 +70,22 @@ def _prove(file: str, *, quiet: bool) -> dict[str, Any]:
     return run | {"result": result, "step": None, "expected": None, "got": difference}
 
 
-def _verify(models: list[str], options: argparse.Namespace) -> list[Result]:
-    from refnet.golden.verify import verify
+def _verify(models: list[str], options: argparse.Namespace) -> list[RunResult]:
+    from refnet.golden.digests import FOLDER, read_tables
+    from refnet.golden.verify import select_runs, verify
     from refnet.reference.numerics import NUMERICS_VERSION
 
+    chosen = select_runs(read_tables(FOLDER), models, full=options.full)
     results = []
-    for result in verify(*models, full=options.full, threads=options.threads):
-        entry = result.entry
-        size = "x".join(map(str, entry.size))
-        if not options.json:
-            print(f"{entry.model:15}  {entry.input:11}  {size:7}  {entry.dtype}  {_verdict(result)}", flush=True)
-        results.append(result)
+    with progress.task("verifying", len(chosen), "runs") as update:
+        for result in verify(*models, full=options.full, threads=options.threads):
+            entry = result.entry
+            size = "x".join(map(str, entry.size))
+            if not options.json:
+                line = f"{entry.model:15}  {entry.input:11}  {size:7}  {entry.dtype}  {_verdict(result)}"
+                progress.print_line(line, sys.stdout)
+            results.append(result)
+            update(advance=1)
     if not options.json:
         missing = sum(bool(result.missing) for result in results)
         identical = sum(result.identical for result in results)
@@ -87,7 +94,7 @@ def _verify(models: list[str], options: argparse.Namespace) -> list[Result]:
     return results
 
 
-def describe(result: Result) -> dict[str, Any]:
+def describe(result: RunResult) -> dict[str, Any]:
     """Turn a result into what JSON can hold.
 
     ``step`` may also be ``weights``, ``input`` or ``logits of the fused run``.
@@ -106,7 +113,7 @@ def describe(result: Result) -> dict[str, Any]:
     }
 
 
-def _verdict(result: Result) -> str:
+def _verdict(result: RunResult) -> str:
     entry, difference = result.entry, result.difference
     count = len(entry.steps) - 1
     if result.missing:

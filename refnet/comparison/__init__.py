@@ -2,7 +2,7 @@
 
 from refnet.comparison.compare import compare
 from refnet.comparison.findings import Finding
-from refnet.comparison.outcome import Row
-from refnet.comparison.summary import Comparison
+from refnet.comparison.result import Comparison
+from refnet.comparison.tensor_result import TensorResult
 
-__all__ = ["Comparison", "Finding", "Row", "compare"]
+__all__ = ["Comparison", "Finding", "TensorResult", "compare"]

@@ -1,4 +1,4 @@
-"""Comparing: open both sides, walk through them, look into what is far off, and say it all."""
+"""Compare: open both sides, walk through them, look into what is far off, and say it all."""
 
 from __future__ import annotations
 
@@ -10,24 +10,23 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from refnet.arrays import Array
-from refnet.comparison.evidence import diagnoses
-from refnet.comparison.findings import Finding, listed
-from refnet.comparison.outcome import Row
+from refnet.comparison.causes import find_causes
+from refnet.comparison.findings import Finding, by_severity, listed
+from refnet.comparison.golden_tensors import GoldenTensors
+from refnet.comparison.mixups import find_mixups
 from refnet.comparison.port.matching import match, read_map
-from refnet.comparison.port.sides import Golden, Port
-from refnet.comparison.runs import Runs, runs_of
-from refnet.comparison.summary import Comparison
-from refnet.comparison.suspicion import suspect
+from refnet.comparison.port.port_tensors import PortTensors
+from refnet.comparison.rerun import Rerun, prepare_rerun
+from refnet.comparison.result import Comparison
+from refnet.comparison.tensor_result import TensorResult
 from refnet.comparison.walk import Walk
 from refnet.errors import InputError
-from refnet.golden.axes import Layout, activation_layout
+from refnet.golden.axes import TensorLayout, activation_layout
 from refnet.golden.manifest import Manifest, Run
-from refnet.golden.read import Recording, open_recording
+from refnet.golden.read import TensorReader, open_reader
 from refnet.hub.models import find_weights
 
 PathLike = str | os.PathLike[str]
-
-_WEIGHTS = {"damaged": 0, "wrong": 1, "note": 2}
 
 
 def compare(
@@ -44,7 +43,7 @@ def compare(
     other_weights: PathLike | None = None,
     exact: bool = False,
     threads: int | None = None,
-    progress: Callable[[Row, float], None] = lambda row, done: None,
+    progress: Callable[[TensorResult, float], None] = lambda result, done: None,
 ) -> Comparison:
     """Compare a port's tensors with a golden, in execution order.
 
@@ -78,7 +77,7 @@ def compare(
     threads
         For runs of the model.
     progress
-        Is called with each row, and which fraction of all is done.
+        Is called with each tensor's result, and which fraction of all is done.
 
     Raises
     ------
@@ -88,56 +87,58 @@ def compare(
     stated = _stated(order, tile)
     mapping = names if isinstance(names, Mapping) or names is None else read_map(Path(names))
     with ExitStack() as stack:
-        ours = stack.enter_context(open_recording(Path(golden)))
-        theirs = stack.enter_context(open_recording(Path(actual), dtype=dtype))
-        exactly = None if truth is None else stack.enter_context(open_recording(Path(truth)))
-        side = Golden(ours, _manifest(ours, golden))
-        matching = match(theirs.names, tuple(side.entries), mapping)
-        wanted = _wanted(tuple(side.entries), matching.partners, steps)
-        findings = _other_run(side.run, theirs.manifest) + list(matching.findings)
-        findings += _missing(side, matching.partners, steps)
-        runs, about_runs = runs_of(side.run, model, threads) if wanted else (None, [])
+        golden_file = stack.enter_context(open_reader(Path(golden)))
+        port_file = stack.enter_context(open_reader(Path(actual), dtype=dtype))
+        truth_file = None if truth is None else stack.enter_context(open_reader(Path(truth)))
+        tensors = GoldenTensors(golden_file, _manifest(golden_file, golden))
+        matching = match(port_file.names, tuple(tensors.entries), mapping)
+        wanted = _wanted(tuple(tensors.entries), matching.partners, steps)
+        findings = _other_run(tensors.run, port_file.manifest) + list(matching.findings)
+        findings += _missing(tensors, matching.partners, steps)
+        rerun, about_runs = prepare_rerun(tensors.run, model, threads) if wanted else (None, [])
         findings += about_runs
-        other = None if other_weights is None or runs is None else _other(other_weights, runs)
-        port = Port(theirs, matching.partners, side, stated)
-        walk = Walk(side, port, runs, _truth(exactly, truth, side.run))
-        rows: list[Row] = []
-        for row in walk.rows(wanted):
-            rows.append(row)
-            progress(row, len(rows) / len(wanted))
-        findings += [*walk.findings, *suspect(rows, side, port), *_formats(rows, side)]
-        findings.sort(key=lambda finding: _WEIGHTS[finding.weight])
-        found = Comparison(str(golden), str(actual), side.run.model, tuple(rows), tuple(findings), exact)
-        return replace(found, diagnoses=diagnoses(found, runs, port, other)) if runs else found
+        other = None if other_weights is None or rerun is None else _other(other_weights, rerun)
+        port = PortTensors(port_file, matching.partners, tensors, stated)
+        walk = Walk(tensors, port, rerun, _truth(truth_file, truth, tensors.run))
+        results: list[TensorResult] = []
+        for result in walk.results(wanted):
+            results.append(result)
+            progress(result, len(results) / len(wanted))
+        findings += [*walk.findings, *find_mixups(results, tensors, port), *_formats(results, tensors)]
+        model = tensors.run.model
+        found = Comparison(str(golden), str(actual), model, tuple(results), tuple(by_severity(findings)), exact)
+        return replace(found, diagnoses=find_causes(found, rerun, port, other)) if rerun else found
 
 
-def _stated(order: str | None, tile: str) -> Layout | None:
+def _stated(order: str | None, tile: str) -> TensorLayout | None:
     if order is None and tile:
         raise InputError(f"tile {tile!r} without an order; want both, such as NCHW and C:16")
     return None if order is None else activation_layout(order, tile)
 
 
-def _manifest(recording: Recording, path: PathLike) -> Manifest:
+def _manifest(recording: TensorReader, path: PathLike) -> Manifest:
     if recording.manifest is None:
         raise InputError(f"{path} has no manifest, so it is no golden; `refnet golden MODEL -o DIR` records one")
     return recording.manifest
 
 
-def _truth(recording: Recording | None, path: PathLike | None, run: Run) -> Golden | None:
+def _truth(recording: TensorReader | None, path: PathLike | None, run: Run) -> GoldenTensors | None:
     if recording is None or path is None:
         return None
     manifest = _manifest(recording, path)
     theirs = manifest.run
     if theirs.dtype != "float64":
-        raise InputError(f"{path} was computed in {theirs.dtype}; want a golden of float64 for the truth")
+        raise InputError(
+            f"{path} was computed in {theirs.dtype}; want one in float64: `refnet golden MODEL --dtype float64 -o DIR`"
+        )
     if (theirs.weights, theirs.size, theirs.input) != (run.weights, run.size, run.input):
         raise InputError(f"{path} is of another run: {_described(theirs)}; the golden is of {_described(run)}")
-    return Golden(recording, manifest)
+    return GoldenTensors(recording, manifest)
 
 
-def _other(model: PathLike, runs: Runs) -> Mapping[str, Array]:
+def _other(model: PathLike, rerun: Rerun) -> Mapping[str, Array]:
     """Load the weights that a port may have taken instead."""
-    weights, expected = find_weights(model), runs.here.weights.architecture
+    weights, expected = find_weights(model), rerun.single.weights.architecture
     if weights.architecture != expected:
         raise InputError(f"{model} is {weights.architecture.name}; want other weights of {expected.name}")
     return weights.tensors
@@ -155,22 +156,22 @@ def _wanted(ours: Sequence[str], partners: Mapping[str, object], steps: Sequence
     ]
 
 
-def _missing(golden: Golden, partners: Mapping[str, object], steps: Sequence[str] | None) -> list[Finding]:
+def _missing(golden: GoldenTensors, partners: Mapping[str, object], steps: Sequence[str] | None) -> list[Finding]:
     missing = [name for name in _wanted(tuple(golden.entries), golden.entries, steps) if name not in partners]
     if not missing:
         return []
-    text = f"{len(missing)} of the golden's {len(golden.entries)} tensors are not there: {listed(missing)}"
+    text = f"missing from the port, of the golden's {len(golden.entries)} tensors: {listed(missing)}"
     return [Finding("missing", None, text)]
 
 
 def _other_run(ours: Run, manifest: Manifest | None) -> list[Finding]:
-    """Say first of all if both sides say themselves that they are of different runs."""
+    """Say first of all if the manifests of both say that they are of different runs."""
     if manifest is None:
         return []
     theirs = manifest.run
     if (ours.weights, ours.size, ours.input) == (theirs.weights, theirs.size, theirs.input):
         return []
-    text = f"they are of different runs: {_described(ours)}; {_described(theirs)}"
+    text = f"golden and port are of different runs: {_described(ours)}; {_described(theirs)}"
     return [Finding("other run", None, text, "wrong")]
 
 
@@ -179,18 +180,18 @@ def _described(run: Run) -> str:
     return f"{run.model} (weights {run.weights[:12]}) on {run.input} at {height}x{width}"
 
 
-def _formats(rows: Sequence[Row], golden: Golden) -> list[Finding]:
+def _formats(results: Sequence[TensorResult], golden: GoldenTensors) -> list[Finding]:
     """Say once which formats were compared with which."""
     kinds: dict[tuple[str, str], list[str]] = {}
-    for row in rows:
-        ours = golden.entries[row.name].dtype
-        if row.dtype and row.dtype != ours:
-            kinds.setdefault((row.dtype, ours), []).append(row.name)
+    for result in results:
+        ours = golden.entries[result.name].dtype
+        if result.dtype and result.dtype != ours:
+            kinds.setdefault((result.dtype, ours), []).append(result.name)
     return [
         Finding(
             "dtype",
             None,
-            f"{theirs} where the golden has {ours}, {len(there)} of {len(rows)}: measured in the narrower of both",
+            f"{theirs} where the golden has {ours}, {len(there)} of {len(results)}: measured in the narrower of both",
         )
         for (theirs, ours), there in kinds.items()
     ]

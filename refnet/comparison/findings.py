@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
-#: ``note`` is worth knowing; ``wrong`` makes the comparison fail; ``damaged`` makes it impossible to trust.
-Weight = Literal["note", "wrong", "damaged"]
+#: ``damaged`` makes the comparison impossible to trust; ``wrong`` makes it fail; ``note`` is worth knowing.
+Severity = Literal["damaged", "wrong", "note"]
+SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 
 
 @dataclass(frozen=True)
@@ -21,14 +23,25 @@ class Finding:
         Which tensor, or None for the whole set.
     text
         One sentence.
-    weight
-        What it means for the comparison.
+    severity
+        What it means for the comparison: ``note``, ``wrong`` or ``damaged``.
     """
 
     kind: str
     step: str | None
     text: str
-    weight: Weight = "note"
+    severity: Severity = "note"
+
+
+def by_severity(findings: Iterable[Finding]) -> list[Finding]:
+    """Put the gravest first, and keep the order of the others.
+
+    Examples
+    --------
+    >>> [found.text for found in by_severity([Finding("names", None, "b"), Finding("shape", None, "a", "wrong")])]
+    ['a', 'b']
+    """
+    return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
 
 
 def listed(names: list[str], most: int = 4) -> str:

@@ -14,18 +14,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, assert_never
 
 import numpy as np
 
 from refnet.architecture import names
 from refnet.architecture.plan import Plan, Shape, Step, make_plan
 from refnet.arrays import Array
-from refnet.checkpoints.naming import exported
+from refnet.checkpoints.naming import refnet_onnx
 from refnet.errors import InputError, RefnetError
-from refnet.files.whole import whole_file
+from refnet.files.whole import check_file_target, not_written, whole_file
 from refnet.reference.numerics import NUMERICS_VERSION
 from refnet.version import __version__
 from refnet.weights import schema
@@ -34,6 +32,7 @@ from refnet.weights.weights import Weights, check_tensors
 if TYPE_CHECKING:
     import onnx
 
+SUFFIX = ".onnx"
 OPSET = 17
 IR_VERSION = 8  # the one that came with this opset, so that old readers are not turned away
 BATCH = "N"
@@ -65,7 +64,7 @@ def export_onnx(weights: Weights, path: str | os.PathLike[str], *, size: int | t
     weights
         ``Network.weights``, or what ``refnet.hub.models.find_weights`` returns.
     path
-        Where to; its directory must exist.
+        Where to, a name that ends in ``.onnx``; its directory must exist.
     size
         Of the picture, in pixels: a side or (height, width); by default the variant's own. The graph is for this size
         alone, because pads depend on it.
@@ -73,7 +72,8 @@ def export_onnx(weights: Weights, path: str | os.PathLike[str], *, size: int | t
     Raises
     ------
     InputError
-        If the size is not possible, the network too large for ONNX, or the file cannot be written.
+        If the size is not possible, the network too large for ONNX, the name ends otherwise, or the file cannot be
+        written.
     WeightsError
         If the tensors are not those of the architecture.
     RefnetError
@@ -88,6 +88,7 @@ def export_onnx(weights: Weights, path: str | os.PathLike[str], *, size: int | t
     >>> [node.output[0] for node in graph.node[:4]]
     ['stem.conv', 'stem.bn', 'stem', 'block1a.depthwise.conv']
     """
+    path = check_file_target(path, SUFFIX)
     onnx = _import_onnx()
     if not isinstance(weights, Weights):
         raise InputError(f"cannot export {type(weights).__name__}; want weights, as Network.weights")
@@ -96,13 +97,13 @@ def export_onnx(weights: Weights, path: str | os.PathLike[str], *, size: int | t
     bytes_needed = sum(tensor.nbytes for tensor in weights.tensors.values())
     if bytes_needed >= MAX_BYTES:
         raise InputError(f"{plan.architecture.name} has {bytes_needed:,} bytes of weights; an ONNX file holds 2 GiB")
-    with _complete_file(path) as file:
-        content = _model(weights, plan).SerializeToString(deterministic=True)
-        try:
-            onnx.checker.check_model(content, full_check=True)
-        except onnx.checker.ValidationError as error:
-            raise RefnetError(f"{path} not written: onnx's checker refuses the graph: {error}") from error
-        file.write(content)
+    content = _model(weights, plan).SerializeToString(deterministic=True)
+    try:
+        onnx.checker.check_model(content, full_check=True)
+    except onnx.checker.ValidationError as error:
+        raise RefnetError(f"{path} not written: onnx's checker refuses the graph: {error}") from error
+    with not_written(path), whole_file(path) as unfinished:
+        unfinished.write_bytes(content)
 
 
 def _import_onnx() -> Any:
@@ -112,21 +113,6 @@ def _import_onnx() -> Any:
     except ImportError as error:
         raise RefnetError(f"export needs the package onnx ({error}): pip install 'refnet[onnx]'") from error
     return onnx
-
-
-@contextmanager
-def _complete_file(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
-    """Open a file that gets its name when it is complete, and else leaves nothing."""
-    if not isinstance(path, str | os.PathLike):
-        raise InputError(f"cannot write to {path!r}; want a path")
-    path = Path(path)
-    if path.exists() and not path.is_file():
-        raise InputError(f"{path} not written: it is {'a directory' if path.is_dir() else 'no regular file'}")
-    try:
-        with whole_file(path) as unfinished, unfinished.open("xb") as file:
-            yield file
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} not written: {getattr(error, 'strerror', None) or error}") from error
 
 
 def _model(weights: Weights, plan: Plan) -> onnx.ModelProto:
@@ -177,7 +163,7 @@ def _metadata(weights: Weights) -> dict[str, str]:
 
 def _initializers(weights: Weights) -> Iterator[tuple[str, Array]]:
     """Name and value of each weight as ONNX wants it."""
-    for pair in exported.pairs(weights.architecture):
+    for pair in refnet_onnx.pairs(weights.architecture):
         yield pair.theirs, pair.to_theirs(weights.tensors[pair.ours])
     if weights.architecture.activation == "relu6":
         yield ZERO, np.array(0, np.float32)
@@ -198,26 +184,35 @@ def _nodes(step: Step, eps: float) -> list[_Node]:
         return names.weight_key(step.name, leaf)
 
     x = step.inputs[0]
-    if step.op in ("convolution", "depthwise"):
-        x = append("Conv", names.CONV, x, weight("kernel"), **_geometry(step))
-        x = append("BatchNormalization", names.BN, x, *(weight(f"bn/{leaf}") for leaf in names.BN_LEAVES), epsilon=eps)
-    elif step.op == "dense":
-        op_type = "Gemm" if step.name == names.LOGITS else "Conv"
-        x = append(op_type, "dense", x, weight("kernel"), weight("bias"))
-    elif step.op == "mean":
-        x = append("GlobalAveragePool", "mean", x)
-        if step.name == names.POOL:
-            nodes[-1] = nodes[-1]._replace(shape=(*shape, 1, 1))
-            append("Flatten", "flatten", x)
-    else:
-        op_type = {"excite": "Mul", "add": "Add", "softmax": "Softmax"}[step.op]
-        append(op_type, step.op, *step.inputs)
-    if step.activation in ("swish", "sigmoid"):
-        sigmoid = append("Sigmoid", "sigmoid", x)
-        if step.activation == "swish":
-            append("Mul", names.ACT, x, sigmoid)
-    elif step.activation == "relu6":
-        append("Clip", names.ACT, x, ZERO, SIX)
+    match step.op:
+        case "convolution" | "depthwise":
+            norm = [weight(f"bn/{leaf}") for leaf in names.BN_LEAVES]
+            x = append("Conv", names.CONV, x, weight("kernel"), **_geometry(step))
+            x = append("BatchNormalization", names.BN, x, *norm, epsilon=eps)
+        case "dense":
+            op_type = "Gemm" if step.name == names.LOGITS else "Conv"
+            x = append(op_type, "dense", x, weight("kernel"), weight("bias"))
+        case "mean":
+            x = append("GlobalAveragePool", "mean", x)
+            if step.name == names.POOL:
+                nodes[-1] = nodes[-1]._replace(shape=(*shape, 1, 1))
+                append("Flatten", "flatten", x)
+        case "excite" | "add" | "softmax":
+            op_type = {"excite": "Mul", "add": "Add", "softmax": "Softmax"}[step.op]
+            append(op_type, step.op, *step.inputs)
+        case _:
+            assert_never(step.op)
+    match step.activation:
+        case "none":
+            pass
+        case "sigmoid":
+            append("Sigmoid", "sigmoid", x)
+        case "swish":
+            append("Mul", names.ACT, x, append("Sigmoid", "sigmoid", x))
+        case "relu6":
+            append("Clip", names.ACT, x, ZERO, SIX)
+        case _:
+            assert_never(step.activation)
     nodes[-1] = nodes[-1]._replace(output=step.name)
     return nodes
 

@@ -10,12 +10,7 @@ DATA = Path(__file__).parents[1] / "data"
 
 
 def shipped(name: str) -> Path:
-    """Find a file that is shipped.
-
-    Raises
-    ------
-    InputError
-        If it is not there.
+    """Find a file that is shipped; if it is not there, the installation is broken.
 
     Examples
     --------

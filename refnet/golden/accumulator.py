@@ -22,7 +22,7 @@ from refnet.network import Network
 from refnet.reference import ops
 from refnet.reference.numerics import TAPS_PER_BLOCK, fold_batch_norm
 
-_SUMMING = ("convolution", "depthwise", "dense", "mean")
+SUMMING = ("convolution", "depthwise", "dense", "mean")
 
 
 class Tap(NamedTuple):
@@ -46,7 +46,7 @@ class Tap(NamedTuple):
     total: Any
 
 
-class Block(NamedTuple):
+class TapBlock(NamedTuple):
     """Taps that are summed in one chain from 0, and the sum of this and all earlier blocks."""
 
     taps: tuple[Tap, ...]
@@ -73,7 +73,7 @@ class Accumulation:
     step: str
     at: tuple[int, ...]
     dtype: str
-    blocks: tuple[Block, ...]
+    blocks: tuple[TapBlock, ...]
     after: dict[str, Any]
 
 
@@ -116,11 +116,6 @@ def accumulate(network: Network, x: Array, element: str) -> Accumulation:
 def check_element(text: str, plan: Plan, *, batch: int) -> tuple[Step, tuple[int, ...]]:
     """Read ``STEP:n,h,w,k`` or ``STEP:n,k``: a step that sums, and the place in its output.
 
-    Raises
-    ------
-    InputError
-        If there is no such step or element, or the step sums nothing.
-
     Examples
     --------
     >>> from refnet.architecture.variants import variant
@@ -130,8 +125,8 @@ def check_element(text: str, plan: Plan, *, batch: int) -> tuple[Step, tuple[int
     """
     name, _, place = text.partition(":")
     step = plan[name]
-    if step.op not in _SUMMING:
-        raise InputError(f"{name} is of the kind {step.op}, which sums nothing; want one of {', '.join(_SUMMING)}")
+    if step.op not in SUMMING:
+        raise InputError(f"{name} is of the kind {step.op}, which sums nothing; want one of {', '.join(SUMMING)}")
     shape = (batch, *step.shape)
     letters = "n,h,w,k" if len(shape) == 4 else "n,k"
     at = tuple(map(int, place.split(","))) if re.fullmatch(r"\d{1,9}(,\d{1,9})*", place) else ()
@@ -164,7 +159,7 @@ def _taps(step: Step, x: Array, tensors: dict[str, Array], at: tuple[int, ...]) 
         yield taps[first : first + TAPS_PER_BLOCK]
 
 
-def _blocks(chains: Iterator[list[Tap]], number: Any) -> Iterator[Block]:
+def _blocks(chains: Iterator[list[Tap]], number: Any) -> Iterator[TapBlock]:
     total = None
     for chain in chains:
         acc, taps = number(0), []
@@ -172,7 +167,7 @@ def _blocks(chains: Iterator[list[Tap]], number: Any) -> Iterator[Block]:
             acc = ops.fma(tap.x, tap.weight, acc)
             taps.append(tap._replace(total=acc))
         total = acc if total is None else total + acc
-        yield Block(tuple(taps), total)
+        yield TapBlock(tuple(taps), total)
 
 
 def _after(step: Step, value: Any, tensors: dict[str, Array], k: int, eps: float) -> dict[str, Any]:

@@ -27,7 +27,7 @@ _ALIASES = str.maketrans("OIHW", "KCRS")
 
 
 @dataclass(frozen=True)
-class Layout:
+class TensorLayout:
     """How a tensor lies in a file.
 
     Attributes
@@ -47,7 +47,7 @@ class Layout:
     pads: Pads = NO_PADS
 
 
-def activation_layout(order: str = ACTIVATION_AXES, tile: str = "") -> Layout:
+def activation_layout(order: str = ACTIVATION_AXES, tile: str = "") -> TensorLayout:
     """Read the layout of activations as a person writes it: ``NCHW`` and ``C:16`` or ``C:16,W:8``.
 
     Raises
@@ -58,12 +58,12 @@ def activation_layout(order: str = ACTIVATION_AXES, tile: str = "") -> Layout:
     Examples
     --------
     >>> activation_layout("chw", "C:16")
-    Layout(order='CHW', tile=(('C', 16),), pads=Pads(top=0, bottom=0, left=0, right=0))
+    TensorLayout(order='CHW', tile=(('C', 16),), pads=Pads(top=0, bottom=0, left=0, right=0))
     """
     return _layout(order, order.upper(), tile, ACTIVATION_AXES)
 
 
-def kernel_layout(order: str = KERNEL_AXES, tile: str = "") -> Layout:
+def kernel_layout(order: str = KERNEL_AXES, tile: str = "") -> TensorLayout:
     """Read the layout of kernels, in the letters R S C K or H W I O: ``OIHW``, ``HWIO``, ``KRSC``.
 
     Raises
@@ -86,13 +86,13 @@ def kernel_layout(order: str = KERNEL_AXES, tile: str = "") -> Layout:
     return _layout(order, letters, tile, KERNEL_AXES)
 
 
-def _layout(asked: str, letters: str, tile: str, axes: str) -> Layout:
+def _layout(asked: str, letters: str, tile: str, axes: str) -> TensorLayout:
     optional = {"N"} if axes == ACTIVATION_AXES else set()
     missing = set(axes) - set(letters) - optional
     if len(set(letters)) != len(letters) or not set(letters) <= set(axes) or missing:
         also = ", where N may be left out" if optional else " or H W I O"
         raise InputError(f"order {asked!r}: want each of {' '.join(axes)} once{also}, from the slowest to the fastest")
-    return Layout(letters, _tiles(tile, letters))
+    return TensorLayout(letters, _tiles(tile, letters))
 
 
 def _tiles(text: str, letters: str) -> Tile:
@@ -127,17 +127,12 @@ def kernel_axes_of(shape: Shape) -> str:
     return {4: "RSCK", 3: "RSK", 2: "CK", 1: "K"}[len(shape)]
 
 
-def stored_axes(axes: str, shape: Shape, layout: Layout) -> tuple[str, Shape]:
+def stored_axes(axes: str, shape: Shape, layout: TensorLayout) -> tuple[str, Shape]:
     """Axes and shape in a file of a tensor with logical ``axes`` and ``shape``; inner axes of tiles are lower case.
-
-    Raises
-    ------
-    InputError
-        If the order leaves out an axis that is longer than 1.
 
     Examples
     --------
-    >>> stored_axes("NHWC", (1, 7, 7, 40), Layout("NCHW", (("C", 16),)))
+    >>> stored_axes("NHWC", (1, 7, 7, 40), TensorLayout("NCHW", (("C", 16),)))
     ('NCHWc', (1, 3, 7, 7, 16))
     """
     lengths = _padded(axes, shape, layout.pads)
@@ -151,18 +146,13 @@ def stored_axes(axes: str, shape: Shape, layout: Layout) -> tuple[str, Shape]:
     return order + "".join(tiles).lower(), (*outer, *tiles.values())
 
 
-def to_layout(tensor: Array, axes: str, layout: Layout) -> Array:
+def to_layout(tensor: Array, axes: str, layout: TensorLayout) -> Array:
     """Lay out a tensor with logical ``axes``: a C-contiguous array.
-
-    Raises
-    ------
-    InputError
-        If the order leaves out an axis that is longer than 1.
 
     Examples
     --------
     >>> x = np.arange(3.0).reshape(1, 1, 1, 3)
-    >>> to_layout(x, "NHWC", Layout("CHW", (("C", 2),))).tolist()
+    >>> to_layout(x, "NHWC", TensorLayout("CHW", (("C", 2),))).tolist()
     [[[[0.0, 1.0]]], [[[2.0, 0.0]]]]
     """
     names, shape = stored_axes(axes, tensor.shape, layout)
@@ -182,19 +172,14 @@ def to_layout(tensor: Array, axes: str, layout: Layout) -> Array:
     return np.ascontiguousarray(tensor.reshape(split).transpose(places)).reshape(shape)
 
 
-def from_layout(stored: Array, axes: str, shape: Shape, layout: Layout) -> Array:
+def from_layout(stored: Array, axes: str, shape: Shape, layout: TensorLayout) -> Array:
     """Undo ``to_layout``: the tensor of logical ``axes`` and ``shape``, without explicit zeros and filling.
-
-    Raises
-    ------
-    InputError
-        If ``stored`` has not as many elements as the layout needs for that shape.
 
     Examples
     --------
     >>> x = np.arange(6.0).reshape(1, 1, 2, 3)
-    >>> there = to_layout(x, "NHWC", Layout("NCHW", (("C", 2),)))
-    >>> bool((from_layout(there, "NHWC", x.shape, Layout("NCHW", (("C", 2),))) == x).all())
+    >>> there = to_layout(x, "NHWC", TensorLayout("NCHW", (("C", 2),)))
+    >>> bool((from_layout(there, "NHWC", x.shape, TensorLayout("NCHW", (("C", 2),))) == x).all())
     True
     """
     names, stored_shape = stored_axes(axes, shape, layout)

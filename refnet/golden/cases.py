@@ -7,7 +7,7 @@ to one pixel; channels are 1, 3, 17 and 33, because taps are summed in blocks of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -98,8 +98,7 @@ def _sliding(
 ) -> Case:
     x, kernel = _noise(name, "x", shape), _noise(name, "kernel", kernel_shape)
     around = pads(padding, shape[1], shape[2], kernel_shape[0], stride)
-    function = ops.convolution if op == "convolution" else ops.depthwise
-    y = function(x.astype(dtype), kernel, stride=stride, pads=around)
+    y = getattr(ops, op)(x.astype(dtype), kernel, stride=stride, pads=around)
     return Case(name, op, {"stride": stride, "pads": list(around)}, {"x": x}, {"kernel": kernel}, y)
 
 
@@ -124,13 +123,7 @@ def _after_sums(dtype: np.dtype[Any]) -> Iterator[Case]:
 
 
 def _functions(dtype: np.dtype[Any]) -> Iterator[Case]:
-    functions: dict[str, Callable[[Array], Array]] = {
-        "exp": ops.exp,
-        "sigmoid": ops.sigmoid,
-        "swish": ops.swish,
-        "relu6": ops.relu6,
-    }
-    for op, function in functions.items():
+    for op, function in {"exp": ops.exp, **ops.ACTIVATIONS}.items():
         noise = _noise(op, "x", (1, 256))
         for kind, x in (
             ("near", noise * np.float32(8)),

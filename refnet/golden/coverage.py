@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import NamedTuple, assert_never
 
 import numpy as np
 
@@ -11,12 +11,16 @@ from refnet.architecture import names
 from refnet.architecture.plan import Plan
 from refnet.architecture.variants import Activation
 from refnet.arrays import Array
+from refnet.golden.dtypes import decode
 
 #: An input with fewer different values hides mistakes.
 FEW_VALUES = 32
 
 #: Beyond this, swish and sigmoid are within 5e-5 of their limits: 0 or 1, and x for swish.
 CURVED = 10.0
+_CURVED_ARGUMENTS = {"swish": (-CURVED, CURVED), "sigmoid": (-CURVED, CURVED), "relu6": (0, 6)}
+
+BLOCK = 1 << 20  # elements looked at together
 
 
 class Coverage(NamedTuple):
@@ -52,13 +56,13 @@ class Regions(NamedTuple):
     high: float
 
 
-def cover(tensor: Array, found: Regions | None = None) -> Coverage:
+def coverage_of(tensor: Array, found: Regions | None = None) -> Coverage:
     """Measure a tensor [..., C] whose elements are in the regions ``found``.
 
     Examples
     --------
     >>> x = np.array([[0, 6], [3, 6]], np.float32)
-    >>> found = cover(x, regions(x, "relu6"))
+    >>> found = coverage_of(x, regions(x, "relu6"))
     >>> found.zeros, found.constant, found.regions
     (0.25, 1, Regions(low=0.25, inside=0.25, high=0.5))
     """
@@ -73,7 +77,7 @@ def cover(tensor: Array, found: Regions | None = None) -> Coverage:
     )
 
 
-class Covering:
+class RunCoverage:
     """Measures the tensors of a run one after the other, in execution order."""
 
     def __init__(self, plan: Plan) -> None:
@@ -82,7 +86,7 @@ class Covering:
 
     def __call__(self, name: str, tensor: Array) -> Coverage:
         """Measure a tensor by its name: regions are those of the activation's argument, where that came before."""
-        return cover(tensor, self._regions(name, tensor))
+        return coverage_of(tensor, self._regions(name, tensor))
 
     def _regions(self, name: str, tensor: Array) -> Regions | None:
         whole, _, part = name.rpartition(".")
@@ -107,17 +111,19 @@ def regions(tensor: Array, activation: Activation) -> Regions | None:
     >>> regions(np.array([0, 1, 20, 20], np.float32), "swish")
     Regions(low=None, inside=0.5, high=0.5)
     """
-    if activation == "none":
-        return None
-    if activation == "swish":
-        high = _share(tensor > CURVED)
-        return Regions(None, 1 - high, high)
-    limit = 1 / (1 + math.exp(CURVED))
-    low, high = (
-        (_share(tensor <= 0), _share(tensor >= 6))
-        if activation == "relu6"
-        else (_share(tensor < limit), _share(tensor > 1 - limit))
-    )
+    match activation:
+        case "none":
+            return None
+        case "swish":
+            high = _share(tensor > CURVED)
+            return Regions(None, 1 - high, high)
+        case "relu6":
+            low, high = _share(tensor <= 0), _share(tensor >= 6)
+        case "sigmoid":
+            limit = 1 / (1 + math.exp(CURVED))
+            low, high = _share(tensor < limit), _share(tensor > 1 - limit)
+        case _:
+            assert_never(activation)
     return Regions(low, 1 - low - high, high)
 
 
@@ -131,7 +137,7 @@ def regions_of_argument(argument: Array, activation: Activation) -> Regions | No
     """
     if activation == "none":
         return None
-    least, largest = (0, 6) if activation == "relu6" else (-CURVED, CURVED)
+    least, largest = _CURVED_ARGUMENTS[activation]
     low, high = _share(argument < least), _share(argument > largest)
     return Regions(low, 1 - low - high, high)
 
@@ -143,3 +149,40 @@ def _share(holds: Array) -> float:
 def _subnormals(tensor: Array) -> int:
     least = np.finfo(tensor.dtype).smallest_normal
     return int(np.count_nonzero((tensor < least) & (tensor > -least))) - int(np.count_nonzero(tensor == 0))
+
+
+class StoredRange(NamedTuple):
+    """Smallest and largest finite number, 0 where there is none, and how many different bit patterns there are."""
+
+    minimum: float
+    maximum: float
+    distinct: int
+
+
+def stored_range(words: Array, dtype: str) -> StoredRange:
+    """Look at all words of a tensor; takes the memory of one copy.
+
+    Examples
+    --------
+    >>> stored_range(np.array([1, -2, np.inf, 1], np.float32).view(np.uint32), "float32")
+    StoredRange(minimum=-2.0, maximum=1.0, distinct=3)
+    """
+    flat = words.reshape(-1)
+    least, largest = np.inf, -np.inf
+    for start in range(0, flat.size, BLOCK):
+        numbers = decode(flat[start : start + BLOCK], dtype)
+        finite = numbers[np.isfinite(numbers)]
+        if finite.size:
+            least, largest = min(least, float(finite.min())), max(largest, float(finite.max()))
+    return StoredRange(*((least, largest) if least <= largest else (0.0, 0.0)), _distinct(flat))
+
+
+def _distinct(flat: Array) -> int:
+    if flat.itemsize <= 2:
+        return int(np.count_nonzero(np.bincount(flat, minlength=1))) if flat.size else 0
+    ordered = np.sort(flat)  # np.unique takes twenty times as long
+    found = min(flat.size, 1)
+    for start in range(0, flat.size, BLOCK):
+        block = ordered[start : start + BLOCK + 1]
+        found += int(np.count_nonzero(block[1:] != block[:-1]))
+    return found

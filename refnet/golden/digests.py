@@ -26,7 +26,7 @@ FOLDER = DATA / "digests"
 
 
 @dataclass(frozen=True)
-class Case:
+class RunSpec:
     """One run: which network on which input.
 
     Attributes
@@ -53,7 +53,7 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Entry(Case):
+class RunDigests(RunSpec):
     """One line of the table: what a run gives.
 
     Attributes
@@ -68,13 +68,8 @@ class Entry(Case):
     steps: Mapping[str, str]
 
 
-def read_tables(folder: Path) -> list[Entry]:
+def read_tables(folder: Path) -> list[RunDigests]:
     """Read the tables of a folder, in the order of the variants.
-
-    Raises
-    ------
-    InputError
-        If one is no table, or one of another numerics version, or there is none.
 
     Examples
     --------
@@ -88,14 +83,8 @@ def read_tables(folder: Path) -> list[Entry]:
     return [entry for path in paths for entry in read_table(path)]
 
 
-def read_table(path: Path) -> list[Entry]:
-    """Read a table of digests.
-
-    Raises
-    ------
-    InputError
-        If it is no table, or one of another numerics version.
-    """
+def read_table(path: Path) -> list[RunDigests]:
+    """Read a table of digests."""
     try:
         table = json.loads(path.read_text("ascii"))
         numerics, lines = table["numerics"], table["entries"]
@@ -111,9 +100,9 @@ def read_table(path: Path) -> list[Entry]:
     return [_parse(line, f"{path}, entry {number}") for number, line in enumerate(lines)]
 
 
-def _parse(line: Any, where: str) -> Entry:
+def _parse(line: Any, where: str) -> RunDigests:
     """Make an entry of what JSON holds, whatever it is."""
-    keys = [field.name for field in fields(Entry)]
+    keys = [field.name for field in fields(RunDigests)]
     if not isinstance(line, dict) or sorted(line) != sorted(keys):
         raise InputError(f"{where}: want an object of {', '.join(keys)}")
     size, steps = line["size"], line["steps"]
@@ -127,16 +116,16 @@ def _parse(line: Any, where: str) -> Entry:
         raise InputError(f"{where}: want height and width in size, whole numbers from 1 to {MAX_SIDE}")
     if not (isinstance(steps, dict) and all(isinstance(digest, str) for digest in steps.values())):
         raise InputError(f"{where}: want an object of names and digests in steps")
-    return Entry(**line | {"size": (size[0], size[1])})
+    return RunDigests(**line | {"size": (size[0], size[1])})
 
 
-def write_table(path: Path, entries: Iterable[Entry]) -> None:
+def write_table(path: Path, entries: Iterable[RunDigests]) -> None:
     """Write a table of digests, one line for each entry."""
     lines = ",\n".join(json.dumps(asdict(entry)) for entry in entries)
     path.write_text(f'{{"numerics": {NUMERICS_VERSION}, "entries": [\n{lines}\n]}}\n', "ascii", newline="\n")
 
 
-def write_tables(folder: Path, entries: Iterable[Entry]) -> list[Path]:
+def write_tables(folder: Path, entries: Iterable[RunDigests]) -> list[Path]:
     """Write the tables of some variants, one file each; return their paths."""
     paths = []
     ordered = sorted(entries, key=lambda entry: list(VARIANTS).index(entry.variant))

@@ -1,4 +1,4 @@
-"""Origin: where a golden's input comes from, a picture, a tensor or a stimulus."""
+"""The input of a network: a picture, a tensor of its own, or a stimulus, and what a manifest says of it."""
 
 from __future__ import annotations
 
@@ -9,96 +9,66 @@ from refnet.arrays import Array
 from refnet.checks import pictures
 from refnet.errors import InputError
 from refnet.golden.stimuli import DEFAULT, PICTURES, check_stimulus, stimulus
-from refnet.preprocessing import images
+from refnet.preprocessing.preprocess import preprocess
+from refnet.preprocessing.read_image import read_image
 from refnet.preprocessing.recipe import Recipe
 
 
-class Origin(NamedTuple):
-    """One of three; see ``find_origin``.
+class NetworkInput(NamedTuple):
+    """One of three, and ``description``, how a manifest names it; see ``choose_input``.
 
-    Attributes
-    ----------
-    what
-        In words, for the manifest.
-    picture
-        u8[H, W, 3], decoded, or None.
-    tensor
-        f32[N, H, W, 3], or None.
-    stimulus
-        Name, or None.
+    ``picture`` is u8[H, W, 3], decoded; ``tensor`` is f32[N, H, W, 3]; ``stimulus`` is a name.
     """
 
-    what: str
+    description: str
     picture: Array | None = None
     tensor: Array | None = None
     stimulus: str | None = None
 
     @property
     def size(self) -> tuple[int, int] | None:
-        """Height and width of the network's input, where the origin has them."""
+        """Height and width, where the input itself says them."""
         return None if self.tensor is None else (self.tensor.shape[1], self.tensor.shape[2])
 
     def check(self, size: tuple[int, int] | None, recipe: str | Recipe | None) -> None:
-        """Refuse another size than the tensor's own, and a recipe where there is no picture.
-
-        Raises
-        ------
-        InputError
-            If that was asked for.
-        """
+        """Refuse another size than the tensor's own, and a recipe where there is no picture."""
         if size is not None and self.size not in (None, size):
             raise InputError(f"the input is {self.size}, not of the size {size}; want one of them")
         if recipe is not None and self.picture is None:
-            raise InputError(f"{self.what} is the network's input itself; want no recipe, or a picture")
+            raise InputError(f"{self.description} is the network's input itself; want no recipe, or a picture")
 
     def make(self, recipe: Recipe, height: int, width: int) -> Array:
         """Make the network's input: f32[N, height, width, 3]."""
         if self.tensor is not None:
             return self.tensor
         if self.picture is not None:
-            return images.preprocess(self.picture, recipe, height, width)[None]
+            return preprocess(self.picture, recipe, height, width)[None]
         assert self.stimulus is not None
         return stimulus(self.stimulus, height, width)
 
 
-def find_origin(image: Any, x: Array | None, name: str | None) -> Origin:
-    """Read what an input is made of; without any it is the stimulus ``codes``.
-
-    Parameters
-    ----------
-    image
-        What ``refnet.preprocessing.images.read_image`` takes.
-    x
-        f32[N, H, W, 3]: the input itself.
-    name
-        Of a stimulus.
-
-    Raises
-    ------
-    InputError
-        If there is more than one, x is no input or empty, or no stimulus has that name.
-    ImageError
-        If the picture cannot be read.
+def choose_input(image: Any, x: Array | None, name: str | None) -> NetworkInput:
+    """Take a picture as ``read_image`` does, the tensor x f32[N, H, W, 3], or a stimulus by name; by default ``codes``.
 
     Examples
     --------
-    >>> find_origin(None, None, None).what
+    >>> choose_input(None, None, None).description
     'stimulus codes'
     """
     if sum(given is not None for given in (image, x, name)) > 1:
         raise InputError("more than one input; want a picture, a tensor or a stimulus")
     if image is not None:
         known = Path(image).name if isinstance(image, str | Path) else type(image).__name__
-        return Origin(f"image {known}", picture=images.read_image(image))
+        return NetworkInput(f"image {known}", picture=read_image(image))
     if x is not None:
         if not len(pictures(x)):
             raise InputError(f"the input has the shape {list(x.shape)}; want one picture at least")
-        return Origin(f"array {'x'.join(map(str, x.shape))}", tensor=x)
+        return NetworkInput(f"array {'x'.join(map(str, x.shape))}", tensor=x)
     name = DEFAULT if name is None else name
     check_stimulus(name)
     if name in PICTURES:
-        return Origin(f"stimulus {name}", picture=PICTURES[name](), stimulus=name)
-    return Origin(f"stimulus {name}", stimulus=name)
+        return NetworkInput(f"stimulus {name}", picture=PICTURES[name](), stimulus=name)
+    return NetworkInput(f"stimulus {name}", stimulus=name)
 
 
 def few_values(what: str, distinct: int) -> str:

@@ -11,17 +11,18 @@ from typing import NamedTuple
 from refnet.arrays import Array
 from refnet.errors import InputError
 from refnet.golden.axes import from_layout
-from refnet.golden.containers.container import Source, Wanted
-from refnet.golden.containers.directory import DirectorySource
-from refnet.golden.containers.hdf5_file import Hdf5Source
-from refnet.golden.containers.npz import NpzSource
-from refnet.golden.encoding import WORDS, decode
+from refnet.golden.containers.container import ContainerReader, TensorRequest
+from refnet.golden.containers.directory import DirectoryReader
+from refnet.golden.containers.hdf5_file import Hdf5Reader
+from refnet.golden.containers.npz import NpzReader
+from refnet.golden.dtypes import WORDS, decode
 from refnet.golden.formats import SUFFIXES
 from refnet.golden.formats.tensor_file import Heading
-from refnet.golden.manifest import Entry, Manifest
+from refnet.golden.manifest import Manifest, TensorEntry
+from refnet.golden.manifest_parser import parse_manifest
 
 
-class Stored(NamedTuple):
+class StoredTensor(NamedTuple):
     """A tensor as it lies in a file.
 
     Attributes
@@ -36,10 +37,10 @@ class Stored(NamedTuple):
 
     array: Array
     dtype: str
-    entry: Entry | None
+    entry: TensorEntry | None
 
 
-class Recording:
+class TensorReader:
     """Tensors by name, for a ``with`` block; one is in memory at a time.
 
     Attributes
@@ -52,15 +53,15 @@ class Recording:
         In the manifest's order, else sorted.
     """
 
-    def __init__(self, path: Path, source: Source, dtype: str | None) -> None:
+    def __init__(self, path: Path, container: ContainerReader, dtype: str | None) -> None:
         self.path = path
-        self._source = source
+        self._container = container
         self._dtype = dtype
         self.manifest: Manifest | None = None
-        self._entries: dict[str, Entry] = {}
-        self.names = source.names
-        if source.manifest is not None:
-            self.manifest = Manifest.from_json(source.manifest, str(path))
+        self._entries: dict[str, TensorEntry] = {}
+        self.names = container.names
+        if container.manifest is not None:
+            self.manifest = parse_manifest(container.manifest, str(path))
             self._entries = {entry.name: entry for entry in self.manifest.entries}
             if len(self._entries) < len(self.manifest.entries):
                 raise InputError(f"{path}: the manifest names a tensor twice; record the golden again")
@@ -68,7 +69,7 @@ class Recording:
         self._known = set(self.names)
         self._dotted = {name.replace("/", "."): name for name in reversed(self.names)}
 
-    def __enter__(self) -> Recording:
+    def __enter__(self) -> TensorReader:
         return self
 
     def __exit__(
@@ -78,57 +79,36 @@ class Recording:
 
     def close(self) -> None:
         """Close the files."""
-        self._source.close()
+        self._container.close()
 
     def find(self, name: str) -> str | None:
         """Find a tensor's own name: as given, or with dots for slashes or the reverse; None if it is not there."""
         return name if name in self._known else self._dotted.get(name.replace("/", "."))
 
-    def entry(self, name: str) -> Entry | None:
+    def entry(self, name: str) -> TensorEntry | None:
         """What the manifest says of a tensor, or None."""
         return self._entries.get(self.find(name) or "")
 
-    def read(self, name: str, count: int | None = None) -> Stored:
-        """Read one tensor.
+    def read(self, name: str, count: int | None = None) -> StoredTensor:
+        """Read one tensor; with ``count`` elements to expect, the width of raw numbers is found and far more refused.
 
-        Parameters
-        ----------
-        name
-            See ``find``.
-        count
-            Elements to expect: lets the width of raw numbers be found, and what is far longer be refused.
-
-        Raises
-        ------
-        UnreadableError
-            If this file is damaged or not what its format says. One that is merely shorter or longer than expected
-            is read, if its format can tell.
-        InputError
-            If there is no such tensor, or its dtype must be stated.
+        A file that is damaged, or not what its format says, is an ``UnreadableError``: the others may be fine.
         """
         wanted = self._wanted(name, count)
-        words, dtype, shape = self._source.read(wanted)
+        words, dtype, shape = self._container.read(wanted)
         if wanted.entry is not None:
             stored_shape = Heading.of(wanted.entry).shape
             if words.size == math.prod(stored_shape):
                 shape = stored_shape
         array = decode(words, dtype)
-        return Stored(array if shape is None else array.reshape(shape), dtype, wanted.entry)
+        return StoredTensor(array if shape is None else array.reshape(shape), dtype, wanted.entry)
 
     def verify(self, name: str) -> bool:
-        """Whether a tensor's bytes are those of the manifest; true where there is none.
-
-        Raises
-        ------
-        UnreadableError
-            If it cannot be read.
-        InputError
-            If there is no such tensor.
-        """
+        """Whether a tensor's bytes are those of the manifest; true where there is none."""
         wanted = self._wanted(name, None)
-        return wanted.entry is None or self._source.sha256(wanted) == wanted.entry.sha256
+        return wanted.entry is None or self._container.sha256(wanted) == wanted.entry.sha256
 
-    def _wanted(self, name: str, count: int | None) -> Wanted:
+    def _wanted(self, name: str, count: int | None) -> TensorRequest:
         found = self.find(name)
         if found is None:
             near = get_close_matches(name, self.names, 3, 0.5) or self.names[:3]
@@ -136,11 +116,11 @@ class Recording:
             raise InputError(f"{self.path} holds no {name:.80}; want {some}")
         entry = self._entries.get(found)
         dtype = self._dtype or (entry.dtype if entry else None)
-        return Wanted(found, entry, dtype, count)
+        return TensorRequest(found, entry, dtype, count)
 
 
-def open_recording(path: Path | str, *, dtype: str | None = None) -> Recording:
-    """Open a recording.
+def open_reader(path: Path | str, *, dtype: str | None = None) -> TensorReader:
+    """Open a reader.
 
     Parameters
     ----------
@@ -160,44 +140,38 @@ def open_recording(path: Path | str, *, dtype: str | None = None) -> Recording:
     >>> import numpy as np, tempfile
     >>> with tempfile.TemporaryDirectory() as place:
     ...     np.save(f"{place}/stem.npy", np.zeros((1, 8, 8, 32), np.float16))
-    ...     with open_recording(place) as recording:
-    ...         stored = recording.read("stem")
-    >>> recording.names, stored.array.shape, stored.dtype, stored.entry
+    ...     with open_reader(place) as reader:
+    ...         stored = reader.read("stem")
+    >>> reader.names, stored.array.shape, stored.dtype, stored.entry
     (('stem',), (1, 8, 8, 32), 'float16', None)
     """
     path = Path(path)
     if dtype is not None and dtype not in WORDS:
         raise InputError(f"dtype {dtype!r}: want one of {', '.join(WORDS)}")
     try:
-        source = _open(path)
+        container = _open(path)
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
     try:
-        return Recording(path, source, dtype)
+        return TensorReader(path, container, dtype)
     except InputError:
-        source.close()
+        container.close()
         raise
 
 
-def _open(path: Path) -> Source:
+def _open(path: Path) -> ContainerReader:
     if path.is_file() and path.suffix.lower() in (".h5", ".hdf5"):
-        return Hdf5Source(path)
+        return Hdf5Reader(path)
     if path.is_file() and path.suffix.lower() == ".npz":
-        return NpzSource(path)
+        return NpzReader(path)
     if path.is_dir() or (path.is_file() and path.suffix.lower() in SUFFIXES):
-        return DirectorySource(path)
+        return DirectoryReader(path)
     what = "is of a kind that is not read" if path.exists() else "does not exist"
     raise InputError(f"{path} {what}; want a directory, .h5, .npz, or one of {' '.join(SUFFIXES)}")
 
 
-def logical(stored: Stored) -> Array:
-    """Bring a stored tensor into its logical axes, without filling and explicit zeros.
-
-    Raises
-    ------
-    InputError
-        If no manifest says how it lies in the file, or it has another number of elements.
-    """
+def to_logical_axes(stored: StoredTensor) -> Array:
+    """Bring a stored tensor into its logical axes, without filling and explicit zeros."""
     if stored.entry is None:
         raise InputError("no manifest says how the tensor lies in its file; state its order")
     return from_layout(stored.array.reshape(-1), stored.entry.axes, stored.entry.shape, stored.entry.layout)

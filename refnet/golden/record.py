@@ -1,4 +1,4 @@
-"""Recorder: run a network once and write its input and its tensors, one after the other, as they are computed."""
+"""Record: run a network once and write its input and its tensors, one after the other, as they are computed."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from refnet.architecture.plan import Plan, make_plan
 from refnet.arrays import Array
 from refnet.checks import float_dtype, thread_count
 from refnet.errors import InputError
-from refnet.golden.axes import Layout, axes_of, kernel_axes_of
-from refnet.golden.coverage import FEW_VALUES, Coverage, Covering
-from refnet.golden.encoding import FLOATS
-from refnet.golden.inputs import Origin, few_values, find_origin
-from refnet.golden.manifest import Entry, Manifest, Run
-from refnet.golden.selection import Selected, continued, select
-from refnet.golden.write import Writer, open_writer
+from refnet.golden import FLOATS
+from refnet.golden.axes import TensorLayout, axes_of, kernel_axes_of
+from refnet.golden.coverage import FEW_VALUES, Coverage, RunCoverage
+from refnet.golden.inputs import NetworkInput, choose_input, few_values
+from refnet.golden.manifest import Manifest, Run, TensorEntry
+from refnet.golden.selection import Selection, select, without_given
+from refnet.golden.write import TensorWriter, open_writer
 from refnet.hub.models import check_request, find_weights, is_file, outline
 from refnet.network import Network
 from refnet.preprocessing.recipe import Recipe
@@ -31,18 +31,18 @@ from refnet.reference.digest import tensor_digest
 from refnet.reference.numerics import NUMERICS_VERSION
 from refnet.version import __version__
 
-Watch = Callable[["Recorded"], None]
+Watch = Callable[["WrittenTensor"], None]
 
 PICTURE = "picture"
-NHWC, RSCK = Layout("NHWC"), Layout("RSCK")
+NHWC, RSCK = TensorLayout("NHWC"), TensorLayout("RSCK")
 
 _LOG = logging.getLogger("refnet")
 
 
-class Recorded(NamedTuple):
+class WrittenTensor(NamedTuple):
     """A tensor that is written: its entry, what it covers (None of pictures and weights), the share that is done."""
 
-    entry: Entry
+    entry: TensorEntry
     coverage: Coverage | None
     done: float
 
@@ -51,8 +51,8 @@ class _Storage(NamedTuple):
     """How tensors are written; see ``record``."""
 
     dtype: str
-    layout: Layout
-    kernel_layout: Layout
+    layout: TensorLayout
+    kernel_layout: TensorLayout
     padded: bool
 
 
@@ -68,8 +68,8 @@ def record(
     weights: bool = False,
     given: Mapping[str, Array] | None = None,
     dtype: str = "float32",
-    layout: Layout = NHWC,
-    kernel_layout: Layout = RSCK,
+    layout: TensorLayout = NHWC,
+    kernel_layout: TensorLayout = RSCK,
     padded: bool = False,
     format: str = "npy",
     text: bool = False,
@@ -90,12 +90,12 @@ def record(
     target
         A directory, or a file that ends in ``.h5`` or ``.npz``; it appears once it is complete.
     image, x, stimulus
-        The input, one of them: what ``refnet.preprocessing.images.read_image`` takes; f32[N, H, W, 3] itself; or
+        The input, one of them: what ``refnet.preprocessing.read_image.read_image`` takes; f32[N, H, W, 3] itself; or
         the name of one of ``refnet.golden.stimuli``. By default the stimulus ``codes``.
     steps
         Names, globs and parts of tensors, see ``refnet.golden.selection.select``; by default all.
     unfused
-        Record the sums, batch norms and activations of each step too.
+        Record each step's sums, and what batch norm and activation make of them, too.
     weights
         Record the weights of these steps too.
     given
@@ -104,7 +104,8 @@ def record(
     dtype
         Of the numbers written: float32, float64, float16 or bfloat16.
     layout, kernel_layout
-        Of activations and of weights.
+        Order of the axes and tiles, of activations and of weights, as ``refnet.golden.axes.activation_layout("NCHW")``
+        and ``kernel_layout("OIHW")`` make them.
     padded
         Write each whole tensor with the zeros that the step which reads it puts around it.
     format, text
@@ -137,16 +138,16 @@ def record(
     """
     if dtype not in FLOATS:
         raise InputError(f"dtype {dtype!r}: want one of {', '.join(FLOATS)}")
-    origin = find_origin(image, x, stimulus)
-    origin.check(size, recipe)
-    size = origin.size or size
-    batch = 1 if origin.tensor is None else len(origin.tensor)
+    network_input = choose_input(image, x, stimulus)
+    network_input.check(size, recipe)
+    size = network_input.size or size
+    batch = 1 if network_input.tensor is None else len(network_input.tensor)
     compute = compute or ("float64" if dtype == "float64" else "float32")
     if not isinstance(model, Network):
         float_dtype(compute)
         thread_count(threads)
         _check_request(model, recipe, size, steps, batch)
-    run = Run("", "", (1, 1), compute, origin.what, None, NUMERICS_VERSION, __version__)
+    run = Run("", "", (1, 1), compute, network_input.description, None, NUMERICS_VERSION, __version__)
     with open_writer(Path(target), run, format=format, text=text) as writer:
         network = model
         if not isinstance(network, Network):
@@ -154,20 +155,20 @@ def record(
         plan = make_plan(network.weights.architecture, size, padding=network.weights.padding)
         chosen = select(plan, steps, batch=batch, unfused=unfused)
         if given:
-            chosen = continued(plan, chosen, given, everything=steps is None)
+            chosen = without_given(plan, chosen, given, everything=steps is None)
         writer.run = replace(
             run,
             model=network.variant if isinstance(model, Network) or is_file(model) else str(model),
             weights=network.weights.digest(),
             size=(plan.height, plan.width),
             dtype=network.dtype.name,
-            input=", ".join([origin.what, *(f"resumed at {name}" for name in given or ())]),
-            recipe=None if origin.picture is None else network.recipe,
+            input=", ".join([network_input.description, *(f"resumed at {name}" for name in given or ())]),
+            recipe=None if network_input.picture is None else network.recipe,
         )
-        recording = _Recording(network, plan, writer, _Storage(dtype, layout, kernel_layout, padded), watch)
-        recording.add_run(origin, chosen, given or {})
+        recorder = _Recorder(network, plan, writer, _Storage(dtype, layout, kernel_layout, padded), watch)
+        recorder.add_run(network_input, chosen, given or {})
         if weights:
-            recording.add_weights(chosen)
+            recorder.add_weights(chosen)
     return writer.manifest
 
 
@@ -185,10 +186,12 @@ def _check_request(
         select(make_plan(known.architecture, size, padding=known.padding), steps, batch=batch)
 
 
-class _Recording:
+class _Recorder:
     """One run being written."""
 
-    def __init__(self, network: Network, plan: Plan, writer: Writer, storage: _Storage, watch: Watch | None) -> None:
+    def __init__(
+        self, network: Network, plan: Plan, writer: TensorWriter, storage: _Storage, watch: Watch | None
+    ) -> None:
         self.network = network
         self.plan = plan
         self.writer = writer
@@ -196,30 +199,30 @@ class _Recording:
         self.watch = watch
         self.pads = {name: step.pads for step in reversed(plan.steps) for name in step.inputs if any(step.pads)}
         self.left = self.total = 1  # elements to be computed
-        self.cover = Covering(plan)
+        self.coverage = RunCoverage(plan)
 
-    def add_run(self, origin: Origin, chosen: list[Selected], given: Mapping[str, Array]) -> None:
+    def add_run(self, network_input: NetworkInput, chosen: list[Selection], given: Mapping[str, Array]) -> None:
         """Run, and write everything but weights."""
-        if origin.picture is not None:
-            layout = Layout(self.storage.layout.order)
-            self._tell(self.writer.add(PICTURE, "HWC", origin.picture, dtype="uint8", layout=layout), None)
-        x = origin.make(self.network.recipe, self.plan.height, self.plan.width)
-        entry = self._add(Selected(names.INPUT), x)
-        if origin.stimulus is None and entry.distinct < FEW_VALUES:
-            _LOG.warning(few_values(origin.what, entry.distinct))
-        wanted = {selected.name: selected for selected in chosen}
+        if network_input.picture is not None:
+            layout = TensorLayout(self.storage.layout.order)
+            self._tell(self.writer.add(PICTURE, "HWC", network_input.picture, dtype="uint8", layout=layout), None)
+        x = network_input.make(self.network.recipe, self.plan.height, self.plan.width)
+        entry = self._add(Selection(names.INPUT), x)
+        if network_input.stimulus is None and entry.distinct < FEW_VALUES:
+            _LOG.warning(few_values(network_input.description, entry.distinct))
+        wanted = {selection.name: selection for selection in chosen}
         self.left = self.total = sum(math.prod(self.plan.shapes[name]) for name in wanted)
         run = self.network.resume({names.INPUT: x, **given}, wanted) if given else self.network.trace(x, wanted)
         order = {name: number for number, name in enumerate(self.plan.shapes)}
         theirs = ((name, given[name].astype(self.network.dtype)) for name in sorted(given, key=order.__getitem__))
         for name, tensor in heapq.merge(theirs, run, key=lambda pair: order[pair[0]]):
             self.left -= math.prod(self.plan.shapes[name]) if name in wanted else 0
-            self._add(wanted.get(name, Selected(name)), tensor)
+            self._add(wanted.get(name, Selection(name)), tensor)
 
-    def _add(self, selected: Selected, tensor: Array) -> Entry:
-        name, part = selected
-        values = tensor[selected.slices] if part else tensor
-        layout = replace(self.storage.layout, pads=self._pads(selected))
+    def _add(self, selection: Selection, tensor: Array) -> TensorEntry:
+        name, part = selection
+        values = tensor[selection.slices] if part else tensor
+        layout = replace(self.storage.layout, pads=self._pads(selection))
         entry = self.writer.add(
             name,
             axes_of(tensor.shape),
@@ -232,15 +235,15 @@ class _Recording:
         self._tell(entry, values)
         return entry
 
-    def _pads(self, selected: Selected) -> Pads:
-        return self.pads.get(selected.name, NO_PADS) if self.storage.padded and not selected.part else NO_PADS
+    def _pads(self, selection: Selection) -> Pads:
+        return self.pads.get(selection.name, NO_PADS) if self.storage.padded and not selection.part else NO_PADS
 
-    def _tell(self, entry: Entry, values: Array | None) -> None:
+    def _tell(self, entry: TensorEntry, values: Array | None) -> None:
         if self.watch is not None:
-            coverage = None if values is None else self.cover(entry.name, values)
-            self.watch(Recorded(entry, coverage, 1 - self.left / self.total))
+            coverage = None if values is None else self.coverage(entry.name, values)
+            self.watch(WrittenTensor(entry, coverage, 1 - self.left / self.total))
 
-    def add_weights(self, chosen: list[Selected]) -> None:
+    def add_weights(self, chosen: list[Selection]) -> None:
         """Write the weights of all steps of which something was chosen."""
         recorded = {name for name, _ in chosen}
         for step in self.plan:

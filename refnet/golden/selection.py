@@ -18,7 +18,7 @@ _PATTERN = re.compile(r"\s*([^,\[\]\s]+)\s*(?:\[([^\[\]]*)\])?\s*(?:,|$)")
 _RANGE = re.compile(r"\s*(?:(\d{1,9})|(\d{1,9})?\s*:\s*(\d{1,9})?)\s*")
 
 
-class Selected(NamedTuple):
+class Selection(NamedTuple):
     """A tensor, or the part of it from ``first`` to before ``end`` on each axis, the batch included."""
 
     name: str
@@ -32,27 +32,12 @@ class Selected(NamedTuple):
 
 def select(
     plan: Plan, patterns: Iterable[str] | None = None, *, batch: int = 1, unfused: bool = False
-) -> list[Selected]:
-    """Find the tensors that patterns ask for, in execution order.
+) -> list[Selection]:
+    """Find the tensors that patterns ask for, in execution order; without patterns all steps.
 
     A pattern is a name or a glob with ``*`` and ``?``. It means steps; one that fits no step means their parts, so
-    ``*.conv`` is every sum. A part of a tensor is cut out as in NumPy, in the order n, h, w, c: ``stem[:, 0:8, 3]``.
-
-    Parameters
-    ----------
-    plan
-        Of the run.
-    patterns
-        Each may be several with commas between them; None means every step.
-    batch
-        Number of pictures.
-    unfused
-        Whether each step comes with its parts: sums, batch norm and activation.
-
-    Raises
-    ------
-    InputError
-        If a pattern fits nothing, a part is not inside its tensor, or a tensor is asked for in two ways.
+    ``*.conv`` is every sum. Each text may hold several with commas between them. A part of a tensor is cut out as in
+    NumPy, in the order n, h, w, c: ``stem[:, 0:8, 3]``. ``unfused`` adds each step's sums, batch norm and activation.
 
     Examples
     --------
@@ -61,7 +46,7 @@ def select(
     >>> [name for name, _ in select(make_plan(variant("lite0")), ["block3*.depthwise, stem"])]
     ['stem', 'block3a.depthwise', 'block3b.depthwise']
     >>> select(make_plan(variant("lite0")), ["logits[:, 0:8]"])
-    [Selected(name='logits', part=((0, 1), (0, 8)))]
+    [Selection(name='logits', part=((0, 1), (0, 8)))]
     """
     found: dict[str, Part] = {}
     pairs = [("*", None)] if patterns is None else [pair for text in patterns for pair in _split(text)]
@@ -72,23 +57,18 @@ def select(
             part = () if ranges is None else _part(name, (batch, *plan.shapes[name]), ranges)
             if found.setdefault(name, part) != part:
                 raise InputError(f"{name} is asked for in two ways; want it whole, or one part of it")
-    return [Selected(name, found[name]) for name in plan.shapes if name in found]
+    return [Selection(name, found[name]) for name in plan.shapes if name in found]
 
 
-def continued(plan: Plan, chosen: list[Selected], given: Collection[str], *, everything: bool) -> list[Selected]:
+def without_given(plan: Plan, chosen: list[Selection], given: Collection[str], *, everything: bool) -> list[Selection]:
     """Leave out what is given; of ``everything``, also what does not depend on that.
-
-    Raises
-    ------
-    InputError
-        If nothing is left, or the input itself is given.
 
     Examples
     --------
     >>> from refnet.architecture.variants import variant
     >>> from refnet.architecture.plan import make_plan
     >>> plan = make_plan(variant("b0"))
-    >>> [name for name, _ in continued(plan, select(plan), ["pool"], everything=True)]
+    >>> [name for name, _ in without_given(plan, select(plan), ["pool"], everything=True)]
     ['logits', 'probabilities']
     """
     if names.INPUT in given:

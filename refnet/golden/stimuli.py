@@ -89,11 +89,6 @@ STIMULI = (*PICTURES, *TENSORS)
 def stimulus(name: str, height: int, width: int) -> Array:
     """Make a stimulus: a picture u8[256, 320, 3], or a tensor f32[1, height, width, 3] for the network.
 
-    Raises
-    ------
-    InputError
-        If there is none of that name.
-
     Examples
     --------
     >>> stimulus("codes", 8, 8).dtype, stimulus("noise", 8, 8).dtype
@@ -104,13 +99,7 @@ def stimulus(name: str, height: int, width: int) -> Array:
 
 
 def check_stimulus(name: str) -> None:
-    """Refuse a name that no stimulus has.
-
-    Raises
-    ------
-    InputError
-        If there is none of that name.
-    """
+    """Refuse a name that no stimulus has."""
     if name not in STIMULI:
         near = get_close_matches(str(name), STIMULI, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""

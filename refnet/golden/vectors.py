@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from refnet.errors import InputError
-from refnet.golden.axes import Layout, axes_of, kernel_axes_of
+from refnet.golden.axes import TensorLayout, axes_of, kernel_axes_of
 from refnet.golden.cases import Case, cases
-from refnet.golden.manifest import Described, Entry, Manifest, Run
+from refnet.golden.manifest import CaseEntry, Manifest, Run, TensorEntry
 from refnet.golden.record import NHWC, RSCK
 from refnet.golden.write import open_writer
 from refnet.reference.digest import DTYPES, tensor_digest
@@ -25,11 +25,11 @@ def record_vectors(
     target: str | os.PathLike[str],
     *,
     dtype: str = "float32",
-    layout: Layout = NHWC,
-    kernel_layout: Layout = RSCK,
+    layout: TensorLayout = NHWC,
+    kernel_layout: TensorLayout = RSCK,
     format: str = "npy",
     text: bool = False,
-    watch: Callable[[Entry], None] | None = None,
+    watch: Callable[[TensorEntry], None] | None = None,
 ) -> Manifest:
     """Write every case: tensors named ``CASE/ROLE``, the output ``CASE/output``.
 
@@ -80,5 +80,5 @@ def record_vectors(
     return writer.manifest
 
 
-def _describe(case: Case) -> Described:
-    return Described(case.name, case.op, case.parameters, tuple(case.inputs), tuple(case.weights), OUTPUT)
+def _describe(case: Case) -> CaseEntry:
+    return CaseEntry(case.name, case.op, case.parameters, tuple(case.inputs), tuple(case.weights), OUTPUT)

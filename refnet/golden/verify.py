@@ -15,8 +15,8 @@ from refnet.architecture import names
 from refnet.errors import InputError, UnknownModelError, WeightsNotFoundError
 from refnet.files.shipped import shipped
 from refnet.golden import digests
-from refnet.golden.digests import Case, Entry, read_tables
-from refnet.golden.inputs import find_origin
+from refnet.golden.digests import RunDigests, RunSpec, read_tables
+from refnet.golden.inputs import choose_input
 from refnet.golden.stimuli import STIMULI
 from refnet.hub.models import find_weights
 from refnet.network import Network
@@ -48,7 +48,7 @@ class Difference(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Result:
+class RunResult:
     """What became of an entry.
 
     Attributes
@@ -61,7 +61,7 @@ class Result:
         Why it could not be run: its trained weights are not on this machine. Else empty.
     """
 
-    entry: Entry
+    entry: RunDigests
     difference: Difference | None = None
     missing: str = ""
 
@@ -73,7 +73,7 @@ class Result:
 
 def verify(
     *models: str, full: bool = False, threads: int | None = None, table: str | os.PathLike[str] | None = None
-) -> Iterator[Result]:
+) -> Iterator[RunResult]:
     """Compare this machine's results with the table, one entry after the other.
 
     Parameters
@@ -98,18 +98,12 @@ def verify(
     >>> all(result.identical for result in verify("lite0"))
     True
     """
-    entries = select(read_tables(digests.FOLDER if table is None else Path(table)), models, full=full)
+    entries = select_runs(read_tables(digests.FOLDER if table is None else Path(table)), models, full=full)
     return _compare_each(entries, models, threads)
 
 
-def select(entries: Iterable[Entry], models: Collection[str] = (), *, full: bool = False) -> list[Entry]:
-    """Choose the entries of some models, or of all.
-
-    Raises
-    ------
-    UnknownModelError
-        If there is no entry of a model.
-    """
+def select_runs(entries: Iterable[RunDigests], models: Collection[str] = (), *, full: bool = False) -> list[RunDigests]:
+    """Choose the entries of some models, or of all."""
     entries = list(entries)
     known = {name for entry in entries for name in (entry.variant, entry.model)}
     for model in models:
@@ -124,30 +118,30 @@ def select(entries: Iterable[Entry], models: Collection[str] = (), *, full: bool
     ]
 
 
-def record(cases: Iterable[Case]) -> Iterator[Entry]:
-    """Run cases and note every digest; those of one model and dtype should follow each other."""
-    for group in _of_one_network(cases):
+def compute_digests(specs: Iterable[RunSpec]) -> Iterator[RunDigests]:
+    """Run specs and note every digest; those of one model and dtype should follow each other."""
+    for group in _of_one_network(specs):
         network, weights = _load(group[0], None)
-        for case in group:
-            yield Entry(**asdict(case), weights=weights, steps=dict(_digests(case, network)))
+        for spec in group:
+            yield RunDigests(**asdict(spec), weights=weights, steps=dict(_step_digests(spec, network)))
 
 
-_Case = TypeVar("_Case", bound=Case)
+_RunSpec = TypeVar("_RunSpec", bound=RunSpec)
 
 
-def _of_one_network(cases: Iterable[_Case]) -> Iterator[list[_Case]]:
-    for _, group in groupby(cases, key=lambda case: (case.model, case.dtype)):
+def _of_one_network(specs: Iterable[_RunSpec]) -> Iterator[list[_RunSpec]]:
+    for _, group in groupby(specs, key=lambda spec: (spec.model, spec.dtype)):
         yield list(group)
 
 
-def _load(case: Case, threads: int | None) -> tuple[Network, str]:
-    """Load the network of a case, and the digest of its weights."""
-    weights = find_weights(case.model, download=False)
+def _load(spec: RunSpec, threads: int | None) -> tuple[Network, str]:
+    """Load the network of a spec, and the digest of its weights."""
+    weights = find_weights(spec.model, download=False)
     digest = weights.digest()
-    return Network.taking(weights, dtype=case.dtype, threads=threads), digest
+    return Network.taking(weights, dtype=spec.dtype, threads=threads), digest
 
 
-def _compare_each(entries: Iterable[Entry], models: Collection[str], threads: int | None) -> Iterator[Result]:
+def _compare_each(entries: Iterable[RunDigests], models: Collection[str], threads: int | None) -> Iterator[RunResult]:
     for group in _of_one_network(entries):
         model = group[0].model
         try:
@@ -156,18 +150,18 @@ def _compare_each(entries: Iterable[Entry], models: Collection[str], threads: in
             if model in models:
                 raise
             for entry in group:
-                yield Result(entry, missing=f"no weights here; `refnet fetch {model}` brings them")
+                yield RunResult(entry, missing=f"no weights here; `refnet fetch {model}` brings them")
             continue
         for entry in group:
-            yield Result(entry, _first_difference(entry, network, weights))
+            yield RunResult(entry, _first_difference(entry, network, weights))
 
 
-def _first_difference(entry: Entry, network: Network, weights: str) -> Difference | None:
+def _first_difference(entry: RunDigests, network: Network, weights: str) -> Difference | None:
     if list(entry.steps) != [names.INPUT, *(step.name for step in network.plan)]:
         raise InputError(f"the table of digests does not list the steps of {entry.model}")
     if weights != entry.weights:
         return Difference(WEIGHTS, weights, entry.weights)
-    for name, digest in _digests(entry, network):
+    for name, digest in _step_digests(entry, network):
         if digest != entry.steps[name]:
             return Difference(name, digest, entry.steps[name])
     # A trace splits what a plain run fuses: that has to come to the same end.
@@ -178,27 +172,16 @@ def _first_difference(entry: Entry, network: Network, weights: str) -> Differenc
     return None
 
 
-def _digests(case: Case, network: Network) -> Iterator[tuple[str, str]]:
+def _step_digests(spec: RunSpec, network: Network) -> Iterator[tuple[str, str]]:
     """Name and digest of the input, then of every step's output in execution order."""
-    x = _input(case, network)
+    x = _input(spec, network)
     yield names.INPUT, tensor_digest(x)
     for name, tensor in network.trace(x):
         yield name, tensor_digest(tensor)
 
 
-def _input(case: Case, network: Network) -> npt.NDArray[Any]:
-    """Make the network's input; a picture goes through the recipe of the weights, to the size of the case."""
-    generated = case.input in STIMULI
-    origin = find_origin(None if generated else photo(case.input), None, case.input if generated else None)
-    return origin.make(network.recipe, *case.size)
-
-
-def photo(name: str = PHOTO) -> Path:
-    """Find a photograph that is shipped.
-
-    Raises
-    ------
-    InputError
-        If it is not there.
-    """
-    return shipped(name)
+def _input(spec: RunSpec, network: Network) -> npt.NDArray[Any]:
+    """Make the network's input; a picture goes through the recipe of the weights, to the size of the spec."""
+    generated = spec.input in STIMULI
+    network_input = choose_input(None if generated else shipped(spec.input), None, spec.input if generated else None)
+    return network_input.make(network.recipe, *spec.size)

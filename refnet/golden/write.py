@@ -2,50 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
-from types import TracebackType
 
 from refnet.arrays import Array
 from refnet.errors import InputError
-from refnet.golden.axes import Layout, to_layout
-from refnet.golden.containers.container import Sink, check_name
-from refnet.golden.containers.directory import DirectorySink
-from refnet.golden.containers.hdf5_file import Hdf5Sink
-from refnet.golden.containers.npz import NpzSink
-from refnet.golden.encoding import WORDS, encode
+from refnet.files.whole import not_written
+from refnet.golden.axes import TensorLayout, to_layout
+from refnet.golden.containers.container import ContainerWriter, check_name
+from refnet.golden.containers.directory import write_directory
+from refnet.golden.containers.hdf5_file import write_hdf5
+from refnet.golden.containers.npz import write_npz
+from refnet.golden.coverage import stored_range
+from refnet.golden.dtypes import WORDS, encode
 from refnet.golden.formats import FORMATS, SUFFIXES, WITH_TEXT
-from refnet.golden.manifest import Described, Entry, Manifest, Run
-from refnet.golden.statistics import statistics
+from refnet.golden.manifest import CaseEntry, Manifest, Run, TensorEntry
+
+ONE_FILE: dict[str, Callable[[Path], AbstractContextManager[ContainerWriter]]] = {
+    ".h5": write_hdf5, ".hdf5": write_hdf5, ".npz": write_npz,
+}  # fmt: skip
+
+#: Endings of files that people may mean, and that no directory should have.
+OTHER_FILES = (".csv", ".json", ".html", ".onnx", ".pt", ".pth", ".safetensors", ".tflite", ".zip", ".tar", ".gz")
 
 
-class Writer:
-    """A golden being written, for a ``with`` block: it appears at the end, unless an error came.
+class TensorWriter:
+    """A golden being written; see ``open_writer``.
 
-    Holds one tensor at a time, and what encoding and layout make of it.
+    Holds one tensor at a time, and what its dtype and layout make of it.
     """
 
-    def __init__(self, target: Path, run: Run, sink: Sink) -> None:
+    def __init__(self, target: Path, run: Run, container: ContainerWriter) -> None:
         self.target = target
         self.run = run
-        self.entries: list[Entry] = []
-        self.cases: list[Described] = []
-        self._sink = sink
+        self.entries: list[TensorEntry] = []
+        self.cases: list[CaseEntry] = []
+        self._container = container
         self._names: set[str] = set()
-
-    def __enter__(self) -> Writer:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            if error is None:
-                self._sink.finish(self.manifest.to_json())
-        except OSError as failure:
-            raise self._not_written(failure) from failure
-        finally:
-            self._sink.discard()
 
     @property
     def manifest(self) -> Manifest:
@@ -59,34 +53,13 @@ class Writer:
         tensor: Array,
         *,
         dtype: str = "float32",
-        layout: Layout,
+        layout: TensorLayout,
         part: tuple[tuple[int, int], ...] = (),
         digest: str = "",
-    ) -> Entry:
-        """Write one tensor.
+    ) -> TensorEntry:
+        """Write one tensor with logical ``axes``: f32, f64 or u8 (as ``uint8``, and nothing else is), each name once.
 
-        Parameters
-        ----------
-        name
-            Of the step, or a weight with slashes; each once.
-        axes
-            Logical axes of ``tensor``.
-        tensor
-            f32[...], f64[...] or u8[...] with those axes.
-        dtype
-            To write: uint8 only and always of uint8.
-        layout
-            How it is to lie in the file.
-        part
-            Where ``tensor`` is a part of a larger one: (first, end) for each axis.
-        digest
-            ``refnet.reference.digest.tensor_digest`` of the whole tensor as computed.
-
-        Raises
-        ------
-        InputError
-            If the name was there already or cannot be a file's, the dtype or layout does not suit the tensor, or it
-            cannot be written.
+        ``part`` says where it lies in a larger one, (first, end) for each axis; ``digest`` is the larger one's.
         """
         dotted = check_name(name).replace("/", ".").lower()  # some disks do not tell A from a
         if dotted in self._names:
@@ -94,22 +67,19 @@ class Writer:
         if dtype not in WORDS or (dtype == "uint8") != (tensor.dtype.name == "uint8"):
             raise InputError(f"{name}: {tensor.dtype.name} cannot be written as {dtype!r}")
         words = encode(tensor, dtype)
-        range_ = statistics(words, dtype)
-        entry = Entry(name, axes, tensor.shape, part, dtype, layout, "", "", *range_, "", digest)
-        try:
-            entry = self._sink.put(entry, to_layout(words, axes, layout))
-        except OSError as failure:
-            raise self._not_written(failure) from failure
+        range_ = stored_range(words, dtype)
+        entry = TensorEntry(name, axes, tensor.shape, part, dtype, layout, "", "", *range_, "", digest)
+        laid_out = to_layout(words, axes, layout)
+        with not_written(self.target):
+            entry = self._container.put(entry, laid_out)
         self._names.add(dotted)
         self.entries.append(entry)
         return entry
 
-    def _not_written(self, failure: OSError) -> InputError:
-        return InputError(f"{self.target} not written: {failure.strerror or failure}")
 
-
-def open_writer(target: Path, run: Run, *, format: str = "npy", text: bool = False) -> Writer:
-    """Begin a golden.
+@contextmanager
+def open_writer(target: Path, run: Run, *, format: str = "npy", text: bool = False) -> Iterator[TensorWriter]:
+    """Write a golden in a ``with`` block: it appears at the end, unless an error came.
 
     Parameters
     ----------
@@ -134,7 +104,7 @@ def open_writer(target: Path, run: Run, *, format: str = "npy", text: bool = Fal
     >>> run = Run("b0@synthetic", "0" * 64, (224, 224), "float32", "stimulus codes", None, 1, "0.1")
     >>> with tempfile.TemporaryDirectory() as place:
     ...     with open_writer(Path(place) / "golden", run, format="hex") as writer:
-    ...         entry = writer.add("logits", "NC", np.zeros((1, 3), np.float32), layout=Layout("NCHW"))
+    ...         entry = writer.add("logits", "NC", np.zeros((1, 3), np.float32), layout=TensorLayout("NCHW"))
     ...     (Path(place) / "golden" / entry.file).read_text().splitlines()
     ['// logits: float32 N C [1, 3], the last axis varies fastest', '00000000', '00000000', '00000000']
     """
@@ -143,20 +113,24 @@ def open_writer(target: Path, run: Run, *, format: str = "npy", text: bool = Fal
         raise InputError(f"format {format!r}: want one of {', '.join(FORMATS)}")
     if text and format not in WITH_TEXT:
         raise InputError(f"format {format!r} holds bits; want text in one of {', '.join(WITH_TEXT)}")
-    try:
-        sink = _sink(target, format, text)
-    except OSError as failure:
-        raise InputError(f"{target} not written: {failure.strerror or failure}") from failure
-    return Writer(target, run, sink)
+    with ExitStack() as stack:
+        with not_written(target):
+            container = stack.enter_context(_open_container(target, format, text))
+        writer = TensorWriter(target, run, container)
+        yield writer
+        with not_written(target):
+            container.finish(writer.manifest.to_json())
+            stack.close()
 
 
-def _sink(target: Path, format_: str, text: bool) -> Sink:
-    one_file: dict[str, Callable[[Path], Sink]] = {".h5": Hdf5Sink, ".hdf5": Hdf5Sink, ".npz": NpzSink}
+def _open_container(target: Path, format_: str, text: bool) -> AbstractContextManager[ContainerWriter]:
     suffix = target.suffix.lower()
     if suffix in SUFFIXES:
         raise InputError(f"{target} is the name of one tensor's file; want that of a directory, an .h5 or an .npz")
-    if suffix not in one_file:
-        return DirectorySink(target, format_, (WITH_TEXT if text else FORMATS)[format_])
+    if suffix in OTHER_FILES:
+        raise InputError(f"{target} is the name of a file that holds no golden; want a directory, an .h5 or an .npz")
+    if suffix not in ONE_FILE:
+        return write_directory(target, format_, (WITH_TEXT if text else FORMATS)[format_])
     if text or format_ != "npy":
         raise InputError(f"format {format_!r} is for a directory; {target.name} has one of its own")
-    return one_file[suffix](target)
+    return ONE_FILE[suffix](target)

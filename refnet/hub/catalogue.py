@@ -69,7 +69,7 @@ def describe_weights(weights: Weights) -> dict[str, Any]:
 def weight_file(model: str) -> str | None:
     """Path of the file that a model's weights are in, or None if they are generated or not on this machine."""
     from refnet.hub.models import SYNTHETIC, is_file
-    from refnet.weights.places import find
+    from refnet.weights.paths import find
 
     if is_file(model):
         return model

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import ssl
+import logging
+import warnings
 from collections.abc import Iterator
-from http.client import HTTPException, RemoteDisconnected
+
+_log = logging.getLogger("refnet")
 
 
 class DownloadError(Exception):
@@ -13,6 +15,14 @@ class DownloadError(Exception):
     def __init__(self, reason: str, *, lasting: bool) -> None:
         super().__init__(reason)
         self.lasting = lasting
+
+
+def warn(text: str) -> None:
+    """Say what a fetch does, for it is never silent: in the log or, if a program has turned that off, as a warning."""
+    if _log.isEnabledFor(logging.WARNING):
+        _log.warning("%s", text)
+    else:
+        warnings.warn(text, stacklevel=2)
 
 
 def is_silence(error: BaseException) -> bool:
@@ -26,6 +36,9 @@ def is_silence(error: BaseException) -> bool:
 
 def no_answer(error: BaseException, url: str) -> DownloadError:
     """Explain why a server was asked and did not answer, or was not even asked."""
+    import ssl
+    from http.client import HTTPException, RemoteDisconnected
+
     from requests.exceptions import ProxyError, RequestException
     from urllib3.exceptions import InvalidHeader, LocationParseError
 

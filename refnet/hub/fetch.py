@@ -1,6 +1,6 @@
 """Fetching: the weight file of a published model, downloaded and converted if it is not on this machine.
 
-A weight file that was fetched stays in the cache, which ``refnet.weights.places`` finds. It becomes visible there
+A weight file that was fetched stays in the cache, which ``refnet.weights.paths`` finds. It becomes visible there
 when it is complete: until then everything is in a working folder beside it.
 """
 
@@ -13,11 +13,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from refnet.errors import CheckpointError, UnknownModelError, WeightsError, WeightsNotFoundError
-from refnet.hub.folder import working_folder
-from refnet.hub.notice import warn
-from refnet.weights import places, releases
-from refnet.weights.named import read_named
-from refnet.weights.places import find
+from refnet.hub.failure import DownloadError, warn
+from refnet.hub.working_folder import working_folder
+from refnet.weights import paths, releases
+from refnet.weights.paths import find
+from refnet.weights.reader import read_named
 from refnet.weights.releases import Release
 
 OFFLINE = "REFNET_OFFLINE"
@@ -35,7 +35,7 @@ def fetch(name: str, *, keep: bool = False) -> Path:
     except WeightsNotFoundError:
         return fetch_release(releases.find(name), keep=keep)
     release = releases.find(name)
-    if path == places.in_cache(release):
+    if path == paths.cached_file(release):
         return fetch_release(release, keep=keep)
     read_named(name, path)
     if keep:
@@ -44,25 +44,13 @@ def fetch(name: str, *, keep: bool = False) -> Path:
 
 
 def fetch_release(release: Release, *, keep: bool = False) -> Path:
-    """Get the weight file of a release: from the cache, or made of the published file.
-
-    A file in the cache is read; one that is damaged or something else is made anew.
-
-    Raises
-    ------
-    WeightsNotFoundError
-        If the published file cannot be had: with the reason, and how to bring it by hand.
-    WeightsError
-        If the cache cannot be written, or a package does not hold the published file.
-    CheckpointError
-        If the published file cannot be converted.
-    """
-    target = places.in_cache(release)
-    if places.is_here(target) and _is_sound(release, target):
+    """Get the weight file of a release: from the cache if it is sound there, or made of the published file."""
+    target = paths.cached_file(release)
+    if paths.is_here(target) and _is_sound(release, target):
         if keep:
             _say_nothing_is_kept(release.name, target)
         return target
-    _check_ways(release, target, keep=keep)
+    _check_no_folder_in_the_way(release, target, keep=keep)
     with suppress(OSError):  # an error below names a command that writes there
         target.parent.mkdir(parents=True, exist_ok=True)
     if release.package is None:
@@ -75,16 +63,16 @@ def fetch_release(release: Release, *, keep: bool = False) -> Path:
     except OSError as error:
         raise WeightsError(
             f"{release.name} not fetched: cannot write in {target.parent}: {error.strerror or error}; "
-            f"{places.CACHE_VARIABLE} can name another folder"
+            f"{paths.CACHE_VARIABLE} can name another folder"
         ) from None
     return target
 
 
-def _check_ways(release: Release, target: Path, *, keep: bool) -> None:
+def _check_no_folder_in_the_way(release: Release, target: Path, *, keep: bool) -> None:
     """Refuse folders that are in the way of files: they are somebody's, and not for us to remove."""
     ways = [target, _certificate(target)]
     if keep and release.package is None:
-        ways.append(_kept(target, release.file))
+        ways.append(_kept_file(target, release.file))
     for path in ways:
         if path.is_dir():
             raise WeightsError(
@@ -97,7 +85,7 @@ def _make(release: Release, folder: Path, target: Path, *, keep: bool) -> None:
     try:
         original = _original(release, folder, target)
         made = folder / target.name
-        _converted(original, release, made, target)
+        _convert_or_explain(original, release, made, target)
         if keep and release.package is None:
             _keep(original, target)
         elif keep:
@@ -143,10 +131,10 @@ def _check_permitted(release: Release, target: Path) -> None:
 def _original(release: Release, folder: Path, target: Path) -> Path:
     """The published file, checked: from the package that is installed, or else downloaded."""
     if release.package is not None:
-        from refnet.hub.package import member
+        from refnet.hub.package import installed_checkpoint
 
-        return member(release)
-    from refnet.hub.download import DownloadError, download
+        return installed_checkpoint(release)
+    from refnet.hub.download import download
 
     size = "" if release.bytes is None else f" ({release.bytes / 1e6:.1f} MB)"
     warn(f"fetching {release.name}: {release.file} from {release.url}{size} into {target.parent}")
@@ -156,7 +144,7 @@ def _original(release: Release, folder: Path, target: Path) -> Path:
         raise WeightsNotFoundError(f"{release.name} not fetched: {error}; {_by_hand(release, target)}") from None
 
 
-def _converted(original: Path, release: Release, made: Path, target: Path) -> None:
+def _convert_or_explain(original: Path, release: Release, made: Path, target: Path) -> None:
     """Convert; an error names what people know: neither the working folder nor what was in it is there any more."""
     try:
         _convert(original, release, made)
@@ -180,13 +168,13 @@ def _convert(original: Path, release: Release, out: Path) -> None:
 
 
 def _keep(original: Path, target: Path) -> None:
-    place = _kept(target, original.name)
+    place = _kept_file(target, original.name)
     place.parent.mkdir(parents=True, exist_ok=True)
     original.replace(place)
     _log.info("%s is kept in %s", original.name, os.fspath(place.parent))
 
 
-def _kept(target: Path, file: str) -> Path:
+def _kept_file(target: Path, file: str) -> Path:
     return target.parent / ORIGINALS / target.stem / file
 
 
@@ -199,7 +187,7 @@ def _move(made: Path, target: Path) -> None:
     try:
         made.replace(target)
     except OSError:
-        if not places.is_here(target):
+        if not paths.is_here(target):
             _certificate(target).unlink(missing_ok=True)
         raise
 

@@ -1,4 +1,8 @@
-"""One answer over HTTP: the one that has the file, wherever the server sends us for it."""
+"""One answer over HTTP: the one that has the file, wherever the server sends us for it.
+
+We follow redirections ourselves, because requests reads their bodies to the end even where it shall not follow them:
+one body without an end held it for ever.
+"""
 
 from __future__ import annotations
 
@@ -25,15 +29,7 @@ PASSING = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}  # besides 
 
 @contextmanager
 def answer(url: str, watchdog: Watchdog) -> Iterator[Response]:
-    """Ask for a file; the answer is not read yet, and closed in the end.
-
-    Redirections are followed, and what comes with them is not read. None may leave https for http.
-
-    Raises
-    ------
-    DownloadError
-        If there is no answer, or it has no file.
-    """
+    """Ask for a file; the answer is not read yet, and closed in the end."""
     with _session(watchdog) as session:
         for _ in range(MAX_REDIRECTIONS + 1):
             with _ask(session, url, watchdog) as response:
@@ -51,13 +47,7 @@ def silence() -> DownloadError:
 
 
 def length(response: Response) -> int | None:
-    """How many bytes the server says that the file has.
-
-    Raises
-    ------
-    DownloadError
-        If what it says is not a number.
-    """
+    """How many bytes the server says that the file has."""
     stated: str | None = response.headers.get("content-length")
     if stated is None:
         return None
@@ -67,12 +57,7 @@ def length(response: Response) -> int | None:
 
 
 def redirection(url: str, location: str) -> str:
-    """Where a redirection leads.
-
-    Raises
-    ------
-    DownloadError
-        If we do not go there.
+    """Where a redirection leads, if we go there: never from https to http.
 
     Examples
     --------
@@ -95,7 +80,7 @@ def _session(watchdog: Watchdog) -> Session:
     import requests
 
     class Unfollowing(requests.Session):
-        """Does not read the bodies of redirections, which have no bound; requests would, even not following them."""
+        """Sees no redirections, so that it does not read their bodies."""
 
         def get_redirect_target(self, resp: Any) -> None:
             return None

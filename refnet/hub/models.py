@@ -14,9 +14,8 @@ from refnet.errors import UnknownModelError, WeightsNotFoundError
 from refnet.hub import fetch
 from refnet.preprocessing.recipe import LITE, TENSORFLOW, Recipe
 from refnet.weights import releases, synthetic
-from refnet.weights.named import read_named
-from refnet.weights.places import find
-from refnet.weights.reader import read
+from refnet.weights.paths import find
+from refnet.weights.reader import read, read_named
 from refnet.weights.releases.recipes import find_recipe
 from refnet.weights.weights import Provenance, Weights
 
@@ -88,12 +87,13 @@ def outline(name: str) -> Outline:
     if not at or name.endswith(SYNTHETIC):
         return Outline(variant(model), "same")
     from refnet.checkpoints.publishers import PUBLISHERS
+    from refnet.weights.releases import publisher_without_set
 
     release = releases.find(name)
     architecture = variant(model, classes=release.classes)
     coefficients = replace(architecture.coefficients, resolution=release.size)
     return Outline(
-        replace(architecture, coefficients=coefficients), PUBLISHERS[release.publisher.partition(":")[0]].padding
+        replace(architecture, coefficients=coefficients), PUBLISHERS[publisher_without_set(release.publisher)].padding
     )
 
 

@@ -10,16 +10,8 @@ from refnet.errors import WeightsError, WeightsNotFoundError
 from refnet.weights.releases import Release
 
 
-def member(release: Release) -> Path:
-    """Find the checkpoint of a release in its package, as it is installed here, and check its hash.
-
-    Raises
-    ------
-    WeightsNotFoundError
-        If the package is not installed: with the command that installs it.
-    WeightsError
-        If the file in it is not the published one.
-    """
+def installed_checkpoint(release: Release) -> Path:
+    """Find the checkpoint of a release in its package, as it is installed here, and check its hash."""
     name = str(release.package).partition("==")[0]
     try:
         path = Path(str(metadata.distribution(name).locate_file(str(release.member))))

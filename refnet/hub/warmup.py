@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from refnet import load
 from refnet.checks import float_dtype
 from refnet.errors import InputError
 from refnet.hub.models import find_weights
 from refnet.kernels.compilation import prepare
+from refnet.network import Network
 
 DTYPES = ("float32", "float64")
 
@@ -49,7 +49,7 @@ def warm_up(
     kernels = [Warm(wanted.name, *prepare(wanted, directory)) for wanted in dtypes]
     for model in models:
         for wanted in dtypes:
-            network = load(model, dtype=wanted)
+            network = Network.taking(find_weights(model), dtype=wanted)
             grey = np.full((network.plan.height, network.plan.width, 3), 128, np.uint8)
             network.features(network.preprocess(grey), at=network.plan.outputs)
     return kernels

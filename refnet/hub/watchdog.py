@@ -1,6 +1,7 @@
 """A limit on how long a server may take for one thing, however it spreads what it sends.
 
-The timeout of a socket starts anew with every byte: one byte a second of a line that never ends would hold us for ever.
+Timeouts of requests start anew with every byte: with a timeout of 0.5 s, a header or a chunk's length that came byte by
+byte and never ended held it for as long as we watched.
 """
 
 from __future__ import annotations
@@ -48,13 +49,7 @@ class Watchdog:
 
     @contextmanager
     def limit(self) -> Iterator[None]:
-        """Give what is done inside so many seconds.
-
-        Raises
-        ------
-        DownloadError
-            If it took longer: whatever came of it, an error or half a line that looks like a whole one.
-        """
+        """Give what is done inside so many seconds; what took longer is an error, even if it looks whole."""
         self._deadline = time.monotonic() + self._seconds
         try:
             yield

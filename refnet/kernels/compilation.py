@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import sys
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib.abc import FileLoader
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,19 +21,16 @@ from typing import Any, NamedTuple
 import numba
 import numpy as np
 from numba.core import event
-from numba.core.dispatcher import Dispatcher
 
-from refnet import kernels
+from refnet import kernels, progress
 from refnet.errors import RefnetError
-from refnet.jit import LOCK, Progress, tell
+from refnet.jit import LOCK
 from refnet.kernels import rows, run
 from refnet.kernels.cache import KernelCache
 from refnet.kernels.machine import tile_shapes
 
 # Compiled into the kernels too, from other rooms.
 BORROWED = ("refnet.reference.numerics", "refnet.reference.scalar")
-
-LAST_SHARE = 0.4  # of the time to compile, spent on all functions together once each of them is compiled
 
 _log = logging.getLogger("refnet")
 _interpreters: dict[str, Any] = {}
@@ -146,48 +142,25 @@ def _digest_of_sources() -> str:
 
 
 class _Listener(event.Listener):
-    """Hears from Numba of each function that begins or ends to be compiled, and tells how far all of them are.
-
-    They are nested: the interpreter begins first, and when it has all that it calls, LLVM optimises the whole.
-    """
+    """Hears from Numba when the interpreter begins and ends to be compiled, with all that it calls."""
 
     def __init__(self, dtype: str, interpreter: Any) -> None:
         self.seconds: float | None = None
         self._dtype = dtype
         self._interpreter = interpreter
-        self._functions = _functions()
-        self._count = len(self._functions)
         self._start = 0.0
+        self._shown = ExitStack()
 
     def on_start(self, happened: Any) -> None:
         if happened.data["dispatcher"] is self._interpreter:
             self._start = time.perf_counter()
-            _log.info("compiling the %s kernels for this CPU; it takes about 10 seconds, once", self._dtype)
-            self._tell()
+            _log.info("compiling the %s kernels for this CPU, once, about 10 s", self._dtype)
+            self._shown.enter_context(progress.task(f"compiling the {self._dtype} kernels", total=None))
 
     def on_end(self, happened: Any) -> None:
-        function = happened.data["dispatcher"]
-        if function is self._interpreter:
+        if happened.data["dispatcher"] is self._interpreter:
             self.seconds = time.perf_counter() - self._start
-            tell(Progress(self._dtype, 1.0, 1.0))
-        elif function in self._functions:
-            self._functions.remove(function)
-            self._tell()
-
-    def _tell(self) -> None:
-        step = (1 - LAST_SHARE) / self._count
-        done = (self._count - len(self._functions)) * step
-        tell(Progress(self._dtype, done, done + step if self._functions else 1.0))
-
-
-def _functions() -> set[Any]:
-    """The functions in the kernels' modules that are compiled by themselves.
-
-    Those that the interpreter does not call do little harm here.
-    """
-    modules = [module for name, module in list(sys.modules.items()) if name.startswith("refnet.kernels.")]
-    found = {value for module in modules for value in vars(module).values() if isinstance(value, Dispatcher)}
-    return {function for function in found if function.targetoptions.get("inline") != "always"}
+            self._shown.close()
 
 
 @contextmanager

@@ -28,14 +28,7 @@ def padding_window(picture_height: int, picture_width: int, height: int, width: 
     Networks that are not square were not published. Here both sides of the largest window of the shape
     ``height : width`` are scaled by that fraction, with s the shorter side of the network.
 
-    Parameters
-    ----------
-    picture_height, picture_width
-        Size of the picture, in pixels.
-    height, width
-        Size of the network's input, in pixels.
-    padding
-        In pixels of the network's input; 32 for every published EfficientNet.
+    ``padding`` is in pixels of the network's input, 32 for every published EfficientNet.
 
     Examples
     --------
@@ -59,24 +52,7 @@ def padding_window(picture_height: int, picture_width: int, height: int, width: 
 
 
 def crop_padding(picture: Picture, height: int, width: int, padding: float, resize: Resize) -> Pixels:
-    """Cut out ``padding_window`` and resize it; the filter sees nothing outside the window.
-
-    Parameters
-    ----------
-    picture
-        u8[H,W,3].
-    height, width
-        Size of the network's input, in pixels.
-    padding
-        See `padding_window`.
-    resize
-        What brings the window to the network's size.
-
-    Returns
-    -------
-    pixels
-        f32[height,width,3].
-    """
+    """Cut out ``padding_window`` and resize it; the filter sees nothing outside the window."""
     picture_height, picture_width, _ = picture.shape
     top, left, crop_height, crop_width = padding_window(picture_height, picture_width, height, width, padding)
     return resize(picture[top : top + crop_height, left : left + crop_width], height, width)
@@ -120,11 +96,6 @@ def cover(picture_height: int, picture_width: int, height: int, width: int) -> t
     The side that decides becomes the frame's, the other one is cut to a whole number. For a square frame that is
     the rule of torchvision.
 
-    Raises
-    ------
-    ImageError
-        If a side would be more than ``LONGEST`` pixels.
-
     Examples
     --------
     >>> cover(613, 696, 256, 256)
@@ -164,13 +135,7 @@ def _centre(full: int, size: int) -> tuple[int, int, int]:
 
 
 def crop_none(picture: Picture, height: int, width: int, _amount: float, resize: Resize) -> Pixels:
-    """Stretch the whole picture, as Keras does with ``load_img(target_size=...)``.
-
-    Raises
-    ------
-    ImageError
-        If the picture is so tall that it has more than ``MOST`` pixels once only its width is the network's.
-    """
+    """Stretch the whole picture, as Keras does with ``load_img(target_size=...)``, unless it is far too tall."""
     picture_height, picture_width, _ = picture.shape
     if picture_height * width > MOST:
         raise ImageError(

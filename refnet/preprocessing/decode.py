@@ -39,24 +39,7 @@ MODES_16_BIT = ("I;16", "I;16L", "I;16B", "I;16N")
 
 
 def decode(data: bytes, where: str) -> Picture:
-    """Decode the bytes of a picture file; of an animation the first frame.
-
-    Parameters
-    ----------
-    data
-        The whole file.
-    where
-        Its name in error messages.
-
-    Returns
-    -------
-    picture
-        u8[H,W,3], RGB.
-
-    Raises
-    ------
-    ImageError
-        If it is no picture, of a format or mode not read here, damaged, cut short, too large or too small.
+    """Decode the bytes of a picture file, of an animation the first frame; ``where`` is its name in error messages.
 
     Examples
     --------
@@ -83,11 +66,6 @@ def decode(data: bytes, where: str) -> Picture:
 def recognise(data: bytes, where: str) -> str:
     """Tell the format of a file by its first bytes.
 
-    Raises
-    ------
-    ImageError
-        If the file is empty, or of no format that is read here.
-
     Examples
     --------
     >>> recognise(b"GIF89a", "cat.gif")
@@ -108,23 +86,6 @@ def to_rgb(image: Image.Image, where: str) -> Picture:
     (``v >> 8``), as Pillow and TensorFlow do with 16-bit colour. Transparency is laid over white
     (`over_white`). A picture that EXIF says was stored turned is turned back. Colour profiles are ignored, as
     in the code that the published weights were trained with.
-
-    Parameters
-    ----------
-    image
-        Decoded or not; its current frame is taken.
-    where
-        Its name in error messages.
-
-    Returns
-    -------
-    picture
-        u8[H,W,3], RGB.
-
-    Raises
-    ------
-    ImageError
-        As `decode`.
 
     Examples
     --------
@@ -152,17 +113,9 @@ def to_rgb(image: Image.Image, where: str) -> Picture:
 
 
 def over_white(rgba: Picture) -> Picture:
-    """Lay a transparent picture over white: ``(c a + 255 (255 - a)) / 255`` in integers, rounded to nearest.
+    """Lay u8[H,W,4] over white: ``(c a + 255 (255 - a)) / 255`` in integers, rounded to nearest.
 
-    Parameters
-    ----------
-    rgba
-        u8[H,W,4], the colours not multiplied by alpha.
-
-    Returns
-    -------
-    picture
-        u8[H,W,3].
+    The colours are not multiplied by alpha.
 
     Examples
     --------
@@ -179,13 +132,7 @@ def over_white(rgba: Picture) -> Picture:
 
 
 def check_side(height: int, width: int, where: str) -> None:
-    """Refuse a picture with a side under ``MIN_SIDE`` pixels.
-
-    Raises
-    ------
-    ImageError
-        Naming the size.
-    """
+    """Refuse a picture with a side under ``MIN_SIDE`` pixels."""
     if min(height, width) < MIN_SIDE:
         raise ImageError(f"{where}: {width} x {height} pixels; want at least {MIN_SIDE} a side")
 

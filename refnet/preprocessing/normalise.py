@@ -16,7 +16,7 @@ from refnet.errors import InputError
 from refnet.preprocessing.window import Pixels
 
 Triple = tuple[float, float, float]  # red, green, blue
-Operations = tuple[tuple[str, Triple], ...]
+Normalisation = tuple[tuple[str, Triple], ...]
 
 OPERATIONS: dict[str, Callable[[Pixels, Pixels], Pixels]] = {
     "subtract": np.subtract,
@@ -29,7 +29,7 @@ LARGEST = 1e4
 SMALLEST_DIVISOR = 1e-4
 
 
-def normalise(pixels: Pixels, operations: Operations) -> Pixels:
+def normalise(pixels: Pixels, operations: Normalisation) -> Pixels:
     """Apply operations to pixels f32[H,W,3], with their numbers rounded to float32.
 
     Examples
@@ -43,25 +43,19 @@ def normalise(pixels: Pixels, operations: Operations) -> Pixels:
     return pixels
 
 
-def rounded(operations: Operations) -> Operations:
+def to_float32(operations: Normalisation) -> Normalisation:
     """Operations with their numbers as they are applied, so that those of the same effect are equal.
 
     Examples
     --------
-    >>> rounded((("multiply", (0.1, 0.5, 1.0)),))
+    >>> to_float32((("multiply", (0.1, 0.5, 1.0)),))
     (('multiply', (0.10000000149011612, 0.5, 1.0)),)
     """
     return tuple((name, _each(lambda number: float(np.float32(number)), numbers)) for name, numbers in operations)
 
 
 def check_operations(operations: Any) -> None:
-    """Refuse what cannot be applied to every picture.
-
-    Raises
-    ------
-    InputError
-        If there are too many operations, one is unknown, or its numbers are not three or not of use.
-    """
+    """Refuse what cannot be applied to every picture."""
     if not (isinstance(operations, tuple) and len(operations) <= MOST_OPERATIONS):
         raise InputError(f"recipe normalise: want a list of at most {MOST_OPERATIONS} operations")
     for operation in operations:
@@ -97,7 +91,7 @@ def _each(function: Callable[[float], float], numbers: Triple) -> Triple:
 _MEAN = (0.485, 0.456, 0.406)
 _STD = (0.229, 0.224, 0.225)
 
-NORMALISATIONS: dict[str, Operations] = {
+NORMALISATIONS: dict[str, Normalisation] = {
     # tensorflow/tpu, models/official/efficientnet/eval_ckpt_main.py, in the order of its source. TensorFlow's graph
     # optimiser turns a division by a constant into a multiplication: within a graph the last bit may differ.
     "tf-imagenet": (("subtract", (123.675, 116.28, 103.53)), ("divide", (58.395, 57.12, 57.375))),

@@ -10,7 +10,7 @@ from typing import Any
 
 from refnet.errors import InputError, WeightsError
 from refnet.preprocessing.crop import CROPS
-from refnet.preprocessing.normalise import NORMALISATIONS, Operations, check_operations
+from refnet.preprocessing.normalise import NORMALISATIONS, Normalisation, check_operations
 from refnet.preprocessing.resize import RESIZES
 
 MAX_JSON = 4096  # characters; a recipe needs about 300
@@ -49,7 +49,7 @@ class Recipe:
     crop: str
     crop_amount: float
     resize: str
-    normalise: Operations
+    normalise: Normalisation
 
     def __post_init__(self) -> None:
         if not (isinstance(self.name, str) and re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,63}", self.name)):

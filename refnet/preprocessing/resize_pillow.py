@@ -61,23 +61,8 @@ def taps(
     ``kernel((j - c + 0.5) / max(scale, 1))``, as a share of the sum of all weights, rounded to a multiple of
     2**-22.
 
-    Parameters
-    ----------
-    size_in, size_out
-        Of the whole axis.
-    outputs
-        Which outputs.
-    kernel
-        The filter.
-    support
-        Its width on each side, in pixels.
-
-    Returns
-    -------
-    first, last
-        i64[outputs] each: the pixels from first to before last.
-    weight
-        i32[K,outputs], K the longest run; 0 behind the end of a shorter one.
+    Returns first and last, i64[outputs] each, for the pixels from first to before last, and the weights,
+    i32[K,outputs], with K the longest run and 0 behind the end of a shorter one.
 
     Examples
     --------
@@ -105,20 +90,6 @@ def resize_pil_bicubic(picture: Picture, height: int, width: int, window: Window
 
     The results of the horizontal pass are rounded to whole numbers and clipped to 0..255, and so are those of
     the vertical pass.
-
-    Parameters
-    ----------
-    picture
-        u8[H,W,3].
-    height, width
-        Size of the whole result, in pixels.
-    window
-        Which part of it to compute; by default all.
-
-    Returns
-    -------
-    pixels
-        f32[H,W,3] of the window, whole numbers.
 
     Examples
     --------

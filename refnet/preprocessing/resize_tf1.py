@@ -27,10 +27,7 @@ def cubic_table() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
 
     In float64 every operation is exact here, so the table is the filter rounded once, to float32.
 
-    Returns
-    -------
-    near, far
-        f32[1025] each.
+    Both are f32[1025].
 
     Examples
     --------
@@ -53,18 +50,11 @@ def _positions(size_in: int, size_out: int, outputs: range) -> NDArray[np.float3
 
 
 def cubic_taps(size_in: int, size_out: int, outputs: range) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Find the four pixels that each of some outputs reads along one axis, and their weights.
+    """Find the four pixels that each of some outputs reads along one axis, i64[4,outputs], and their weights, f32.
 
     Output i lies at ``p = f32(i) * (f32(size_in) / f32(size_out))``. It reads pixels floor(p) - 1,
     floor(p), floor(p) + 1, floor(p) + 2. One outside the picture is replaced by the border pixel and keeps its
     weight. For the weights, the fraction ``p - floor(p)`` is rounded to a multiple of 1/1024, ties to even.
-
-    Returns
-    -------
-    index
-        i64[4,outputs].
-    weight
-        f32[4,outputs].
 
     Examples
     --------
@@ -89,20 +79,6 @@ def resize_tf1_bicubic(picture: Picture, height: int, width: int, window: Window
     ``((x0 w0 + x1 w1) + x2 w2) + x3 w3`` in float32. The filter overshoots at edges: values below 0 and above
     255 stay, and nothing is rounded.
     Source: tensorflow/core/kernels/image/resize_bicubic_op.cc.
-
-    Parameters
-    ----------
-    picture
-        u8[H,W,3].
-    height, width
-        Size of the whole result, in pixels.
-    window
-        Which part of it to compute; by default all.
-
-    Returns
-    -------
-    pixels
-        f32[H,W,3] of the window.
 
     Examples
     --------
@@ -134,16 +110,6 @@ def resize_tf1_bilinear(picture: Picture, height: int, width: int, window: Windo
     latter at most the last. The horizontal pass comes first; each pass is ``x0 + (x1 - x0) * (p - floor(p))``
     in float32.
     Source: tensorflow/core/kernels/image/resize_bilinear_op.cc.
-
-    Parameters
-    ----------
-    picture, height, width, window
-        As for `resize_tf1_bicubic`.
-
-    Returns
-    -------
-    pixels
-        f32[H,W,3] of the window.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Geometry: the words that crops and resizes share."""
+"""Window: the part of a picture that is computed, and the other words that crops and resizes share."""
 
 from __future__ import annotations
 

@@ -58,4 +58,4 @@ def relu6(x: Array) -> Array:
 
 
 #: Activations by the names that a plan gives them.
-ACTIVATIONS: dict[str, Callable[[Array], Array]] = {"swish": swish, "relu6": relu6, "sigmoid": sigmoid}
+ACTIVATIONS: dict[str, Callable[[Array], Array]] = {"sigmoid": sigmoid, "swish": swish, "relu6": relu6}

@@ -1,4 +1,4 @@
-"""What follows a sum: batch norm after a convolution, bias after a dense layer."""
+"""Batch norm: what follows the sums of every convolution."""
 
 from __future__ import annotations
 
@@ -21,17 +21,4 @@ def batch_norm(x: Array, gamma: Array, beta: Array, mean: Array, variance: Array
     """
     scale, shift = fold_batch_norm(gamma, beta, mean, variance, eps, x.dtype)
     result: Array = fma(x, scale, shift)
-    return result
-
-
-def bias(x: Array, b: Array) -> Array:
-    """x + b, per channel: x is [..., K], b is f32[K].
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> bias(np.ones((1, 2), np.float32), np.array([1, 2], np.float32))
-    array([[2., 3.]], dtype=float32)
-    """
-    result: Array = x + b.astype(x.dtype)
     return result

@@ -89,13 +89,7 @@ def tensors_digest(tensors: Mapping[str, npt.NDArray[Any]]) -> str:
 
 
 def digest_of_digests(digests: Mapping[str, str]) -> str:
-    """Digest of many tensors whose own digests are known already.
-
-    Raises
-    ------
-    InputError
-        If a name is empty or holds white space.
-    """
+    """Digest of many tensors whose own digests are known already."""
     for key in digests:
         if key.split() != [key]:
             raise InputError(f"a tensor's name must be one word, not {key!r}")

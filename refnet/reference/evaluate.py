@@ -20,7 +20,7 @@ def evaluate(steps: Sequence[Step], tensors: Mapping[str, Array], eps: float, x:
     last_reader = {name: step for step in steps for name in step.inputs}
     for step in steps:
         value = x
-        for name, value in _parts(step, [values[name] for name in step.inputs], tensors, eps):
+        for name, value in evaluate_step(step, [values[name] for name in step.inputs], tensors, eps):
             yield name, value
         values[step.name] = value
         for name in set(step.inputs):
@@ -28,28 +28,25 @@ def evaluate(steps: Sequence[Step], tensors: Mapping[str, Array], eps: float, x:
                 del values[name]
 
 
-def _parts(step: Step, inputs: list[Array], tensors: Mapping[str, Array], eps: float) -> Iterator[tuple[str, Array]]:
+def evaluate_step(
+    step: Step, inputs: list[Array], tensors: Mapping[str, Array], eps: float
+) -> Iterator[tuple[str, Array]]:
+    """Compute one step from its inputs; yield the name and value of each of its parts, then its own."""
+
     def weight(leaf: str) -> Array:
         return tensors[names.weight_key(step.name, leaf)]
 
-    x = inputs[0]
-    if step.op in ("convolution", "depthwise"):
-        convolve = ops.convolution if step.op == "convolution" else ops.depthwise
-        x = convolve(x, weight("kernel"), stride=step.stride, pads=step.pads)
+    operation = getattr(ops, step.op)  # a step is called like the function that defines it
+    if step.normalized:
+        x = operation(inputs[0], weight("kernel"), stride=step.stride, pads=step.pads)
         yield names.part_name(step.name, names.CONV), x
         gamma, beta, mean, variance = (weight(f"bn/{leaf}") for leaf in names.BN_LEAVES)
         x = ops.batch_norm(x, gamma, beta, mean, variance, eps)
         yield names.part_name(step.name, names.BN), x
-    elif step.op == "dense":
-        x = ops.bias(ops.dense(x, weight("kernel")), weight("bias"))
-    elif step.op == "mean":
-        x = ops.mean(x)
-    elif step.op == "excite":
-        x = ops.excite(x, inputs[1])
-    elif step.op == "add":
-        x = ops.add(x, inputs[1])
-    elif step.op == "softmax":
-        x = ops.softmax(x)
+    elif step.weights:
+        x = ops.bias(operation(*inputs, weight("kernel")), weight("bias"))
+    else:
+        x = operation(*inputs)
     if step.activation != "none":
         x = ops.ACTIVATIONS[step.activation](x)
         if step.normalized:

@@ -100,20 +100,7 @@ def fold_batch_norm(
     """Compute the scale and shift of a batch norm, in float64, rounded once to ``dtype``.
 
     scale = gamma / sqrt(variance + eps),  shift = beta - mean * scale (with the unrounded scale).
-
-    Parameters
-    ----------
-    gamma, beta, mean, variance
-        f32[K], as published.
-    eps
-        Of the publisher.
-    dtype
-        Of the result.
-
-    Returns
-    -------
-    scale, shift
-        dtype[K]
+    gamma, beta, mean and variance are f32[K] as published, eps is the publisher's; both results are dtype[K].
 
     Examples
     --------

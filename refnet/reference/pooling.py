@@ -1,4 +1,4 @@
-"""Squeeze, excite, residual: what happens between convolutions."""
+"""Pooling: the mean over a picture, in squeeze-excite and before the classifier."""
 
 from __future__ import annotations
 
@@ -26,16 +26,4 @@ def mean(x: Array) -> Array:
             row = row + x[:, h, w]
         total = total + row
     result: Array = total / x.dtype.type(H * W)
-    return result
-
-
-def excite(x: Array, gate: Array) -> Array:
-    """x * gate: x [N, H, W, C], gate [N, C]."""
-    result: Array = x * gate[:, None, None, :]
-    return result
-
-
-def add(x: Array, y: Array) -> Array:
-    """x + y: the residual connection."""
-    result: Array = x + y
     return result

@@ -111,11 +111,6 @@ def parse_labels(table: str) -> Labels:
 
     Lines end with ``\n`` or ``\r\n``; blanks before that are left out.
 
-    Raises
-    ------
-    InputError
-        If a line has more than one tab, or none where another has one, or what ``Labels`` refuses.
-
     Examples
     --------
     >>> parse_labels("cat\tmy own cat\ndog\tthe neighbour's dog\n")[1]
@@ -140,10 +135,7 @@ def parse_labels(table: str) -> Labels:
 def read_labels(path: str | Path) -> Labels:
     """Read a label table from a UTF-8 text file, with a byte order mark or without.
 
-    Raises
-    ------
-    InputError
-        If it is no regular file, has more than a mebibyte, cannot be read as text, or ``parse_labels`` refuses it.
+    It must be a regular file of at most a mebibyte.
     """
     try:
         found = Path(path).stat()
@@ -163,11 +155,6 @@ def read_labels(path: str | Path) -> Labels:
 def imagenet_labels() -> Labels:
     """Read the table of the 1,000 classes of ImageNet that comes with refnet.
 
-    Raises
-    ------
-    InputError
-        If it is neither in the installed package nor in a source checkout.
-
     Examples
     --------
     >>> imagenet_labels()[388].name
@@ -177,25 +164,9 @@ def imagenet_labels() -> Labels:
 
 
 def labels_for(table: Labels, classes: int) -> Labels:
-    r"""Fit a table to a network of so many classes.
+    r"""Fit a table to a network of so many classes: as many, or one more.
 
-    Parameters
-    ----------
-    table
-        Of the classes that the network tells apart.
-    classes
-        As many as the table has, or one more: a network trained with TensorFlow's ``include_background_label`` has a
-        class for the background before all others.
-
-    Returns
-    -------
-    Labels
-        The table, or the entry ``background`` and then the table.
-
-    Raises
-    ------
-    InputError
-        If it is any other number.
+    A network trained with TensorFlow's ``include_background_label`` has a class for the background before all others.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""A file to weights, believing nothing it says until it is checked."""
+"""A file to weights, believing nothing it says until it is checked; found by a name, it must hold what that says."""
 
 from __future__ import annotations
 
@@ -7,27 +7,19 @@ from typing import Any
 
 import h5py
 
+from refnet.architecture.plan import make_plan
 from refnet.errors import WeightsError, WeightsNotFoundError
 from refnet.files import hdf5
-from refnet.weights import strict
-from refnet.weights.places import mend
-from refnet.weights.schema import ATTRIBUTES, SCHEMA_VERSION, TABLES, Record, from_record, parse_architecture
-from refnet.weights.weights import Weights, check_tensors, expected
+from refnet.weights import paths, releases, strict_hdf5
+from refnet.weights.releases import Release
+from refnet.weights.schema import ATTRIBUTES, SCHEMA_VERSION, TABLES, Metadata, from_metadata, parse_architecture
+from refnet.weights.weights import Weights, check_tensors
 
 
 def read(path: str | Path) -> Weights:
-    """Read a weight file and verify it.
+    """Read a weight file and verify it: tensors come in the plan's order, f32[...], C-contiguous, every one finite.
 
-    Parameters
-    ----------
-    path
-        A file as ``refnet.weights.write`` makes them. It may come from anywhere: whatever is not exactly as
-        the schema says is refused.
-
-    Returns
-    -------
-    Weights
-        With tensors in the plan's order, f32[...], C-contiguous, every one finite.
+    It may come from anywhere: whatever is not exactly as the schema says is refused.
 
     Raises
     ------
@@ -38,7 +30,7 @@ def read(path: str | Path) -> Weights:
 
     Examples
     --------
-    >>> from refnet.weights.places import find
+    >>> from refnet.weights.paths import find
     >>> weights = read(find("lite0"))
     >>> weights.architecture.name, weights.padding, weights.bn_eps
     ('lite0', 'same', 0.001)
@@ -52,9 +44,9 @@ def read(path: str | Path) -> Weights:
         with h5py.File(path, "r", locking=False) as file:
             return _read(file)
     except (WeightsError, hdf5.RefusedError) as error:
-        raise WeightsError(f"{path}: {error}; {mend(path)}") from error
+        raise WeightsError(f"{path}: {error}; {paths.how_to_mend(path)}") from error
     except hdf5.DAMAGE as error:
-        raise WeightsError(f"{path}: cannot be read as HDF5: {error}; {mend(path)}") from error
+        raise WeightsError(f"{path}: cannot be read as HDF5: {error}; {paths.how_to_mend(path)}") from error
 
 
 def _check_it_is_there(path: Path) -> None:
@@ -64,22 +56,22 @@ def _check_it_is_there(path: Path) -> None:
         what = "is not a file" if path.exists() else "does not exist"
     except OSError as error:
         raise WeightsError(f"{path}: cannot be read: {error.strerror}") from None
-    raise WeightsNotFoundError(f"{path} {what}; {mend(path)}")
+    raise WeightsNotFoundError(f"{path} {what}; {paths.how_to_mend(path)}")
 
 
 def _read(file: h5py.File) -> Weights:
     attributes = _attributes(file)
-    wanted = {weight.key: weight.shape for weight in expected(parse_architecture(attributes["architecture"]))}
-    present = strict.find_datasets(file, set(wanted), set(TABLES))
+    wanted = {weight.key: weight.shape for weight in make_plan(parse_architecture(attributes["architecture"])).weights}
+    present = strict_hdf5.find_datasets(file, set(wanted), set(TABLES))
     tables = [table for table in TABLES if table in present]
     regions = hdf5.Regions(file.id.get_filesize())
-    texts = {table: strict.open_table(file, table, regions) for table in tables}
-    datasets = {key: strict.open_tensor(file, key, shape, regions) for key, shape in wanted.items()}
+    texts = {table: strict_hdf5.open_table(file, table, regions) for table in tables}
+    datasets = {key: strict_hdf5.open_tensor(file, key, shape, regions) for key, shape in wanted.items()}
     regions.check()
-    record = Record(attributes, {table: strict.read_texts(table, dataset) for table, dataset in texts.items()})
-    if record.digest() != attributes["metadata_digest"]:
+    metadata = Metadata(attributes, {table: strict_hdf5.read_texts(table, dataset) for table, dataset in texts.items()})
+    if metadata.digest() != attributes["metadata_digest"]:
         raise WeightsError("metadata_digest disagrees: an attribute or a table was changed or is damaged")
-    weights = from_record(record, {key: hdf5.read_array(dataset) for key, dataset in datasets.items()})
+    weights = from_metadata(metadata, {key: hdf5.read_array(dataset) for key, dataset in datasets.items()})
     if weights.digest() != attributes["tensors_digest"]:
         raise WeightsError("tensors_digest disagrees: a weight was changed or is damaged")
     check_tensors(weights)
@@ -87,15 +79,66 @@ def _read(file: h5py.File) -> Weights:
 
 
 def _attributes(file: h5py.File) -> dict[str, Any]:
-    names = strict.attribute_names(file)
+    names = strict_hdf5.attribute_names(file)
     if "schema" not in names:
         raise WeightsError("no attribute `schema`: this HDF5 file is not a weight file of refnet")
-    version = strict.read_attribute(file, "schema", int)
+    version = strict_hdf5.read_attribute(file, "schema", int)
     if version != SCHEMA_VERSION:
         newer = "a newer refnet reads it" if version > SCHEMA_VERSION else "there never was one"
         raise WeightsError(f"schema version {version}, where {SCHEMA_VERSION} is read here: {newer}")
     wrong = [f"{name} is missing" for name in ATTRIBUTES if name not in names]
     wrong += [f"{name!r} is unknown" for name in sorted(names - set(ATTRIBUTES))]
     if wrong:
-        raise WeightsError(f"attributes of the root: {strict.listed(wrong)}")
-    return {name: strict.read_attribute(file, name, kind) for name, kind in ATTRIBUTES.items()}
+        raise WeightsError(f"attributes of the root: {strict_hdf5.listed(wrong)}")
+    return {name: strict_hdf5.read_attribute(file, name, kind) for name, kind in ATTRIBUTES.items()}
+
+
+def read_named(name: str, path: Path) -> Weights:
+    """Read the weight file that was found under a name, and refuse it if it holds something else.
+
+    What is found as ``b1.h5`` may be anybody's B1, of any number of classes. What is found under the name of a release
+    is of that publisher and set, with the classes of that release.
+
+    Examples
+    --------
+    >>> read_named("lite0", paths.find("lite0")).provenance.publisher
+    'lite'
+    >>> read_named("b1", paths.find("lite0"))
+    Traceback (most recent call last):
+        ...
+    refnet.errors.WeightsError: ...lite0.h5 holds lite0 of lite with 1000 classes, but was found as b1; ...
+    """
+    weights = read(path)
+    held = weights.architecture.name
+    if "@" in name or "@" in path.stem:
+        release = releases.find(name)
+        wanted = f"{release.name} with {release.classes} classes"
+        fits = (held, weights.provenance.publisher, weights.architecture.classes) == (
+            release.model,
+            release.publisher,
+            release.classes,
+        )
+        if fits and not _may_be_of(weights.provenance.source_sha256, release):
+            raise WeightsError(
+                f"{path} was made of {weights.provenance.source or 'no file'}, "
+                f"which has not the hash of {release.name}; {_remedy(name, path)}"
+            )
+    else:
+        wanted = name
+        fits = held == name
+    if fits:
+        return weights
+    content = f"{held} of {weights.provenance.publisher or 'nobody known'} with {weights.architecture.classes} classes"
+    raise WeightsError(f"{path} holds {content}, but was found as {wanted}; {_remedy(name, path)}")
+
+
+def _may_be_of(sha256: str, release: Release) -> bool:
+    """Whether a file of this hash may be the published one, as far as its hash is published."""
+    known = (release.sha256, release.member_sha256, *release.hub_sha256)
+    return not any(known) or any(each and sha256.startswith(each) for each in known)
+
+
+def _remedy(name: str, path: Path) -> str:
+    if path.parent == paths.cache_folder():
+        return paths.how_to_mend(path)
+    return f"load it by its path instead, and move it away so that `refnet fetch {name}` can bring {name}"

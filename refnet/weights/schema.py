@@ -35,7 +35,8 @@ from refnet.checks import MAX_CLASSES
 from refnet.errors import RefnetError, WeightsError
 from refnet.preprocessing.recipe import Recipe
 from refnet.weights.labels import Labels
-from refnet.weights.weights import Averaging, Provenance, Tensors, Weights
+from refnet.weights.releases.release import Averaging
+from refnet.weights.weights import Provenance, Tensors, Weights
 
 SCHEMA_VERSION = 1
 
@@ -76,30 +77,23 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
 SHA256 = re.compile(r"([0-9a-f]{64})?")
 
 
-class Record(NamedTuple):
+class Metadata(NamedTuple):
     """All of a weight file but its weights: root attributes by name, tables of text by path."""
 
     attributes: dict[str, Any]
     tables: dict[str, tuple[str, ...]]
 
     def digest(self) -> str:
-        """Digest over everything in the record but the two digests."""
+        """Digest over everything in the metadata but the two digests."""
         content = {name: self.attributes[name] for name in ATTRIBUTES if not name.endswith("_digest")}
         text = json.dumps({**content, **self.tables}, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
-def to_record(weights: Weights) -> Record:
-    """Write down everything but the tensors and the digests.
-
-    Raises
-    ------
-    WeightsError
-        If it could not be read back: a text that is not printable or too long, a value that is not possible,
-        or an architecture that its coefficients do not build.
-    """
+def to_metadata(weights: Weights) -> Metadata:
+    """Write down everything but the tensors and the digests, if it could be read back."""
     origin = weights.provenance
-    record = Record(
+    metadata = Metadata(
         attributes={
             "schema": SCHEMA_VERSION,
             "architecture": architecture_to_json(weights.architecture),
@@ -115,24 +109,18 @@ def to_record(weights: Weights) -> Record:
         tables={},
     )
     if weights.labels is not None:
-        record.tables.update(zip(LABELS, (weights.labels.wnids, weights.labels.texts), strict=True))
+        metadata.tables.update(zip(LABELS, (weights.labels.wnids, weights.labels.texts), strict=True))
     if origin.dropped:
-        record.tables.update(zip(DROPPED, zip(*origin.dropped, strict=True), strict=True))
-    if from_record(record, weights.tensors).architecture != weights.architecture:
+        metadata.tables.update(zip(DROPPED, zip(*origin.dropped, strict=True), strict=True))
+    if from_metadata(metadata, weights.tensors).architecture != weights.architecture:
         raise WeightsError(f"{weights.architecture.name}: a file cannot state blocks its coefficients do not build")
-    return record
+    return metadata
 
 
-def from_record(record: Record, tensors: Tensors) -> Weights:
-    """Read everything but the tensors, believing nothing.
-
-    Raises
-    ------
-    WeightsError
-        If a text is not printable or too long, or a value is not possible.
-    """
-    _check_texts(record)
-    stated = record.attributes
+def from_metadata(metadata: Metadata, tensors: Tensors) -> Weights:
+    """Read everything but the tensors, believing nothing."""
+    _check_texts(metadata)
+    stated = metadata.attributes
     for name, known in (("padding", get_args(Padding)), ("averaging", get_args(Averaging))):
         if stated[name] not in known:
             raise WeightsError(f"{name} is {stated[name][:80]!r}, not one of {', '.join(known)}")
@@ -147,25 +135,20 @@ def from_record(record: Record, tensors: Tensors) -> Weights:
         bn_eps=stated["bn_eps"],
         recipe=Recipe.from_json(stated["recipe"]),
         tensors=tensors,
-        labels=_parse_labels(record, architecture),
+        labels=_parse_labels(metadata, architecture),
         provenance=Provenance(
             publisher=stated["publisher"],
             source=stated["source"],
             source_sha256=stated["source_sha256"],
             averaging=stated["averaging"],
             licence=stated["licence"],
-            dropped=_parse_dropped(record),
+            dropped=_parse_dropped(metadata),
         ),
     )
 
 
 def parse_architecture(text: str) -> Architecture:
-    """Build the architecture that a file states, if its coefficients are of this world.
-
-    Raises
-    ------
-    WeightsError
-        If the text is not the JSON object of the schema, or a value is out of bounds. Nothing is built then.
+    """Build the architecture that a file states, if its coefficients are of this world; else nothing is built.
 
     Examples
     --------
@@ -216,8 +199,8 @@ def architecture_to_json(architecture: Architecture) -> str:
     })  # fmt: skip
 
 
-def _parse_labels(record: Record, architecture: Architecture) -> Labels | None:
-    columns = [record.tables[path] for path in LABELS if path in record.tables]
+def _parse_labels(metadata: Metadata, architecture: Architecture) -> Labels | None:
+    columns = [metadata.tables[path] for path in LABELS if path in metadata.tables]
     if not columns:
         return None
     if [len(column) for column in columns] != [architecture.classes] * 2:
@@ -228,16 +211,16 @@ def _parse_labels(record: Record, architecture: Architecture) -> Labels | None:
         raise WeightsError(f"labels: {error}") from error
 
 
-def _parse_dropped(record: Record) -> tuple[tuple[str, str], ...]:
-    names, reasons = (record.tables.get(path, ()) for path in DROPPED)
+def _parse_dropped(metadata: Metadata) -> tuple[tuple[str, str], ...]:
+    names, reasons = (metadata.tables.get(path, ()) for path in DROPPED)
     if len(names) != len(reasons):
         raise WeightsError(f"{len(names)} rows in dropped/name but {len(reasons)} in dropped/reason")
     return tuple(zip(names, reasons, strict=True))
 
 
-def _check_texts(record: Record) -> None:
-    texts = [(name, value) for name, value in record.attributes.items() if ATTRIBUTES[name] is str]
-    texts += [(path, row) for path, rows in record.tables.items() for row in rows]
+def _check_texts(metadata: Metadata) -> None:
+    texts = [(name, value) for name, value in metadata.attributes.items() if ATTRIBUTES[name] is str]
+    texts += [(path, row) for path, rows in metadata.tables.items() for row in rows]
     for name, text in texts:
         if not (text.isprintable() and len(text.encode()) <= MAX_TEXT):
             raise WeightsError(f"{name} must be printable and at most {MAX_TEXT} bytes long, not {text[:80]!r}")

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from refnet.architecture.padding import Padding
-from refnet.architecture.plan import Weight, make_plan
+from refnet.architecture.plan import make_plan
 from refnet.architecture.variants import Architecture
 from refnet.errors import WeightsError
 from refnet.preprocessing.recipe import Recipe
 from refnet.reference.digest import tensors_digest
 from refnet.weights.labels import Labels
+from refnet.weights.releases.release import Averaging
 
-Averaging = Literal["ema", "raw", "unknown"]
 Tensors = Mapping[str, npt.NDArray[np.float32]]
 
 
@@ -80,21 +79,9 @@ class Weights:
         return tensors_digest(self.tensors)
 
 
-def expected(architecture: Architecture) -> tuple[Weight, ...]:
-    """Key and shape of every tensor of an architecture, in execution order."""
-    return make_plan(architecture).weights
-
-
 def check_tensors(weights: Weights) -> None:
-    """Refuse tensors that a network cannot be run with.
-
-    Raises
-    ------
-    WeightsError
-        If tensors are missing, unknown or of the wrong dtype or shape (all of them in one message), one holds
-        a NaN or an infinity, a variance is negative, or a batch norm's scale or shift is beyond float32.
-    """
-    wanted = {weight.key: weight.shape for weight in expected(weights.architecture)}
+    """Refuse tensors that a network cannot be run with; all that are missing, unknown or misshapen in one message."""
+    wanted = {weight.key: weight.shape for weight in make_plan(weights.architecture).weights}
     wrong = [f"{key} is missing" for key in wanted if key not in weights.tensors]
     for key, tensor in weights.tensors.items():
         if key not in wanted:

@@ -10,10 +10,11 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
+from refnet.architecture.plan import make_plan
 from refnet.errors import WeightsError
 from refnet.files.whole import whole_file
-from refnet.weights.schema import Record, to_record
-from refnet.weights.weights import Weights, check_tensors, expected
+from refnet.weights.schema import Metadata, to_metadata
+from refnet.weights.weights import Weights, check_tensors
 
 BLOCK = 1 << 20  # bytes by which the image grows
 
@@ -24,17 +25,11 @@ def write(path: str | Path, weights: Weights) -> None:
     The bytes depend on the content only: not on the time, nor on the order or memory layout of the tensors.
     An existing file is replaced in one step once the new one is complete.
 
-    Parameters
-    ----------
-    path
-        Where to; its directory must exist.
-    weights
-        What to write, with exactly the plan's tensors, float32 and finite.
-
     Raises
     ------
     WeightsError
-        If the content is not fit to be read back, or the file cannot be written.
+        If the content could not be read back (it needs exactly the plan's tensors, float32 and finite), or the file
+        cannot be written.
     """
     path = Path(path)
     try:
@@ -47,24 +42,18 @@ def write(path: str | Path, weights: Weights) -> None:
         raise WeightsError(f"{path} not written: {error.strerror or error}") from error
 
 
-def file_bytes(weights: Weights) -> bytes:
-    """All bytes of the file that ``write`` writes.
-
-    Raises
-    ------
-    WeightsError
-        If the content is not fit to be read back.
-    """
-    record = to_record(weights)
+def file_bytes(weights: Weights, *, tensors_digest: str = "") -> bytes:
+    """All bytes of the file that ``write`` writes; who knows the tensors' digest already may hand it in."""
+    metadata = to_metadata(weights)
     check_tensors(weights)
-    record.attributes.update(tensors_digest=weights.digest(), metadata_digest=record.digest())
+    metadata.attributes.update(tensors_digest=tensors_digest or weights.digest(), metadata_digest=metadata.digest())
     try:
-        return _image(weights, record)
+        return _image(weights, metadata)
     except (OSError, RuntimeError) as error:
         raise WeightsError(f"cannot be put together as HDF5: {error}") from error
 
 
-def _image(weights: Weights, record: Record) -> bytes:
+def _image(weights: Weights, metadata: Metadata) -> bytes:
     """All bytes of the file.
 
     They are put together in memory, where HDF5 tells files apart by their names: on a full disk, the HDF5 library
@@ -74,8 +63,8 @@ def _image(weights: Weights, record: Record) -> bytes:
     options = {"libver": ("earliest", "v110"), "driver": "core", "backing_store": False, "block_size": BLOCK}
     name = f"{secrets.token_hex(8)}.h5"  # in memory; nothing of this name is on any disk
     with h5py.File(name, "w", **options) as file:
-        _write_record(file, record)
-        for weight in expected(weights.architecture):
+        _write_metadata(file, metadata)
+        for weight in make_plan(weights.architecture).weights:
             tensor = np.ascontiguousarray(weights.tensors[weight.key], "<f4")
             file.create_dataset(weight.key, data=tensor, track_times=False)
         file.flush()
@@ -83,14 +72,14 @@ def _image(weights: Weights, record: Record) -> bytes:
     return image
 
 
-def _write_record(file: h5py.File, record: Record) -> None:
-    for name, value in record.attributes.items():
+def _write_metadata(file: h5py.File, metadata: Metadata) -> None:
+    for name, value in metadata.attributes.items():
         if isinstance(value, str):
             text = _fixed_length([value])
             file.attrs.create(name, text[0], dtype=text.dtype)
         else:
             file.attrs.create(name, value, dtype="<i8" if isinstance(value, int) else "<f8")
-    for path, rows in record.tables.items():
+    for path, rows in metadata.tables.items():
         file.create_dataset(path, data=_fixed_length(rows), track_times=False)
 
 

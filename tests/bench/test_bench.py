@@ -289,7 +289,7 @@ class TestPlot:
 
     def test_what_is_in_the_way(self, tmp_path):
         (tmp_path / "a.png").mkdir()
-        with pytest.raises(InputError, match=r"a\.png: cannot write the plot: "):
+        with pytest.raises(InputError, match=r"a\.png not written: "):
             plot.save_plot(made_up(), tmp_path / "a.png")
         assert list(tmp_path.iterdir()) == [tmp_path / "a.png"]
 
@@ -363,11 +363,11 @@ class TestCommand:
             ("--size 0x5", "input size 0x5: each side must be 1 to 16384 pixels"),
             ("--size big", "argument --size: 'big' is not a size"),
             ("--dtype int8", "argument --dtype: invalid choice: 'int8'"),
-            ("--plot bars.gif", "bars.gif: a plot is written as one of .png, .svg, .pdf"),
-            ("--plot bars", "bars: a plot is written as one of .png, .svg, .pdf"),
+            ("--plot bars.gif", "bars.gif not written: its name ends in .gif; want .png or .svg or .pdf"),
+            ("--plot bars", "bars not written: its name has no ending; want .png or .svg or .pdf"),
             (
                 "--plot nowhere/bars.png",
-                "nowhere/bars.png: cannot write the plot: the directory nowhere does not exist",
+                "nowhere/bars.png not written: there is no directory nowhere",
             ),
             ("lite0 b0 --plot bars.png", "--plot draws one model; got 2"),
         ],

@@ -25,11 +25,11 @@ def test_all_that_goes_into_the_weight_file(save, tmp_path):
     """A published name: publisher, set, resolution, recipe and averaging follow from the registry."""
     counters = {"bn1.num_batches_tracked": np.array(0)}
     path = save("tf_efficientnet_b0_ns-c0e6a31c.safetensors", state("timm-tf") | counters)
-    told = []
-    written = convert(path, publisher="timm-tf:ns", out=tmp_path / "b0.h5", tell=told.append)
+    stages = []
+    written = convert(path, publisher="timm-tf:ns", out=tmp_path / "b0.h5", on_stage=stages.append)
     weights = refnet.load(written).weights
     assert written == tmp_path / "b0.h5"
-    assert tuple(told) == STAGES
+    assert tuple(stages) == STAGES
     assert (weights.architecture, weights.padding, weights.bn_eps) == (B0, "same", 1e-3)
     assert (weights.recipe.crop, weights.recipe.crop_amount, weights.recipe.resize) == (
         "shorter-fraction",
@@ -91,10 +91,10 @@ class TestOutput:
 
     @pytest.mark.parametrize("out", ["a.bin", "nowhere/a.h5"])
     def test_wrong_places_are_refused_before_any_work(self, torchvision_file, tmp_path, out):
-        told = []
+        stages = []
         with pytest.raises(InputError, match=r"want a name that ends in|there is no folder"):
-            convert(torchvision_file, out=tmp_path / out, tell=told.append)
-        assert told == []
+            convert(torchvision_file, out=tmp_path / out, on_stage=stages.append)
+        assert stages == []
 
     def test_weights_that_no_network_can_run(self, save, tmp_path):
         content = state("torchvision")

@@ -14,11 +14,11 @@ from helpers.places import DATA
 from refnet.architecture.scaling import Coefficients
 from refnet.architecture.variants import Architecture, efficientnet
 from refnet.checkpoints import state_dict, tf_variables
+from refnet.checkpoints.names_and_shapes import publishers_by_names
 from refnet.checkpoints.publishers import PUBLISHERS
 from refnet.checkpoints.readers import safetensors_file
-from refnet.checkpoints.readers.tensorflow import bundle as tf_bundle
-from refnet.checkpoints.readers.torch import file as torch_file
-from refnet.checkpoints.recognition import recognise
+from refnet.checkpoints.readers.tensorflow import tensor_bundle
+from refnet.checkpoints.readers.torch import torch_file
 from refnet.checkpoints.state_dict import StateDict
 from refnet.network import Network
 from refnet.preprocessing.recipe import TENSORFLOW
@@ -63,13 +63,13 @@ def state_of(name: str) -> StateDict:
     """The tensors of a file, by the reader for its suffix."""
     path = FOLDER / name
     if path.suffix == ".pth":
-        return state_dict.pick(torch_file.read(path))
+        return state_dict.find_state_dict(torch_file.read(path))
     if path.suffix == ".safetensors":
-        return state_dict.pick(safetensors_file.read(path))
-    with tf_bundle.opened(path) as bundle:
-        choice = tf_variables.choose(bundle.entries)
-        stored = bundle.read(choice.taken.values())
-    tensors = {variable: stored[there] for variable, there in choice.taken.items()}
+        return state_dict.find_state_dict(safetensors_file.read(path))
+    with tensor_bundle.opened(path) as bundle:
+        choice = tf_variables.choose_variables(bundle.entries)
+        stored = bundle.read(choice.stored_as.values())
+    tensors = {variable: stored[there] for variable, there in choice.stored_as.items()}
     return StateDict(tensors, choice.averaging, dropped=choice.dropped)
 
 
@@ -102,7 +102,7 @@ def test_names_and_rules_are_the_publishers(name):
     assert family.bn_eps in publisher.bn_eps.values()
     scope = "efficientnet-lite0/" if family.architecture is LITE else "efficientnet-b0/"  # TensorFlow's names have it
     names = [variable.replace("efficientnet-tiny/", scope) for variable in state_of(name).tensors]
-    assert recognise(names) == family.recognised
+    assert publishers_by_names(names) == family.recognised
 
 
 @every_file
@@ -154,6 +154,6 @@ def test_what_tensorflow_leaves_behind(name):
         "the optimiser's; inference does not use it": 2 * len(trained),
         "counts training steps; inference does not use it": 1,
     }
-    with tf_bundle.opened(FOLDER / name) as bundle:
+    with tensor_bundle.opened(FOLDER / name) as bundle:
         raw = bundle.read(pair.theirs for pair in pairs)
     assert not any(np.array_equal(raw[pair.theirs], state.tensors[pair.theirs]) for pair in pairs)

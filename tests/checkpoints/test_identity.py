@@ -10,14 +10,14 @@ from helpers.generated_checkpoints import state
 
 from refnet.architecture.variants import variant
 from refnet.checkpoints import certificate
+from refnet.checkpoints.checkpoint_file import Fingerprint
 from refnet.checkpoints.conversion import convert
 from refnet.checkpoints.identity import identify
 from refnet.checkpoints.publishers import PUBLISHERS
-from refnet.checkpoints.source import Fingerprint
 from refnet.checkpoints.state_dict import StateDict
 from refnet.errors import CheckpointError, UnknownModelError
 from refnet.weights import reader
-from refnet.weights.releases import find, published
+from refnet.weights.releases import find, published, publisher_without_set
 from refnet.weights.synthetic import tensors
 
 
@@ -160,7 +160,7 @@ class TestWhoseItIs:
         architecture = variant(release.model, classes=release.classes)
         shapes = {
             pair.theirs: pair.their_shape
-            for pair in PUBLISHERS[release.publisher.partition(":")[0]].pairs(architecture)
+            for pair in PUBLISHERS[publisher_without_set(release.publisher)].pairs(architecture)
         }
         state = StateDict({name: np.empty(shape, np.float32) for name, shape in shapes.items()})
         sha256 = release.member_sha256 or release.sha256

@@ -32,7 +32,7 @@ def tiny(path):
 
 
 def test_all_of_a_small_network_comes_back(tiny):
-    found = own_export.weights(tiny)
+    found = own_export.restore(tiny)
     assert (found.architecture, found.padding, found.bn_eps, found.recipe) == (TINY, "symmetric", 1e-5, LITE)
     assert (found.provenance, found.labels) == (FULL, None)
     assert own_export.is_own(tiny)
@@ -42,7 +42,7 @@ def test_all_of_a_small_network_comes_back(tiny):
 def test_every_tensor_comes_back_in_its_bits(weights, path):
     export_onnx(weights, path)
     model = onnx_file.read(path)
-    found = own_export.weights(model)
+    found = own_export.restore(model)
     assert list(found.tensors) == list(synthetic.tensors(weights.architecture))
     assert all(found.tensors[key].tobytes() == weights.tensors[key].tobytes() for key in weights.tensors)
     assert [name for name, _ in model.dropped] == (["zero", "six"] if weights.architecture.name == "lite0" else [])
@@ -66,28 +66,28 @@ def changed(tiny, **metadata):
 )
 def test_metadata_that_cannot_be(tiny, metadata, message):
     with pytest.raises(CheckpointError, match=message):
-        own_export.weights(changed(tiny, **metadata))
+        own_export.restore(changed(tiny, **metadata))
 
 
 def test_metadata_of_an_earlier_refnet(tiny):
     older = {key: value for key, value in tiny.metadata.items() if key not in ("padding", "bn_eps")}
     with pytest.raises(CheckpointError, match="do not state padding, bn_eps; export it with this refnet"):
-        own_export.weights(replace(tiny, metadata=older))
+        own_export.restore(replace(tiny, metadata=older))
 
 
 def test_a_file_of_somebody_else():
     model = onnx_file.Model({})
     assert not own_export.is_own(model)
     with pytest.raises(CheckpointError, match="do not state architecture"):
-        own_export.weights(model)
+        own_export.restore(model)
 
 
 def test_other_tensors(tiny):
     bent = tiny.tensors | {"logits/bias": tiny.tensors["logits/bias"] + 1}
     with pytest.raises(CheckpointError, match="changed after export"):
-        own_export.weights(replace(tiny, tensors=bent))
+        own_export.restore(replace(tiny, tensors=bent))
     with pytest.raises(CheckpointError, match="not the tensors of tiny: stem/kernel is missing"):
-        own_export.weights(replace(tiny, tensors={k: v for k, v in bent.items() if k != "stem/kernel"}))
+        own_export.restore(replace(tiny, tensors={k: v for k, v in bent.items() if k != "stem/kernel"}))
     bent["logits/bias"] = np.full(3, np.nan, np.float32)
     with pytest.raises(CheckpointError, match=r"as refnet exports them: .* every weight must be finite"):
-        own_export.weights(replace(tiny, tensors=bent))
+        own_export.restore(replace(tiny, tensors=bent))

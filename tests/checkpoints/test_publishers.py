@@ -10,8 +10,8 @@ import torch
 from torchvision import models
 
 from refnet.architecture.variants import variant
+from refnet.checkpoints.names_and_shapes import publishers_by_names, variant_by_shapes
 from refnet.checkpoints.publishers import PUBLISHERS
-from refnet.checkpoints.recognition import recognise, variant_of
 from refnet.network import Network
 from refnet.preprocessing.recipe import TENSORFLOW
 from refnet.weights.weights import Provenance, Weights
@@ -76,8 +76,8 @@ def test_the_publishers_software_gives_the_same_logits(case):
     with torch.inference_mode():
         theirs = model.double()(torch.from_numpy(x.transpose(0, 3, 1, 2)).double()).numpy()
 
-    assert publisher.name in recognise(state)
-    architecture = variant_of({key: array.shape for key, array in state.items()}, publisher)
+    assert publisher.name in publishers_by_names(state)
+    architecture = variant_by_shapes({key: array.shape for key, array in state.items()}, publisher)
     assert architecture == variant(name, classes=10)
     tensors = publisher.to_ours(state, architecture).tensors
     weights = Weights(

@@ -25,7 +25,7 @@ from refnet.engine.memory_report import plan_memory
 from refnet.errors import InputError
 from refnet.hub import fetch
 from refnet.preprocessing.recipe import LITE
-from refnet.weights import places, reader, synthetic, writer
+from refnet.weights import paths, reader, synthetic, writer
 from refnet.weights.labels import Labels
 from refnet.weights.weights import Provenance, Weights
 
@@ -54,7 +54,7 @@ def files(tmp_path_factory):
     place = tmp_path_factory.mktemp("files")
     write_photos(place)
     write_weights(place)
-    (place / "lite0.h5").symlink_to(places.find("lite0"))
+    (place / "lite0.h5").symlink_to(paths.find("lite0"))
     return place
 
 
@@ -182,7 +182,7 @@ class TestInfo:
         l2 = next(row for row in rows if row.startswith("l2"))
         assert l2.split() == ["l2", "4.3", "5.3", "800", "0.5", "480,309,308", "475.70", "-", "-"]
         lite0 = next(row for row in rows if row.startswith("lite0"))
-        assert lite0.endswith(f"-  {places.find('lite0')}")
+        assert lite0.endswith(f"-  {paths.find('lite0')}")
 
     def test_all_variants_as_json(self, run):
         variants = json.loads(run("info", "--json")[1])
@@ -197,8 +197,8 @@ class TestInfo:
     def test_trained_weights(self, run):
         code, out, _ = run("info", "lite0")
         assert code == 0
-        weights = reader.read(places.find("lite0"))
-        for text in (str(places.find("lite0")), weights.provenance.publisher, weights.digest(), "same", "lite"):
+        weights = reader.read(paths.find("lite0"))
+        for text in (str(paths.find("lite0")), weights.provenance.publisher, weights.digest(), "same", "lite"):
             assert text in out
 
     def test_weights_that_are_not_here(self, run, monkeypatch, tmp_path):
@@ -340,7 +340,7 @@ class TestPlan:
         assert run(*arguments)[1].startswith("tiny, picture 9x9, padding same\n")
 
     def test_a_name_needs_no_weights(self, run, monkeypatch, tmp_path):
-        monkeypatch.setattr(places, "find", None)
+        monkeypatch.setattr(paths, "find", None)
         monkeypatch.setenv("REFNET_WEIGHTS", str(tmp_path))
         assert run("plan", "b7")[0] == 0
 
@@ -546,7 +546,7 @@ WRONG = {
 @pytest.mark.parametrize("command", WRONG)
 def test_one_line_for_what_is_wrong(run, files, monkeypatch, command):
     monkeypatch.chdir(files)
-    monkeypatch.setattr(places, "places", lambda: [files])
+    monkeypatch.setattr(paths, "weight_folders", lambda: [files])
     code, out, err = run(*shlex.split(command))
     assert (code, out) == (2, "")
     assert err.startswith(f"refnet: error: {WRONG[command]}")

@@ -112,18 +112,19 @@ WRONG = {
     "golden nowhere": "nowhere does not exist",
     "same golden": "same has no manifest, so it is no golden; `refnet golden MODEL -o DIR` records one",
     "golden same --map nowhere": "nowhere: cannot read the names: No such file",
-    "golden same --map names": "names, line 1: 3 words; want two, their name and ours",
+    "golden same --map names": "names, line 1: 3 words; want two, the port's name and refnet's",
     "golden same --order NCHWW": "order 'NCHWW': want each of N H W C once",
     "golden same --tile C:16": "tile 'C:16' without an order; want both, such as NCHW and C:16",
-    "golden same --truth golden": "golden was computed in float32; want a golden of float64 for the truth",
+    "golden same --truth golden": "golden was computed in float32; want one in float64: `refnet golden MODEL",
     "golden same --model lite0": "lite0 has the weights ",
     "golden same --model b9": "unknown model 'b9'",
     "golden same --steps zebra": "the golden has no 'zebra'; it has input, stem, block1a.depthwise, block1a.project",
     "golden same --threads 0": "threads=0: want a whole number from 1 to 256",
     "golden same --dtype int8": "argument --dtype: invalid choice: 'int8'",
-    "golden same --html .": ". not written: it is no regular file",
+    "golden same --html .": ". not written: it is a directory; want the name of a file",
+    "golden same --html report.pdf": "report.pdf not written: its name ends in .pdf; want .html or .htm",
     "golden same --html nowhere/report.html": "nowhere/report.html not written: there is no directory nowhere",
-    "golden": "the following arguments are required: ACTUAL; see `refnet compare --help`",
+    "golden": "the following arguments are required: PORT; see `refnet compare --help`",
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +15,9 @@ from helpers.terminals import run_in_terminal, screen
 
 import refnet
 from refnet import cli
-from refnet.cli import golden_options
-from refnet.golden.encoding import FLOATS
-from refnet.golden.formats import FORMATS
-from refnet.golden.read import logical, open_recording
+from refnet.golden.read import open_reader, to_logical_axes
 from refnet.hub import fetch
-from refnet.weights import places
+from refnet.weights import paths
 from refnet.weights.synthetic import picture_tensor
 
 X = picture_tensor(33, 30)
@@ -52,11 +50,6 @@ def fails(result):
     return line.removeprefix("refnet: error: ")
 
 
-def test_choices_are_those_there_are():
-    assert golden_options.DTYPES == FLOATS
-    assert tuple(FORMATS) == golden_options.FORMATS
-
-
 class TestRecording:
     def test_a_photo(self, run):
         code, out, err = run("lite0", "--image", CHELSEA, "-o", "g", "--steps", "stem,block1a.*", "--unfused")
@@ -77,7 +70,8 @@ class TestRecording:
         _, out, _ = run("lite0", "--stimulus", "codes", "-o", "g", "--steps", "stem, pool")
         header, _, _, stem, pool, *_ = out.splitlines()
         assert [word.strip() for word in header.split("  ") if word] == [
-            "tensor", "shape", "from", "to", "different", "zeros", "below", "inside", "above", "constant channels",
+            *("tensor", "shape", "minimum", "maximum", "distinct"),
+            *("zeros", "below", "inside", "above", "constant channels"),
         ]  # fmt: skip
         tensor = refnet.load("lite0").features(read("g", "input"), "stem")
         zeros, sixes = (tensor == 0).mean(), (tensor == 6).mean()
@@ -100,10 +94,10 @@ class TestRecording:
         assert (code, err) == (0, "")
         assert out.startswith(f"{target}  b0@synthetic  33x30  array 1x33x30x3  float64 written as float16  11 tensors")
         wide = refnet.load("b0@synthetic", dtype="float64")
-        with open_recording(target) as recording:
+        with open_reader(target) as recording:
             assert recording.names[:6] == ("input", "stem.conv", "stem.bn", "stem.act", "stem", "pool")
             stem, kernel = recording.read("stem"), recording.read("stem/kernel")
-            assert (logical(stem) == wide.features(X, "stem").astype(np.float16)).all()
+            assert (to_logical_axes(stem) == wide.features(X, "stem").astype(np.float16)).all()
             assert stem.array.shape == (1, 2, 17 + 2, 15 + 2, 16)
             assert kernel.array.shape == (4, 3, 3, 3, 8)
 
@@ -125,7 +119,7 @@ class TestRecording:
         ]  # fmt: skip
 
     def test_a_file_of_weights(self, run):
-        model = places.find("lite0")
+        model = paths.find("lite0")
         assert run(model, "--size", "32", "-o", "g", "--quiet")[1].startswith("g  lite0  32x32  stimulus codes")
 
     def test_a_black_picture_is_warned_of(self, run):
@@ -140,8 +134,8 @@ class TestRecording:
 
 
 def read(target, name):
-    with open_recording(target) as recording:
-        return logical(recording.read(name))
+    with open_reader(target) as recording:
+        return to_logical_axes(recording.read(name))
 
 
 class TestResume:
@@ -212,8 +206,8 @@ class TestC99:
         assert lines[0] != lines[1]
 
     def test_wrong(self, run):
-        assert fails(run("lite0", "--c", "port", "-o", "g")) == "--output: not with --c"
-        assert fails(run("--c", "port")).startswith("which model?")
+        assert fails(run("lite0", "--c", "port", "-o", "g")) == "--output: has no meaning with --c"
+        assert fails(run("--c", "port")).startswith("MODEL is missing")
         Path("port").mkdir()
         Path("port/mine.c").touch()
         assert "port not written: it exists and is no empty directory; want a new name" in fails(
@@ -247,7 +241,7 @@ class TestAccumulator:
         with Path("taps.csv").open(newline="") as file:
             header, *rows = csv.reader(file)
         assert (len(header), {len(row) for row in rows}) == (10, {10})
-        assert [row[0] for row in rows[27:]] == ["sum of blocks to 0", "scale", "shift", "bn", "act"]
+        assert [row[0] for row in rows[27:]] == ["block 0", "scale", "shift", "bn", "act"]
         assert rows[26][6] == rows[27][6]
         for row in rows:
             assert np.uint32(int(row[-1], 16)).view(np.float32) == np.float32(row[6])
@@ -261,8 +255,8 @@ class TestAccumulator:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("", "which model? `refnet golden b0@synthetic -o DIR`; only --vectors goes without one"),
-        ("b1", "where to? want -o DIR, -o FILE.h5 or -o FILE.npz"),
+        ("", "MODEL is missing, as in `refnet golden b0@synthetic -o DIR`; only --vectors takes none"),
+        ("b1", "-o is missing: want -o DIR, -o FILE.h5 or -o FILE.npz"),
         ("b1 -o nowhere/g", "nowhere/g not written: No such file or directory"),
         ("b1 -o g --steps blokc1a.gate", "b1 has no step 'blokc1a.gate'; did you mean block1a.gate"),
         ("b1 -o g --image x.npy --stimulus codes", "not allowed with argument --image"),
@@ -276,25 +270,30 @@ class TestAccumulator:
             "x.npy: x is [1, 33, 30, 3]; stem in the order NHWC is [1, 120, 120, 32]",
         ),
         ("b1 -o g --input x.npy --order NCHW", "33 channels; want 3; it fits the order NHWC (--from-order NHWC)"),
-        ("b1 -o g --from-order NCHW", "--from-order and --from-dtype say how --from or --input is written"),
-        ("b1 -o g --weights-order OIHW", "--weights-order and --weights-tile: only with --weights"),
+        (
+            "b1 -o g --from-order NCHW",
+            "--from-order and --from-dtype say how the file of --from or --input is written; give one",
+        ),
+        ("b1 -o g --weights-order OIHW", "--weights-order and --weights-tile: need --weights as well"),
         ("b1 -o g.h5 --format hex", "--format and --text are for files in a directory; g.h5 is one file"),
-        ("b1 -o g --text", "--text: only with --format h"),
+        ("b1 -o g --text", "--text: needs --format h"),
         ("b1 -o g --order NCW", "order 'NCW': want each of N H W C once"),
         ("b1 -o g --tile C", "tile 'C': want an axis"),
         ("b1 -o g --size 0", "input size 0x0"),
         ("b1 -o g --threads 300", "threads=300: want a whole number from 1 to 256"),
         ("b1 -o g --dtype float8", "argument --dtype: invalid choice"),
-        ("b1 --vectors -o v", "MODEL: not with --vectors"),
-        ("--vectors -o v --from x.npy --unfused", "--from, --unfused: not with --vectors"),
+        ("b1 --vectors -o v", "MODEL: has no meaning with --vectors"),
+        ("--vectors -o v --from x.npy --unfused", "--from, --unfused: has no meaning with --vectors"),
         ("--vectors -o v --dtype float16", "vectors are exact; want float32 or float64"),
-        ("b1 --accumulator stem:0,0,0,0 --steps stem", "--steps: not with --accumulator"),
-        ("b1 --accumulator stem:0,0,0,0 -o g", "--accumulator writes FILE.csv, or prints a table or --json; got g"),
+        ("b1 --accumulator stem:0,0,0,0 --steps stem", "--steps: has no meaning with --accumulator"),
+        ("b1 --accumulator stem:0,0,0,0 -o g", "g not written: its name has no ending; want .csv"),
+        ("b1 --accumulator stem:0,0,0,0 -o no/a.csv", "no/a.csv not written: there is no directory no"),
+        ("b1 --accumulator stem:0,0,0,0 -o a.csv --json", "-o and --json: --accumulator writes a file or prints JSON"),
         ("b1 --accumulator stem:0,0,0", "no element 'stem:0,0,0'; want stem:n,h,w,k inside 1,120,120,32"),
         ("b1 --accumulator stem:0,0,0,0 --input nowhere.npy", "nowhere.npy does not exist"),
         ("b1 --accumulator stem:0,0,0,0 --input x.npy --size 40", "the input is (33, 30), not of the size (40, 40)"),
         ("b1 -o g --input x.npy --recipe lite", "array 1x33x30x3 is the network's input itself; want no recipe"),
-        ("b1 -o . --size 32", "and it is where you are; want another directory"),
+        ("b1 -o . --size 32", "holds files that are no golden's (x.npy); want a new or empty directory"),
     ],
 )
 def test_wrong_arguments_are_told_before_anything_is_fetched(run, monkeypatch, arguments, message):
@@ -308,7 +307,7 @@ def test_a_bar_on_a_terminal(tmp_path):
     arguments = ["golden", "b3@synthetic", "-o", "g", "--quiet"]
     code, seen = run_in_terminal("-m", "refnet", *arguments, where=tmp_path)
     assert code == 0
-    assert "% |" in seen
+    assert re.search(r"recording .* \d+%", seen)
     size = sum(path.stat().st_size for path in (tmp_path / "g").iterdir())
     shown = [line for line in screen(seen) if line]
     assert shown == [f"g  b3@synthetic  300x300  stimulus codes  float32  206 tensors  {size:,} bytes"]

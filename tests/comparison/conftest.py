@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from helpers import recorded_runs
 
-from refnet.golden.axes import Layout, axes_of, to_layout
+from refnet.golden.axes import TensorLayout, axes_of, to_layout
 from refnet.hub.models import synthetic_weights
 from refnet.network import Network
 from refnet.weights import synthetic
@@ -47,7 +47,7 @@ def port(recorded, tmp_path):
 
     def port(changed=None, only=None, order="NCHW"):
         tensors = recorded.tensors if only is None else {name: recorded.tensors[name] for name in only}
-        laid = {name: to_layout(tensor, axes_of(tensor.shape), Layout(order)) for name, tensor in tensors.items()}
+        laid = {name: to_layout(tensor, axes_of(tensor.shape), TensorLayout(order)) for name, tensor in tensors.items()}
         return recorded_runs.save(tmp_path / "port", laid | (changed or {}))
 
     return port

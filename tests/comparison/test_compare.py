@@ -11,7 +11,7 @@ from helpers import recorded_runs
 from refnet.comparison import compare
 from refnet.errors import InputError
 from refnet.golden.axes import activation_layout, axes_of, to_layout
-from refnet.golden.encoding import encode
+from refnet.golden.dtypes import encode
 from refnet.hub.models import synthetic_weights
 from refnet.network import Network
 from refnet.weights import synthetic
@@ -23,20 +23,30 @@ def first(tensor):
 
 
 def outcomes(found):
-    return {row.name: row.outcome for row in found.rows}
+    return {row.name: row.outcome for row in found.tensors}
 
 
 def said(found, kind):
     return [(finding.step, finding.text) for finding in found.findings if finding.kind == kind]
 
 
+@pytest.fixture
+def no_model(recorded, tmp_path):
+    """The golden, of a model that is not on this machine."""
+    golden = tmp_path / "golden"
+    shutil.copytree(recorded.path, golden)
+    manifest = golden / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"b0@synthetic"', '"/somewhere/model.h5"'))
+    return golden
+
+
 class TestVerdicts:
     def test_the_same_numbers_are_exact(self, recorded, port):
         found = compare(recorded.path, port())
         assert (found.exit_code, found.verdict, found.findings) == (0, "exact: 12 tensors", ())
-        assert {row.order for row in found.rows if len(row.shape) == 4} == {"NCHW"}
-        assert [row.since for row in found.rows][:3] == [(), ("input",), ("stem",)]
-        assert found.rows[6].since == ("block1a.depthwise", "block1a.gate")
+        assert {row.order for row in found.tensors if len(row.shape) == 4} == {"NCHW"}
+        assert [row.run_from for row in found.tensors][:3] == [(), ("input",), ("stem",)]
+        assert found.tensors[6].run_from == ("block1a.depthwise", "block1a.gate")
 
     def test_its_own_roundings(self, recorded, port):
         stem = recorded.tensors["stem"]
@@ -62,16 +72,16 @@ class TestVerdicts:
         changed = {name: first(tensor) for name, tensor in made.items()}
         found = compare(recorded.path, port(changed))
         assert found.exit_code == 1
-        assert [row.name for row in (found.first_wrong, *found.others_wrong)] == ["block1a.gate", "block2a.expand"]
+        assert [row.name for row in found.wrong_by_themselves] == ["block1a.gate", "block2a.expand"]
         assert found.verdict.startswith("first wrong: block1a.gate (tensor 6 of 12): relative error ")
         assert found.verdict.endswith("; wrong by themselves too: block2a.expand")
-        carried = {row.name for row in found.rows if row.end_to_end.outcome == "wrong" and row.outcome != "wrong"}
+        carried = {row.name for row in found.tensors if row.end_to_end.outcome == "wrong" and row.outcome != "wrong"}
         assert carried == {"block1a.excite", "block1a.project", "block2a.depthwise", "block2a.squeeze", "logits"}
 
     def test_judged_over_a_gap(self, recorded, port):
         """Where the tensor just before is missing, the run begins further up."""
         found = compare(recorded.path, port(only=["stem", "block1a.project", "logits"]))
-        assert [(row.name, row.outcome, row.since) for row in found.rows] == [
+        assert [(row.name, row.outcome, row.run_from) for row in found.tensors] == [
             ("stem", "exact", ()), ("block1a.project", "exact", ("stem",)), ("logits", "exact", ("block1a.project",)),
         ]  # fmt: skip
 
@@ -80,9 +90,13 @@ class TestVerdicts:
         piece = expand[:, 0:8, 4:8, 16:32]
         port = port({"block2a.expand[:,0:8,4:8,16:32]": piece * 2}, only=["block1a.project"])
         found = compare(recorded.path, port)
-        row = found.rows[1]
-        assert (row.outcome, row.since, row.part) == ("wrong", ("block1a.project",), ((0, 1), (0, 8), (4, 8), (16, 32)))
-        assert row.local.measure.max_abs == np.abs(piece).max()
+        row = found.tensors[1]
+        assert (row.outcome, row.run_from, row.part) == (
+            "wrong",
+            ("block1a.project",),
+            ((0, 1), (0, 8), (4, 8), (16, 32)),
+        )
+        assert row.by_itself.distance.max_abs == np.abs(piece).max()
 
     @pytest.mark.parametrize("part", [((0, 1), (0, 8), (0, 6), (0, 16)), ((0, 1), (2, 8), (3, 6), (8, 16))])
     def test_a_golden_of_pieces(self, recorded, tmp_path, part):
@@ -99,35 +113,32 @@ class TestVerdicts:
         )
         for actual in (place, recorded.path):
             found = compare(golden, actual, steps=steps)
-            assert (found.rows[0].outcome, found.rows[0].since) == ("exact", ("input",) * (actual != place))
+            assert (found.tensors[0].outcome, found.tensors[0].run_from) == ("exact", ("input",) * (actual != place))
             assert outcomes(found)["block2a.expand"] == "exact"
-            assert all(row.end_to_end.judgement.verdict == "exact" for row in found.rows)
+            assert all(row.end_to_end.judgement.verdict == "exact" for row in found.tensors)
 
-    def test_no_model(self, recorded, port, tmp_path):
-        golden = tmp_path / "golden"
-        shutil.copytree(recorded.path, golden)
-        manifest = golden / "manifest.json"
-        manifest.write_text(manifest.read_text().replace('"b0@synthetic"', '"/somewhere/model.h5"'))
+    def test_no_model(self, recorded, port, no_model):
         stem = recorded.tensors["stem"]
-        found = compare(golden, port({"stem": first(stem * np.float32(1 + 2**-23))}))
+        found = compare(no_model, port({"stem": first(stem * np.float32(1 + 2**-23))}))
         assert (found.exit_code, outcomes(found)["stem"], outcomes(found)["logits"]) == (1, "differs", "exact")
         assert said(found, "model") == [
-            (None, "the model cannot be run here to judge by: /somewhere/model.h5 is a file, "
-             "which is only opened if you say --model /somewhere/model.h5")
+            (None, "nothing is judged by itself, since the golden's model cannot be run here: /somewhere/model.h5 is a "
+             "file, which is only opened if you say --model /somewhere/model.h5")
         ]  # fmt: skip
-        assert outcomes(compare(golden, found.actual, model="b0@synthetic"))["stem"] == "rounded"
+        assert outcomes(compare(no_model, found.actual, model="b0@synthetic"))["stem"] == "rounded"
 
-    def test_truth_from_a_file(self, recorded, port, tmp_path, monkeypatch):
+    def test_truth_from_a_file(self, recorded, port, tmp_path, no_model):
         truth = Network(synthetic_weights("b0"), dtype="float64")
-        recorded_runs.write_golden(
-            tmp_path / "truth", truth, recorded.x, "b0@synthetic", list(recorded.tensors)[1:], dtype="float64"
-        )
+        steps = list(recorded.tensors)[1:]
+        recorded_runs.write_golden(tmp_path / "truth", truth, recorded.x, "b0@synthetic", steps, dtype="float64")
         stem = recorded.tensors["stem"]
         changed = port({"stem": first(stem * np.float32(1 + 2**-23))}, only=["stem", "logits"])
-        monkeypatch.setattr("refnet.comparison.compare.runs_of", lambda *_: (None, []))
-        found = compare(recorded.path, changed, truth=tmp_path / "truth")
-        assert [(row.outcome, row.local) for row in found.rows] == [("rounded", None), ("exact", None)]
-        with pytest.raises(InputError, match=r"was computed in float32; want a golden of float64 for the truth"):
+        found = compare(no_model, changed, truth=tmp_path / "truth")
+        assert [(row.outcome, row.by_itself) for row in found.tensors] == [("rounded", None), ("exact", None)]
+        with pytest.raises(
+            InputError,
+            match=r"was computed in float32; want one in float64: `refnet golden MODEL --dtype float64 -o DIR`",
+        ):
             compare(recorded.path, changed, truth=recorded.path)
 
     def test_raw_tiles(self, recorded, tmp_path):
@@ -138,7 +149,7 @@ class TestVerdicts:
             (place / f"{name}.bin").write_bytes(to_layout(tensor, axes_of(tensor.shape), layout).tobytes())
         found = compare(recorded.path, place, order="NCHW", tile="C:16")
         assert (found.exit_code, found.verdict) == (0, "exact: 12 tensors")
-        assert {row.name: row.since for row in found.rows}["block1a.gate"] == ("block1a.reduce",)
+        assert {row.name: row.run_from for row in found.tensors}["block1a.gate"] == ("block1a.reduce",)
 
     @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64"])
     def test_other_formats(self, recorded, tmp_path, dtype):
@@ -149,17 +160,17 @@ class TestVerdicts:
         found = compare(recorded.path, place, dtype=dtype)
         assert found.exit_code == 0
         assert set(outcomes(found).values()) <= {"exact", "rounded"}
-        assert all(row.end_to_end.measure.share_equal == 1 for row in found.rows)
+        assert all(row.end_to_end.distance.share_equal == 1 for row in found.tensors)
         narrower = f"{dtype} where the golden has float32, 12 of 12: measured in the narrower of both"
         assert said(found, "dtype") == [(None, narrower)]
 
     def test_only_some_steps(self, recorded, port):
         found = compare(recorded.path, port(), steps=["block1a.*", "stem"])
-        assert [row.name for row in found.rows] == [
+        assert [row.name for row in found.tensors] == [
             "stem", "block1a.depthwise", "block1a.squeeze", "block1a.reduce", "block1a.gate", "block1a.excite",
             "block1a.project",
         ]  # fmt: skip
-        assert found.rows[0].since == ("input",)
+        assert found.tensors[0].run_from == ("input",)
         with pytest.raises(InputError, match=r"the golden has no 'blok\*'; it has input, stem"):
             compare(recorded.path, found.actual, steps=["blok*"])
 
@@ -168,9 +179,10 @@ class TestFindings:
     def test_missing_and_unknown(self, recorded, port):
         found = compare(recorded.path, port({"stemm": np.zeros(3, np.float32)}, only=["input", "logits"]))
         assert found.exit_code == 0
-        assert said(found, "names") == [(None, "unknown stemm (stem?), not compared")]
+        assert said(found, "names") == [(None, "not in the golden, so not compared: stemm (stem?)")]
         ((_, text),) = said(found, "missing")
-        assert text.startswith("10 of the golden's 12 tensors are not there: stem, block1a.depthwise, ")
+        assert text.startswith("missing from the port, of the golden's 12 tensors: stem, block1a.depthwise, ")
+        assert text.endswith(" and 6 more")
 
     def test_nothing_in_common(self, recorded, port):
         found = compare(recorded.path, port({"zebra": np.zeros(3, np.float32)}, only=[]))
@@ -189,12 +201,12 @@ class TestFindings:
         found = compare(recorded.path, port({"stem": first(stem)}))
         assert said(found, "not finite") == [("stem", f"1 NaN and 1 infinite of {stem.size} elements")]
         assert found.first_wrong.name == "stem"
-        assert found.rows[2].since == ("input",)  # nothing is run from a NaN
+        assert found.tensors[2].run_from == ("input",)  # nothing is run from a NaN
 
     def test_nothing_is_run_from_what_float32_cannot_hold(self, recorded, port):
         stem = np.full(first(recorded.tensors["stem"]).shape, 1e300)
         found = compare(recorded.path, port({"stem": stem}))
-        assert (found.rows[1].outcome, found.rows[2].since) == ("wrong", ("input",))
+        assert (found.tensors[1].outcome, found.tensors[2].run_from) == ("wrong", ("input",))
 
     def test_shape_and_length(self, recorded, port):
         stem, project = recorded.tensors["stem"], recorded.tensors["block1a.project"]
@@ -237,7 +249,7 @@ class TestFindings:
         found = compare(recorded.path, place)
         assert (found.exit_code, found.first_wrong.name) == (1, "stem")
         assert said(found, "unreadable")[0][0] == "stem"
-        assert sum(row.outcome == "exact" for row in found.rows) == 11
+        assert sum(row.outcome == "exact" for row in found.tensors) == 11
 
     def test_damaged_golden(self, recorded, port, tmp_path):
         golden = tmp_path / "golden"
@@ -258,6 +270,14 @@ class TestFindings:
         assert found.exit_code == 1
         assert found.findings[0].kind == "other run"
         assert found.findings[0].text.endswith("on array y at 56x40")
+
+    def test_a_run_on_a_smaller_picture(self, recorded, tmp_path):
+        """Its tensors are no pieces of the golden's, though they would fit in there, and nothing is run from them."""
+        smaller = synthetic.picture_tensor(32, 40)
+        recorded_runs.write_golden(tmp_path / "other", recorded.net, smaller, "b0@synthetic", ["stem", "logits"])
+        found = compare(recorded.path, tmp_path / "other")
+        assert [finding.kind for finding in found.findings] == ["other run", "shape", "shape", "missing"]
+        assert said(found, "shape")[1] == ("stem", "shape [1, 16, 20, 32], expected [1, 20, 28, 32]")
 
     def test_no_golden(self, port):
         place = port()

@@ -44,9 +44,9 @@ def test_every_tensor_is_exact_or_differently_rounded(goldens, case, engine, tmp
     found = compare(place / case, recorded_runs.save(tmp_path / "port", tensors))
     assert found.exit_code == 0
     assert found.verdict.startswith("exact or differently rounded: ")
-    assert {row.name for row in found.rows} >= {"input", *(step.name for step in net.plan)}
-    judged = [against.judgement for row in found.rows for against in (row.local, row.end_to_end) if against]
-    assert len(judged) == 2 * len(found.rows) - 1  # all but the input by itself too
+    assert {row.name for row in found.tensors} >= {"input", *(step.name for step in net.plan)}
+    judged = [against.judgement for row in found.tensors for against in (row.by_itself, row.end_to_end) if against]
+    assert len(judged) == 2 * len(found.tensors) - 1  # all but the input by itself too
     assert {judgement.verdict for judgement in judged} == {"exact", "rounded"}
     assert max(judgement.rms_ratio for judgement in judged) < RMS_FACTOR / MARGIN
     assert max(judgement.max_ratio for judgement in judged) < MAX_FACTOR / MARGIN

@@ -269,8 +269,8 @@ class TestFile:
         ("path", "message"),
         [
             (".", "not written: it is a directory"),
-            ("nowhere/net.onnx", "net.onnx not written: No such file or directory"),
-            ("a_file/net.onnx", "net.onnx not written: Not a directory"),
+            ("nowhere/net.onnx", "net.onnx not written: there is no directory .*nowhere"),
+            ("a_file/net.onnx", "net.onnx not written: there is no directory .*a_file"),
             ("null\0.onnx", "not written: embedded null byte"),
         ],
     )
@@ -353,7 +353,9 @@ class TestCommand:
             ("export nowhere.h5 -o net.onnx", "nowhere.h5 does not exist"),
             ("export tiny.h5 -o .", ". not written: it is a directory"),
             ("export tiny.h5 -o ''", ". not written: it is a directory"),
-            ("export tiny.h5 -o nowhere/net.onnx", "nowhere/net.onnx not written: No such file or directory"),
+            ("export tiny.h5 -o nowhere/net.onnx", "nowhere/net.onnx not written: there is no directory nowhere"),
+            ("export tiny.h5 -o net.tflite", "net.tflite not written: its name ends in .tflite; want .onnx"),
+            ("export tiny.h5 -o net", "net not written: its name has no ending; want .onnx"),
             ("export tiny.h5 -o net.onnx --size 5x", "argument --size: '5x' is not a size"),
             ("export tiny.h5 -o net.onnx --size 0x5", "input size 0x5: each side must be 1 to 16384 pixels"),
         ],

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from refnet.files.whole import whole_directory, whole_file, whole_files
+from refnet.errors import InputError
+from refnet.files.whole import check_file_target, not_written, whole_directory, whole_file, whole_files
 
 
 def test_the_old_file_stays_until_the_new_one_is_complete(tmp_path: Path) -> None:
@@ -102,3 +103,52 @@ class TestDirectory:
         (tmp_path / "a").touch()
         with pytest.raises(FileExistsError), whole_directory(tmp_path / "a"):
             pass
+
+    def test_checked_files_are_replaced_together(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        (tmp_path / "old").write_text("old")
+        rename = Path.rename
+
+        def rename_but_b(self: Path, target: Path) -> Path:
+            if self.name == "b":
+                raise OSError("no room")
+            return rename(self, target)
+
+        def write(*names: str) -> list[str]:
+            with whole_directory(tmp_path, lambda path, but: None) as unfinished:
+                for name in names:
+                    (unfinished / name).write_text(name)
+            return sorted(path.name for path in tmp_path.iterdir())
+
+        monkeypatch.setattr(Path, "rename", rename_but_b)
+        with pytest.raises(OSError, match="no room"):
+            write("a", "b", "c", "old")
+        assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("old", "old")]
+        assert write("a", "c") == ["a", "c"]
+
+
+class TestTarget:
+    def test_a_file_or_a_place_for_one(self, tmp_path: Path) -> None:
+        (tmp_path / "a.csv").touch()
+        for name in ("a.csv", "b.CSV"):
+            assert check_file_target(str(tmp_path / name), ".csv", ".txt") == tmp_path / name
+        assert check_file_target(tmp_path / "anything") == tmp_path / "anything"
+
+    @pytest.mark.parametrize(
+        ("name", "message"),
+        [
+            ("", "not written: it is a directory; want the name of a file"),
+            ("a.tflite", "a.tflite not written: its name ends in .tflite; want .csv or .txt"),
+            ("a", "a not written: its name has no ending; want .csv or .txt"),
+            ("none/a.csv", "a.csv not written: there is no directory .*none"),
+        ],
+    )
+    def test_refused(self, tmp_path: Path, name: str, message: str) -> None:
+        with pytest.raises(InputError, match=message):
+            check_file_target(tmp_path / name, ".csv", ".txt")
+
+    def test_errors_of_the_system_say_what_was_not_written(self, tmp_path: Path) -> None:
+        for name, message in [("none/a", "a not written: No such file"), ("a\0", "a.* not written: embedded null")]:
+            with pytest.raises(InputError, match=message), not_written(tmp_path / name):
+                (tmp_path / name).write_text("a")
+        with pytest.raises(ValueError, match="of another kind"), not_written(tmp_path):
+            raise ValueError("of another kind")

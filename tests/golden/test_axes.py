@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from refnet.architecture.padding import Pads
 from refnet.errors import InputError
-from refnet.golden.axes import Layout, activation_layout, from_layout, kernel_layout, stored_axes, to_layout
+from refnet.golden.axes import TensorLayout, activation_layout, from_layout, kernel_layout, stored_axes, to_layout
 
 LENGTHS = st.integers(1, 6)
 PADS = st.builds(Pads, *[st.integers(0, 2)] * 4)
@@ -23,7 +23,7 @@ def laid_out(draw):
     tiled = draw(st.lists(st.sampled_from(order), unique=True))
     tile = tuple((axis, draw(LENGTHS)) for axis in order if axis in tiled)
     shape = tuple(draw(LENGTHS) for _ in axes)
-    return axes, shape, Layout(order, tile, draw(PADS) if letters == "NHWC" else Pads())
+    return axes, shape, TensorLayout(order, tile, draw(PADS) if letters == "NHWC" else Pads())
 
 
 @given(laid_out())
@@ -39,7 +39,7 @@ def test_undone_exactly(case):
 
 def test_tiles_and_pads_by_hand():
     x = np.arange(1, 7).reshape(1, 1, 2, 3)
-    stored = to_layout(x, "NHWC", Layout("CHW", (("C", 2),), Pads(0, 0, 1, 0)))
+    stored = to_layout(x, "NHWC", TensorLayout("CHW", (("C", 2),), Pads(0, 0, 1, 0)))
     assert stored.tolist() == [[[[0, 0], [1, 2], [4, 5]]], [[[0, 0], [3, 0], [6, 0]]]]
 
 
@@ -65,7 +65,7 @@ def test_no_tile(tile):
 def test_two_alphabets():
     with pytest.raises(InputError, match="mixes two alphabets"):
         kernel_layout("OCHWK")
-    assert kernel_layout("HWIO", "O:4") == Layout("RSCK", (("K", 4),))
+    assert kernel_layout("HWIO", "O:4") == TensorLayout("RSCK", (("K", 4),))
 
 
 def test_axis_left_out():

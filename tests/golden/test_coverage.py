@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from refnet.golden.coverage import Regions, cover, regions, regions_of_argument
+from refnet.golden.coverage import BLOCK, Regions, coverage_of, regions, regions_of_argument, stored_range
+from refnet.golden.dtypes import WORDS, decode
 
 
 def floats(*values, dtype=np.float32):
@@ -41,11 +42,28 @@ def test_regions_of_arguments(activation, argument, expected):
 def test_counts(dtype):
     tiny = np.finfo(dtype).smallest_subnormal
     tensor = floats([1, 0, tiny, 2], [1, -0.0, -tiny, np.inf], [1, 0, np.nan, 3], dtype=dtype)
-    found = cover(tensor)
+    found = coverage_of(tensor)
     assert found.zeros == 0.25
     assert (found.constant, found.channels) == (2, 4)
     assert (found.subnormals, found.not_finite) == (2, 2)
 
 
 def test_channels_of_one_element_are_not_constant():
-    assert cover(floats([1, 1])).constant == 0
+    assert coverage_of(floats([1, 1])).constant == 0
+
+
+@pytest.mark.parametrize("dtype", list(WORDS))
+@pytest.mark.parametrize("count", [1, BLOCK, 2 * BLOCK + 1])
+def test_range_and_distinct_values(dtype, count):
+    words = np.random.default_rng(count).integers(0, 256 if dtype == "uint8" else 60000, count).astype(WORDS[dtype])
+    numbers = decode(words, dtype)
+    finite = numbers[np.isfinite(numbers)]
+    assert stored_range(words, dtype) == (finite.min(), finite.max(), len(set(words.tolist())))
+
+
+def test_nothing_finite():
+    assert stored_range(np.array([np.nan, np.inf], np.float32).view(np.uint32), "float32") == (0, 0, 2)
+
+
+def test_both_zeros_are_distinct():
+    assert stored_range(np.array([0, 1 << 31], np.uint32), "float32") == (0, 0, 2)

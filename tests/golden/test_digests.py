@@ -6,10 +6,10 @@ from dataclasses import asdict, replace
 import pytest
 
 from refnet.errors import InputError
-from refnet.golden.digests import Entry, read_table, read_tables, write_table, write_tables
+from refnet.golden.digests import RunDigests, read_table, read_tables, write_table, write_tables
 from refnet.reference.numerics import NUMERICS_VERSION
 
-ENTRY = Entry("lite0", "noise", (33, 18), "float32", "0" * 64, {"input": "1" * 64, "stem": "2" * 64})
+ENTRY = RunDigests("lite0", "noise", (33, 18), "float32", "0" * 64, {"input": "1" * 64, "stem": "2" * 64})
 
 
 def test_comes_back(tmp_path):

@@ -1,4 +1,4 @@
-"""Origins: what becomes the network's input, and what the manifest says of it."""
+"""Inputs: what becomes the input of a network, and what the manifest says of it."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from helpers.places import CHELSEA
 
 import refnet
 from refnet.errors import ImageError, InputError
-from refnet.golden.inputs import find_origin
+from refnet.golden.inputs import choose_input
 from refnet.golden.stimuli import codes
-from refnet.preprocessing.images import read_image
+from refnet.preprocessing.read_image import read_image
 from refnet.weights.synthetic import picture_tensor
 
 X = picture_tensor(8, 6)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "what", "size"),
+    ("arguments", "description", "size"),
     [
         ((None, None, None), "stimulus codes", None),
         ((CHELSEA, None, None), "image chelsea.png", None),
@@ -27,23 +27,23 @@ X = picture_tensor(8, 6)
         ((None, None, "swish"), "stimulus swish", None),
     ],
 )
-def test_what(arguments, what, size):
-    origin = find_origin(*arguments)
-    assert (origin.what, origin.size) == (what, size)
+def test_description(arguments, description, size):
+    network_input = choose_input(*arguments)
+    assert (network_input.description, network_input.size) == (description, size)
 
 
 def test_pictures_go_through_the_recipe():
     network = refnet.load("lite0")
-    origin = find_origin(CHELSEA, None, None)
-    assert (origin.picture == read_image(CHELSEA)).all()
-    assert (origin.make(network.recipe, 224, 224) == network.preprocess(CHELSEA)).all()
-    assert find_origin(None, None, "codes").make(network.recipe, 32, 48).shape == (1, 32, 48, 3)
+    network_input = choose_input(CHELSEA, None, None)
+    assert (network_input.picture == read_image(CHELSEA)).all()
+    assert (network_input.make(network.recipe, 224, 224) == network.preprocess(CHELSEA)).all()
+    assert choose_input(None, None, "codes").make(network.recipe, 32, 48).shape == (1, 32, 48, 3)
 
 
 def test_tensors_do_not():
     recipe = refnet.load("lite0").recipe
-    assert find_origin(None, X, None).make(recipe, 8, 6) is X
-    assert (find_origin(None, None, "noise").make(recipe, 8, 6) == X).all()
+    assert choose_input(None, X, None).make(recipe, 8, 6) is X
+    assert (choose_input(None, None, "noise").make(recipe, 8, 6) == X).all()
 
 
 @pytest.mark.parametrize(
@@ -58,14 +58,14 @@ def test_tensors_do_not():
 )
 def test_refused(arguments, error, message):
     with pytest.raises(error, match=message):
-        find_origin(*arguments)
+        choose_input(*arguments)
 
 
 def test_what_does_not_go_with_an_input():
-    find_origin(CHELSEA, None, None).check((8, 6), "lite")
-    find_origin(None, X, None).check((8, 6), None)
+    choose_input(CHELSEA, None, None).check((8, 6), "lite")
+    choose_input(None, X, None).check((8, 6), None)
     with pytest.raises(InputError, match=r"the input is \(8, 6\), not of the size \(6, 8\)"):
-        find_origin(None, X, None).check((6, 8), None)
-    for origin in (find_origin(None, X, None), find_origin(None, None, "noise")):
+        choose_input(None, X, None).check((6, 8), None)
+    for network_input in (choose_input(None, X, None), choose_input(None, None, "noise")):
         with pytest.raises(InputError, match="is the network's input itself; want no recipe, or a picture"):
-            origin.check(None, "lite")
+            network_input.check(None, "lite")

@@ -10,7 +10,7 @@ import pytest
 
 import refnet
 from refnet.golden.axes import activation_layout, kernel_layout
-from refnet.golden.encoding import decode, encode
+from refnet.golden.dtypes import decode, encode
 from refnet.golden.record import record
 from refnet.weights.synthetic import picture_tensor
 

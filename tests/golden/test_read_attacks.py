@@ -19,9 +19,9 @@ from helpers.generated_goldens import KINDS, NHWC, X, write
 from hypothesis import given, settings
 
 from refnet.errors import InputError
-from refnet.golden.axes import Layout
+from refnet.golden.axes import TensorLayout
 from refnet.golden.formats.tensor_file import UnreadableError
-from refnet.golden.read import open_recording
+from refnet.golden.read import open_reader
 
 damage = settings(fuzzed, max_examples=100)
 STEM = ("stem", "NHWC", X, "float32", NHWC)
@@ -42,10 +42,10 @@ def bounded():
 
 
 def read(path, count=None):
-    with open_recording(path) as recording:
-        for name in recording.names:
-            recording.read(name, count)
-            recording.verify(name)
+    with open_reader(path) as reader:
+        for name in reader.names:
+            reader.read(name, count)
+            reader.verify(name)
 
 
 def refused(path, message, kind=InputError, count=None):
@@ -64,7 +64,7 @@ def whole(tmp_path_factory):
     place = tmp_path_factory.mktemp("whole")
     found = {}
     for kind in KINDS:
-        target = write(place, kind, [STEM, ("b/c", "CK", X[0, 0], "float16", Layout("CK"))], f"of_{kind}")
+        target = write(place, kind, [STEM, ("b/c", "CK", X[0, 0], "float16", TensorLayout("CK"))], f"of_{kind}")
         found[kind] = (target if target.is_file() else next(target.glob("stem.*"))).read_bytes()
         found["manifest"] = (target / "manifest.json").read_bytes() if target.is_dir() else found["manifest"]
     return found
@@ -143,10 +143,8 @@ def test_lies_of_a_manifest(tmp_path):
     ):
         write(tmp_path, "npy", [STEM])
     shutil.rmtree(target)
-    with open_recording(
-        with_entry(tmp_path, dtype="float64", shape=[1, 4, 5, 8], stored_shape=[1, 4, 5, 8])
-    ) as recording:
-        stored = recording.read("stem")
+    with open_reader(with_entry(tmp_path, dtype="float64", shape=[1, 4, 5, 8], stored_shape=[1, 4, 5, 8])) as reader:
+        stored = reader.read("stem")
     assert (stored.dtype, stored.array.shape) == ("float32", X.shape)  # findings for whoever compares
 
 

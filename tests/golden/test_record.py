@@ -16,13 +16,13 @@ from refnet.architecture import names
 from refnet.architecture.padding import NO_PADS
 from refnet.architecture.plan import make_plan
 from refnet.errors import InputError
-from refnet.golden.axes import Layout, activation_layout, kernel_layout
+from refnet.golden.axes import activation_layout, kernel_layout
 from refnet.golden.digests import FOLDER, read_tables
-from refnet.golden.encoding import decode, encode
-from refnet.golden.read import logical, open_recording
+from refnet.golden.dtypes import decode, encode
+from refnet.golden.read import open_reader, to_logical_axes
 from refnet.golden.record import record
 from refnet.hub import fetch
-from refnet.preprocessing.images import read_image
+from refnet.preprocessing.read_image import read_image
 from refnet.preprocessing.recipe import LITE
 from refnet.reference.digest import tensor_digest
 from refnet.weights.synthetic import picture_tensor
@@ -46,8 +46,8 @@ def digests(manifest):
 
 
 def read_all(target):
-    with open_recording(target) as recording:
-        return {name: logical(recording.read(name)) for name in recording.names}
+    with open_reader(target) as reader:
+        return {name: to_logical_axes(reader.read(name)) for name in reader.names}
 
 
 class TestDigests:
@@ -88,8 +88,8 @@ class TestWhatIsWritten:
     def test_picture_input_steps_weights(self, tmp_path):
         network = refnet.load("lite0")
         steps = ["block2a.expand", "logits"]
-        manifest = record(network, tmp_path / "g.npz", image=CHELSEA, steps=steps, weights=True, layout=Layout("NCHW"),
-                          kernel_layout=kernel_layout("OIHW"))  # fmt: skip
+        layouts = {"layout": activation_layout("NCHW"), "kernel_layout": kernel_layout("OIHW")}
+        manifest = record(network, tmp_path / "g.npz", image=CHELSEA, steps=steps, weights=True, **layouts)
         expand = [weight.key for weight in network.plan["block2a.expand"].weights]
         names_ = ["picture", "input", *steps, *expand, "logits/kernel", "logits/bias"]
         assert [entry.name for entry in manifest.entries] == names_
@@ -99,9 +99,9 @@ class TestWhatIsWritten:
         assert (found["input"] == x).all()
         assert all((found[step] == network.features(x, step)).all() for step in steps)
         assert all((found[key] == network.weights.tensors[key]).all() for key in names_[4:])
-        with open_recording(tmp_path / "g.npz") as recording:
-            assert recording.read("picture").array.shape == (3, 300, 451)
-            assert recording.read("block2a/expand/kernel").array.shape == (96, 16, 1, 1)
+        with open_reader(tmp_path / "g.npz") as reader:
+            assert reader.read("picture").array.shape == (3, 300, 451)
+            assert reader.read("block2a/expand/kernel").array.shape == (96, 16, 1, 1)
 
     @pytest.mark.parametrize("dtype", ["float64", "float16", "bfloat16"])
     def test_rounded_once_from_the_step(self, tmp_path, network, dtype):
@@ -136,8 +136,8 @@ class TestWhatIsWritten:
         assert pads["stem"] == plan["block1a.depthwise"].pads
         assert pads["block3a.expand"] == plan["block3a.depthwise"].pads
         assert pads["block1a.project"] == pads["pool"] == NO_PADS
-        with open_recording(tmp_path / "g") as recording:
-            stored = recording.read("stem").array
+        with open_reader(tmp_path / "g") as reader:
+            stored = reader.read("stem").array
         assert stored.shape == (2, 17 + 2, 23 + 2, 32)
         assert not stored[:, 0].any()
         assert (stored[:, 1:-1, 1:-1] == network.features(X, "stem")).all()

@@ -7,7 +7,7 @@ import pytest
 from refnet.architecture.plan import make_plan
 from refnet.architecture.variants import variant
 from refnet.errors import InputError
-from refnet.golden.selection import Selected, continued, select
+from refnet.golden.selection import Selection, select, without_given
 
 PLAN = make_plan(variant("b0"), (33, 64))
 
@@ -60,7 +60,7 @@ def test_unfused_steps_bring_their_parts():
     ],
 )
 def test_parts(text, part):
-    assert select(PLAN, [text], batch=2) == [Selected(text.partition("[")[0].strip(), part)]
+    assert select(PLAN, [text], batch=2) == [Selection(text.partition("[")[0].strip(), part)]
 
 
 def test_part_with_commas_among_other_patterns():
@@ -91,15 +91,15 @@ def test_refused(pattern, message):
 
 def test_continued():
     everything = select(PLAN, unfused=True)
-    names = [name for name, _ in continued(PLAN, everything, ["block2b.expand"], everything=True)]
+    names = [name for name, _ in without_given(PLAN, everything, ["block2b.expand"], everything=True)]
     assert names[:2] == ["block2b.depthwise.conv", "block2b.depthwise.bn"]
     assert names == list(PLAN.shapes)[list(PLAN.shapes).index("block2b.depthwise.conv") :]
     asked = select(PLAN, ["stem", "pool", "block2b.expand"])
-    assert continued(PLAN, asked, ["block2b.expand"], everything=False) == [Selected("stem"), Selected("pool")]
+    assert without_given(PLAN, asked, ["block2b.expand"], everything=False) == [Selection("stem"), Selection("pool")]
 
 
 def test_continued_beside_a_residual():
-    names = [name for name, _ in continued(PLAN, select(PLAN), ["block2b.gate"], everything=True)]
+    names = [name for name, _ in without_given(PLAN, select(PLAN), ["block2b.gate"], everything=True)]
     assert names[:3] == ["block2b.excite", "block2b.project", "block2b.add"]
 
 
@@ -108,4 +108,4 @@ def test_continued_beside_a_residual():
 )
 def test_nothing_to_continue(given, message):
     with pytest.raises(InputError, match=message):
-        continued(PLAN, select(PLAN), [given], everything=True)
+        without_given(PLAN, select(PLAN), [given], everything=True)

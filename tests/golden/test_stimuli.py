@@ -9,7 +9,7 @@ import pytest
 
 import refnet
 from refnet.errors import InputError
-from refnet.golden.coverage import cover, regions_of_argument
+from refnet.golden.coverage import coverage_of, regions_of_argument
 from refnet.golden.stimuli import PICTURES, STIMULI, codes, extremes, stimulus, swish
 from refnet.weights.synthetic import picture_tensor
 
@@ -86,7 +86,7 @@ def test_every_step_is_exercised(model, name):
     steps = [step.name for step in network.plan if len(step.shape) == 3]
     dead = {}
     for what, source in (("stimulus", x), ("black", black)):
-        found = {step: cover(tensor) for step, tensor in network.trace(source, steps)}
+        found = {step: coverage_of(tensor) for step, tensor in network.trace(source, steps)}
         assert not any(coverage.not_finite for coverage in found.values())
         dead[what] = sum(coverage.constant for coverage in found.values())
     assert dead["stimulus"] == 0 or dead["stimulus"] < 0.8 * dead["black"]

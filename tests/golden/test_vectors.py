@@ -7,7 +7,7 @@ import pytest
 from refnet.errors import InputError
 from refnet.golden.axes import activation_layout, kernel_layout
 from refnet.golden.cases import cases
-from refnet.golden.read import logical, open_recording
+from refnet.golden.read import open_reader, to_logical_axes
 from refnet.golden.vectors import record_vectors
 
 
@@ -18,26 +18,26 @@ def test_read_back(tmp_path, kind):
     layouts = {"layout": activation_layout("NCHW", "C:16"), "kernel_layout": kernel_layout("OIHW")}
     manifest = record_vectors(target, **layouts, **options)
     described = {case.name: case for case in manifest.cases}
-    with open_recording(target) as recording:
+    with open_reader(target) as reader:
         for case in cases():
             about = described.pop(case.name)
             assert (about.op, about.parameters) == (case.op, case.parameters)
             tensors = case.inputs | case.weights | {about.output: case.output}
             assert [*about.inputs, *about.weights, about.output] == list(tensors)
             for role, tensor in tensors.items():
-                back = logical(recording.read(f"{case.name}/{role}"))
+                back = to_logical_axes(reader.read(f"{case.name}/{role}"))
                 assert back.dtype == tensor.dtype
                 assert back.tobytes() == tensor.tobytes()
-        assert recording.manifest == manifest
+        assert reader.manifest == manifest
     assert not described
 
 
 def test_float64(tmp_path):
     manifest = record_vectors(tmp_path / "vectors", dtype="float64")
     assert {entry.dtype for entry in manifest.entries} == {"float64", "uint8"}
-    with open_recording(tmp_path / "vectors") as recording:
+    with open_reader(tmp_path / "vectors") as reader:
         for case in cases("float64"):
-            assert recording.read(f"{case.name}/output").array.tobytes() == case.output.tobytes()
+            assert reader.read(f"{case.name}/output").array.tobytes() == case.output.tobytes()
 
 
 def test_narrow_dtypes_are_refused(tmp_path):

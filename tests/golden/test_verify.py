@@ -16,14 +16,14 @@ from refnet.architecture.scaling import TABLE as VARIANTS
 from refnet.architecture.variants import variant
 from refnet.errors import InputError, UnknownModelError, WeightsNotFoundError
 from refnet.golden import digests, verify
-from refnet.golden.digests import Case, read_tables, write_tables
-from refnet.golden.verify import PHOTO, QUICK_PIXELS, record, select
+from refnet.golden.digests import RunSpec, read_tables, write_tables
+from refnet.golden.verify import PHOTO, QUICK_PIXELS, compute_digests, select_runs
 from refnet.hub.models import SYNTHETIC
 from refnet.network import Network
 from refnet.reference.numerics import NUMERICS_VERSION
-from refnet.weights import places, reader
+from refnet.weights import paths, reader
 
-SMALL = Case("lite0@synthetic", "noise", (33, 18), "float32")
+SMALL = RunSpec("lite0@synthetic", "noise", (33, 18), "float32")
 ENTRIES = read_tables(digests.FOLDER)
 IN_TABLE = [name for name in VARIANTS if name != "l2"]  # whose weights take 1.9 GB
 
@@ -40,7 +40,7 @@ def make_digests():
 @pytest.fixture(scope="module")
 def entry():
     """What the smallest run gives."""
-    (entry,) = record([SMALL])
+    (entry,) = compute_digests([SMALL])
     return entry
 
 
@@ -76,7 +76,7 @@ class TestTheCommittedTable:
     def test_has_trained_weights_on_a_photograph(self):
         photos = [e for e in ENTRIES if e.input == PHOTO]
         assert [(e.model, e.dtype) for e in photos] == [("lite0", "float32"), ("lite0", "float64")]
-        assert {e.weights for e in photos} == {reader.read(places.find("lite0")).digest()}
+        assert {e.weights for e in photos} == {reader.read(paths.find("lite0")).digest()}
 
     def test_has_no_two_runs_of_the_same_result(self):
         assert len({entry.steps["logits"] for entry in ENTRIES}) == len(ENTRIES)
@@ -89,8 +89,8 @@ class TestTheCommittedTable:
             assert re.fullmatch("[0-9a-f]{64}", digest)
 
     def test_is_what_the_tool_writes(self, make_digests):
-        cases = [Case(e.model, e.input, e.size, e.dtype) for e in ENTRIES]
-        assert list(make_digests.cases()) == cases
+        specs = [RunSpec(e.model, e.input, e.size, e.dtype) for e in ENTRIES]
+        assert list(make_digests.specs()) == specs
 
 
 class TestVerify:
@@ -158,19 +158,19 @@ class TestVerify:
 
 class TestSelect:
     def test_quick(self):
-        for entry in select(ENTRIES):
+        for entry in select_runs(ENTRIES):
             assert entry.size[0] * entry.size[1] <= QUICK_PIXELS
-        assert {e.variant for e in select(ENTRIES)} == set(IN_TABLE)
-        assert select(ENTRIES, full=True) == ENTRIES
+        assert {e.variant for e in select_runs(ENTRIES)} == set(IN_TABLE)
+        assert select_runs(ENTRIES, full=True) == ENTRIES
 
     def test_names(self):
-        assert {e.model for e in select(ENTRIES, ["lite0"])} == {"lite0", "lite0@synthetic"}
-        assert {e.model for e in select(ENTRIES, ["lite0@synthetic", "b7"])} == {"lite0@synthetic", "b7@synthetic"}
+        assert {e.model for e in select_runs(ENTRIES, ["lite0"])} == {"lite0", "lite0@synthetic"}
+        assert {e.model for e in select_runs(ENTRIES, ["lite0@synthetic", "b7"])} == {"lite0@synthetic", "b7@synthetic"}
 
 
 def test_a_photograph_that_is_missing():
     with pytest.raises(InputError, match=r"^no dog\.png in .*refnet.data; install refnet again"):
-        verify.photo("dog.png")
+        next(compute_digests([dataclasses.replace(SMALL, input="dog.png")]))
 
 
 class TestCommand:
@@ -210,7 +210,7 @@ class TestCommand:
 
     def test_a_file_and_a_model(self, capsys, monkeypatch, table):
         monkeypatch.setattr(digests, "FOLDER", table())
-        assert cli.main(["verify", str(places.find("lite0")), "lite0"]) == 0
+        assert cli.main(["verify", str(paths.find("lite0")), "lite0"]) == 0
         file, model, *_ = capsys.readouterr().out.splitlines()
         assert "lite0.h5  lite0  intact" in file
         assert model.endswith("identical (61 steps)")
@@ -222,7 +222,7 @@ class TestCommand:
 
 
 def test_the_tool(make_digests, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(make_digests, "cases", lambda: iter([SMALL]))
+    monkeypatch.setattr(make_digests, "specs", lambda: iter([SMALL]))
     path = tmp_path / "new" / "folder" / "lite0.json"
     seen = []
     for _ in range(2):

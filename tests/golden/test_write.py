@@ -15,12 +15,12 @@ import pytest
 from helpers.generated_goldens import RUN, X, write
 
 from refnet.errors import InputError
-from refnet.golden.axes import Layout
-from refnet.golden.read import open_recording
+from refnet.golden.axes import TensorLayout
+from refnet.golden.read import open_reader
 from refnet.golden.write import open_writer
 from refnet.reference.digest import tensor_digest
 
-NCHW = Layout("NCHW", (("C", 4),))
+NCHW = TensorLayout("NCHW", (("C", 4),))
 STEM = ("stem", "NHWC", X, "float32", NCHW)
 CONTAINERS = ["golden", "golden.h5", "golden.npz"]
 
@@ -36,9 +36,9 @@ def test_facts(tmp_path, name):
         entry = add(writer, part=part, digest=tensor_digest(X))
     assert (entry.minimum, entry.maximum, entry.distinct) == (X.min(), X.max(), X.size)
     assert (entry.part, entry.shape, entry.digest) == (part, X.shape, tensor_digest(X))
-    with open_recording(tmp_path / name) as recording:
-        assert recording.manifest.run == RUN
-        assert recording.manifest.entries == (entry,)
+    with open_reader(tmp_path / name) as reader:
+        assert reader.manifest.run == RUN
+        assert reader.manifest.entries == (entry,)
     stored = np.zeros((1, 8, 4, 5), np.float32)
     stored[:, :7] = X.transpose(0, 3, 1, 2)
     stored = stored.reshape(1, 2, 4, 4, 5).transpose(0, 1, 3, 4, 2).tobytes()
@@ -48,7 +48,7 @@ def test_facts(tmp_path, name):
 
 
 def test_inside_hdf5(tmp_path):
-    target = write(tmp_path, ".h5", [STEM, ("stem/kernel", "CK", X[0, 0], "bfloat16", Layout("CK"))])
+    target = write(tmp_path, ".h5", [STEM, ("stem/kernel", "CK", X[0, 0], "bfloat16", TensorLayout("CK"))])
     with h5py.File(target) as file:
         attributes = dict(file["stem"].attrs)
         assert {key: attributes[key] for key in ("axes", "order", "dtype", "index")} == {
@@ -96,8 +96,8 @@ def test_left_by_an_error(tmp_path, name):
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     assert [path.name for path in tmp_path.iterdir()] == [name]
-    with open_recording(tmp_path / name) as recording:
-        assert recording.verify("stem")
+    with open_reader(tmp_path / name) as reader:
+        assert reader.verify("stem")
 
 
 @pytest.mark.parametrize("name", CONTAINERS)
@@ -106,8 +106,8 @@ def test_replaced(tmp_path, name):
         with open_writer(tmp_path / name, RUN) as writer:
             add(writer, step)
     assert [path.name for path in tmp_path.iterdir()] == [name]
-    with open_recording(tmp_path / name) as recording:
-        assert recording.names == ("head",)
+    with open_reader(tmp_path / name) as reader:
+        assert reader.names == ("head",)
 
 
 @pytest.mark.parametrize("name", CONTAINERS)
@@ -115,10 +115,12 @@ def test_a_full_disk(tmp_path, name):
     """One limit of the system stands for the other: files of at most so many bytes."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    writer = open_writer(tmp_path / name, RUN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))
     try:
-        with pytest.raises(InputError, match=f"{name} not written: File too large"), writer:
+        with (
+            pytest.raises(InputError, match=f"{name} not written: File too large"),
+            open_writer(tmp_path / name, RUN) as writer,
+        ):
             writer.add("stem", "NHWC", np.zeros((1, 40, 40, 64), np.float32), layout=NCHW)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
@@ -132,29 +134,50 @@ def test_an_empty_directory(tmp_path):
 
 
 def test_where_one_is(tmp_path, monkeypatch):
-    (tmp_path / "golden" / "deeper").mkdir(parents=True)
-    monkeypatch.chdir(tmp_path / "golden" / "deeper")
-    for target in (".", ".."):
-        with pytest.raises(InputError, match="would be replaced, and it is where you are; want another directory"):
-            open_writer(Path(target), RUN)
+    """What is there stays the same directory, whatever else may be mounted on it."""
+    place = tmp_path / "golden"
+    place.mkdir()
+    monkeypatch.chdir(place)
+    for step in ("stem", "head"):
+        with open_writer(Path(), RUN) as writer:
+            add(writer, step)
+        assert {path.name for path in Path().iterdir()} == {"manifest.json", f"{step}.npy"}
+    (place / "deeper").mkdir()
+    with pytest.raises(InputError, match=r"holds files that are no golden's \(deeper\)"), open_writer(place, RUN):
+        pass
+
+
+def test_what_comes_meanwhile_is_not_replaced(tmp_path):
+    target = write(tmp_path, "npy", [STEM])
+
+    def interfere():
+        with open_writer(target, RUN) as writer:
+            add(writer, "head")
+            (target / "notes.txt").write_text("mine")
+
+    with pytest.raises(InputError, match=r"no golden's \(notes\.txt\)"):
+        interfere()
+    assert sorted(path.name for path in target.iterdir()) == ["manifest.json", "notes.txt", "stem.npy"]
 
 
 def test_a_directory_under_the_name_of_a_file(tmp_path):
     target = write(tmp_path, "npy", [STEM])
     (target / "stem.npy").unlink()
     (target / "stem.npy").mkdir()
-    with pytest.raises(InputError, match=r"golden holds files that are no golden's \(stem\.npy\)"):
-        open_writer(target, RUN)
+    with (
+        pytest.raises(InputError, match=r"golden holds files that are no golden's \(stem\.npy\)"),
+        open_writer(target, RUN),
+    ):
+        pass
     assert [path.name for path in tmp_path.iterdir()] == ["golden"]
 
 
 def test_a_directory_of_other_things(tmp_path):
     write(tmp_path, "npy", [STEM])
     (tmp_path / "golden" / "notes.txt").write_text("mine")
-    with pytest.raises(
-        InputError, match=r"golden holds files that are no golden's \(notes\.txt\); want a new or empty"
-    ):
-        open_writer(tmp_path / "golden", RUN)
+    message = r"golden holds files that are no golden's \(notes\.txt\); want a new or empty"
+    with pytest.raises(InputError, match=message), open_writer(tmp_path / "golden", RUN):
+        pass
     assert (tmp_path / "golden" / "notes.txt").read_text() == "mine"
 
 
@@ -164,11 +187,13 @@ def test_no_place(tmp_path):
     for name, what in [
         ("file", "is a file; want a new directory, or a name that ends in .h5 or .npz"),
         ("stem.npy", "is the name of one tensor's file; want that of a directory, an .h5 or an .npz"),
-        ("folder.h5", "is a directory; want the name of a file"),
-        *((f"none/{name}", "not written: No such file or directory") for name in CONTAINERS),
+        ("network.onnx", "is the name of a file that holds no golden; want a directory, an .h5 or an .npz"),
+        ("folder.h5", "not written: it is a directory; want the name of a file"),
+        ("none/golden", "not written: No such file or directory"),
+        *((f"none/{name}", "not written: there is no directory") for name in CONTAINERS[1:]),
     ]:
-        with pytest.raises(InputError, match=f"{name} {what}"):
-            open_writer(tmp_path / name, RUN)
+        with pytest.raises(InputError, match=f"{name} {what}"), open_writer(tmp_path / name, RUN):
+            pass
 
 
 @pytest.mark.parametrize("name", CONTAINERS)
@@ -180,12 +205,12 @@ def test_refused_tensors(tmp_path, name):
             ({"name": "/b"}, "want letters"), ({"name": "a//b"}, "want letters"), ({"name": "a..b"}, "want letters"),
             ({"name": ""}, "want letters"), ({"name": "manifest"}, "want letters"), ({"name": "é"}, "want letters"),
             ({"dtype": "int4"}, "stem: float32 cannot be written as 'int4'"), ({"dtype": "uint8"}, "as 'uint8'"),
-            ({"layout": Layout("NCH")}, "leaves out W"),
+            ({"layout": TensorLayout("NCH")}, "leaves out W"),
         ]:  # fmt: skip
             with pytest.raises(InputError, match=what):
                 add(writer, **wrong)
-    with open_recording(tmp_path / name) as recording:
-        assert recording.names == ("a/b",)
+    with open_reader(tmp_path / name) as reader:
+        assert reader.names == ("a/b",)
 
 
 def test_formats(tmp_path):
@@ -193,7 +218,8 @@ def test_formats(tmp_path):
         ({"format": "xls"}, "format 'xls': want one of npy, raw, hex, mem, coe, txt, h"),
         ({"text": True}, "format 'npy' holds bits; want text in one of h, txt"),
     ]:
-        with pytest.raises(InputError, match=what):
-            open_writer(tmp_path / "golden", RUN, **how)
-    with pytest.raises(InputError, match=r"format 'raw' is for a directory; golden\.h5 has one of its own"):
-        open_writer(tmp_path / "golden.h5", RUN, format="raw")
+        with pytest.raises(InputError, match=what), open_writer(tmp_path / "golden", RUN, **how):
+            pass
+    message = r"format 'raw' is for a directory; golden\.h5 has one of its own"
+    with pytest.raises(InputError, match=message), open_writer(tmp_path / "golden.h5", RUN, format="raw"):
+        pass

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from refnet.errors import InputError
-from refnet.golden.encoding import WORDS
+from refnet.golden.dtypes import WORDS
 from refnet.golden.formats import FORMATS, WITH_TEXT
-from refnet.golden.formats.tensor_file import Heading, Opened
+from refnet.golden.formats.tensor_file import Heading, TensorFile
 
 
 def bytes_of(kind, dtype, words, shape=None):
@@ -30,7 +30,7 @@ def text_of(kind, dtype, words):
 def back(kind, data, dtype=None, expected=None):
     """Read words: a list of them, dtype, shape."""
     data = data.encode() if isinstance(data, str) else data
-    read = FORMATS[kind].read(Opened("here", dtype, expected, file=io.BytesIO(data), size=len(data)))
+    read = FORMATS[kind].read(TensorFile("here", dtype, expected, file=io.BytesIO(data), size=len(data)))
     assert read.words.dtype == WORDS[read.dtype]
     return read.words.ravel().tolist(), read.dtype, read.shape
 

@@ -8,14 +8,14 @@ import numpy as np
 from hypothesis import strategies as st
 
 from refnet.architecture.padding import NO_PADS, Pads
-from refnet.golden.axes import Layout
-from refnet.golden.encoding import WORDS, decode, encode
+from refnet.golden.axes import TensorLayout
+from refnet.golden.dtypes import WORDS, decode, encode
 from refnet.golden.formats import FORMATS
 from refnet.golden.manifest import Run
 from refnet.golden.write import open_writer
 
 RUN = Run("b0@synthetic", "d" * 64, (32, 48), "float32", "stimulus codes", None, 1, "0.1")
-NHWC = Layout("NHWC")
+NHWC = TensorLayout("NHWC")
 X = np.random.default_rng(5).standard_normal((1, 4, 5, 7), np.float32)
 KINDS = [*FORMATS, "text", ".h5", ".npz"]  # formats in a directory; "text" is a C header of numbers
 
@@ -47,7 +47,7 @@ def tensors(draw):
     shape = tuple(draw(LENGTHS) for _ in axes)
     bits = draw(words(dtype, 4)).tolist()
     tensor = decode(np.resize(np.array(bits, WORDS[dtype]), shape), dtype)
-    return axes, tensor, dtype, Layout(order, tile, NO_PADS if is_weight else draw(PADS))
+    return axes, tensor, dtype, TensorLayout(order, tile, NO_PADS if is_weight else draw(PADS))
 
 
 def write(place: Path, kind: str, named, name="golden") -> Path:

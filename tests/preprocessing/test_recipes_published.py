@@ -6,8 +6,8 @@ from helpers import any_torchvision  # noqa: F401
 from helpers.places import CHELSEA, DATA
 from PIL import Image
 
-from refnet.preprocessing.images import preprocess
 from refnet.preprocessing.normalise import NORMALISATIONS, normalise
+from refnet.preprocessing.preprocess import preprocess
 from refnet.preprocessing.recipe import RECIPES, Recipe
 
 import timm  # isort: skip

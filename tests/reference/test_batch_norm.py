@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from helpers.oracles import add, fma
+from helpers.oracles import fma
 
 from refnet.reference.numerics import fold_batch_norm
-from refnet.reference.ops import batch_norm, bias
+from refnet.reference.ops import batch_norm
 
 FORMATS = ["float32", "float64"]
 
@@ -45,17 +45,3 @@ def test_channels_keep_apart():
     for k in range(5):
         alone = batch_norm(x[..., [k]], *(a[[k]] for a in statistics(5)), 1e-3)
         np.testing.assert_array_equal(alone, whole[..., [k]])
-
-
-@pytest.mark.parametrize("dtype", FORMATS)
-def test_bias(dtype):
-    x = np.random.default_rng(3).standard_normal((20, 4)).astype(dtype)
-    b = np.array([0.1, -3, 2**24, 1e-8], np.float32)
-    got = bias(x, b)
-    assert got.dtype == dtype
-    np.testing.assert_array_equal(got, [[add(x[n, k], b[k], dtype) for k in range(4)] for n in range(20)])
-
-
-def test_bias_typed_in():
-    x = np.array([[1, 2], [3, 4]], np.float32)
-    np.testing.assert_array_equal(bias(x, np.array([10, -2], np.float32)), [[11, 0], [13, 2]])

@@ -18,15 +18,12 @@ import numpy as np
 import numpy.typing as npt
 
 from refnet.architecture import names
-from refnet.architecture.padding import Padding
 from refnet.architecture.plan import make_plan
 from refnet.architecture.variants import Architecture, variant
 from refnet.checkpoints.naming import tf_layout
 from refnet.checkpoints.naming.pairing import Arrays, Pair
 from refnet.checkpoints.naming.tf_layout import Layers
 
-PADDING: Padding = "same"
-BN_EPS = 1e-3
 VARIANTS = ("b0", "b1", "b2", "b3", "b4", "b5", "b6", "b7")
 
 DEPTHWISE_KERNEL = "depthwise_kernel"  # Keras 3: kernel
@@ -85,18 +82,8 @@ def spare(_: tuple[Pair, ...]) -> Mapping[str, str]:
 def rename(tensors: Mapping[str, Value], architectures: Iterable[Architecture] | None = None) -> dict[str, Value]:
     """Give the tensors of a file the names of ``pairs`` and ``SPARE``, as far as there is no doubt.
 
-    Parameters
-    ----------
-    tensors
-        ``LAYER/VARIABLE`` to anything, as ``refnet.checkpoints.readers.keras.file`` names them.
-    architectures
-        The networks that a file of counted layers may be of; by default the published variants. It is of the one that
-        has exactly as many layers of each class; the order in the file does not matter.
-
-    Returns
-    -------
-    dict
-        In the same order. What is neither a name of the publisher nor one of the departures keeps its name.
+    A file of counted layers is of the network that has exactly as many layers of each class, among the published
+    variants if none are given.
 
     Examples
     --------
@@ -127,11 +114,6 @@ def with_classifier(tensors: Arrays) -> dict[str, npt.NDArray[Any]]:
 
     People call it what they like: ``pred``, ``dense_3``. It is taken for the classifier if it is a dense layer on top
     of the network's last convolution, and no other layer is unknown.
-
-    Parameters
-    ----------
-    tensors
-        Name to array, as ``rename`` returns them.
 
     Examples
     --------

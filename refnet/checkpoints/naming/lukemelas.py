@@ -8,14 +8,10 @@ Beware: at the root ``_bn0`` follows the stem and ``_bn1`` the head; inside a bl
 from __future__ import annotations
 
 from refnet.architecture import names
-from refnet.architecture.padding import Padding
 from refnet.architecture.variants import Architecture
 from refnet.checkpoints.naming import torch_layout
 from refnet.checkpoints.naming.pairing import Pair
 from refnet.checkpoints.naming.torch_layout import Modules
-
-PADDING: Padding = "same"
-BN_EPS = 1e-3
 
 _ROOT = {
     names.STEM: Modules("_conv_stem", "_bn0"),
@@ -42,8 +38,8 @@ def modules(architecture: Architecture) -> dict[str, Modules]:
     """
     found = dict(_ROOT)
     for index, block in enumerate(architecture.blocks):
-        for part, (layer, norm) in _BLOCK.items():
-            found[names.part_name(block.name, part)] = Modules(f"_blocks.{index}.{layer}", f"_blocks.{index}.{norm}")
+        for part, modules in _BLOCK.items():
+            found[names.part_name(block.name, part)] = modules.inside(f"_blocks.{index}")
     return found
 
 

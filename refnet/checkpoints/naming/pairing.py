@@ -50,42 +50,14 @@ class Pair:
 def to_ours(
     theirs: Arrays, pairs: Iterable[Pair], spare: Collection[str], network: str
 ) -> dict[str, npt.NDArray[np.float32]]:
-    """Rename and reorder the tensors of a checkpoint; bits stay as they are.
-
-    Parameters
-    ----------
-    theirs
-        Name to f32[...].
-    pairs
-        The map.
-    spare
-        Names that may be there as well, and are left out.
-    network
-        What to call it in an error.
-
-    Returns
-    -------
-    dict
-        Key to f32[...], in the order of the map, C-contiguous.
-
-    Raises
-    ------
-    CheckpointError
-        If a tensor is missing, unknown, of another shape or not float32: all of them in one message.
-    """
+    """Rename and reorder the tensors of a checkpoint, bits as they are; all that does not fit is in one error."""
     every = list(pairs)
     _check(theirs, {pair.theirs: pair.their_shape for pair in every}, spare, network)
     return {pair.ours: pair.to_ours(theirs[pair.theirs]) for pair in every}
 
 
 def to_theirs(ours: Arrays, pairs: Iterable[Pair], network: str) -> dict[str, npt.NDArray[np.float32]]:
-    """Undo ``to_ours``; without what was spare.
-
-    Raises
-    ------
-    CheckpointError
-        If a tensor is missing, unknown, of another shape or not float32: all of them in one message.
-    """
+    """Undo ``to_ours``; without what was spare."""
     every = list(pairs)
     _check(ours, {pair.ours: pair.our_shape for pair in every}, (), network)
     return {pair.theirs: pair.to_theirs(ours[pair.ours]) for pair in every}

@@ -8,14 +8,11 @@ the same. Blocks count from 0 through all stages.
 from __future__ import annotations
 
 from refnet.architecture import names
-from refnet.architecture.padding import Padding
 from refnet.architecture.variants import Architecture, Block
 from refnet.checkpoints.naming import tf_layout
 from refnet.checkpoints.naming.pairing import Pair
 from refnet.checkpoints.naming.tf_layout import Layers
 
-PADDING: Padding = "same"
-BN_EPS = 1e-3
 AVERAGE = "/ExponentialMovingAverage"
 
 

@@ -37,17 +37,7 @@ class Layers(NamedTuple):
 
 
 def pairs(architecture: Architecture, layers: Mapping[str, Layers], depthwise_kernel: str) -> tuple[Pair, ...]:
-    """Name every tensor of an architecture both ways, in execution order.
-
-    Parameters
-    ----------
-    architecture
-        The network.
-    layers
-        The layers behind each step of its plan that has weights.
-    depthwise_kernel
-        What the family calls the kernel of a depthwise convolution.
-    """
+    """Name every tensor both ways, in execution order; families differ in the name of a depthwise kernel."""
     return tuple(
         _pair(step, weight, layers[step.name], depthwise_kernel)
         for step in make_plan(architecture)

@@ -9,23 +9,11 @@ follows the stem and ``bn2`` the head. Blocks are ``blocks.STAGE.REPEAT``, both 
 
 from __future__ import annotations
 
-from itertools import groupby
-from string import ascii_lowercase
-
 from refnet.architecture import names
-from refnet.architecture.padding import Padding
 from refnet.architecture.variants import Architecture
 from refnet.checkpoints.naming import torch_layout
 from refnet.checkpoints.naming.pairing import Pair
 from refnet.checkpoints.naming.torch_layout import Modules
-
-# efficientnet_*.
-PADDING: Padding = "symmetric"
-BN_EPS = 1e-5
-
-# tf_efficientnet_*.
-TF_PADDING: Padding = "same"
-TF_BN_EPS = 1e-3
 
 _ROOT = {
     names.STEM: Modules("conv_stem", "bn1"),
@@ -60,14 +48,14 @@ def modules(architecture: Architecture) -> dict[str, Modules]:
     >>> modules(variant("b0"))["block2b.project"]
     Modules(layer='blocks.1.1.conv_pwl', norm='blocks.1.1.bn3')
     """
-    found = dict(_ROOT)
-    stages = groupby(architecture.blocks, key=lambda block: block.name.rstrip(ascii_lowercase))
-    for stage, (_, blocks) in enumerate(stages):
-        for repeat, block in enumerate(blocks):
-            prefix = f"blocks.{stage}.{repeat}"
-            for part, (layer, norm) in (_WITH_EXPANSION if block.expands else _WITHOUT_EXPANSION).items():
-                found[names.part_name(block.name, part)] = Modules(f"{prefix}.{layer}", norm and f"{prefix}.{norm}")
-    return found
+    return torch_layout.modules_by_stage(
+        architecture,
+        _ROOT,
+        "blocks.{stage}.{repeat}",
+        first_stage=0,
+        expanding=_WITH_EXPANSION,
+        plain=_WITHOUT_EXPANSION,
+    )
 
 
 def pairs(architecture: Architecture) -> tuple[Pair, ...]:

@@ -22,6 +22,8 @@ bn/variance    norm           running_var (K,)              (K,)
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import groupby
+from string import ascii_lowercase
 from typing import NamedTuple
 
 from refnet.architecture import names
@@ -41,6 +43,30 @@ class Modules(NamedTuple):
 
     layer: str
     norm: str = ""
+
+    def inside(self, prefix: str) -> Modules:
+        """The same modules as parts of another one."""
+        return Modules(f"{prefix}.{self.layer}", self.norm and f"{prefix}.{self.norm}")
+
+
+def modules_by_stage(
+    architecture: Architecture,
+    root: Mapping[str, Modules],
+    block: str,
+    *,
+    first_stage: int,
+    expanding: Mapping[str, Modules],
+    plain: Mapping[str, Modules],
+) -> dict[str, Modules]:
+    """Name the modules of a family whose ``block`` is named after its stage and its place there, from 0."""
+    found = dict(root)
+    stages = groupby(architecture.blocks, key=lambda block: block.name.rstrip(ascii_lowercase))
+    for stage, (_, blocks) in enumerate(stages, start=first_stage):
+        for repeat, each in enumerate(blocks):
+            prefix = block.format(stage=stage, repeat=repeat)
+            for part, modules in (expanding if each.expands else plain).items():
+                found[names.part_name(each.name, part)] = modules.inside(prefix)
+    return found
 
 
 def pairs(architecture: Architecture, modules: Mapping[str, Modules]) -> tuple[Pair, ...]:

@@ -7,18 +7,11 @@ inside a block the layers are numbered, so that a block without expansion has ot
 
 from __future__ import annotations
 
-from itertools import groupby
-from string import ascii_lowercase
-
 from refnet.architecture import names
-from refnet.architecture.padding import Padding
 from refnet.architecture.variants import Architecture
 from refnet.checkpoints.naming import torch_layout
 from refnet.checkpoints.naming.pairing import Pair
 from refnet.checkpoints.naming.torch_layout import Modules
-
-PADDING: Padding = "symmetric"
-BN_EPS = {**dict.fromkeys(("b0", "b1", "b2", "b3", "b4"), 1e-5), **dict.fromkeys(("b5", "b6", "b7"), 1e-3)}
 
 _ROOT = {
     names.STEM: Modules("features.0.0", "features.0.1"),
@@ -51,14 +44,14 @@ def modules(architecture: Architecture) -> dict[str, Modules]:
     >>> modules(variant("b0"))["block2b.project"]
     Modules(layer='features.2.1.block.3.0', norm='features.2.1.block.3.1')
     """
-    found = dict(_ROOT)
-    stages = groupby(architecture.blocks, key=lambda block: block.name.rstrip(ascii_lowercase))
-    for stage, (_, blocks) in enumerate(stages, start=1):
-        for repeat, block in enumerate(blocks):
-            prefix = f"features.{stage}.{repeat}.block"
-            for part, (layer, norm) in (_WITH_EXPANSION if block.expands else _WITHOUT_EXPANSION).items():
-                found[names.part_name(block.name, part)] = Modules(f"{prefix}.{layer}", norm and f"{prefix}.{norm}")
-    return found
+    return torch_layout.modules_by_stage(
+        architecture,
+        _ROOT,
+        "features.{stage}.{repeat}.block",
+        first_stage=1,
+        expanding=_WITH_EXPANSION,
+        plain=_WITHOUT_EXPANSION,
+    )
 
 
 def pairs(architecture: Architecture) -> tuple[Pair, ...]:

@@ -1,4 +1,6 @@
-"""The wire format of protocol buffers, without their schemas: a message is numbers and bytes by field number.
+"""The wire format of protocol buffers, without their schemas, so that no package of them is needed (see onnx_file).
+
+A message is numbers and bytes by field number.
 
 What a field means, and whether its bytes are a message again, is for the caller to say, level by level: there
 is no recursion. Work and memory are bounded by the length of the message. Of a memoryview, bytes are views as well:
@@ -24,15 +26,7 @@ Message = dict[int, list[int | Bytes]]
 def varint(data: Bytes, start: int) -> tuple[int, int]:
     r"""Read a number of 7 bits a byte, the lowest first, the top bit set on all bytes but the last.
 
-    Returns
-    -------
-    tuple
-        The number, 0 to 2**64 - 1, and where the next item begins.
-
-    Raises
-    ------
-    CheckpointError
-        If it is cut short or larger than 64 bits.
+    With it comes where the next item begins.
 
     Examples
     --------
@@ -51,17 +45,6 @@ def varint(data: Bytes, start: int) -> tuple[int, int]:
 
 def parse(data: Bytes) -> Message:
     r"""Take a message apart.
-
-    Returns
-    -------
-    dict
-        For each field number the values in the file's order: numbers as they are, without sign, or bytes.
-
-    Raises
-    ------
-    CheckpointError
-        If it is malformed, has too many fields, or has groups, which protocol buffers gave up before TensorFlow
-        began.
 
     Examples
     --------
@@ -96,11 +79,6 @@ def parse(data: Bytes) -> Message:
 def integer(message: Message, field: int) -> int:
     """Value of a field that is a signed number of up to 64 bits, 0 where it is left out.
 
-    Raises
-    ------
-    CheckpointError
-        If it is there twice, or is bytes.
-
     Examples
     --------
     >>> integer({1: [(1 << 64) - 1]}, 1), integer({1: [5]}, 2)
@@ -114,11 +92,6 @@ def integer(message: Message, field: int) -> int:
 
 def numbers(message: Message, field: int) -> Iterator[int]:
     r"""Values of a field that is a list of variable-length numbers, one by one or packed into bytes; without sign.
-
-    Raises
-    ------
-    CheckpointError
-        If a packed number is malformed; when it is reached.
 
     Examples
     --------
@@ -138,11 +111,6 @@ def numbers(message: Message, field: int) -> Iterator[int]:
 def text(message: Message, field: int) -> str:
     """Value of a field that is one text, empty where it is left out.
 
-    Raises
-    ------
-    CheckpointError
-        If it is there twice, is a number, or is not UTF-8.
-
     Examples
     --------
     >>> text({1: [b"stem"]}, 1)
@@ -158,13 +126,7 @@ def text(message: Message, field: int) -> str:
 
 
 def messages(message: Message, field: int) -> list[Bytes]:
-    """Values of a field that is a list of messages (or texts, or bytes), not yet taken apart.
-
-    Raises
-    ------
-    CheckpointError
-        If one of them is a number.
-    """
+    """Values of a field that is a list of messages (or texts, or bytes), not yet taken apart."""
     values = message.get(field, [])
     found = [value for value in values if not isinstance(value, int)]
     if len(found) < len(values):

@@ -1,8 +1,9 @@
-"""Safetensors files to arrays.
+"""Safetensors files to arrays; the safetensors package (0.8.0) takes the last of two tensors of one name, unsaid.
 
-The file is eight bytes with the length of the header (little-endian), the header (JSON: name to dtype, shape
-and place), then the elements of all tensors without gaps. The ``safetensors`` package reads it; all that the
-header says is checked before, so that every wrong file is refused with a reason.
+It also has no bfloat16 for NumPy, and copies every tensor. Here the header is checked, so that every wrong file is
+refused with a reason, and aligned arrays are views of the file's bytes. The file is eight bytes with the length of
+the header (little-endian), the header (JSON: name to dtype, shape and place), then the elements of all tensors without
+gaps.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from refnet.arrays import Array
-from refnet.checkpoints.readers import files
+from refnet.checkpoints.readers import file_bytes
 from refnet.checkpoints.state_dict import BFLOAT16
 from refnet.errors import CheckpointError
 
@@ -32,7 +33,7 @@ DTYPES: dict[str, np.dtype[Any]] = {
 }
 
 
-class Entry(NamedTuple):
+class HeaderEntry(NamedTuple):
     """What the header says of one tensor; its bytes are those from ``begin`` to before ``end`` after the header."""
 
     dtype: np.dtype[Any]
@@ -42,50 +43,22 @@ class Entry(NamedTuple):
 
 
 def read(path: str | Path) -> dict[str, Array]:
-    """Read a safetensors file.
-
-    Returns
-    -------
-    dict
-        Name to array, in the order of their bytes in the file; shape and dtype as published, C-contiguous.
-
-    Raises
-    ------
-    CheckpointError
-        If the file cannot be read, or ``load`` refuses it.
-    """
-    return files.read(path, load)
+    """Read a safetensors file."""
+    return file_bytes.parse_file(path, load)
 
 
 def load(data: bytes) -> dict[str, Array]:
-    """Read the bytes of a safetensors file.
-
-    Returns
-    -------
-    dict
-        Name to array, in the order of their bytes in the file; shape and dtype as published, C-contiguous.
-        NumPy has no bfloat16: see ``refnet.checkpoints.state_dict.BFLOAT16``.
-
-    Raises
-    ------
-    CheckpointError
-        If the header is not as the format wants it, disagrees with the file's size, or names a dtype that no
-        EfficientNet is published in.
-    """
-    import safetensors
-
-    entries = _entries(data)
-    try:
-        # Not safetensors.numpy.load, which does the same but has no bfloat16.
-        tensors: list[tuple[str, Any]] = safetensors.deserialize(data)  # type: ignore[no-untyped-call]
-        buffers = {name: tensor["data"] for name, tensor in tensors}
-        return {name: np.frombuffer(buffers[name], entry.dtype).reshape(entry.shape) for name, entry in entries.items()}
-    except (safetensors.SafetensorError, KeyError, ValueError) as error:
-        raise CheckpointError(f"safetensors refuses the file: {error}") from None
+    """Read the bytes of a safetensors file, in the order of the bytes: arrays that cannot be written to."""
+    entries, start = _entries(data)
+    arrays = {
+        name: np.frombuffer(data, entry.dtype, math.prod(entry.shape), start + entry.begin).reshape(entry.shape)
+        for name, entry in entries.items()
+    }
+    return {name: np.require(array, requirements="A") for name, array in arrays.items()}  # few headers are unpadded
 
 
-def _entries(data: bytes) -> dict[str, Entry]:
-    """Check the header against the file, and return it in the order of the bytes."""
+def _entries(data: bytes) -> tuple[dict[str, HeaderEntry], int]:
+    """Check the header against the file: its entries in the order of the bytes, and where these begin."""
     length = int.from_bytes(data[:8], "little")
     if len(data) < 8 or length > len(data) - 8:
         raise CheckpointError(f"not a safetensors file, or cut short: a header of {length} bytes in {len(data)}")
@@ -106,12 +79,13 @@ def _entries(data: bytes) -> dict[str, Entry]:
         place = entry.end
     if place != len(data) - 8 - length:
         raise CheckpointError(f"the tensors have {place} bytes, the file {len(data) - 8 - length} for them: cut short?")
-    return entries
+    return entries, 8 + length
 
 
 def _header(text: bytes) -> dict[str, Any]:
     try:
         header = json.loads(text.decode(), object_pairs_hook=_once)
+        json.dumps(header, ensure_ascii=False).encode()  # JSON can spell half a character, which is no text
     except (ValueError, RecursionError) as error:
         raise CheckpointError(f"the header is not JSON: {error!s:.200}") from None
     if not (text.startswith(b"{") and isinstance(header, dict)):
@@ -126,7 +100,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _entry(name: str, stated: object) -> Entry:
+def _entry(name: str, stated: object) -> HeaderEntry:
     """Check one tensor's own words against each other."""
     match stated:
         case {"dtype": str(dtype), "shape": [*shape], "data_offsets": [begin, end], **rest} if not rest:
@@ -137,5 +111,5 @@ def _entry(name: str, stated: object) -> Entry:
                 size = math.prod(shape) * DTYPES[dtype].itemsize
                 if size == 0 or end - begin != size:
                     raise CheckpointError(f"{name[:80]!r}: {dtype} {shape} at bytes {begin} to {end} cannot be")
-                return Entry(DTYPES[dtype], tuple(shape), begin, end)
+                return HeaderEntry(DTYPES[dtype], tuple(shape), begin, end)
     raise CheckpointError(f"{name[:80]!r} is not described by a dtype, a shape and two data_offsets")

@@ -65,39 +65,21 @@ class Precision:
 
 @dataclass(frozen=True)
 class Computation:
-    """What one step computes: inputs, operation, batch norms, bias, activation, in this order.
+    """What one step computes: inputs, operation, batch norms, bias, activation, in this order."""
 
-    Attributes
-    ----------
-    op
-        Of the plan, or ``none`` where the inputs are the sums already.
-    inputs
-        [N, H, W, C] or [N, C].
-    kernel, stride, pads, pad_mode
-        Of a convolution or a dense layer, as the plan has them; the mode is one of ``np.pad``.
-    bias, norms, activation, activation_first
-        What follows the sum.
-    combine
-        Takes the place of the operation, where a mistake says so.
-    after, reorder
-        What happens to the result at last: to each of its elements by itself, and to all of them.
-    precision
-        Where numbers are rounded.
-    """
-
-    op: str
-    inputs: tuple[Array, ...]
-    kernel: Array | None = None
+    op: str  # of the plan, or "none" where the inputs are the sums already
+    inputs: tuple[Array, ...]  # [N, H, W, C] or [N, C]
+    kernel: Array | None = None  # in the plan's axes
     stride: int = 1
     pads: Pads = NO_PADS
-    pad_mode: Literal["constant", "edge", "reflect"] = "constant"
+    pad_mode: Literal["constant", "edge", "reflect"] = "constant"  # of np.pad
     bias: Array | None = None
     norms: tuple[Norm, ...] = ()
     activation: str = "none"
-    activation_first: bool = False
-    combine: Callable[..., Array] | None = None
-    after: Callable[[Array], Array] | None = None
-    reorder: Callable[[Array], Array] | None = None
+    activation_first: bool = False  # before the batch norms
+    combine: Callable[..., Array] | None = None  # takes the place of the operation, where a mistake says so
+    after: Callable[[Array], Array] | None = None  # what happens to each number of the result at last
+    reorder: Callable[[Array], Array] | None = None  # what happens to their order
     precision: Precision = field(default_factory=Precision)
 
     @property
@@ -145,17 +127,7 @@ def computation_of(
     since: str = "",
     part: str = "",
 ) -> Computation:
-    """Make the computation of a step, or from one of its parts on, or up to one of them.
-
-    Parameters
-    ----------
-    step, tensors, eps
-        As for ``refnet.reference.evaluate.evaluate``.
-    inputs
-        Of the step; or one array, the part that ``since`` names.
-    since, part
-        "", ``conv`` or ``bn``; ``part`` also ``act``.
-    """
+    """Make the computation of a step: from its part ``since`` on, which is then the input, and up to ``part``."""
 
     def weight(leaf: str) -> Array:
         return tensors[names.weight_key(step.name, leaf)]

@@ -8,12 +8,12 @@ import numpy as np
 
 from refnet.arrays import Array
 from refnet.comparison.diagnosis.computation import Precision, evaluate
-from refnet.comparison.diagnosis.diagnosis import Diagnosis
+from refnet.comparison.diagnosis.result import Diagnosis
 from refnet.comparison.diagnosis.trial import Trial
 from refnet.comparison.judgement.verdict import RMS_FACTOR, noise_floor, rms
 
-#: Formats and where they round: those of two bytes everywhere, tf32 the factors of products alone.
-FORMATS = (
+#: Formats that a port may compute in: those of two bytes round everywhere, tf32 the factors of products alone.
+ARITHMETICS = (
     ("float16", Precision("float16", "float16", "float16", "float16")),
     ("bfloat16", Precision("bfloat16", "bfloat16", "bfloat16", "bfloat16")),
     ("tf32", Precision("tf32", "tf32")),
@@ -38,7 +38,7 @@ def like_noise(trial: Trial) -> Diagnosis | None:
     size = rms(error)
     single = noise_floor(evaluate(c, np.float32), truth).rms
     floors = {
-        name: noise_floor(evaluate(replace(c, precision=where), np.float32), truth).rms for name, where in FORMATS
+        name: noise_floor(evaluate(replace(c, precision=where), np.float32), truth).rms for name, where in ARITHMETICS
     }
     name = min(floors, key=lambda name: abs(np.log(size / floors[name])))
     if not floors[name] / RMS_FACTOR < size <= floors[name] * RMS_FACTOR:

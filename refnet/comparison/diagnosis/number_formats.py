@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from refnet.arrays import Array
-from refnet.golden.encoding import decode, encode
+from refnet.golden.dtypes import decode, encode
 
 TF32_DROPPED = 13  # of the 23 bits of a float32's fraction
 BFLOAT16_DROPPED = 16
 
 
 def nearest(x: Array, dtype: str) -> Array:
-    """Round to a format of ``refnet.golden.encoding``, ties to even.
+    """Round to a format of ``refnet.golden.dtypes``, ties to even.
 
     Examples
     --------

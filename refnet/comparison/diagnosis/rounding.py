@@ -13,7 +13,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from refnet.arrays import Array
 from refnet.comparison.diagnosis.computation import Computation, Norm, evaluate
-from refnet.comparison.diagnosis.diagnosis import Diagnosis
+from refnet.comparison.diagnosis.result import Diagnosis
 from refnet.comparison.diagnosis.summation import sums
 from refnet.comparison.judgement.verdict import rms
 from refnet.reference import ops
@@ -36,13 +36,6 @@ def explain_rounding(c: Computation, actual: Array) -> Diagnosis | None:
     """Find the order of roundings by which a convolution or dense layer gives a port's numbers exactly.
 
     Only some outputs are computed, and none but exact agreement counts.
-
-    Parameters
-    ----------
-    c
-        The right computation, of one picture or more.
-    actual
-        The port's float32 numbers.
     """
     if c.op not in ("convolution", "depthwise", "dense") or actual.dtype != np.float32:
         return None

@@ -10,11 +10,10 @@ from typing import NamedTuple
 import numpy as np
 
 from refnet.arrays import Array
-from refnet.comparison.diagnosis.diagnosis import Diagnosis
 from refnet.comparison.diagnosis.fitting import fitted
 from refnet.comparison.diagnosis.mistakes import Mistake, Situation, mistakes
 from refnet.comparison.diagnosis.noise import like_noise
-from refnet.comparison.diagnosis.place import place
+from refnet.comparison.diagnosis.result import Diagnosis
 from refnet.comparison.diagnosis.rounding import explain_rounding
 from refnet.comparison.diagnosis.trial import Trial
 from refnet.comparison.judgement.verdict import ROUNDING
@@ -24,6 +23,11 @@ FIRST_OF_TWO = 3  # mistakes on top of which another one is looked for
 GAIN = 3  # times smaller than before is the error that a known mistake leaves
 TIE = 1.5  # residuals nearer to each other than this factor tell nothing
 
+NEARLY_ALL = 0.99  # of the square of an error that nothing explains
+FEW = 0.25  # of the indices of an axis, in which nearly all of it lies
+WRITTEN_OUT = 8  # of these indices
+_AXES = {4: ("pictures", "rows", "columns", "channels"), 2: ("pictures", "channels")}
+
 
 class _Tried(NamedTuple):
     residual: float
@@ -32,18 +36,10 @@ class _Tried(NamedTuple):
 
 
 def search(situation: Situation, actual: Array, dtype: str = "float32", noise: float = 0.0) -> Diagnosis:
-    """Find the known mistake that makes a port's numbers of what its step reads.
+    """Find the known mistake that makes a port's numbers, [N, H, W, K] or [N, K], of what its step reads.
 
-    Parameters
-    ----------
-    situation
-        The step and what it reads.
-    actual
-        What the port has: [N, H, W, K] or [N, K], whatever its shape.
-    dtype
-        What the port's numbers were stored in, a key of ``refnet.comparison.judgement.verdict.ROUNDING``.
-    noise
-        Root mean square of what errors of the inputs may make of the result, relative to it.
+    ``dtype`` is what these were stored in, and ``noise`` what errors of the inputs may make of the result: root mean
+    square, relative to it.
     """
     unfit = _unfit(situation, actual)
     if unfit:
@@ -128,7 +124,31 @@ def _unknown(trial: Trial, near: list[_Tried]) -> Diagnosis:
         sentence = f"no known mistake gives the shape {list(trial.actual.shape)}"
     elif _is_much_nearer(residual, trial):
         sentence += f"; the nearest leaves an error of {residual:.2g} instead of {trial.before:.2g}: {nearest.sentence}"
-    where = place(trial.error()) if np.isfinite(trial.before) else ""
+    where = _where(trial.error()) if np.isfinite(trial.before) else ""
     if where:
         sentence += f"; of the error, {where}"
     return Diagnosis(None, sentence, residual, trial.before)
+
+
+def _where(error: Array) -> str:
+    """Say in words where nearly all of an error lies, along the axis on which it is the fewest; "" if nowhere.
+
+    Examples
+    --------
+    >>> error = np.zeros((1, 10, 20, 4))
+    >>> error[:, :, 19] = 1
+    >>> _where(error)
+    '99 % lies in 1 of 20 columns: 19'
+    """
+    best, words = FEW, ""
+    square = np.square(error, dtype=np.float64)
+    for axis, name in enumerate(_AXES.get(error.ndim, ())):
+        by_index = square.sum(tuple(other for other in range(error.ndim) if other != axis))
+        order = np.argsort(-by_index, kind="stable")
+        count = int(np.searchsorted(np.cumsum(by_index[order]), NEARLY_ALL * by_index.sum())) + 1
+        if count < best * len(order):
+            best = count / len(order)
+            indices = ", ".join(str(index) for index in sorted(order[:count].tolist())[:WRITTEN_OUT])
+            more = ", …" if count > WRITTEN_OUT else ""
+            words = f"{NEARLY_ALL * 100:.0f} % lies in {count} of {len(order)} {name}: {indices}{more}"
+    return words

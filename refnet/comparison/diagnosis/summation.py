@@ -11,7 +11,7 @@ import numpy as np
 from refnet.arrays import Array
 from refnet.reference import ops
 
-Step = Callable[[Array, Array, Any], Array]  # one tap: (x, w, acc) -> acc
+MultiplyAdd = Callable[[Array, Array, Any], Array]  # one tap: (x, w, acc) -> acc
 
 
 def _plain(x: Array, w: Array, acc: Any) -> Array:
@@ -48,7 +48,7 @@ def _fused_in_float16(x: Array, w: Array, acc: Any) -> Array:
 
 
 #: How a product is added to a sum.
-STEPS: dict[str, Step] = {
+MULTIPLY_ADDS: dict[str, MultiplyAdd] = {
     "multiply-adds that are fused": _fused,
     "products that are rounded": _plain,
     "multiply-adds that round toward zero": _toward_zero,
@@ -57,24 +57,26 @@ STEPS: dict[str, Step] = {
 }
 
 
-class Order(NamedTuple):
+class SummationOrder(NamedTuple):
     """A way to divide taps 0 … T - 1 into chains, each summed from zero; then the chains' sums are added in order."""
 
     words: str
     chains: Callable[[int], list[Array]]
 
 
-def _blocks(size: int) -> Order:
-    return Order(f"in blocks of {size}", lambda T: np.split(np.arange(T), range(size, T, size)))
+def _blocks(size: int) -> SummationOrder:
+    return SummationOrder(f"in blocks of {size}", lambda T: np.split(np.arange(T), range(size, T, size)))
 
 
-def _lanes(count: int) -> Order:
-    return Order(f"in {count} interleaved chains", lambda T: [np.arange(i, T, count) for i in range(min(count, T))])
+def _lanes(count: int) -> SummationOrder:
+    return SummationOrder(
+        f"in {count} interleaved chains", lambda T: [np.arange(i, T, count) for i in range(min(count, T))]
+    )
 
 
-ORDERS: tuple[Order, ...] = (
-    Order("in one chain", lambda T: [np.arange(T)]),
-    Order("in one chain from the last to the first", lambda T: [np.arange(T)[::-1]]),
+SUMMATION_ORDERS: tuple[SummationOrder, ...] = (
+    SummationOrder("in one chain", lambda T: [np.arange(T)]),
+    SummationOrder("in one chain from the last to the first", lambda T: [np.arange(T)[::-1]]),
     *map(_blocks, (32, 4, 8, 16, 64, 128, 256)),
     *map(_lanes, (2, 4, 8, 16, 32)),
 )
@@ -90,23 +92,23 @@ def sums(x: Array, w: Array) -> Iterator[tuple[str, Array]]:
     0.0
     """
     known: set[bytes] = set()
-    for (words, step), order in product(STEPS.items(), ORDERS):
+    for (words, multiply_add), order in product(MULTIPLY_ADDS.items(), SUMMATION_ORDERS):
         chains = order.chains(x.shape[1])
         if "float16" in words and len(chains) > 1:
             continue
-        total = sum_by(x, w, step, chains)
+        total = sum_by(x, w, multiply_add, chains)
         if total.tobytes() not in known:
             known.add(total.tobytes())
             yield f"{words}, {order.words}", total
 
 
-def sum_by(x: Array, w: Array, step: Step, chains: list[Array]) -> Array:
+def sum_by(x: Array, w: Array, multiply_add: MultiplyAdd, chains: list[Array]) -> Array:
     """Sum chain by chain."""
     total: Any = None
     for chain in chains:
         acc: Any = np.float32(0)
         for tap in chain:
-            acc = step(x[:, tap], w[tap], acc)
-        total = acc if total is None else step(acc, np.ones_like(acc), total)
+            acc = multiply_add(x[:, tap], w[tap], acc)
+        total = acc if total is None else multiply_add(acc, np.ones_like(acc), total)
     result: Array = total
     return result

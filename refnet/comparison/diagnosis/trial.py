@@ -17,17 +17,11 @@ AT_A_TIME = 1 << 21  # numbers of a tensor that are computed at once
 
 
 class Trial:
-    """A port's tensor, what it should be, and a sample of both.
+    """A port's tensor, ``actual``, what it should be, and a sample of both.
 
-    Attributes
-    ----------
-    actual, dtype
-        The port's tensor, and the format it was stored in.
-    scale, before
-        Root mean square of its numbers, and of their error, relative to it; infinite where the shape is wrong. Only
-        channels without infinities and NaN count, here and everywhere.
-    sample, seen
-        The right computation and the port's numbers of some channels: half of them the worst, half spread evenly.
+    The sample, ``sample`` of the right computation and ``seen`` of the port's numbers, are some channels: half of them
+    the worst, half spread evenly; channels with infinities and NaN count nowhere. ``scale`` is the root mean square of
+    the port's numbers, ``before`` that of their error, relative to it, and infinite where the shape is wrong.
     """
 
     def __init__(self, right: Computation, actual: Array, dtype: str, noise: float = 0.0) -> None:
@@ -76,10 +70,10 @@ class Trial:
         )
 
     def _agree(self, c: Computation, wanted: Array, dtype: str) -> bool:
-        here, truth = evaluate(c, np.float32), evaluate(c, np.float64)
+        single, truth = evaluate(c, np.float32), evaluate(c, np.float64)
         if wanted.shape != truth.shape:
             return False
-        return rms(wanted - truth) <= self._negligible or judge(wanted, here, truth, dtype) != "wrong"
+        return rms(wanted - truth) <= self._negligible or judge(wanted, single, truth, dtype).verdict != "wrong"
 
     def _pieces(self, c: Computation) -> Iterator[tuple[Computation, Array]]:
         """Groups of channels that are computed at once, so that a large tensor needs little memory beside it."""

@@ -1,4 +1,4 @@
-"""Measure: how far a port's tensor is from the golden's, in numbers that people compare by.
+"""Distance: how far a port's tensor is from the golden's, in numbers that people compare by.
 
 All sums are in float64, a piece of the tensors at a time. Elements that are no number on either side are counted and
 left out of everything else.
@@ -21,7 +21,7 @@ _MOST_KEPT = (1 << 32) - 1  # of a distance, for the median
 
 
 @dataclass(frozen=True)
-class Measure:
+class Distance:
     """How far a port's tensor is from the golden's.
 
     Attributes
@@ -74,20 +74,15 @@ class Measure:
         return self.equal / self.elements if self.elements else 1.0
 
 
-def measure(actual: Array, golden: Array, dtype: str | None = None) -> Measure:
-    """Measure a port's tensor against the golden's.
+def measure_distance(actual: Array, golden: Array, dtype: str | None = None) -> Distance:
+    """Measure a port's tensor against the golden's, both of floats or of uint8, and of one shape.
 
-    Parameters
-    ----------
-    actual, golden
-        Float arrays, or uint8, of one shape.
-    dtype
-        Whose units of the last place are counted, a format that holds both exactly: that of ``golden`` by default.
+    Units of the last place are those of ``dtype``, a format that holds both exactly; by default that of ``golden``.
 
     Examples
     --------
     >>> golden = np.array([[1.0, 2.0, -4.0]], np.float32)
-    >>> found = measure(np.nextafter(golden, np.float32(9)), golden)
+    >>> found = measure_distance(np.nextafter(golden, np.float32(9)), golden)
     >>> found.ulps, found.max_abs == 2.0**-22, found.worst, found.first
     ((0, 3), True, (0, 1), (0, 0))
     """
@@ -119,14 +114,14 @@ def ulp_distance(a: Array, b: Array, dtype: str) -> Array:
     """
     if dtype == "uint8":
         return np.abs(a.astype(np.int64) - b.astype(np.int64))
-    there, back = _place(a, dtype), _place(b, dtype)
+    there, back = _ordinal(a, dtype), _ordinal(b, dtype)
     # The difference of two signed numbers may need all 64 bits.
     distance = np.maximum(there, back).view(np.uint64) - np.minimum(there, back).view(np.uint64)
     return np.minimum(distance, _MOST).view(np.int64)
 
 
-def _place(x: Array, dtype: str) -> Array:
-    """Place of numbers among all of a format: i64, both zeros at 0, negative ones below."""
+def _ordinal(x: Array, dtype: str) -> Array:
+    """Count numbers along all of a format: i64, both zeros at 0, negative ones below."""
     if dtype == "bfloat16":
         bits = np.ascontiguousarray(x, np.float32).view(np.int32) >> np.int32(16)
         lowest = -(1 << 15)
@@ -138,18 +133,8 @@ def _place(x: Array, dtype: str) -> Array:
     return np.where(places < 0, np.int64(lowest) - places, places)
 
 
-def histogram(distances: Array) -> tuple[int, ...]:
-    """Count distances of 0, 1, 2, 3 to 4, 5 to 8, …; the last count is not 0.
-
-    Examples
-    --------
-    >>> histogram(np.array([0, 0, 1, 3, 4, 5]))
-    (2, 1, 0, 2, 1)
-    """
-    return _trimmed(_buckets(distances))
-
-
 def _buckets(distances: Array) -> Array:
+    """Count distances of 0, 1, 2, 3 to 4, 5 to 8, and so on."""
     above = np.frexp(np.maximum(distances - 1, 0).astype(np.float64))[1]  # its length in bits
     return np.bincount(np.where(distances > 0, above + 1, 0), minlength=BUCKETS)
 
@@ -204,7 +189,7 @@ class _Sums:
             self.worst = float(error[at]), start + at
         self.max_rel = max(self.max_rel, float(np.max(error / np.maximum(np.abs(g), self.tiny))))
 
-    def result(self, distances: Array, shape: Shape) -> Measure:
+    def result(self, distances: Array, shape: Shape) -> Distance:
         """Sum up; ``distances`` are put in another order."""
 
         def index(flat: int) -> Shape | None:
@@ -217,7 +202,7 @@ class _Sums:
             distances.partition((count - 1) // 2)
         median = int(distances[(count - 1) // 2]) if count else 0
         signal = 10 * math.log10(self.theirs / self.error) if self.theirs and self.error else -math.inf
-        return Measure(
+        return Distance(
             elements=elements,
             equal=self.equal,
             max_abs=self.worst[0],

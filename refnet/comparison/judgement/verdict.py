@@ -45,28 +45,14 @@ NO_FLOOR = NoiseFloor(0.0, 0.0)
 
 @dataclass(frozen=True)
 class Judgement:
-    """A verdict, and what it rests on.
-
-    Attributes
-    ----------
-    verdict
-        What became of it.
-    floor
-        Of the step.
-    error
-        Root mean square of the port's tensor minus the truth; infinite where they cannot be subtracted.
-    size
-        Root mean square of the truth.
-    rms_ratio, max_ratio
-        Distance from the truth in noise floors: by the root mean square and at most.
-    """
+    """A verdict, and what it rests on."""
 
     verdict: Verdict
     floor: NoiseFloor
-    error: float
-    size: float
-    rms_ratio: float
-    max_ratio: float
+    error: float  # rms of the port's tensor minus the truth; infinite where they cannot be subtracted
+    size: float  # rms of the truth
+    rms_ratio: float  # the distance from the truth in noise floors, by rms
+    max_ratio: float  # the same, of the element that is farthest away
 
 
 def rms(x: Array) -> float:
@@ -80,19 +66,19 @@ def rms(x: Array) -> float:
     return _spread(x)[0]
 
 
-def distance_of(tensor: Array, truth: Array) -> NoiseFloor:
+def error_of(tensor: Array, truth: Array) -> NoiseFloor:
     """Measure how far a tensor is from the truth.
 
     Examples
     --------
-    >>> distance_of(np.array([1.0, 3.0]), np.array([1.0, 1.0]))
+    >>> error_of(np.array([1.0, 3.0]), np.array([1.0, 1.0]))
     NoiseFloor(rms=1.4142135623730951, largest=2.0)
     """
     return NoiseFloor(*_spread(tensor, truth))
 
 
-def noise_floor(here: Array, truth: Array, dtype: str = "float32", terms: int = 1) -> NoiseFloor:
-    """Measure the floor of a step from its results in float32, ``here``, and float64, ``truth``.
+def noise_floor(single: Array, truth: Array, dtype: str = "float32", terms: int = 1) -> NoiseFloor:
+    """Measure the floor of a step from its results in float32, ``single``, and float64, ``truth``.
 
     It is never less than one rounding of each number in ``dtype``, that of the port, or than a sum of ``terms`` one
     after the other in float32.
@@ -102,64 +88,49 @@ def noise_floor(here: Array, truth: Array, dtype: str = "float32", terms: int = 
     >>> noise_floor(np.ones(2, np.float32), np.ones(2)) == NoiseFloor(2.0**-24, 2.0**-24)
     True
     """
-    by, at_most = _spread(here, truth)
+    by, at_most = _spread(single, truth)
     size, largest = _spread(truth)
     rounding = max(ROUNDING[dtype], ROUNDING["float32"] * math.sqrt(terms) / 3)
     return NoiseFloor(max(by, size * rounding), max(at_most, largest * rounding))
 
 
-def judge(actual: Array, here: Array, truth: Array, dtype: str = "float32", terms: int = 1) -> Verdict:
-    """Judge a port's tensor by the same step's results in float32, ``here``, and float64, ``truth``.
-
-    Parameters
-    ----------
-    actual, here, truth
-        Of one shape.
-    dtype
-        Of the port's numbers.
-    terms
-        Length of the longest sum on the way, see ``chain``.
-
-    Examples
-    --------
-    >>> truth = np.linspace(1.0, 2.0, 100)
-    >>> here = truth.astype(np.float32)
-    >>> [judge(port, here, truth) for port in (here, np.nextafter(here, np.float32(0)), here * 1.001)]
-    ['exact', 'rounded', 'wrong']
-    """
-    return weigh(actual, here, truth, dtype, terms).verdict
-
-
-def weigh(
+def judge(
     actual: Array,
-    here: Array,
+    single: Array,
     truth: Array,
     dtype: str = "float32",
     terms: int = 1,
     least: NoiseFloor = NO_FLOOR,
 ) -> Judgement:
-    """Judge as ``judge`` does, by a floor that is ``least`` at least, and say what the verdict rests on.
+    """Judge a port's tensor, in ``dtype``, by the same step's results in float32, ``single``, and float64, ``truth``.
+
+    ``terms`` is the length of the longest sum on the way, see ``terms_added``; the noise floor is ``least`` at least.
 
     Examples
     --------
+    >>> truth = np.linspace(1.0, 2.0, 100)
+    >>> single = truth.astype(np.float32)
+    >>> ports = (single, np.nextafter(single, np.float32(0)), single * 1.001)
+    >>> [judge(port, single, truth).verdict for port in ports]
+    ['exact', 'rounded', 'wrong']
     >>> truth = np.ones(4)
-    >>> found = weigh(np.full(4, 1 + 2.0**-23, np.float32), truth.astype(np.float32), truth)
-    >>> found.verdict, found.rms_ratio, found.max_ratio
-    ('rounded', 2.0, 2.0)
+    >>> found = judge(np.full(4, 1 + 2.0**-23, np.float32), truth.astype(np.float32), truth)
+    >>> found.rms_ratio, found.max_ratio
+    (2.0, 2.0)
     """
-    found, size = noise_floor(here, truth, dtype, terms), rms(truth)
+    found, size = noise_floor(single, truth, dtype, terms), rms(truth)
     floor = NoiseFloor(max(found.rms, least.rms), max(found.largest, least.largest))
     if actual.shape != truth.shape or not np.isfinite(actual).all():
         return Judgement("wrong", floor, np.inf, size, np.inf, np.inf)
     error, largest = _spread(actual, truth)
     by, at_most = _ratio(error, floor.rms), _ratio(largest, floor.largest)
-    if any(actual.dtype == same.dtype and np.array_equal(actual, same) for same in (here, truth)):
+    if any(actual.dtype == same.dtype and np.array_equal(actual, same) for same in (single, truth)):
         return Judgement("exact", floor, error, size, by, at_most)
     verdict: Verdict = "rounded" if by <= RMS_FACTOR and at_most <= MAX_FACTOR else "wrong"
     return Judgement(verdict, floor, error, size, by, at_most)
 
 
-def chain(step: Step) -> int:
+def terms_added(step: Step) -> int:
     """How many terms a step adds up for one number.
 
     Examples
@@ -167,8 +138,8 @@ def chain(step: Step) -> int:
     >>> from refnet.architecture.variants import variant
     >>> from refnet.architecture.plan import make_plan
     >>> plan = make_plan(variant("b0"))
-    >>> [chain(plan[name]) for name in ("stem", "block1a.depthwise", "block1a.squeeze", "block1a.excite", "logits")]
-    [27, 9, 12544, 1, 1280]
+    >>> [terms_added(plan[name]) for name in ("stem", "block1a.depthwise", "block1a.squeeze", "logits")]
+    [27, 9, 12544, 1280]
     """
     channels = step.in_shape[-1]
     return {

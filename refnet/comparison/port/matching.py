@@ -52,7 +52,7 @@ def match(theirs: Iterable[str], ours: Sequence[str], mapping: Mapping[str, str]
     >>> for finding in found.findings:
     ...     print(finding.text)
     Block1a/Expand taken for block1a.expand
-    unknown heat (head?), not compared
+    not in the golden, so not compared: heat (head?)
     """
     mapping = dict(mapping or {})
     known = set(ours)
@@ -74,30 +74,24 @@ def match(theirs: Iterable[str], ours: Sequence[str], mapping: Mapping[str, str]
             guessed.append(f"{theirs_name} taken for {same[0]}")
             (target,) = same
         if target in partners:
-            twice.append(f"{theirs_name} and {partners[target].name} are both {target}; the second is compared")
+            twice.append(f"{theirs_name} and {partners[target].name} are both {target}; only the second is compared")
             continue
         partners[target] = Partner(theirs_name, slices)
     findings = [Finding("names", None, text) for text in twice]
     if guessed:
         findings.append(Finding("names", None, listed(guessed, 3)))
     if unknown:
-        findings.append(Finding("names", None, f"unknown {listed(unknown)}, not compared"))
+        findings.append(Finding("names", None, f"not in the golden, so not compared: {listed(unknown)}"))
     return Matching(partners, tuple(findings))
 
 
 def read_map(path: Path) -> dict[str, str]:
-    """Read a file of names: a JSON object, or two columns, theirs and ours.
-
-    Raises
-    ------
-    InputError
-        If it cannot be read or is neither.
-    """
+    """Read a file of names, a JSON object or two columns, theirs and ours; raise InputError if it is neither."""
     try:
         with path.open("rb") as file:
             content = file.read(MAX_MAP + 1)
         if len(content) > MAX_MAP:
-            raise InputError(f"{path}: more than {MAX_MAP} bytes; want a file of names, theirs and ours")
+            raise InputError(f"{path}: more than {MAX_MAP} bytes; want a file of names, the port's and refnet's")
         text = content.decode("utf-8-sig")
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot read the names: {getattr(error, 'strerror', None) or error}") from None
@@ -110,7 +104,7 @@ def _from_json(text: str, path: Path) -> dict[str, str]:
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: no JSON: {error!s:.100}") from None
     if not all(isinstance(value, str) for value in content.values()):
-        raise InputError(f"{path}: want a JSON object of names, theirs to ours")
+        raise InputError(f"{path}: want a JSON object of names, the port's to refnet's")
     return dict(content)
 
 
@@ -119,19 +113,14 @@ def _from_columns(text: str, path: Path) -> dict[str, str]:
     for number, line in enumerate(text.splitlines(), 1):
         words = line.partition("#")[0].split()
         if words and len(words) != 2:
-            raise InputError(f"{path}, line {number}: {len(words)} words; want two, their name and ours")
+            raise InputError(f"{path}, line {number}: {len(words)} words; want two, the port's name and refnet's")
         if words:
             names[words[0]] = words[1]
     return names
 
 
 def part_of(slices: str, shape: Shape) -> Part:
-    """Read an index as people write it behind a tensor, for a tensor of ``shape``.
-
-    Raises
-    ------
-    InputError
-        If there is no such piece.
+    """Read an index as people write it behind a tensor of ``shape``; raise InputError if there is no such piece.
 
     Examples
     --------

@@ -5,36 +5,57 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from refnet.comparison.outcome import Against, Row
-from refnet.comparison.report.text import number, safe
+from refnet.comparison.report.text import number, power, safe
+from refnet.comparison.tensor_result import Deviation, TensorResult
 
-WIDTH, HEIGHT = 1200, 380
+WIDTH, HEIGHT = 900, 400
 LEFT, RIGHT, TOP, BOTTOM = 62, 10, 12, 44  # margins
 EXACT_AT = 26  # pixels below the lowest decade lie the tensors without an error
+
+#: Outcomes that have a mark, in words.
+WORDS = {
+    "exact": "exact",
+    "rounded": "differently rounded",
+    "wrong": "wrong",
+    "differs": "differs, cause unknown",
+}
 
 Point = tuple[float, float]
 
 
-def chart(rows: Sequence[Row]) -> str:
+def chart(results: Sequence[TensorResult]) -> str:
     """Draw it as SVG; empty where nothing was measured."""
-    found = [row.decisive for row in rows]
-    values = [one for against in found if against for one in (against.relative, against.noise or 0.0)]
-    values += [row.end_to_end.relative for row in rows if row.end_to_end]
+    found = [result.decisive for result in results]
+    values = [one for deviation in found if deviation for one in (deviation.relative, deviation.noise or 0.0)]
+    values += [result.end_to_end.relative for result in results if result.end_to_end]
     shown = [value for value in values if 0 < value < math.inf]
     if not shown:
         return ""
     low, high = math.floor(math.log10(min(shown))), math.ceil(math.log10(max(shown)) + 0.01)
-    scale = _Scale(len(rows), low, max(high, low + 1))
+    scale = _Scale(len(results), low, max(high, low + 1))
     parts = [
         f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="error along the network">',
-        *_stages(rows, scale),
+        *_stages(results, scale),
         *_decades(scale),
-        _line("noise", rows, scale, lambda row: row.decisive, lambda against: against.noise),
-        _line("whole", rows, scale, lambda row: row.end_to_end, lambda against: against.relative),
-        *(_mark(number_, row, scale) for number_, row in enumerate(rows)),
+        _line("noise", results, scale, lambda result: result.decisive, lambda deviation: deviation.noise),
+        _line("whole", results, scale, lambda result: result.end_to_end, lambda deviation: deviation.relative),
+        *(_mark(number_, result, scale) for number_, result in enumerate(results)),
         "</svg>",
     ]
     return "\n".join(parts)
+
+
+def legend(results: Sequence[TensorResult]) -> str:
+    """Say what the marks and lines mean, of the outcomes that there are."""
+    marks = [
+        (f'<circle class="mark {outcome}" cx="11" cy="6" r="4"/>', words)
+        if outcome in ("exact", "rounded")
+        else (f'<path class="mark {outcome}" d="M11 0l6 6l-6 6l-6 -6z"/>', words)
+        for outcome, words in WORDS.items()
+        if any(result.outcome == outcome for result in results)
+    ]
+    lines = [('<path class="noise" d="M0 6H22"/>', "noise floor"), ('<path class="whole" d="M0 6H22"/>', "end to end")]
+    return "\n".join(f'<span><svg viewBox="0 0 22 12">{shape}</svg>{words}</span>' for shape, words in marks + lines)
 
 
 class _Scale:
@@ -64,17 +85,16 @@ def _decades(scale: _Scale) -> list[str]:
     for exponent in range(scale.low, scale.high + 1, every):
         y = scale.y(10.0**exponent)
         parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
-        label = "1" if exponent == 0 else number(10.0**exponent).removeprefix("1·")
-        parts.append(f'<text class="tick" x="{LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{label}</text>')
+        parts.append(f'<text class="tick" x="{LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{power(exponent)}</text>')
     parts.append(f'<text class="tick" x="{LEFT - 8}" y="{scale.floor + 4}" text-anchor="end">0</text>')
     return parts
 
 
-def _stages(rows: Sequence[Row], scale: _Scale) -> list[str]:
+def _stages(results: Sequence[TensorResult], scale: _Scale) -> list[str]:
     """Shade every other stage, and name those that have room."""
     spans: list[tuple[str, int, int]] = []
-    for place, row in enumerate(rows):
-        stage = _stage(row.name)
+    for place, result in enumerate(results):
+        stage = _stage(result.name)
         if spans and spans[-1][0] == stage:
             spans[-1] = (stage, spans[-1][1], place + 1)
         else:
@@ -87,7 +107,7 @@ def _stages(rows: Sequence[Row], scale: _Scale) -> list[str]:
             f'<rect class="{shade}" x="{left:.1f}" y="{TOP}" width="{right - left:.1f}" '
             f'height="{scale.floor + 14 - TOP}"/>'
         )
-        middle, half = (left + right) / 2, 3.6 * len(stage)
+        middle, half = (left + right) / 2, 3.9 * len(stage)
         if middle - half > free:
             text = f'x="{middle:.1f}" y="{scale.floor + 32}" text-anchor="middle">{safe(stage)}</text>'
             parts.append(f'<text class="tick" {text}')
@@ -103,15 +123,15 @@ def _stage(name: str) -> str:
 
 def _line(
     kind: str,
-    rows: Sequence[Row],
+    results: Sequence[TensorResult],
     scale: _Scale,
-    against: Callable[[Row], Against | None],
-    value: Callable[[Against], float | None],
+    deviation: Callable[[TensorResult], Deviation | None],
+    value: Callable[[Deviation], float | None],
 ) -> str:
     """Join what there is of one number, with gaps where there is nothing."""
     pieces: list[list[Point]] = [[]]
-    for place, row in enumerate(rows):
-        found = against(row)
+    for place, result in enumerate(results):
+        found = deviation(result)
         height = value(found) if found else None
         if height is None or math.isnan(height) or height <= 0:
             if pieces[-1]:
@@ -122,30 +142,30 @@ def _line(
     return f'<path class="{kind}" d="{path}"/>'
 
 
-def _mark(place: int, row: Row, scale: _Scale) -> str:
+def _mark(place: int, result: TensorResult, scale: _Scale) -> str:
     """One tensor: a circle, or a diamond if it is wrong; it leads to its line of the table."""
-    found = row.decisive
+    found = result.decisive
     value = math.inf if found is None or math.isnan(found.relative) else found.relative
-    if row.outcome == "not compared":
+    if result.outcome == "not compared":
         return ""
     x, y = scale.x(place), scale.y(value)
     size = min(5.0, max(1.8, scale.step * 0.55))
-    kind = f"mark {row.outcome}"
-    if row.outcome in ("wrong", "differs"):
+    kind = f"mark {result.outcome}"
+    if result.outcome in ("wrong", "differs"):
         size += 1.5
         shape = f"M{x:.1f} {y - size:.1f}l{size:.1f} {size:.1f}l{-size:.1f} {size:.1f}l{-size:.1f} {-size:.1f}z"
-        mark = f'<path class="{kind}" d="{shape}">{_title(row)}</path>'
+        mark = f'<path class="{kind}" d="{shape}">{_title(result)}</path>'
     else:
-        mark = f'<circle class="{kind}" cx="{x:.1f}" cy="{y:.1f}" r="{size:.1f}">{_title(row)}</circle>'
+        mark = f'<circle class="{kind}" cx="{x:.1f}" cy="{y:.1f}" r="{size:.1f}">{_title(result)}</circle>'
     return f'<a href="#t{place + 1}">{mark}</a>'
 
 
-def _title(row: Row) -> str:
-    text = f"{row.name}: {row.outcome}"
-    if row.decisive:
-        text += f", relative error {number(row.decisive.relative)}"
-        if row.decisive.noise is not None:
-            text += f", noise {number(row.decisive.noise)}"
-    if row.local and row.end_to_end:
-        text += f"; end to end {number(row.end_to_end.relative)}"
+def _title(result: TensorResult) -> str:
+    text = f"{result.name}: {result.outcome}"
+    if result.decisive:
+        text += f", relative error {number(result.decisive.relative)}"
+        if result.decisive.noise is not None:
+            text += f", noise {number(result.decisive.noise)}"
+    if result.by_itself and result.end_to_end:
+        text += f"; end to end {number(result.end_to_end.relative)}"
     return f"<title>{safe(text)}</title>"

@@ -30,7 +30,7 @@ def number(value: float | None) -> str:
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
     digits, _, exponent = f"{value:.2g}".partition("e")
-    return digits + (f"·10{_raised(int(exponent))}" if exponent else "")
+    return digits + (f"·{power(int(exponent))}" if exponent else "")
 
 
 def index(place: tuple[int, ...] | None) -> str:
@@ -44,5 +44,12 @@ def index(place: tuple[int, ...] | None) -> str:
     return "–" if place is None else ", ".join(map(str, place))
 
 
-def _raised(exponent: int) -> str:
-    return str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+def power(exponent: int) -> str:
+    """Write a power of ten.
+
+    Examples
+    --------
+    >>> power(-7), power(0)
+    ('10⁻⁷', '1')
+    """
+    return "10" + str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")) if exponent else "1"

@@ -13,7 +13,7 @@ from refnet.architecture.plan import Plan, make_plan
 from refnet.arrays import Array
 from refnet.errors import InputError
 from refnet.export.c99.tables import numerics_header, plan_header, plan_table
-from refnet.files.whole import whole_directory
+from refnet.files.whole import not_written, whole_directory
 from refnet.network import Network
 from refnet.reference.digest import DTYPES, tensor_digest
 from refnet.weights.weights import Weights
@@ -64,11 +64,8 @@ def render(weights: Weights, x: Array, target: str | os.PathLike[str], *, thread
     'input 6a3117cc3'
     18776096
     """
-    try:
-        with whole_directory(Path(target)) as directory:
-            _write_program(directory, weights, x, threads)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{target} not written: {getattr(error, 'strerror', None) or error}") from error
+    with not_written(target), whole_directory(Path(target)) as directory:
+        _write_program(directory, weights, x, threads)
 
 
 def _write_program(directory: Path, weights: Weights, x: Array, threads: int | None) -> None:

@@ -13,15 +13,7 @@ from refnet.weights.weights import Weights
 
 
 def plan_header(weights: Weights, plan: Plan) -> str:
-    """Write ``plan.h``: which network this is, and how much room it takes.
-
-    Parameters
-    ----------
-    weights
-        Of the network.
-    plan
-        Its steps for the size of the picture.
-    """
+    """Write ``plan.h``: which network this is, and how much room it takes."""
     name = re.sub(r"[^A-Za-z0-9._@+-]", "_", plan.architecture.name)[:64]  # it may come from a file, and goes into C
     taps = max(step.kernel**2 * step.in_shape[-1] for step in plan if step.op == "convolution")
     return f"""\

@@ -7,8 +7,8 @@ from typing import NamedTuple, Protocol
 
 from refnet.arrays import Array
 from refnet.errors import InputError
-from refnet.golden.formats.tensor_file import ReadBack
-from refnet.golden.manifest import Entry
+from refnet.golden.formats.tensor_file import StoredWords
+from refnet.golden.manifest import TensorEntry
 
 MAX_MANIFEST = 1 << 24  # bytes
 MAX_NAME = 200
@@ -16,23 +16,19 @@ MAX_NAME = 200
 _NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)*", re.ASCII)
 
 
-class Sink(Protocol):
-    """A container being written; it appears when it is finished, else nothing is left."""
+class ContainerWriter(Protocol):
+    """A container being written, inside a ``with`` block: it appears at the end, unless an error came."""
 
-    def put(self, entry: Entry, words: Array) -> Entry:
+    def put(self, entry: TensorEntry, words: Array) -> TensorEntry:
         """Store a tensor's words, in stored shape; return the entry with format, file and sha256 filled in."""
         ...
 
     def finish(self, manifest: str) -> None:
-        """Add the manifest and make the container appear."""
-        ...
-
-    def discard(self) -> None:
-        """Leave nothing, if it is not finished."""
+        """Add the manifest, after the last tensor."""
         ...
 
 
-class Wanted(NamedTuple):
+class TensorRequest(NamedTuple):
     """What is known of a tensor before its file is opened.
 
     Attributes
@@ -48,22 +44,22 @@ class Wanted(NamedTuple):
     """
 
     name: str
-    entry: Entry | None = None
+    entry: TensorEntry | None = None
     dtype: str | None = None
     expected: int | None = None
 
 
-class Source(Protocol):
+class ContainerReader(Protocol):
     """A container open for reading."""
 
     names: tuple[str, ...]
     manifest: str | None
 
-    def read(self, wanted: Wanted) -> ReadBack:
+    def read(self, wanted: TensorRequest) -> StoredWords:
         """Read one tensor."""
         ...
 
-    def sha256(self, wanted: Wanted) -> str:
+    def sha256(self, wanted: TensorRequest) -> str:
         """Compute what the manifest should say of a tensor's bytes."""
         ...
 
@@ -74,11 +70,6 @@ class Source(Protocol):
 
 def check_name(name: str) -> str:
     """Check that a tensor's name may become a file's name: words joined by dots, and by slashes for weights.
-
-    Raises
-    ------
-    InputError
-        If it may not.
 
     Examples
     --------

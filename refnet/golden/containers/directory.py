@@ -3,63 +3,50 @@
 from __future__ import annotations
 
 import hashlib
-import secrets
-import shutil
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
 from refnet.arrays import Array
 from refnet.errors import InputError
-from refnet.golden.containers.container import MAX_MANIFEST, Wanted
+from refnet.files.whole import whole_directory
+from refnet.golden.containers.container import MAX_MANIFEST, TensorRequest
 from refnet.golden.formats import FORMATS, SUFFIXES
-from refnet.golden.formats.tensor_file import BLOCK, Format, Heading, Opened, ReadBack, UnreadableError
-from refnet.golden.manifest import FILE_NAME, MAX_ENTRIES, Entry, Manifest
+from refnet.golden.formats.tensor_file import BLOCK, Format, Heading, StoredWords, TensorFile, UnreadableError
+from refnet.golden.manifest import FILE_NAME, MAX_ENTRIES, TensorEntry
+from refnet.golden.manifest_parser import parse_manifest
 
 
-class DirectorySink:
-    """Writes into a new directory beside the target, and moves it there."""
+class DirectoryWriter:
+    """Writes a file for each tensor."""
 
-    def __init__(self, target: Path, format_: str, written: Format) -> None:
-        self.target = target.resolve()
+    def __init__(self, place: Path, format_: str, written: Format) -> None:
+        self.place = place
         self.format, self.written = format_, written
-        _replaceable(self.target)
-        self.place = self.target.with_name(f".{secrets.token_hex(8)}.part")
-        self.place.mkdir()
 
-    def put(self, entry: Entry, words: Array) -> Entry:
+    def put(self, entry: TensorEntry, words: Array) -> TensorEntry:
         """Write a file; its name is the tensor's, with dots for slashes."""
         name = entry.name.replace("/", ".") + self.written.suffix
         with (self.place / name).open("xb") as file:
-            hashing = Hashing(file)
+            hashing = HashingFile(file)
             self.written.write(hashing, words, Heading.of(entry))
         return replace(entry, format=self.format, file=name, sha256=hashing.sha256.hexdigest())
 
     def finish(self, manifest: str) -> None:
-        """Write the manifest and put the directory in place of an empty one or an older golden."""
+        """Write the manifest."""
         (self.place / FILE_NAME).write_text(manifest, encoding="utf-8")
-        old = _replaceable(self.target)
-        if old is None:
-            self.place.replace(self.target)
-            return
-        aside = self.target.with_name(f".{secrets.token_hex(8)}.old")
-        self.target.replace(aside)
-        try:
-            self.place.replace(self.target)
-        except OSError:
-            aside.replace(self.target)
-            raise
-        for name in old:
-            (aside / name).unlink(missing_ok=True)
-        aside.rmdir()
-
-    def discard(self) -> None:
-        """Remove what is unfinished."""
-        shutil.rmtree(self.place, ignore_errors=True)
 
 
-class Hashing:
+@contextmanager
+def write_directory(target: Path, format_: str, written: Format) -> Iterator[DirectoryWriter]:
+    """Write a directory, in place of an empty one or of an older golden."""
+    with whole_directory(target, _check_replaceable) as place:
+        yield DirectoryWriter(place, format_, written)
+
+
+class HashingFile:
     """A file being written, and the SHA-256 of what went into it."""
 
     def __init__(self, file: IO[bytes]) -> None:
@@ -72,20 +59,15 @@ class Hashing:
         return self.file.write(data)
 
 
-def _replaceable(target: Path) -> list[str] | None:
-    """Files of the golden or empty directory that may be replaced, or None if there is nothing yet."""
-    if not target.exists():
-        return None
+def _check_replaceable(target: Path, but: Path | None) -> None:
+    """Refuse a directory that holds anything else than a golden."""
     if not target.is_dir():
         raise InputError(f"{target} is a file; want a new directory, or a name that ends in .h5 or .npz")
-    if Path.cwd().is_relative_to(target):
-        raise InputError(f"{target} would be replaced, and it is where you are; want another directory")
-    there = list(target.iterdir())
-    found = {path.name for path in there}
+    there = [path for path in target.iterdir() if path != but]
     known: set[str] = set()
-    if FILE_NAME in found:
+    if any(path.name == FILE_NAME for path in there):
         try:
-            entries = Manifest.from_json(_read_manifest(target) or "", str(target / FILE_NAME)).entries
+            entries = parse_manifest(_read_manifest(target) or "", str(target / FILE_NAME)).entries
         except InputError:
             raise InputError(
                 f"{target} holds a {FILE_NAME} that cannot be read, so what else is a golden's cannot be told; remove "
@@ -96,7 +78,6 @@ def _replaceable(target: Path) -> list[str] | None:
     if others:
         listed = ", ".join(others[:3])
         raise InputError(f"{target} holds files that are no golden's ({listed}); want a new or empty directory")
-    return sorted(found)
 
 
 def _read_manifest(root: Path) -> str | None:
@@ -111,7 +92,7 @@ def _read_manifest(root: Path) -> str | None:
         raise InputError(f"{path} is not UTF-8; record the golden again") from None
 
 
-class DirectorySource:
+class DirectoryReader:
     """Reads the files of a directory, or a single one."""
 
     def __init__(self, path: Path) -> None:
@@ -137,17 +118,17 @@ class DirectorySource:
                 raise InputError(f"{self.root} holds more than {MAX_ENTRIES} tensors")
             self.files[path.stem] = path
 
-    def read(self, wanted: Wanted) -> ReadBack:
+    def read(self, wanted: TensorRequest) -> StoredWords:
         """Read a file in its format."""
         path, format_ = self._file(wanted)
         try:
             with path.open("rb") as file:
                 size = path.stat().st_size
-                return format_.read(Opened(str(path), wanted.dtype, wanted.expected, file=file, size=size))
+                return format_.read(TensorFile(str(path), wanted.dtype, wanted.expected, file=file, size=size))
         except OSError as error:
             raise UnreadableError(f"{path}: cannot be read: {error.strerror or error}") from None
 
-    def sha256(self, wanted: Wanted) -> str:
+    def sha256(self, wanted: TensorRequest) -> str:
         """Hash a file's bytes."""
         path, _ = self._file(wanted)
         digest = hashlib.sha256()
@@ -162,7 +143,7 @@ class DirectorySource:
     def close(self) -> None:
         """Do nothing: each file is closed once it is read."""
 
-    def _file(self, wanted: Wanted) -> tuple[Path, Format]:
+    def _file(self, wanted: TensorRequest) -> tuple[Path, Format]:
         """Find a tensor's file: inside the directory, and truly a file."""
         entry = wanted.entry
         if entry is None:

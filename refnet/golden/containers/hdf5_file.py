@@ -16,10 +16,10 @@ from h5py import h5d, h5l, h5t
 from refnet.arrays import Array
 from refnet.errors import InputError
 from refnet.files import hdf5
-from refnet.golden.containers.container import MAX_MANIFEST, Wanted
-from refnet.golden.containers.single import Unfinished
-from refnet.golden.formats.tensor_file import Asked, Heading, ReadBack, UnreadableError, sha256_of
-from refnet.golden.manifest import MAX_ENTRIES, Entry
+from refnet.files.whole import check_file_target, whole_file
+from refnet.golden.containers.container import MAX_MANIFEST, TensorRequest
+from refnet.golden.formats.tensor_file import Heading, ReadHints, StoredWords, UnreadableError, sha256_of
+from refnet.golden.manifest import MAX_ENTRIES, TensorEntry
 
 MANIFEST = "manifest"
 WEIGHTS = "weights/"  # a group of their own: the step `stem` and the weight `stem/kernel` cannot both be below the root
@@ -40,20 +40,14 @@ def _path(name: str) -> str:
     return WEIGHTS + name if "/" in name else name
 
 
-class Hdf5Sink:
+class Hdf5Writer:
     """Writes dataset by dataset."""
 
-    def __init__(self, target: Path) -> None:
-        self._unfinished = Unfinished(target)
+    def __init__(self, file: h5py.File, disk: _Disk) -> None:
+        self._file, self._disk = file, disk
         self._steps = 0
-        try:
-            self._disk = _Disk(self._unfinished.path, "x+")
-            self._file = h5py.File(self._disk, "w", libver=("earliest", "v110"))
-        except BaseException:
-            self._unfinished.drop()
-            raise
 
-    def put(self, entry: Entry, words: Array) -> Entry:
+    def put(self, entry: TensorEntry, words: Array) -> TensorEntry:
         """Write a dataset and its attributes."""
         entry = replace(entry, sha256=sha256_of(words))
         stored = words if entry.dtype == "bfloat16" else words.view(np.dtype(entry.dtype).newbyteorder("<"))
@@ -66,7 +60,7 @@ class Hdf5Sink:
         self._steps += 1
         return entry
 
-    def _facts(self, entry: Entry) -> dict[str, Any]:
+    def _facts(self, entry: TensorEntry) -> dict[str, Any]:
         layout = entry.layout
         facts = {key: value for key, value in asdict(entry).items() if type(value) in (str, int, float)}
         facts |= {"stored_axes": Heading.of(entry).axes, "order": layout.order, "index": self._steps}
@@ -77,21 +71,24 @@ class Hdf5Sink:
         return facts
 
     def finish(self, manifest: str) -> None:
-        """Add the manifest and move the file in place."""
+        """Add the manifest."""
         text = manifest.encode()
         with self._disk.checked():
             kind = h5py.string_dtype("utf-8", len(text))
             self._file.create_dataset(MANIFEST, data=np.array(text, dtype=kind), track_times=False)
             self._file.close()
-        self._disk.close()
-        self._unfinished.move_in_place()
 
-    def discard(self) -> None:
-        """Remove what is unfinished."""
-        with suppress(*hdf5.DAMAGE):
-            self._file.close()
-        self._disk.close()
-        self._unfinished.drop()
+
+@contextmanager
+def write_hdf5(target: Path) -> Iterator[Hdf5Writer]:
+    """Write a file, in place of an older one."""
+    with whole_file(check_file_target(target)) as unfinished, _Disk(unfinished, "x+") as disk:
+        file = h5py.File(disk, "w", libver=("earliest", "v110"))
+        try:
+            yield Hdf5Writer(file, disk)
+        finally:
+            with suppress(*hdf5.DAMAGE):  # after an error; what is finished is closed
+                file.close()
 
 
 class _Disk(io.FileIO):
@@ -127,7 +124,7 @@ class _Disk(io.FileIO):
             raise self.failure
 
 
-class Hdf5Source:
+class Hdf5Reader:
     """Reads datasets one by one, in groups or not, of refnet's or anybody's making."""
 
     def __init__(self, path: Path) -> None:
@@ -180,15 +177,15 @@ class Hdf5Source:
         text: bytes = hdf5.read_array(dataset).item()
         return text.decode()
 
-    def read(self, wanted: Wanted) -> ReadBack:
+    def read(self, wanted: TensorRequest) -> StoredWords:
         """Read a dataset."""
-        asked = Asked(f"{self.path}: {wanted.name}", wanted.dtype, wanted.expected)
+        asked = ReadHints(f"{self.path}: {wanted.name}", wanted.dtype, wanted.expected)
         if wanted.name not in self._paths:
             raise asked.unreadable("missing, though the manifest names it")
         with _refusing(UnreadableError, self.path):
             return self._read(hdf5.open_dataset(self._file.id, self._paths[wanted.name]), asked)
 
-    def _read(self, dataset: h5d.DatasetID, asked: Asked) -> ReadBack:
+    def _read(self, dataset: h5d.DatasetID, asked: ReadHints) -> StoredWords:
         stored = dataset.get_type()
         name = next((name for name, kinds in _TYPES.items() if any(map(stored.equal, kinds))), None)
         if name is None or not dataset.shape or 0 in dataset.shape:
@@ -207,9 +204,9 @@ class Hdf5Source:
         words = array.view(f"{array.dtype.byteorder.replace('|', '=')}u{array.itemsize}")
         words = words.astype(words.dtype.newbyteorder("<"), copy=False)
         dtype = asked.known_dtype(array.itemsize, "bfloat16") if name.startswith("uint") else name
-        return ReadBack(words, dtype, array.shape)
+        return StoredWords(words, dtype, array.shape)
 
-    def sha256(self, wanted: Wanted) -> str:
+    def sha256(self, wanted: TensorRequest) -> str:
         """Hash a dataset's elements."""
         return sha256_of(self.read(wanted).words)
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, cast
 
 from refnet.arrays import Array
 from refnet.errors import CheckpointError, InputError
-from refnet.files.zip import BROKEN, MAX_MEMBERS, Guarded
-from refnet.golden.containers.container import MAX_MANIFEST, Wanted
-from refnet.golden.containers.single import Unfinished
+from refnet.files.whole import check_file_target, whole_file
+from refnet.files.zip_archive import BROKEN, MAX_MEMBERS, Guarded
+from refnet.golden.containers.container import MAX_MANIFEST, TensorRequest
 from refnet.golden.formats import FORMATS
-from refnet.golden.formats.tensor_file import Heading, Opened, ReadBack, UnreadableError, sha256_of
-from refnet.golden.manifest import FILE_NAME, Entry
+from refnet.golden.formats.tensor_file import Heading, StoredWords, TensorFile, UnreadableError, sha256_of
+from refnet.golden.manifest import FILE_NAME, TensorEntry
 
 SUFFIX = ".npy"
 MAX_UNPACKED = 1 << 28  # bytes of a compressed tensor of which nobody says how long it should be
@@ -26,14 +27,13 @@ _DATE = (1980, 1, 1, 0, 0, 0)  # the same tensors give the same bytes
 _DAMAGE = (*BROKEN, RuntimeError, zlib.error)
 
 
-class NpzSink:
+class NpzWriter:
     """Writes the archive member by member, uncompressed."""
 
-    def __init__(self, target: Path) -> None:
-        self._unfinished = Unfinished(target)
-        self._archive = zipfile.ZipFile(self._unfinished.path, "w")
+    def __init__(self, archive: zipfile.ZipFile) -> None:
+        self._archive = archive
 
-    def put(self, entry: Entry, words: Array) -> Entry:
+    def put(self, entry: TensorEntry, words: Array) -> TensorEntry:
         """Write a member."""
         member = zipfile.ZipInfo(entry.name + SUFFIX, _DATE)
         with self._archive.open(member, "w", force_zip64=words.nbytes > _LARGE) as file:
@@ -41,19 +41,24 @@ class NpzSink:
         return replace(entry, sha256=sha256_of(words))
 
     def finish(self, manifest: str) -> None:
-        """Add the manifest and move the file in place."""
+        """Add the manifest."""
         self._archive.writestr(zipfile.ZipInfo(FILE_NAME, _DATE), manifest)
         self._archive.close()
-        self._unfinished.move_in_place()
-
-    def discard(self) -> None:
-        """Remove what is unfinished."""
-        with suppress(OSError, ValueError):
-            self._archive.close()
-        self._unfinished.drop()
 
 
-class NpzSource:
+@contextmanager
+def write_npz(target: Path) -> Iterator[NpzWriter]:
+    """Write an archive, in place of an older one."""
+    with whole_file(check_file_target(target)) as unfinished:
+        archive = zipfile.ZipFile(unfinished, "w")
+        try:
+            yield NpzWriter(archive)
+        finally:
+            with suppress(OSError, ValueError):  # after an error; what is finished is closed
+                archive.close()
+
+
+class NpzReader:
     """Reads members one by one; compressed ones too, but none beyond its declared and expected size."""
 
     def __init__(self, path: Path) -> None:
@@ -89,7 +94,7 @@ class NpzSource:
         with self._archive.open(member) as file:
             return file.read(MAX_MANIFEST + 1).decode()
 
-    def read(self, wanted: Wanted) -> ReadBack:
+    def read(self, wanted: TensorRequest) -> StoredWords:
         """Read a member."""
         where = f"{self.path}: {wanted.name}"
         member = self._members.get(wanted.name + SUFFIX)
@@ -103,14 +108,14 @@ class NpzSource:
         try:
             with self._archive.open(member) as file:
                 read = FORMATS["npy"].read(
-                    Opened(where, wanted.dtype, wanted.expected, file=file, size=member.file_size)
+                    TensorFile(where, wanted.dtype, wanted.expected, file=file, size=member.file_size)
                 )
                 file.read(1)  # the end, where the checksum is compared
         except _DAMAGE as error:
             raise UnreadableError(f"{where} is damaged: {error!s:.200}; record it again") from None
         return read
 
-    def sha256(self, wanted: Wanted) -> str:
+    def sha256(self, wanted: TensorRequest) -> str:
         """Hash a member's elements."""
         return sha256_of(self.read(wanted).words)
 

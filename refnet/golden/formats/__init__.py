@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from refnet.golden import FORMAT_NAMES
 from refnet.golden.formats.c_header import C_BITS, C_NUMBERS
 from refnet.golden.formats.decimals import TXT
 from refnet.golden.formats.hexadecimal import COE, HEX, MEM
@@ -11,7 +12,7 @@ from refnet.golden.formats.npy import NPY
 from refnet.golden.formats.raw import RAW
 from refnet.golden.formats.tensor_file import Format
 
-FORMATS: Mapping[str, Format] = {"npy": NPY, "raw": RAW, "hex": HEX, "mem": MEM, "coe": COE, "txt": TXT, "h": C_BITS}
+FORMATS: Mapping[str, Format] = dict(zip(FORMAT_NAMES, (NPY, RAW, HEX, MEM, COE, TXT, C_BITS), strict=True))
 
 #: Those that can hold numbers in place of bits.
 WITH_TEXT: Mapping[str, Format] = {"h": C_NUMBERS, "txt": TXT}

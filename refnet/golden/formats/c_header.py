@@ -10,9 +10,9 @@ import numpy as np
 
 from refnet.arrays import Array
 from refnet.golden.formats.decimals import in_decimal, read_numbers, without_nul
-from refnet.golden.formats.tensor_file import Format, Heading, Opened, Output, ReadBack, blocks, read_heading
+from refnet.golden.formats.hex_digits import in_hexadecimal, read_words
+from refnet.golden.formats.tensor_file import Format, Heading, Output, StoredWords, TensorFile, blocks, read_heading
 from refnet.golden.formats.text import Lines, read_lines
-from refnet.golden.formats.words import in_hexadecimal, read_words
 
 IN_A_LINE = 8
 ELEMENTS = 1 << 17  # in a piece, whole lines
@@ -79,7 +79,7 @@ def _begin(file: Output, words: Array, heading: Heading, c_type: str, include: s
     )
 
 
-def _read(opened: Opened) -> ReadBack:
+def _read(opened: TensorFile) -> StoredWords:
     pieces = read_lines(opened)
     first = next(pieces, Lines(b"", 1))
     found = _DECLARATION.search(first.text)
@@ -101,7 +101,7 @@ def _read(opened: Opened) -> ReadBack:
     return read
 
 
-def _body(opened: Opened, pieces: Iterator[Lines]) -> Iterator[Lines]:
+def _body(opened: TensorFile, pieces: Iterator[Lines]) -> Iterator[Lines]:
     """What is between the outer braces, without comments, commas and inner braces."""
     for lines in pieces:
         text = _COMMENT.sub(b"", lines.text) if b"/" in lines.text else lines.text
@@ -121,13 +121,13 @@ def _without_prefix(text: bytes) -> bytes:
     return text
 
 
-def _numbers(opened: Opened, pieces: Iterator[Lines], heading: Heading | None, c_type: str) -> ReadBack:
+def _numbers(opened: TensorFile, pieces: Iterator[Lines], heading: Heading | None, c_type: str) -> StoredWords:
     """Read literals. A float16 or bfloat16 number stands in an array of float."""
     told = opened.dtype or (heading.dtype if heading else None)
     dtype = told if c_type == "float32" and told in ("float16", "bfloat16") else c_type
     plain = (Lines(_SUFFIX.sub(b" ", lines.text), lines.number) for lines in pieces)
     words = read_numbers(opened, plain, dtype)
-    return ReadBack(words, dtype, heading.shape if heading and heading.holds(words.size) else None)
+    return StoredWords(words, dtype, heading.shape if heading and heading.holds(words.size) else None)
 
 
 C_BITS = Format(".h", _write_bits, _read)

@@ -12,8 +12,8 @@ from fractions import Fraction
 import numpy as np
 
 from refnet.arrays import Array
-from refnet.golden.encoding import WORDS, decode, encode
-from refnet.golden.formats.tensor_file import Format, Heading, Opened, Output, ReadBack, blocks
+from refnet.golden.dtypes import WORDS, decode, encode
+from refnet.golden.formats.tensor_file import Format, Heading, Output, StoredWords, TensorFile, blocks
 from refnet.golden.formats.text import Lines, bad_token, collect, read_lines, without_comments
 
 ELEMENTS = 1 << 17  # in a piece
@@ -42,18 +42,12 @@ def without_nul(table: Array) -> bytes:
     return text
 
 
-def read_numbers(opened: Opened, pieces: Iterator[Lines], dtype: str) -> Array:
-    """Read numbers that stand between white space, each rounded once into ``dtype``.
-
-    Raises
-    ------
-    UnreadableError
-        If something is no number.
-    """
+def read_numbers(opened: TensorFile, pieces: Iterator[Lines], dtype: str) -> Array:
+    """Read numbers that stand between white space, each rounded once into ``dtype``."""
     return collect(opened, (_from_decimals(opened, lines, dtype) for lines in pieces), WORDS[dtype])
 
 
-def _from_decimals(opened: Opened, lines: Lines, dtype: str) -> Array:
+def _from_decimals(opened: TensorFile, lines: Lines, dtype: str) -> Array:
     tokens = lines.text.split()
     if dtype == "uint8":
         return _from_bytes(opened, lines, tokens)
@@ -67,7 +61,7 @@ def _from_decimals(opened: Opened, lines: Lines, dtype: str) -> Array:
     return encode(numbers if dtype == "float64" else _never_a_tie(numbers, tokens), dtype)
 
 
-def _from_bytes(opened: Opened, lines: Lines, tokens: list[bytes]) -> Array:
+def _from_bytes(opened: TensorFile, lines: Lines, tokens: list[bytes]) -> Array:
     table = {b"%d" % byte: byte for byte in range(256)}
     try:
         return np.array([table[token] for token in tokens], np.uint8)
@@ -107,11 +101,11 @@ def _write(file: Output, words: Array, heading: Heading) -> None:
         file.write(without_nul(np.pad(table, ((0, 0), (0, 1)), constant_values=ord("\n"))))
 
 
-def _read(opened: Opened) -> ReadBack:
+def _read(opened: TensorFile) -> StoredWords:
     dtype = opened.dtype or "float32"
     blank = bytes.maketrans(b",", b" ")
     pieces = (Lines(without_comments(lines.text, b"#").translate(blank), lines.number) for lines in read_lines(opened))
-    return ReadBack(read_numbers(opened, pieces, dtype), dtype, None)
+    return StoredWords(read_numbers(opened, pieces, dtype), dtype, None)
 
 
 TXT = Format(".txt", _write, _read)

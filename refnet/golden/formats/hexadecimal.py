@@ -7,9 +7,9 @@ from itertools import chain
 from typing import NamedTuple
 
 from refnet.arrays import Array
-from refnet.golden.formats.tensor_file import Format, Heading, Opened, Output, ReadBack, blocks, read_heading
+from refnet.golden.formats.hex_digits import in_hexadecimal, read_words
+from refnet.golden.formats.tensor_file import Format, Heading, Output, StoredWords, TensorFile, blocks, read_heading
 from refnet.golden.formats.text import Lines, read_lines, without_comments
-from refnet.golden.formats.words import in_hexadecimal, read_words
 
 ELEMENTS = 1 << 18  # in a piece
 
@@ -62,7 +62,7 @@ def _write_coe(file: Output, words: Array, heading: Heading) -> None:
     file.write(in_hexadecimal(last, b"", b",\n")[:-2] + b";\n")
 
 
-def _read(opened: Opened, kind: _Kind) -> ReadBack:
+def _read(opened: TensorFile, kind: _Kind) -> StoredWords:
     pieces = read_lines(opened)
     first = next(pieces, Lines(b"", 1))
     found = kind.preamble.match(first.text)

@@ -13,8 +13,8 @@ from numpy.lib import format as npy_format
 
 from refnet.architecture.plan import Shape
 from refnet.arrays import Array
-from refnet.golden.encoding import WORDS
-from refnet.golden.formats.tensor_file import BLOCK, Format, Heading, Opened, Output, ReadBack, blocks, read_into
+from refnet.golden.dtypes import WORDS
+from refnet.golden.formats.tensor_file import BLOCK, Format, Heading, Output, StoredWords, TensorFile, blocks, read_into
 
 MAX_HEADER = 1 << 14
 MAX_RANK = 16
@@ -47,7 +47,7 @@ def _write(file: Output, words: Array, heading: Heading) -> None:
         file.write(block.view(np.uint8).data)
 
 
-def _read(opened: Opened) -> ReadBack:
+def _read(opened: TensorFile) -> StoredWords:
     begin = opened.file.read(min(opened.size, MAX_HEADER))
     shape, fortran, stored, start = _header(opened, begin)
     count = math.prod(shape)
@@ -63,10 +63,10 @@ def _read(opened: Opened) -> ReadBack:
     if fortran:
         words = np.ascontiguousarray(words.reshape(shape[::-1]).T)
     dtype = opened.known_dtype(stored.itemsize, "bfloat16") if stored.kind == "u" else stored.name
-    return ReadBack(words.reshape(shape), dtype, shape)
+    return StoredWords(words.reshape(shape), dtype, shape)
 
 
-def _header(opened: Opened, begin: bytes) -> tuple[Shape, bool, np.dtype[Any], int]:
+def _header(opened: TensorFile, begin: bytes) -> tuple[Shape, bool, np.dtype[Any], int]:
     """Shape, whether the first axis varies fastest, dtype, and where the numbers begin."""
     head = io.BytesIO(begin)
     try:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from refnet.arrays import Array
-from refnet.golden.encoding import WORDS
-from refnet.golden.formats.tensor_file import BLOCK, Format, Heading, Opened, Output, ReadBack, blocks, read_into
+from refnet.golden.dtypes import WORDS
+from refnet.golden.formats.tensor_file import BLOCK, Format, Heading, Output, StoredWords, TensorFile, blocks, read_into
 
 
 def _write(file: Output, words: Array, heading: Heading) -> None:
@@ -14,7 +14,7 @@ def _write(file: Output, words: Array, heading: Heading) -> None:
         file.write(block.view(np.uint8).data)
 
 
-def _read(opened: Opened) -> ReadBack:
+def _read(opened: TensorFile) -> StoredWords:
     dtype = opened.dtype or _by_width(opened)
     itemsize = WORDS[dtype].itemsize
     if opened.size % itemsize:
@@ -22,10 +22,10 @@ def _read(opened: Opened) -> ReadBack:
     opened.check_count(opened.size // itemsize)
     words = np.empty(opened.size // itemsize, WORDS[dtype])
     read_into(opened, words)
-    return ReadBack(words, dtype, None)
+    return StoredWords(words, dtype, None)
 
 
-def _by_width(opened: Opened) -> str:
+def _by_width(opened: TensorFile) -> str:
     """What the numbers are if as many are there as expected; float32 otherwise."""
     itemsize, rest = divmod(opened.size, opened.expected or opened.size + 1)
     fits = not rest and itemsize in {words.itemsize for words in WORDS.values()}

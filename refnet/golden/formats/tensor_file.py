@@ -15,8 +15,8 @@ from refnet.architecture.plan import Shape
 from refnet.arrays import Array
 from refnet.errors import InputError
 from refnet.golden.axes import stored_axes
-from refnet.golden.encoding import WORDS
-from refnet.golden.manifest import MAX_ELEMENTS, Entry
+from refnet.golden.dtypes import WORDS
+from refnet.golden.manifest import MAX_ELEMENTS, TensorEntry
 
 BLOCK = 1 << 22  # bytes read or written at once
 
@@ -38,14 +38,8 @@ class Heading(NamedTuple):
     dtype: str
 
     @classmethod
-    def of(cls, entry: Entry) -> Heading:
-        """Take it from an entry of a manifest.
-
-        Raises
-        ------
-        InputError
-            If the entry's layout cannot hold its tensor.
-        """
+    def of(cls, entry: TensorEntry) -> Heading:
+        """Take it from an entry of a manifest."""
         return cls(entry.name, *stored_axes(entry.axes, entry.shape, entry.layout), entry.dtype)
 
     def holds(self, count: int) -> bool:
@@ -82,7 +76,7 @@ def read_heading(text: str) -> Heading | None:
 
 
 @dataclass(frozen=True)
-class Asked:
+class ReadHints:
     """What is known of a tensor before it is read.
 
     Attributes
@@ -104,15 +98,7 @@ class Asked:
         return UnreadableError(f"{self.where}: {what}")
 
     def known_dtype(self, itemsize: int, told: str | None = None) -> str:
-        """Name the numbers that words of so many bytes hold, by what is said and what the file itself tells.
-
-        Raises
-        ------
-        UnreadableError
-            If there are no numbers of that width, or others than the words can hold were asked for.
-        InputError
-            If nobody says which of two it is.
-        """
+        """Name the numbers that words of so many bytes hold, by what is said and what the file itself tells."""
         possible = [dtype for dtype, words in WORDS.items() if words.itemsize == itemsize]
         if not possible:
             raise self.unreadable(f"words of {itemsize} bytes; want 1, 2, 4 or 8")
@@ -126,13 +112,7 @@ class Asked:
         return possible[0]
 
     def check_count(self, count: int) -> None:
-        """Refuse far more elements than are expected.
-
-        Raises
-        ------
-        UnreadableError
-            If there are.
-        """
+        """Refuse far more elements than are expected."""
         limit = MAX_ELEMENTS if self.expected is None else LONGER * self.expected + ALWAYS_READ
         if count > limit:
             why = "the most that are read" if self.expected is None else f"where {self.expected} are expected"
@@ -140,14 +120,14 @@ class Asked:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Opened(Asked):
+class TensorFile(ReadHints):
     """An open file to read a tensor from: at its beginning, of ``size`` bytes; it may be a stream that cannot seek."""
 
     file: IO[bytes]
     size: int
 
 
-class ReadBack(NamedTuple):
+class StoredWords(NamedTuple):
     """A tensor's words as they lie in a file, little-endian, and what the file tells of them."""
 
     words: Array
@@ -179,7 +159,7 @@ class Format:
 
     suffix: str
     write: Callable[[Output, Array, Heading], None]
-    read: Callable[[Opened], ReadBack]
+    read: Callable[[TensorFile], StoredWords]
 
 
 def blocks(words: Array, elements: int) -> list[Array]:
@@ -188,14 +168,8 @@ def blocks(words: Array, elements: int) -> list[Array]:
     return [flat[start : start + elements] for start in range(0, flat.size, elements)]
 
 
-def read_into(opened: Opened, words: Array, begun: bytes = b"") -> None:
-    """Fill an array with the bytes of a file, of which some are read already.
-
-    Raises
-    ------
-    UnreadableError
-        If the file ends before that.
-    """
+def read_into(opened: TensorFile, words: Array, begun: bytes = b"") -> None:
+    """Fill an array with the bytes of a file, of which some are read already."""
     view = words.reshape(-1).view(np.uint8).data
     view[: len(begun)] = begun
     at = len(begun)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from refnet.arrays import Array
-from refnet.golden.formats.tensor_file import BLOCK, Opened, UnreadableError
+from refnet.golden.formats.tensor_file import BLOCK, TensorFile, UnreadableError
 
 
 class Lines(NamedTuple):
@@ -19,14 +19,8 @@ class Lines(NamedTuple):
     number: int
 
 
-def read_lines(opened: Opened) -> Iterator[Lines]:
-    """Read a file a few MiB at a time.
-
-    Raises
-    ------
-    UnreadableError
-        If a line is longer than that, or there is anything but ASCII.
-    """
+def read_lines(opened: TensorFile) -> Iterator[Lines]:
+    """Read a file a few MiB at a time."""
     begun, number = b"", 1
     more = True
     while more:
@@ -42,7 +36,7 @@ def read_lines(opened: Opened) -> Iterator[Lines]:
             number += text.count(b"\n")
 
 
-def _checked(opened: Opened, lines: Lines) -> Lines:
+def _checked(opened: TensorFile, lines: Lines) -> Lines:
     if not lines.text.isascii() or b"\0" in lines.text:
         raise opened.unreadable(f"is no text, from line {lines.number} on")
     return lines
@@ -59,14 +53,8 @@ def without_comments(text: bytes, marker: bytes) -> bytes:
     return re.sub(re.escape(marker) + rb"[^\n]*", b"", text) if marker and marker in text else text
 
 
-def collect(opened: Opened, parts: Iterator[Array], dtype: np.dtype[Any]) -> Array:
-    """Join arrays that come one by one.
-
-    Raises
-    ------
-    UnreadableError
-        If they are far longer than expected.
-    """
+def collect(opened: TensorFile, parts: Iterator[Array], dtype: np.dtype[Any]) -> Array:
+    """Join arrays that come one by one."""
     found, count = [np.empty(0, dtype)], 0
     for part in parts:
         count += part.size
@@ -75,7 +63,7 @@ def collect(opened: Opened, parts: Iterator[Array], dtype: np.dtype[Any]) -> Arr
     return np.concatenate(found)
 
 
-def bad_token(opened: Opened, lines: Lines, is_good: Callable[[bytes], object], wanted: str) -> UnreadableError:
+def bad_token(opened: TensorFile, lines: Lines, is_good: Callable[[bytes], object], wanted: str) -> UnreadableError:
     """Find the first thing that is not good, for an error that names its line."""
     for number, line in enumerate(lines.text.split(b"\n"), lines.number):
         for token in line.split():

@@ -14,9 +14,9 @@ from typing import Literal, NamedTuple
 
 from refnet.errors import InputError, UnknownModelError
 from refnet.weights.releases import registry
-from refnet.weights.releases.release import RecipeEntry, Release
+from refnet.weights.releases.release import RecipeEntry, Release, publisher_without_set
 
-__all__ = ["Evidence", "Match", "RecipeEntry", "Release", "by_file", "find", "published"]
+__all__ = ["Evidence", "Match", "RecipeEntry", "Release", "by_file", "find", "published", "publisher_without_set"]
 
 Evidence = Literal["sha256", "prefix", "md5", "name"]
 _STRONGEST_FIRST: tuple[Evidence, ...] = ("sha256", "prefix", "md5", "name")
@@ -52,16 +52,8 @@ def published() -> tuple[Release, ...]:
 def find(name: str) -> Release:
     """Find the release that a name means.
 
-    Parameters
-    ----------
-    name
-        A variant: its default release. With ``@`` and a publisher: the first of its sets that has the variant, in the
-        publisher's order. With ``@``, a publisher, ``:`` and a set: the one in that set.
-
-    Raises
-    ------
-    UnknownModelError
-        If there is no such variant, publisher or set, or it has not published that variant: with what there is.
+    A variant means its default release. With ``@`` and a publisher: the first of its sets that has the variant, in the
+    publisher's order. With ``@``, a publisher, ``:`` and a set: the one in that set.
 
     Examples
     --------
@@ -90,20 +82,8 @@ def by_file(name: str | None = None, *, sha256: str | None = None, md5: str | No
 
     Only the matches of the strongest evidence are returned: see ``Match``. A release whose published hash differs
     from the given one is not a match, whatever the file is called. The file may be one of those listed, or the
-    checkpoint inside a package.
-
-    Parameters
-    ----------
-    name
-        The file's name, without directories. A name that does not tell the variant, such as ``model.safetensors``,
-        tells nothing.
-    sha256, md5
-        Its hashes in hexadecimal digits, a-f in lower case.
-
-    Raises
-    ------
-    InputError
-        If nothing is given, or a hash is none.
+    checkpoint inside a package. A name is one without directories; a name that does not tell the variant, such as
+    ``model.safetensors``, tells nothing.
 
     Examples
     --------
@@ -129,12 +109,7 @@ def by_file(name: str | None = None, *, sha256: str | None = None, md5: str | No
 
 
 def check_publisher(publisher: str) -> None:
-    """Refuse what is neither a publisher nor one of its sets.
-
-    Raises
-    ------
-    UnknownModelError
-        With those that there are.
+    """Refuse what is neither a publisher nor one of its sets, with those that there are.
 
     Examples
     --------
@@ -178,7 +153,7 @@ def _sets(asked: str) -> tuple[str, ...]:
     publishers = _registry().publishers
     if asked in publishers:
         return publishers[asked]
-    publisher = asked.partition(":")[0]
+    publisher = publisher_without_set(asked)
     if publisher not in publishers:
         raise UnknownModelError(f"unknown publisher {publisher!r}; known are {', '.join(publishers)}")
     if asked not in publishers[publisher]:

@@ -5,7 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
+
+from refnet.preprocessing.crop import CROPS
+from refnet.preprocessing.normalise import NORMALISATIONS
+from refnet.preprocessing.resize import RESIZES
+from refnet.weights.releases.release import Averaging
 
 
 @dataclass(frozen=True)
@@ -44,14 +49,12 @@ FIELDS: Mapping[str, Field] = {
     "url": _text("an address", _URL),
     "size": _whole(1, required=True),
     "classes": _whole(0, required=True),
-    "crop": _one_of("padding", "shorter-side", "shorter-fraction", "none"),
-    "amount": _number(4096, required=True),
-    "resize": _one_of("tf1-bicubic", "pil-bicubic", "pil-bilinear", "pil-nearest"),
-    "normalise": _one_of(
-        *("tf-imagenet", "tf-advprop", "tf-lite", "torch-imagenet", "torch-half", "torch-advprop", "keras-imagenet")
-    ),
+    "crop": _one_of(*CROPS),
+    "amount": _number(max(crop.largest for crop in CROPS.values()), required=True),
+    "resize": _one_of(*RESIZES),
+    "normalise": _one_of(*NORMALISATIONS),
     "licence": _text("an SPDX identifier or nothing", r"[A-Za-z0-9.-]*"),
-    "averaging": _one_of("ema", "raw", "unknown"),
+    "averaging": _one_of(*get_args(Averaging)),
     "available": Field("true or false", lambda value: isinstance(value, bool)),
     "bytes": _whole(1),
     "sha256": _text("64 or 8 hexadecimal digits, a-f in lower case", f"{_SHA256}|[0-9a-f]{{8}}"),

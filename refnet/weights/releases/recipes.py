@@ -12,14 +12,7 @@ from refnet.weights.releases.release import Release
 
 
 def find_recipe(recipe: str | Recipe) -> Recipe:
-    """Get a recipe by its name in ``RECIPES``, or that of a published model; a `Recipe` is returned as it is.
-
-    Raises
-    ------
-    InputError
-        If there is none of that name, or it is neither a name nor a recipe.
-    UnknownModelError
-        If it is ``MODEL@PUBLISHER``, and that was not published.
+    """Get a recipe by its name in ``RECIPES``, or that of a published model; a ``Recipe`` is returned as it is.
 
     Examples
     --------

@@ -16,8 +16,9 @@ from typing import Any
 
 from refnet.errors import InputError
 from refnet.files.shipped import shipped
+from refnet.preprocessing.crop import CROPS
 from refnet.weights.releases.fields import FIELDS
-from refnet.weights.releases.release import RecipeEntry, Release
+from refnet.weights.releases.release import RecipeEntry, Release, publisher_without_set
 
 FILE = "published.toml"
 MAX_BYTES = 1 << 20  # of the file; it needs about 30 KiB
@@ -43,23 +44,12 @@ class Registry:
 
 
 def locate() -> Path:
-    """Find the file.
-
-    Raises
-    ------
-    InputError
-        If it is not there.
-    """
+    """Find the file."""
     return shipped(FILE)
 
 
 def read(path: Path) -> Registry:
     """Read a registry, trusting nothing.
-
-    Raises
-    ------
-    InputError
-        If it cannot be read, or anything in it is unknown, missing, repeated or senseless: with the place.
 
     Examples
     --------
@@ -86,7 +76,7 @@ def _registry(tables: dict[str, Any]) -> Registry:
     releases = [
         release
         for name, table in sets.items()
-        for release in _releases(name, publishers[name.partition(":")[0]], table)
+        for release in _releases(name, publishers[publisher_without_set(name)], table)
     ]
     known = Counter(release.name for release in releases)
     twice = [name for name, times in known.items() if times > 1]
@@ -104,10 +94,10 @@ def _registry(tables: dict[str, Any]) -> Registry:
 def _check_orders(orders: Mapping[str, tuple[str, ...]], sets: Mapping[str, Any]) -> None:
     """Every set belongs to the publisher it is called after, and is in its order once."""
     for name in sets:
-        if name.partition(":")[0] not in orders:
-            raise InputError(f"set {name}: there is no publisher {name.partition(':')[0]}")
+        if publisher_without_set(name) not in orders:
+            raise InputError(f"set {name}: there is no publisher {publisher_without_set(name)}")
     for publisher, order in orders.items():
-        own = [name for name in sets if name.partition(":")[0] == publisher]
+        own = [name for name in sets if publisher_without_set(name) == publisher]
         if not own:
             raise InputError(f"publisher {publisher}: the file has no set of it")
         if sorted(order) != sorted(own):
@@ -145,26 +135,27 @@ def _release(publisher: str, values: dict[str, Any], where: str) -> Release:
     values["hub_sha256"] = tuple(values.get("hub_sha256", ()))
     recipe = RecipeEntry(values.pop("crop"), float(values.pop("amount")), values.pop("resize"), values.pop("normalise"))
     release = Release(publisher=publisher, recipe=recipe, **values)
-    wrong = _contradiction(release)
-    if wrong:
+    for wrong in _contradictions(release):
         raise InputError(f"{where}: {wrong}")
     return release
 
 
-def _contradiction(release: Release) -> str | None:
+def _contradictions(release: Release) -> Iterator[str]:
     """What two fields together cannot be."""
-    member = (release.package, release.member, release.member_bytes, release.member_sha256)
+    crop, amount = CROPS[release.recipe.crop], release.recipe.amount
+    if not crop.smallest <= amount <= crop.largest:
+        yield f"amount is {amount:g}; want from {crop.smallest:g} to {crop.largest:g} for crop {release.recipe.crop}"
     if release.available and not release.url.startswith("https://"):
-        return f"url is {release.url!r}; want https of a host that is not closed"
+        yield f"url is {release.url!r}; want https of a host that is not closed"
     if release.sha256 is not None and len(release.sha256) == 8 and release.sha256 not in release.file:
-        return f"sha256 has 8 digits, {release.sha256}, which the name {release.file} does not carry"
+        yield f"sha256 has 8 digits, {release.sha256}, which the name {release.file} does not carry"
     if release.top1 is None and release.top5 is not None:
-        return "top5 without top1"
+        yield "top5 without top1"
     if release.top1 is not None and release.measured is None:
-        return "top1 without measured"
+        yield "top1 without measured"
+    member = (release.package, release.member, release.member_bytes, release.member_sha256)
     if None in member and any(value is not None for value in member):
-        return "want all of package, member, member_bytes and member_sha256, or none"
-    return None
+        yield "want all of package, member, member_bytes and member_sha256, or none"
 
 
 def _check_keys(table: Any, known: Collection[str], where: str, *, complete: bool = False) -> None:

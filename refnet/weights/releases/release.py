@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+Averaging = Literal["ema", "raw", "unknown"]  # over training steps: a moving average, the last step
+
 
 @dataclass(frozen=True)
 class RecipeEntry:
@@ -13,13 +15,13 @@ class RecipeEntry:
     Attributes
     ----------
     crop
-        ``padding``, ``shorter-side``, ``shorter-fraction`` or ``none``.
+        A name in ``refnet.preprocessing.crop.CROPS``.
     amount
         The one number that kind of crop takes: pixels, or a fraction.
     resize
-        ``tf1-bicubic``, or ``pil-bicubic``, ``pil-bilinear``, ``pil-nearest``.
+        A name in ``refnet.preprocessing.resize.RESIZES``.
     normalise
-        Name of the mean and deviation.
+        A name in ``refnet.preprocessing.normalise.NORMALISATIONS``.
     """
 
     crop: str
@@ -76,7 +78,7 @@ class Release:
     classes: int
     recipe: RecipeEntry
     licence: str = ""
-    averaging: Literal["ema", "raw", "unknown"] = "unknown"
+    averaging: Averaging = "unknown"
     available: bool = True
     bytes: int | None = None
     sha256: str | None = None
@@ -94,3 +96,14 @@ class Release:
     def name(self) -> str:
         """What names it and nothing else: ``b1@timm-tf:aa``."""
         return f"{self.model}@{self.publisher}"
+
+
+def publisher_without_set(publisher: str) -> str:
+    """Take the set of weights off: ``timm-tf`` of ``timm-tf:ns`` and of itself.
+
+    Examples
+    --------
+    >>> publisher_without_set("timm-tf:ns"), publisher_without_set("timm-tf")
+    ('timm-tf', 'timm-tf')
+    """
+    return publisher.partition(":")[0]

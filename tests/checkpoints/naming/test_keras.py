@@ -9,11 +9,10 @@ from helpers.places import DATA
 from refnet.architecture.plan import make_plan
 from refnet.architecture.scaling import Coefficients
 from refnet.architecture.variants import efficientnet, variant
-from refnet.checkpoints.naming import keras
+from refnet.checkpoints.names_and_shapes import publishers_by_names, variant_by_shapes
 from refnet.checkpoints.naming.keras import SPARE, VARIANTS, counted, pairs, rename, with_classifier
 from refnet.checkpoints.publishers import PUBLISHERS
-from refnet.checkpoints.readers.keras import file as keras_file
-from refnet.checkpoints.recognition import recognise, variant_of
+from refnet.checkpoints.readers.keras import keras_file
 from refnet.errors import CheckpointError
 
 FOLDER = DATA / "keras"
@@ -133,7 +132,7 @@ class TestClassifier:
         found = with_classifier(state)
         assert list(found)[-5:-3] == ["predictions/kernel", "predictions/bias"]
         assert [id(array) for array in found.values()] == [id(array) for array in state.values()]
-        assert variant_of({name: array.shape for name, array in found.items()}, KERAS).classes == 7
+        assert variant_by_shapes({name: array.shape for name, array in found.items()}, KERAS).classes == 7
 
     @pytest.mark.parametrize(
         "change",
@@ -228,10 +227,6 @@ def test_a_renamed_file_is_recognised():
         layer, leaf = name.split("/")
         stored[f"{names[layer]}/{leaf}"] = shape
     shapes = rename(stored)
-    assert recognise(shapes) == ("keras",)
-    found = variant_of(shapes, KERAS)
+    assert publishers_by_names(shapes) == ("keras",)
+    found = variant_by_shapes(shapes, KERAS)
     assert (found.name, found.classes) == ("b2", 7)
-
-
-def test_what_was_made_by_tensorflow_runs_by_its_rules():
-    assert (keras.PADDING, keras.BN_EPS) == ("same", 1e-3)

@@ -6,7 +6,6 @@ import pytest
 from refnet.architecture.plan import make_plan
 from refnet.architecture.scaling import TABLE, Coefficients
 from refnet.architecture.variants import efficientnet, variant
-from refnet.checkpoints.naming import tensorflow
 from refnet.checkpoints.naming.tensorflow import pairs
 from refnet.checkpoints.publishers import PUBLISHERS
 from refnet.errors import CheckpointError
@@ -121,7 +120,3 @@ class TestMismatch:
     def test_of_another_variant(self, name):
         with pytest.raises(CheckpointError, match=f"not the tensors of {name}: "):
             TF.to_ours(random_state(SMALL), variant(name))
-
-
-def test_what_was_made_by_tensorflow_runs_by_its_rules():
-    assert (tensorflow.PADDING, tensorflow.BN_EPS) == ("same", 1e-3)

@@ -7,7 +7,7 @@ from unittest.mock import ANY
 import pytest
 
 from refnet.checkpoints.readers.tensorflow import crc32c, sstable, tar
-from refnet.files import zip as zip_archive
+from refnet.files import zip_archive
 
 
 @pytest.fixture(scope="module")

@@ -17,18 +17,16 @@ import onnx
 import pytest
 import safetensors.torch
 import torch
-from checkpoints.readers.torch.test_legacy import legacy, tensor
 from helpers import fuzzing
 from helpers.fuzzing import CHANGES, changed, fuzzed, harmless
 from helpers.tf_writer import entry, packed, shape_of, table
+from helpers.torch_files import legacy, tensor
 from hypothesis import given
 from onnx import helper, numpy_helper
 
 from refnet.checkpoints.readers import onnx_file, safetensors_file
-from refnet.checkpoints.readers.tensorflow import bundle as tf_bundle
-from refnet.checkpoints.readers.tensorflow import index as tf_index
-from refnet.checkpoints.readers.tensorflow import tar
-from refnet.checkpoints.readers.torch import file as torch_file
+from refnet.checkpoints.readers.tensorflow import bundle_index, tar, tensor_bundle
+from refnet.checkpoints.readers.torch import torch_file
 
 pytestmark = pytest.mark.usefixtures("good_checksums")
 
@@ -66,9 +64,9 @@ STATE = {"a": torch.ones(2, 3), "h": torch.ones(3, dtype=torch.float16), "n": to
 
 
 def read_index(data: bytes) -> None:
-    parsed = tf_index.parse(data)
-    tf_index.shard_count(parsed)
-    tf_index.entries(parsed, [64])
+    parsed = bundle_index.parse(data)
+    bundle_index.shard_count(parsed)
+    bundle_index.entries(parsed, [64])
 
 
 def read_tar(data: bytes) -> None:
@@ -77,8 +75,8 @@ def read_tar(data: bytes) -> None:
 
 
 def read_bundle(path: Path) -> None:
-    with tf_bundle.opened(path) as bundle:
-        bundle.read([n for n, e in bundle.entries.items() if not e.sliced and e.dtype in tf_bundle.READABLE])
+    with tensor_bundle.opened(path) as bundle:
+        bundle.read([n for n, e in bundle.entries.items() if not e.sliced and e.dtype in tensor_bundle.READABLE])
 
 
 READERS: dict[str, tuple[Callable[[bytes], object], bytes]] = {

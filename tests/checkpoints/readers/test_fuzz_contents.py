@@ -10,17 +10,14 @@ from itertools import pairwise
 
 import pytest
 from checkpoints.readers.test_fuzz import SIX, read_index, read_tar
-from checkpoints.readers.torch.test_legacy import legacy, named, program, storage, tensor
-from checkpoints.readers.torch.test_zip import archive
 from helpers.fuzzing import EXTREME, EXTREMES, PLACE, changed, fuzzed, harmless
 from helpers.tf_writer import block, entry, field, handle, header, item, raw, shape_of, table, table_of
+from helpers.torch_files import archive, legacy, named, program, storage, tensor
 from hypothesis import given
 from hypothesis import strategies as st
 
 from refnet.checkpoints.readers import onnx_file, safetensors_file
-from refnet.checkpoints.readers.torch import file as torch_file
-from refnet.checkpoints.readers.torch import pickle_machine
-from refnet.checkpoints.readers.torch import zip as torch_zip
+from refnet.checkpoints.readers.torch import pickle_machine, torch_file, torch_zip
 from refnet.checkpoints.readers.torch.tensors import NAMES
 
 pytestmark = pytest.mark.usefixtures("good_checksums")

@@ -17,9 +17,9 @@ from onnx import TensorProto, helper, numpy_helper
 from torchvision import models
 
 from refnet.architecture.variants import variant
+from refnet.checkpoints.names_and_shapes import publishers_by_names, variant_by_shapes
 from refnet.checkpoints.publishers import PUBLISHERS
 from refnet.checkpoints.readers import onnx_file, protobuf
-from refnet.checkpoints.recognition import recognise, variant_of
 from refnet.checkpoints.state_dict import BFLOAT16, widen
 from refnet.errors import CheckpointError
 
@@ -78,9 +78,9 @@ def test_a_published_network(family, trained):
         assert (found.tensors[name].shape, found.tensors[name].dtype) == (array.shape, np.float32)
         assert found.tensors[name].tobytes() == array.tobytes()
 
-    assert family in recognise(found.tensors)
+    assert family in publishers_by_names(found.tensors)
     publisher = PUBLISHERS[family]
-    architecture = variant_of({name: array.shape for name, array in found.tensors.items()}, publisher)
+    architecture = variant_by_shapes({name: array.shape for name, array in found.tensors.items()}, publisher)
     assert architecture == variant("b0", classes=10)
     tensors = publisher.to_ours(found.tensors, architecture).tensors
     assert publisher.to_theirs(tensors, architecture).keys() == expected.keys()

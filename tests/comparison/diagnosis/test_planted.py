@@ -21,7 +21,7 @@ def first_wrong(net: Model, values: dict[str, Array]) -> Step | None:
         if step.name not in values:
             return None
         right = computation_of(step, net.tensors, net.eps, [values[name] for name in step.inputs])
-        if judge(values[step.name], evaluate(right, np.float32), evaluate(right, np.float64)) == "wrong":
+        if judge(values[step.name], evaluate(right, np.float32), evaluate(right, np.float64)).verdict == "wrong":
             return step
     return None
 

@@ -11,7 +11,7 @@ from refnet.architecture.plan import make_plan
 from refnet.architecture.variants import variant
 from refnet.comparison.diagnosis.computation import computation_of
 from refnet.comparison.diagnosis.rounding import explain_rounding
-from refnet.comparison.diagnosis.summation import STEPS, sum_by
+from refnet.comparison.diagnosis.summation import MULTIPLY_ADDS, sum_by
 from refnet.reference import ops
 from refnet.reference.evaluate import evaluate
 from refnet.weights import synthetic
@@ -98,7 +98,7 @@ def test_toward_zero():
         if abs(Fraction(float(near))) > abs(total):
             near = np.nextafter(near, np.float32(0))
         exact = Fraction(float(near))
-    got = sum_by(x[None, :, None], w[:, None], STEPS["multiply-adds that round toward zero"], [np.arange(200)])
+    got = sum_by(x[None, :, None], w[:, None], MULTIPLY_ADDS["multiply-adds that round toward zero"], [np.arange(200)])
     assert float(got[0, 0]) == exact
 
 

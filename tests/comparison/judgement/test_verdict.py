@@ -9,20 +9,19 @@ from refnet.comparison.judgement.verdict import (
     MAX_FACTOR,
     RMS_FACTOR,
     NoiseFloor,
-    chain,
     judge,
     noise_floor,
     rms,
-    weigh,
+    terms_added,
 )  # fmt: skip
 
 TRUTH = np.ones(1000)
-HERE = TRUTH.astype(np.float32)
+SINGLE = TRUTH.astype(np.float32)
 
 
 def test_floor_is_what_float32_is_away():
-    here = np.array([1.0, 1.0, 1.0, 2.0 + 2.0**-20], np.float32)
-    assert noise_floor(here, np.array([1.0, 1.0, 1.0, 2.0])) == NoiseFloor(2.0**-21, 2.0**-20)
+    single = np.array([1.0, 1.0, 1.0, 2.0 + 2.0**-20], np.float32)
+    assert noise_floor(single, np.array([1.0, 1.0, 1.0, 2.0])) == NoiseFloor(2.0**-21, 2.0**-20)
 
 
 @pytest.mark.parametrize(
@@ -30,13 +29,13 @@ def test_floor_is_what_float32_is_away():
     [("float32", 1, 2.0**-24), ("float32", 3600, 2.0**-24 * 20), ("float16", 1, 2.0**-11), ("bfloat16", 9, 2.0**-8)],
 )
 def test_floor_is_at_least_a_rounding_or_a_long_sum(dtype, terms, floor):
-    assert noise_floor(HERE, TRUTH, dtype, terms) == NoiseFloor(floor, floor)
+    assert noise_floor(SINGLE, TRUTH, dtype, terms) == NoiseFloor(floor, floor)
 
 
 @pytest.mark.parametrize(("factor", "verdict"), [(1, "rounded"), (RMS_FACTOR, "rounded"), (RMS_FACTOR + 1, "wrong")])
 def test_everywhere_off(factor, verdict):
     actual = TRUTH + factor * 2.0**-24
-    found = weigh(actual, HERE, TRUTH)
+    found = judge(actual, SINGLE, TRUTH)
     assert (found.verdict, found.rms_ratio, found.max_ratio) == (verdict, factor, factor)
 
 
@@ -44,35 +43,35 @@ def test_everywhere_off(factor, verdict):
 def test_one_element_off(factor, verdict):
     actual = TRUTH.copy()
     actual[7] += factor * 2.0**-24
-    assert judge(actual, HERE, TRUTH) == verdict
+    assert judge(actual, SINGLE, TRUTH).verdict == verdict
 
 
 def test_exact_in_either_dtype():
-    here = (TRUTH / 3).astype(np.float32)
-    assert judge(here.copy(), here, TRUTH / 3) == "exact"
-    assert judge(TRUTH / 3, here, TRUTH / 3) == "exact"
+    single = (TRUTH / 3).astype(np.float32)
+    assert judge(single.copy(), single, TRUTH / 3).verdict == "exact"
+    assert judge(TRUTH / 3, single, TRUTH / 3).verdict == "exact"
 
 
 @pytest.mark.parametrize("wrong", [np.nan, np.inf])
 def test_no_number_is_wrong(wrong):
-    actual = HERE.copy()
+    actual = SINGLE.copy()
     actual[3] = wrong
-    assert judge(actual, HERE, TRUTH) == "wrong"
+    assert judge(actual, SINGLE, TRUTH).verdict == "wrong"
 
 
 def test_another_shape_is_wrong():
-    assert judge(HERE[:10], HERE, TRUTH) == "wrong"
+    assert judge(SINGLE[:10], SINGLE, TRUTH).verdict == "wrong"
 
 
 def test_zero_truth_wants_zero():
     zero = np.zeros(4)
-    assert judge(zero.astype(np.float32), zero.astype(np.float32), zero) == "exact"
-    assert judge(zero + 1e-30, zero.astype(np.float32), zero) == "wrong"
+    assert judge(zero.astype(np.float32), zero.astype(np.float32), zero).verdict == "exact"
+    assert judge(zero + 1e-30, zero.astype(np.float32), zero).verdict == "wrong"
 
 
 def test_terms_of_every_kind_of_step():
     plan = make_plan(variant("b0"), (32, 64))
-    found = {step.op: chain(step) for step in reversed(plan.steps)}
+    found = {step.op: terms_added(step) for step in reversed(plan.steps)}
     assert found == {
         "softmax": 1000, "dense": 32, "mean": 16 * 32, "convolution": 27, "depthwise": 9, "excite": 1, "add": 1
     }  # fmt: skip

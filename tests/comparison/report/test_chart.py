@@ -5,18 +5,18 @@ import re
 import numpy as np
 import pytest
 
-from refnet.comparison.judgement.distance import measure
-from refnet.comparison.judgement.verdict import weigh
-from refnet.comparison.outcome import Against, Row
-from refnet.comparison.report.chart import BOTTOM, HEIGHT, TOP, chart
+from refnet.comparison.judgement.distance import measure_distance
+from refnet.comparison.judgement.verdict import judge
+from refnet.comparison.report.chart import BOTTOM, HEIGHT, TOP, chart, legend
+from refnet.comparison.tensor_result import Deviation, TensorResult
 
 TRUTH = np.ones((1, 4))
 
 
 def row(name, outcome, error):
     actual = TRUTH * (1 + error)
-    against = Against(measure(actual, TRUTH), weigh(actual, TRUTH.astype(np.float32), TRUTH))
-    return Row(name, name, outcome, local=against, end_to_end=against)
+    against = Deviation(measure_distance(actual, TRUTH), judge(actual, TRUTH.astype(np.float32), TRUTH))
+    return TensorResult(name, name, outcome, by_itself=against, end_to_end=against)
 
 
 def test_marks_stand_by_their_error():
@@ -43,10 +43,15 @@ def test_stages_are_named_once():
     assert re.findall(r'text-anchor="middle">(.*?)<', svg) == ["stem", "block1", "block2", "head"]
 
 
-@pytest.mark.parametrize("rows", [[], [Row("stem", "stem", "wrong")]])
+@pytest.mark.parametrize("rows", [[], [TensorResult("stem", "stem", "wrong")]])
 def test_nothing_to_draw(rows):
     assert chart(rows) == ""
 
 
 def test_names_are_text():
     assert "<b>" not in chart([row("<b>", "rounded", 1e-7)])
+
+
+def test_only_marks_that_are_there_are_explained():
+    words = re.findall("</svg>(.*?)<", legend([row("stem", "exact", 0), row("head", "wrong", 1e-1)]))
+    assert words == ["exact", "wrong", "noise floor", "end to end"]

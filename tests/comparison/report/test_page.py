@@ -12,8 +12,8 @@ from helpers import recorded_runs
 from helpers.programs import need
 from PIL import Image
 
-from refnet.comparison import Comparison, Finding, Row, compare
-from refnet.comparison.diagnosis.diagnosis import Diagnosis
+from refnet.comparison import Comparison, Finding, TensorResult, compare
+from refnet.comparison.diagnosis.result import Diagnosis
 from refnet.comparison.report import write_report
 from refnet.comparison.report.page import page
 from refnet.comparison.report.pictures import bars, data_uri
@@ -64,9 +64,9 @@ def test_everything_is_on_it(found):
     assert found.sentences
     for wanted in (found.verdict[1:], *found.sentences, found.golden, found.actual, "b0@synthetic"):
         assert wanted in text
-    assert all(f" {row.name} " in text for row in found.rows)
+    assert all(f" {row.name} " in text for row in found.tensors)
     ids = [value for key, value in parsed.attributes if key == "id"]
-    assert ids == [f"t{place + 1}" for place in range(len(found.rows))]
+    assert ids == [f"t{place + 1}" for place in range(len(found.tensors))]
     links = [value for key, value in parsed.attributes if key == "href"]
     assert sorted(links) == sorted(f"#{name}" for name in ids)
 
@@ -80,14 +80,14 @@ def test_it_needs_nothing_else(found):
 
 
 def test_maps_are_of_the_wrong_tensors(found):
-    assert [row.name for row in found.rows if row.outcome == "wrong"] == ["block2a.expand", "block2a.depthwise"]
+    assert [row.name for row in found.tensors if row.outcome == "wrong"] == ["block2a.expand", "block2a.depthwise"]
     pictures = re.findall(r'class="(map|strip)".*?src="data:image/png;base64,([^"]+)"', page(found))
     sizes = [(kind, Image.open(io.BytesIO(base64.b64decode(content))).size) for kind, content in pictures]
     assert sizes == [("map", (28, 20)), ("strip", (96, 1)), ("map", (14, 10)), ("strip", (96, 1))]
 
 
 def test_text_of_files_stays_text():
-    row = Row(HOSTILE, HOSTILE, "wrong", dtype=HOSTILE, order=HOSTILE, how=HOSTILE)
+    row = TensorResult(HOSTILE, HOSTILE, "wrong", dtype=HOSTILE, order=HOSTILE, how=HOSTILE)
     findings = (Finding(HOSTILE, HOSTILE, HOSTILE, "wrong"),)
     told = {HOSTILE: Diagnosis(HOSTILE, HOSTILE, 0.0, 1.0)}
     found = Comparison(HOSTILE, HOSTILE, HOSTILE, (row,), findings, False, told)
@@ -117,7 +117,7 @@ def test_bars_have_a_title_each():
 def test_whole_or_not_at_all(found, tmp_path):
     write_report(found, tmp_path / "report.html")
     assert (tmp_path / "report.html").read_text(encoding="utf-8") == page(found)
-    with pytest.raises(InputError, match="not written: it is no regular file"):
+    with pytest.raises(InputError, match="not written: it is a directory; want the name of a file"):
         write_report(found, tmp_path)
     with pytest.raises(InputError, match=r"report\.html not written: there is no directory"):
         write_report(found, tmp_path / "nowhere" / "report.html")

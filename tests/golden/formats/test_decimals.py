@@ -10,7 +10,7 @@ from helpers.generated_formats import back, refused, text_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refnet.golden.encoding import decode, encode
+from refnet.golden.dtypes import decode, encode
 
 
 def bits(values, dtype="float32"):

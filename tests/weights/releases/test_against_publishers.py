@@ -5,7 +5,7 @@ from efficientnet_pytorch.utils import url_map, url_map_advprop
 from timm.models import get_pretrained_cfg
 from torchvision import models
 
-from refnet.weights.releases import RecipeEntry, find, published
+from refnet.weights.releases import RecipeEntry, find, published, publisher_without_set
 
 TAGS = {
     "timm-tf:in1k": "in1k", "timm-tf:aa": "aa_in1k", "timm-tf:ra": "ra_in1k", "timm-tf:ap": "ap_in1k",
@@ -21,7 +21,7 @@ NORMALISE = {
 
 
 def of(*publishers):
-    chosen = [release for release in published() if release.publisher.partition(":")[0] in publishers]
+    chosen = [release for release in published() if publisher_without_set(release.publisher) in publishers]
     return [pytest.param(release, id=release.name) for release in chosen]
 
 

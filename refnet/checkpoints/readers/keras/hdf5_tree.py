@@ -31,13 +31,7 @@ Read = TypeVar("Read")
 
 
 def parse(data: bytes, read: Callable[[Tree], Read]) -> Read:
-    """Open the bytes of a file and read from it.
-
-    Raises
-    ------
-    CheckpointError
-        If it is damaged or no HDF5 file, or ``read`` refuses it.
-    """
+    """Open the bytes of a file and read from it."""
     if not data.startswith(hdf5.SIGNATURE):
         raise CheckpointError("not an HDF5 file, or cut short: it does not begin like one")
     try:

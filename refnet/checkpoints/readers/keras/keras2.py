@@ -18,29 +18,16 @@ from __future__ import annotations
 
 from h5py import h5d, h5g
 
-from refnet.checkpoints.readers.keras import content as keras_content
-from refnet.checkpoints.readers.keras import hdf5_tree
-from refnet.checkpoints.readers.keras.content import MAX_CONFIG, Content
+from refnet.checkpoints.readers.keras import keras_content
 from refnet.checkpoints.readers.keras.hdf5_tree import Tree
+from refnet.checkpoints.readers.keras.keras_content import MAX_CONFIG, Content
 from refnet.files.hdf5 import RefusedError
 
 WHOLE = "model_weights"
 LAYERS, VARIABLES = "layer_names", "weight_names"
 
 
-def load(data: bytes) -> Content:
-    """Read the bytes of a file.
-
-    Raises
-    ------
-    CheckpointError
-        If it is damaged, not laid out as above, two variables have one name, or a tensor is anything but numbers in
-        plain bytes of the file.
-    """
-    return hdf5_tree.parse(data, read)
-
-
-def is_one(tree: Tree) -> bool:
+def has_layout(tree: Tree) -> bool:
     """Whether an HDF5 file is laid out like this."""
     return tree.has(tree.root, WHOLE) or tree.has_attribute(LAYERS, f"{LAYERS}0")
 

@@ -26,12 +26,11 @@ from functools import partial
 
 from h5py import h5d, h5g
 
-from refnet.checkpoints.readers.keras import content as keras_content
-from refnet.checkpoints.readers.keras import hdf5_tree
-from refnet.checkpoints.readers.keras.content import Content, Layer
+from refnet.checkpoints.readers.keras import hdf5_tree, keras_content
 from refnet.checkpoints.readers.keras.hdf5_tree import Tree
+from refnet.checkpoints.readers.keras.keras_content import Content, Layer
 from refnet.errors import CheckpointError
-from refnet.files import zip as zip_archive
+from refnet.files import zip_archive
 from refnet.files.hdf5 import RefusedError
 
 LAYERS, VARIABLES, NAME = "layers", "vars", "name"
@@ -52,27 +51,8 @@ _ORDER = {
 }
 
 
-def load_weights(data: bytes) -> Content:
-    """Read the bytes of a ``.weights.h5``.
-
-    Raises
-    ------
-    CheckpointError
-        If it is damaged, not laid out as above, two variables have one name, or a tensor is anything but numbers in
-        plain bytes of the file.
-    """
-    return hdf5_tree.parse(data, read)
-
-
 def load_archive(data: bytes) -> Content:
-    """Read the bytes of a ``.keras``.
-
-    Raises
-    ------
-    CheckpointError
-        If it is damaged, a member is missing or none of such a file, its configuration is not one, or
-        ``load_weights`` refuses the weights.
-    """
+    """Read the bytes of a ``.keras``."""
     members = zip_archive.members(data)
     missing = [name for name in (WEIGHTS, CONFIG, METADATA) if name not in members]
     others = [name[:80] for name in members if name not in (WEIGHTS, CONFIG, METADATA) and not name.startswith(ASSETS)]
@@ -90,7 +70,7 @@ def is_archive(names: list[str]) -> bool:
     return WEIGHTS in names and CONFIG in names
 
 
-def is_one(tree: Tree) -> bool:
+def has_layout(tree: Tree) -> bool:
     """Whether an HDF5 file is laid out like this."""
     return tree.has(tree.root, LAYERS)
 

@@ -1,7 +1,7 @@
-"""CRC-32C (Castagnoli), as TensorFlow guards its checkpoints with it.
+"""CRC-32C (Castagnoli), as TensorFlow guards its checkpoints with it; the standard library has none.
 
-A checkpoint of B7 has 267 MB of tensors to check, and the standard library has no CRC-32C. Compiled by Numba,
-which refnet depends on anyway, eight bytes at a time from eight tables, it checks more than a gigabyte a second.
+Compiled by Numba, which refnet depends on anyway, eight bytes at a time from eight tables, it checks more than a
+gigabyte a second; a checkpoint of B7 has 267 MB of tensors.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Sorted string tables, as LevelDB and TensorFlow write them: byte strings by key, in ascending order of keys.
+"""Sorted string tables, as LevelDB and TensorFlow write them; no library but TensorFlow reads a single one.
+
+Byte strings by key, in ascending order of keys:
 
 ::
 
@@ -46,18 +48,7 @@ class Handle(NamedTuple):
 
 
 def parse(table: bytes) -> dict[bytes, bytes]:
-    """Read a whole table.
-
-    Returns
-    -------
-    dict
-        Key to value, in ascending order of keys.
-
-    Raises
-    ------
-    CheckpointError
-        If it is no table, is cut short, malformed, compressed or too large, or a checksum is not that of its block.
-    """
+    """Read a whole table."""
     if not FOOTER <= len(table) <= MAX_TABLE:
         raise CheckpointError(f"a table of {len(table)} bytes: want {FOOTER} to {MAX_TABLE}")
     footer = table[-FOOTER:]

@@ -2,7 +2,7 @@
 
 A tensor is a view of a storage: offset and strides count elements, and the published files do hold tensors
 that are not contiguous. The pickle describes the views; where the bytes of the storages are is the format's
-own affair: ``refnet.checkpoints.readers.torch.legacy`` and ``refnet.checkpoints.readers.torch.zip``.
+own affair: ``refnet.checkpoints.readers.torch.torch_legacy`` and ``refnet.checkpoints.readers.torch.torch_zip``.
 """
 
 from __future__ import annotations
@@ -95,12 +95,6 @@ class Storages:
         """Make the arrays of a checkpoint: tensors and plain data by name, in containers of any kind.
 
         A tensor that stands in several places is one array in all of them.
-
-        Raises
-        ------
-        CheckpointError
-            If it is anything but tensors and plain data by name, a tensor is empty or reaches outside its storage,
-            or together they are much larger than their storages: a small file must not fill the memory.
         """
         if not (isinstance(state, dict) and all(isinstance(name, str) for name in state)):
             raise CheckpointError("the checkpoint is not a dictionary of things by name")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from refnet.comparison.diagnosis.mistakes.activation import activation
+from refnet.comparison.diagnosis.mistakes.axes import axes
 from refnet.comparison.diagnosis.mistakes.batch_norm import batch_norm, eps, folded
-from refnet.comparison.diagnosis.mistakes.combining import combining, squeeze_width, wrong_tensor
+from refnet.comparison.diagnosis.mistakes.formulas import other_formula, squeeze_width, wrong_tensor
 from refnet.comparison.diagnosis.mistakes.mistake import Mistake, Situation
-from refnet.comparison.diagnosis.mistakes.padding_and_axes import axes, padding
+from refnet.comparison.diagnosis.mistakes.padding import padding
 from refnet.comparison.diagnosis.mistakes.precision import precision, quantised_kernel
 from refnet.comparison.diagnosis.mistakes.weights import bias, channel_order, classes, kernel, other_layer, other_set
 
@@ -23,7 +24,7 @@ KINDS: tuple[Callable[[Situation], Iterator[Mistake]], ...] = (
     classes,
     folded,
     batch_norm,
-    combining,
+    other_formula,
     squeeze_width,
     wrong_tensor,
     other_layer,

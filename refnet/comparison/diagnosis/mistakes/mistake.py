@@ -13,48 +13,20 @@ from refnet.comparison.diagnosis.computation import Computation
 
 @dataclass(frozen=True)
 class Situation:
-    """What is known where numbers are foreign.
+    """A step whose numbers in a port are wrong, and what is known about it."""
 
-    Attributes
-    ----------
-    step
-        Of the plan.
-    right
-        What it should compute.
-    norm_follows
-        The step's computation up to its batch norm, where ``right`` ends before it.
-    other
-        What it would compute from another set of tensors, if there is one.
-    neighbours
-        Other tensors of the same run by name, if there are any.
-    layers
-        What it would compute with the weights of other layers, by their names.
-    """
-
-    step: Step
-    right: Computation
-    norm_follows: Computation | None = None
-    other: Computation | None = None
-    neighbours: Mapping[str, Array] = field(default_factory=dict)
-    layers: Mapping[str, Computation] = field(default_factory=dict)
+    step: Step  # of the plan
+    right: Computation  # what it should compute
+    norm_follows: Computation | None = None  # the same up to the batch norm, where ``right`` ends before it
+    other: Computation | None = None  # what it would compute from another set of weights, if there is one
+    neighbours: Mapping[str, Array] = field(default_factory=dict)  # the port's other tensors, by name
+    layers: Mapping[str, Computation] = field(default_factory=dict)  # with the weights of other layers, by name
 
 
 class Mistake(NamedTuple):
-    """A known mistake at one step.
+    """A known mistake at one step."""
 
-    Attributes
-    ----------
-    name
-        The same for the same mistake anywhere.
-    sentence
-        What is wrong here, in plain words and numbers.
-    wrong
-        The computation with the mistake in it.
-    grid
-        A number format all of whose results are its own numbers, if the mistake rounds to one.
-    """
-
-    name: str
-    sentence: str
-    wrong: Computation
-    grid: str = ""
+    name: str  # the same for the same mistake anywhere
+    sentence: str  # what is wrong here, in plain words and numbers
+    wrong: Computation  # the computation with the mistake in it
+    grid: str = ""  # the number format that its results are rounded to, if they are

@@ -4,17 +4,15 @@ import io
 import re
 import struct
 import time
-import tracemalloc
 from collections.abc import Callable
 
 import h5py
 import numpy as np
 import pytest
+from helpers.refusal import refuse
 
-from refnet.checkpoints.readers.keras import file as keras_file
-from refnet.checkpoints.readers.keras import hdf5_attributes, hdf5_tree
+from refnet.checkpoints.readers.keras import hdf5_attributes, hdf5_tree, keras_file
 from refnet.checkpoints.readers.keras.hdf5_attributes import Attributes
-from refnet.errors import CheckpointError
 from refnet.files.hdf5 import RefusedError
 
 PATH = "stem_conv/stem_conv/kernel:0"
@@ -33,14 +31,8 @@ def write(attack: Callable[[h5py.File], None] = lambda file: None, **options: ob
 
 def refused(data: bytes, message: str) -> None:
     """Reading fails for this reason, at once, taking memory in proportion to the file only."""
-    tracemalloc.start()
     start = time.perf_counter()
-    try:
-        with pytest.raises(CheckpointError, match=message):
-            keras_file.load(data)
-        assert tracemalloc.get_traced_memory()[1] < (8 << 20) + 4 * len(data)
-    finally:
-        tracemalloc.stop()
+    refuse(keras_file.load, data, message, (8 << 20) + 4 * len(data))
     assert time.perf_counter() - start < 20
 
 

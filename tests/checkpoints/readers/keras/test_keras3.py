@@ -10,8 +10,8 @@ import h5py
 import numpy as np
 import pytest
 
-from refnet.checkpoints.readers.keras import keras3
-from refnet.checkpoints.readers.keras.content import Layer
+from refnet.checkpoints.readers.keras import hdf5_tree, keras3
+from refnet.checkpoints.readers.keras.keras_content import Content, Layer
 from refnet.errors import CheckpointError
 
 KERNEL = np.arange(12, dtype=np.float32).reshape(2, 2, 1, 3)
@@ -33,6 +33,10 @@ def weights(fill: Callable[[h5py.File], None]) -> bytes:
     with h5py.File(buffer, "w") as file:
         fill(file)
     return buffer.getvalue()
+
+
+def load_weights(data: bytes) -> Content:
+    return hdf5_tree.parse(data, keras3.read)
 
 
 def two_layers(file: h5py.File) -> None:
@@ -60,7 +64,7 @@ def archive(config: object = CONFIG, compression: int = zipfile.ZIP_STORED, **me
 
 class TestNames:
     def test_counted(self):
-        tensors = keras3.load_weights(weights(two_layers)).tensors
+        tensors = load_weights(weights(two_layers)).tensors
         assert list(tensors) == ["conv2d/kernel", "conv2d_1/kernel", "conv2d_1/bias"]
         assert np.array_equal(tensors["conv2d_1/kernel"], KERNEL + 1)
 
@@ -78,7 +82,7 @@ class TestNames:
             file["layers/conv2d_1/vars"].attrs["name"] = "stem_conv"
 
         for content in (
-            keras3.load_weights(weights(fill)),
+            load_weights(weights(fill)),
             keras3.load_archive(archive(model__weights__h5=weights(fill))),
         ):
             assert list(content.tensors) == ["top_conv/kernel", "stem_conv/kernel", "stem_conv/bias"]
@@ -89,7 +93,7 @@ class TestNames:
             file["layers/dense/vars/1"] = KERNEL[0]
             file["backbone/layers/depthwise_conv2d/vars/0"] = KERNEL
 
-        assert sorted(keras3.load_weights(weights(fill)).tensors) == [
+        assert sorted(load_weights(weights(fill)).tensors) == [
             "conv2d/kernel",
             "dense/bias",
             "depthwise_conv2d/kernel",
@@ -110,7 +114,7 @@ class TestNames:
             file["layers/conv2d/vars/2"] = KERNEL
             file["layers/conv2d/vars/scale"] = KERNEL
 
-        assert sorted(keras3.load_weights(weights(fill)).tensors) == ["conv2d/2", "conv2d/scale", "lstm/0"]
+        assert sorted(load_weights(weights(fill)).tensors) == ["conv2d/2", "conv2d/scale", "lstm/0"]
 
     def test_of_the_training(self):
         """A compiled model of Keras 2 has metrics; a layer may be called so."""
@@ -119,7 +123,7 @@ class TestNames:
             for path in ("metrics/mean", "optimizer", "layers/metrics"):
                 file[f"{path}/vars/0"] = KERNEL
 
-        assert list(keras3.load_weights(weights(fill)).tensors) == ["metrics/0"]
+        assert list(load_weights(weights(fill)).tensors) == ["metrics/0"]
 
 
 def circle(file: h5py.File) -> None:
@@ -166,7 +170,7 @@ def shared(file: h5py.File) -> None:
 )
 def test_weights_that_are_not_laid_out_so(fill, message):
     with pytest.raises(CheckpointError, match=message):
-        keras3.load_weights(weights(fill))
+        load_weights(weights(fill))
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,7 @@ from helpers.tf_writer import packed, raw
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from refnet.checkpoints.readers.tensorflow import bundle as tf_bundle
-from refnet.checkpoints.readers.tensorflow import tar
+from refnet.checkpoints.readers.tensorflow import tar, tensor_bundle
 from refnet.errors import CheckpointError
 
 FOLDER = DATA / "tf"
@@ -33,8 +32,8 @@ def renamed(prefix: str) -> list[tuple[str, bytes | str]]:
 
 
 def read_all(path: Path) -> dict[str, np.ndarray]:
-    with tf_bundle.opened(path) as bundle:
-        return bundle.read(name for name, entry in bundle.entries.items() if entry.dtype in tf_bundle.READABLE)
+    with tensor_bundle.opened(path) as bundle:
+        return bundle.read(name for name, entry in bundle.entries.items() if entry.dtype in tensor_bundle.READABLE)
 
 
 def refused(path: Path, message: str) -> None:
@@ -56,7 +55,7 @@ class TestArchives:
         assert all(array.tobytes() == theirs[name].tobytes() for name, array in ours.items())
 
     def test_the_published_kind(self):
-        with tf_bundle.opened(FOLDER.parent / "families" / "tf.tar.gz") as bundle:
+        with tensor_bundle.opened(FOLDER.parent / "families" / "tf.tar.gz") as bundle:
             assert bundle.read(["global_step"])["global_step"] == 218949
 
     def test_what_systems_add(self, tmp_path):

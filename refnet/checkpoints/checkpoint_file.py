@@ -1,0 +1,190 @@
+"""A checkpoint file of any format: recognised by its first bytes, read, and its network's tensors picked."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from refnet.checkpoints import keras_normalisation, own_export, tf_variables
+from refnet.checkpoints.naming import keras
+from refnet.checkpoints.readers import file_bytes, onnx_file, safetensors_file
+from refnet.checkpoints.readers.keras import keras_file
+from refnet.checkpoints.readers.tensorflow import tar, tensor_bundle
+from refnet.checkpoints.readers.torch import torch_file
+from refnet.checkpoints.state_dict import StateDict, find_state_dict
+from refnet.errors import CheckpointError
+from refnet.files import hdf5, zip_archive
+from refnet.preprocessing.normalise import Normalisation
+from refnet.weights.weights import Weights
+
+HEAD = 512  # bytes that tell the format
+PICKLE = b"\x80"
+SAVED_MODEL = "saved_model.pb"
+# What people have instead of the file, and what it begins with.
+IMPOSTORS = {
+    b"version https://git-lfs": "a pointer of Git LFS, not the file itself; `git lfs pull` brings it",
+    b"<!doctype html": "a web page; download the file itself",
+    b"<html": "a web page; download the file itself",
+}
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a checkpoint holds.
+
+    Attributes
+    ----------
+    state
+        The network's tensors: of a moving average if the file has one.
+    normalise
+        What a model of Keras does to pixels by itself, where the file says so.
+    exported
+        All of it in our terms, if refnet exported the file.
+    """
+
+    state: StateDict
+    normalise: Normalisation | None = None
+    exported: Weights | None = None
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """What tells one file from all others.
+
+    Attributes
+    ----------
+    name
+        Of the file, without its folder.
+    bytes
+        Its size.
+    sha256
+        In lower-case hexadecimal.
+    md5
+        Likewise, of an HDF5 file: Keras, and nobody else, publishes these.
+    """
+
+    name: str
+    bytes: int
+    sha256: str
+    md5: str | None
+
+
+def read(path: Path) -> tuple[str, Checkpoint]:
+    """Read a file, TensorFlow's prefix of several, or a folder with one such prefix: the format's name and content."""
+    path = main_file(path)
+    try:
+        return _read(path)
+    except (OSError, CheckpointError) as error:
+        raise file_bytes.with_path(path, error) from None
+
+
+def fingerprint(path: Path) -> Fingerprint:
+    """Hash a file.
+
+    Of a TensorFlow checkpoint in several files it is the index, which holds a checksum of every tensor.
+    """
+    path = main_file(path)
+    try:
+        with path.open("rb") as file:
+            sha256, md5 = hashlib.file_digest(file, "sha256").hexdigest(), None
+            size = file.seek(0, 2)
+            file.seek(0)
+            if file.read(len(hdf5.SIGNATURE)) == hdf5.SIGNATURE:
+                file.seek(0)
+                md5 = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+            return Fingerprint(_printable(path.name), size, sha256, md5)
+    except OSError as error:
+        raise file_bytes.with_path(path, error) from None
+
+
+def _printable(name: str) -> str:
+    """A file's name as text that every weight file may state."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in name)
+
+
+def main_file(path: Path) -> Path:
+    """Find the file that stands for a checkpoint: itself, or the index of one in several files."""
+    try:
+        if path.is_dir():
+            return _index_in(path)
+        if path.exists():
+            if not path.is_file():
+                raise CheckpointError(f"{path} is not a file")
+            return path
+        index = path.with_name(path.name + tensor_bundle.INDEX)
+        if index.is_file():
+            return index
+        raise CheckpointError(f"{path} does not exist")
+    except (OSError, CheckpointError) as error:
+        raise file_bytes.with_path(path, error) from None
+
+
+def _index_in(folder: Path) -> Path:
+    inside = {path.name: path for path in folder.iterdir()}
+    indexes = sorted(name for name in inside if name.endswith(tensor_bundle.INDEX))
+    if len(indexes) == 1:
+        return inside[indexes[0]]
+    if SAVED_MODEL in inside:
+        raise CheckpointError(f"a SavedModel of TensorFlow, which is a program; in TensorFlow, {tf_variables.INSTEAD}")
+    raise CheckpointError(f"a folder with one {tensor_bundle.INDEX} file is wanted, found {indexes!r:.500}")
+
+
+def _read(path: Path) -> tuple[str, Checkpoint]:
+    with path.open("rb") as file:
+        head = file.read(HEAD)
+    for start, what in IMPOSTORS.items():
+        if head.lower().startswith(start):
+            raise CheckpointError(what)
+    for name, recognise, reader in FORMATS:
+        if recognise(path, head):
+            return name, reader(path)
+    known = ", ".join(name for name, _, _ in FORMATS)
+    raise CheckpointError(f"in no format that is known here ({known}); it begins with {head[:8]!r}")
+
+
+def _torch(path: Path) -> Checkpoint:
+    return Checkpoint(find_state_dict(torch_file.read(path)))
+
+
+def _safetensors(path: Path) -> Checkpoint:
+    return Checkpoint(find_state_dict(safetensors_file.read(path)))
+
+
+def _onnx(path: Path) -> Checkpoint:
+    model = onnx_file.read(path)
+    state = find_state_dict(model.tensors)
+    exported = own_export.restore(model) if own_export.is_own(model) else None
+    return Checkpoint(replace(state, dropped=state.dropped + model.dropped), exported=exported)
+
+
+def _keras(path: Path) -> Checkpoint:
+    content = keras_file.read(path)
+    tensors = keras.with_classifier(keras.rename(content.tensors))
+    return Checkpoint(find_state_dict(tensors), keras_normalisation.normalisation_of(tensors, content.model))
+
+
+def _tensorflow(path: Path) -> Checkpoint:
+    """Only the tensors that are taken are read."""
+    with tensor_bundle.opened(path) as bundle:
+        choice = tf_variables.choose_variables(bundle.entries)
+        stored = bundle.read(choice.stored_as.values())
+    tensors = {name: stored[there] for name, there in choice.stored_as.items()}
+    return Checkpoint(StateDict(tensors, averaging=choice.averaging, dropped=choice.dropped))
+
+
+def _is_keras(path: Path, _: bytes) -> bool:
+    with path.open("rb") as file:
+        return keras_file.is_keras_file(file)
+
+
+Recognise = Callable[[Path, bytes], bool]
+# The first that recognises a file reads it. Safetensors goes first: it begins with a length, which may be any bytes.
+FORMATS: tuple[tuple[str, Recognise, Callable[[Path], Checkpoint]], ...] = (
+    ("safetensors", lambda _, head: head[8:9] == b"{", _safetensors),
+    ("Keras", _is_keras, _keras),
+    ("PyTorch", lambda _, head: head.startswith((zip_archive.SIGNATURE, PICKLE)), _torch),
+    ("TensorFlow", lambda path, head: path.suffix == tensor_bundle.INDEX or tar.is_archive(head), _tensorflow),
+    ("ONNX", lambda path, _: path.suffix == ".onnx", _onnx),
+)

@@ -1,0 +1,38 @@
+"""A checkpoint file's bytes, whatever its format, and errors that name the file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from refnet.errors import CheckpointError
+
+MAX_BYTES = 1 << 32
+
+Content = TypeVar("Content")
+
+
+def parse_file(path: str | Path, parse: Callable[[bytes], Content]) -> Content:
+    """Read a file whole and parse its bytes; a file larger than any published checkpoint is refused."""
+    path = Path(path)
+    try:
+        if not path.is_file():
+            raise CheckpointError(f"{path} is not a file")
+        if path.stat().st_size > MAX_BYTES:
+            raise CheckpointError(f"{path.stat().st_size} bytes, more than any published checkpoint")
+        return parse(path.read_bytes())
+    except (OSError, CheckpointError) as error:
+        raise with_path(path, error) from None
+
+
+def with_path(path: str | Path, error: OSError | CheckpointError) -> CheckpointError:
+    """Make an error that names the file, once.
+
+    Examples
+    --------
+    >>> with_path("a.pth", CheckpointError("a.pth: cut short")), with_path("b.pth", PermissionError(13, "denied"))
+    (CheckpointError('a.pth: cut short'), CheckpointError('b.pth: denied'))
+    """
+    text = error.strerror or str(error) if isinstance(error, OSError) else str(error)
+    return CheckpointError(text if text.startswith(str(path)) else f"{path}: {text}")

@@ -1,0 +1,128 @@
+"""Causes: gather what the port had before each wrong tensor, and name what it did with it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+
+import numpy as np
+
+from refnet.architecture import names
+from refnet.architecture.names import BN, CONV, part_name
+from refnet.architecture.plan import Step
+from refnet.arrays import Array
+from refnet.comparison.diagnosis import Diagnosis, diagnose, diagnose_input
+from refnet.comparison.diagnosis.on_demand import OnDemand
+from refnet.comparison.port.port_tensors import PortTensors
+from refnet.comparison.rerun import Rerun, nearest_held
+from refnet.comparison.result import Comparison
+from refnet.comparison.tensor_result import TensorResult
+from refnet.errors import RefnetError
+
+MOST = 4  # tensors that are asked about
+ROUNDING = "rounding"  # the name of a diagnosis that is no mistake
+NOISE_OF_OTHER_INPUTS = 1e-5  # relative, of what is made from tensors that are not the port's own
+PICTURE = "picture"  # u8[H,W,3] among a golden's tensors, before the recipe
+
+
+def find_causes(
+    found: Comparison, rerun: Rerun, port: PortTensors, other: Mapping[str, Array] | None = None
+) -> dict[str, Diagnosis]:
+    """Find out what the tensors that are wrong by themselves are instead, by name.
+
+    Where none is wrong, find which order of roundings gives the first that differs, if one is known that does.
+    ``other`` is another set of weights of the same model, by key, that the port may have taken.
+    """
+    wrong = [result for result in found.wrong_by_themselves if result.outcome == "wrong"]
+    rounded = [result for result in found.tensors if result.outcome == "rounded" and result.by_itself]
+    causes = {result.name: _cause(result, rerun, port, other) for result in wrong[:MOST] or rounded[:1]}
+    return {name: cause for name, cause in causes.items() if cause and (wrong or cause.mistake == ROUNDING)}
+
+
+def _cause(
+    result: TensorResult, rerun: Rerun, port: PortTensors, other: Mapping[str, Array] | None
+) -> Diagnosis | None:
+    """Diagnose one tensor, if what it is made from is known."""
+    actual = _actual(result.name, port)
+    if actual is None:
+        return None
+    if result.name == names.INPUT:
+        return _of_the_input(port, actual)
+    if result.name not in rerun.steps:
+        return None
+    step = rerun.steps[result.name]
+    part = result.name.removeprefix(step.name).removeprefix(".")
+    since = next((one for one in _before(part) if port.usable(part_name(step.name, one))), "")
+    wanted = [part_name(step.name, since)] if since else list(step.inputs)
+    inputs = [_given(name, rerun, port) for name in wanted]
+    if any(tensor is None for tensor in inputs):
+        return None
+    return diagnose(
+        step,
+        tensors=rerun.single.weights.tensors,
+        eps=rerun.single.weights.bn_eps,
+        inputs=[tensor for tensor in inputs if tensor is not None],
+        actual=actual,
+        part=part,
+        since=since,
+        dtype=result.dtype,
+        noise=0.0 if all(port.usable(name) for name in wanted) else NOISE_OF_OTHER_INPUTS,
+        other_tensors=other,
+        layers=[other.name for other in rerun.plan if _is_like(other, step)],
+        neighbours=_neighbours(port, rerun, {tensor.shape[-1] for tensor in inputs if tensor is not None}),
+    )
+
+
+def _is_like(other: Step, step: Step) -> bool:
+    """Whether the weights of one step, or its batch norm, could be taken for those of another."""
+    fits = other.normalized if step.normalized else (other.op, other.in_shape) == (step.op, step.in_shape)
+    return bool(step.weights) and fits and other.name != step.name and other.shape[-1] == step.shape[-1]
+
+
+def _neighbours(port: PortTensors, rerun: Rerun, channels: Collection[int]) -> Mapping[str, Array]:
+    """The port's tensors of so many channels, read one at a time."""
+    alike = [step.name for step in rerun.plan if step.shape[-1] in channels and port.usable(step.name)]
+    return OnDemand(alike, port.tensor)
+
+
+def _of_the_input(port: PortTensors, x: Array) -> Diagnosis | None:
+    """Ask what a port did to the picture, where the golden has that and says how it was prepared."""
+    golden = port.golden
+    if PICTURE not in golden.entries or golden.run.recipe is None:
+        return None
+    try:
+        picture = golden.read(PICTURE)
+    except RefnetError:
+        return None
+    if picture.ndim != 3 or picture.dtype.name != "uint8" or len(x) != 1:
+        return None
+    return diagnose_input(picture, golden.run.recipe, golden.run.size, x)
+
+
+def _actual(name: str, port: PortTensors) -> Array | None:
+    """What the port has; a tensor of numbers, though its shape may be wrong."""
+    if port.usable(name):
+        return port.tensor(name)
+    with suppress(RefnetError):
+        found = port.misshapen(name)
+        if found is not None and np.isfinite(found).all() and found.shape != port.golden.entries[name].shape:
+            return found
+    return None
+
+
+def _before(part: str) -> tuple[str, ...]:
+    """Parts of a step before one, the nearest first."""
+    return {CONV: (), BN: (CONV,)}.get(part, (BN, CONV))
+
+
+def _given(name: str, rerun: Rerun, port: PortTensors) -> Array | None:
+    """What the port had there: its own tensor, or what the right steps make of its own tensors before it."""
+    if port.usable(name):
+        return port.tensor(name)
+    try:
+        begin = nearest_held(name, rerun.inputs, port.usable)
+        if begin is not None:
+            return rerun.run_both({one: port.tensor(one) for one in begin}, name)[0]
+        return port.golden.read(name) if name in port.golden.entries else None
+    except RefnetError:
+        return None

@@ -1,0 +1,31 @@
+"""A golden's tensors, each checked against its manifest when it is read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from refnet.architecture.names import INPUT
+from refnet.arrays import Array
+from refnet.errors import InputError
+from refnet.golden.manifest import Manifest, TensorEntry
+from refnet.golden.read import TensorReader, to_logical_axes
+
+
+class GoldenTensors:
+    """A golden: its entries in execution order, and their tensors."""
+
+    def __init__(self, recording: TensorReader, manifest: Manifest) -> None:
+        self.recording = recording
+        self.run = manifest.run
+        self.entries: Mapping[str, TensorEntry] = {entry.name: entry for entry in manifest.entries}
+
+    def read(self, name: str) -> Array:
+        """Read one in refnet's axes; raise InputError if it cannot be read, or is not what its manifest says."""
+        if not self.recording.verify(name):
+            raise InputError("its bytes are not those that the manifest gives the sha256 of; record the golden again")
+        return to_logical_axes(self.recording.read(name))
+
+    def input(self) -> Array | None:
+        """The network's input, f32[N, H, W, 3], if it is all there."""
+        entry = self.entries.get(INPUT)
+        return self.read(INPUT) if entry is not None and not entry.part and entry.dtype == "float32" else None
