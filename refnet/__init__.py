@@ -95,7 +95,7 @@ def load(
     dtype, threads = float_dtype(dtype), thread_count(threads)
     recipe = None if recipe is None else find_recipe(recipe)
     check_request(model, recipe=recipe)
-    return Network.taking(find_weights(model), dtype=dtype, threads=threads, recipe=recipe)
+    return Network.consume(find_weights(model), dtype=dtype, threads=threads, recipe=recipe)
 
 
 def predict(

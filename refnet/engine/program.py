@@ -16,7 +16,7 @@ from refnet.architecture.plan import Shape, Step
 from refnet.arrays import Array
 from refnet.engine.arena import Arena
 from refnet.engine.chunks import chunks_of
-from refnet.engine.fusion import Operation, Operations, fuse
+from refnet.engine.fusion import FusedSteps, Operation, fuse
 from refnet.engine.layout import as_picture, blocks_of, pack_activation, unpack_activation
 from refnet.engine.packed import WeightsLayout, aligned_empty
 from refnet.kernels import rows
@@ -126,7 +126,7 @@ def make_program(
     dtype = np.dtype(dtype)
     tiles = tile_shapes(dtype.itemsize)
     fused = fuse(steps, weights, visible)
-    tensors, size = _place(fused, {names.INPUT: steps[0].in_shape} if given is None else given)
+    tensors, size = _plan_arena(fused, {names.INPUT: steps[0].in_shape} if given is None else given)
     table: list[dict[str, int]] = []
     for operation in fused.operations:
         if operation.expansion is not None:
@@ -151,7 +151,7 @@ def _elements(shape: Shape) -> int:
     return blocks_of(shape[-1]) * math.prod(shape[:-1]) * LANES
 
 
-def _place(fused: Operations, given: Mapping[str, Shape]) -> tuple[dict[str, Tensor], int]:
+def _plan_arena(fused: FusedSteps, given: Mapping[str, Shape]) -> tuple[dict[str, Tensor], int]:
     """Give each tensor its offset: over its first input where nobody else needs that, else where memory is free."""
     last_reader = {name: i for i, o in enumerate(fused.operations) for name in o.inputs}
     arena = Arena()

@@ -151,7 +151,7 @@ def record(
     with open_writer(Path(target), run, format=format, text=text) as writer:
         network = model
         if not isinstance(network, Network):
-            network = Network.taking(find_weights(network), dtype=compute, threads=threads, recipe=recipe)
+            network = Network.consume(find_weights(network), dtype=compute, threads=threads, recipe=recipe)
         plan = make_plan(network.weights.architecture, size, padding=network.weights.padding)
         chosen = select(plan, steps, batch=batch, unfused=unfused)
         if given:

@@ -23,8 +23,8 @@ import numpy as np
 from numba.core import event
 
 from refnet import kernels, progress
+from refnet.compiler_lock import COMPILER_LOCK
 from refnet.errors import RefnetError
-from refnet.jit import LOCK
 from refnet.kernels import rows, run
 from refnet.kernels.cache import KernelCache
 from refnet.kernels.machine import tile_shapes
@@ -58,7 +58,7 @@ def interpreter(dtype: np.dtype[Any]) -> Any:
         If Numba's compiler is switched off.
     """
     if dtype.name not in _interpreters:
-        with LOCK:
+        with COMPILER_LOCK:
             if dtype.name not in _interpreters:
                 loaded = _load_or_compile(dtype, None, required=False)
                 if loaded.problem:
@@ -94,7 +94,7 @@ def prepare(dtype: np.dtype[Any], directory: Path | None = None) -> tuple[float 
     RefnetError
         If they cannot be kept, if possible before they are compiled, or Numba's compiler is switched off.
     """
-    with LOCK:
+    with COMPILER_LOCK:
         loaded = _load_or_compile(dtype, directory, required=True)
         if loaded.directory is None:
             raise RefnetError(f"compiled kernels cannot be kept: {loaded.problem}")

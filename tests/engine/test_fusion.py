@@ -19,7 +19,7 @@ def plan() -> Plan:
 
 @pytest.fixture(scope="module")
 def packed(plan: Plan) -> PackedWeights:
-    return PackedWeights(plan.steps, synthetic.tensors(plan.architecture), 1e-3, "float32")
+    return PackedWeights(plan.steps, synthetic.tensors(plan.architecture).pop, 1e-3, "float32")
 
 
 def test_everything_that_can_be_fused_is(plan: Plan, packed: PackedWeights) -> None:

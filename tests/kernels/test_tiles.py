@@ -10,7 +10,7 @@ import numba
 import numpy as np
 import pytest
 
-from refnet.jit import LOCK
+from refnet.compiler_lock import COMPILER_LOCK
 from refnet.kernels import pointwise
 from refnet.kernels.epilogue import Epilogue
 from refnet.kernels.machine import LANES, TileShapes, registers, tile_shapes
@@ -29,7 +29,7 @@ def strip(request: pytest.FixtureRequest) -> tuple[np.dtype[Any], str]:
         numba.types.NamedUniTuple(numba.int64, len(record._fields), record)
         for record in (pointwise.Operands, pointwise.Output, Epilogue, TileShapes)
     )
-    with LOCK:
+    with COMPILER_LOCK:
         function.compile((array, array, operands, output, epilogue, numba.int64, tiles))
         return dtype, next(iter(function.inspect_asm().values()))
 
