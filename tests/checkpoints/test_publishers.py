@@ -19,7 +19,7 @@ from refnet.weights.weights import Provenance, Weights
 
 
 def test_the_rules_of_the_table():
-    """The fact sheet's table of families."""
+    """The rules of each family, as its publisher states them."""
     tensorflow, pytorch = ("same", {1e-3}), ("symmetric", {1e-5})
     rules = {p.name: (p.padding, set(p.bn_eps.values())) for p in PUBLISHERS.values()}
     assert rules["tf"] == rules["keras"] == rules["lukemelas"] == rules["lite"] == rules["timm-tf"] == tensorflow
