@@ -18,6 +18,7 @@ from refnet.architecture.plan import IMAGE_CHANNELS, Plan, make_plan, sides
 from refnet.architecture.variants import Architecture
 from refnet.arrays import Array
 from refnet.checks import NO_CLASSIFIER, check_recipe, check_top, float_dtype, given_tensors, pictures, thread_count
+from refnet.engine.packed import Take
 from refnet.engine.runner import Engine
 from refnet.errors import InputError, WeightsError
 from refnet.prediction import Prediction, predictions
@@ -74,10 +75,10 @@ class Network:
         recipe: str | Recipe | None = None,
     ) -> None:
         check_tensors(weights)
-        self._set_up(weights, weights.tensors, dtype, threads, recipe)
+        self._set_up(weights, weights.tensors.__getitem__, dtype, threads, recipe)
 
     @classmethod
-    def taking(
+    def consume(
         cls,
         weights: Weights,
         *,
@@ -87,17 +88,19 @@ class Network:
     ) -> Network:
         """Make a network of weights that are checked already and that nobody else needs.
 
-        Their tensors are taken out of ``weights``, a dictionary, one by one, so that there is never a second copy of
-        them all; ``weights`` is of no use afterwards.
+        Their tensors are taken out of ``weights`` one by one, if they are a dictionary, so that there is never a second
+        copy of them all; ``weights`` is of no use afterwards.
         """
         network = cls.__new__(cls)
-        network._set_up(weights, _Taken(weights.tensors), dtype, threads, recipe)
+        tensors = weights.tensors
+        take = tensors.pop if isinstance(tensors, dict) else tensors.__getitem__
+        network._set_up(weights, take, dtype, threads, recipe)
         return network
 
     def _set_up(
         self,
         weights: Weights,
-        tensors: Mapping[str, Array],
+        take: Take,
         dtype: npt.DTypeLike,
         threads: int | None,
         recipe: str | Recipe | None,
@@ -110,7 +113,7 @@ class Network:
         self._engine = Engine(
             self.plan.steps,
             lambda height, width: plan_for(height, width).steps,
-            tensors,
+            take,
             weights.bn_eps,
             self.dtype,
             self.threads,
@@ -406,20 +409,3 @@ class Network:
 
 def _plan_for(architecture: Architecture, padding: Padding, height: int, width: int) -> Plan:
     return make_plan(architecture, (height, width), padding=padding)
-
-
-class _Taken(Mapping[str, Array]):
-    """Tensors that are gone from where they were once they are looked at."""
-
-    def __init__(self, tensors: Mapping[str, Array]) -> None:
-        assert isinstance(tensors, dict)
-        self._tensors: dict[str, Array] = tensors
-
-    def __getitem__(self, key: str) -> Array:
-        return self._tensors.pop(key)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._tensors)
-
-    def __len__(self) -> int:
-        return len(self._tensors)

@@ -138,7 +138,7 @@ def not_written(target: str | os.PathLike[str]) -> Iterator[None]:
     """Say of an error of the system in the block what was not written."""
     try:
         yield
-    except RefnetError:
+    except RefnetError:  # some are errors of Python as well
         raise
     except OSError as error:
         raise InputError(f"{target} not written: {error.strerror or error}") from error

@@ -92,6 +92,8 @@ def distance(weights: Weights, name: str, batch: str, dtype: str) -> float:
 def test_every_file_is_tested():
     files = {path.name for path in FOLDER.iterdir() if path.suffix != ".npz"}
     assert files == FAMILIES.keys()
+    tested = {family.publisher for family in FAMILIES.values()}
+    assert tested | {"keras"} == PUBLISHERS.keys()  # Keras's files are in tests/data/keras
 
 
 @every_file

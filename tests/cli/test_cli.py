@@ -22,7 +22,7 @@ from refnet import cli
 from refnet.architecture.plan import make_plan
 from refnet.architecture.scaling import TABLE, Coefficients
 from refnet.architecture.variants import efficientnet, variant
-from refnet.engine.memory_report import plan_memory
+from refnet.engine.memory_report import report_memory
 from refnet.errors import InputError
 from refnet.hub import fetch
 from refnet.preprocessing.recipe import LITE
@@ -330,7 +330,7 @@ class TestPlan:
 
     def test_memory(self, run):
         plan = make_plan(variant("lite0"), (64, 48))
-        expected = plan_memory(plan, "float64", threads=3, batch=7)
+        expected = report_memory(plan, "float64", threads=3, batch=7)
         arguments = [
             "plan",
             "lite0",
