@@ -33,15 +33,14 @@ if TYPE_CHECKING:
     from refnet.hub.warmup import Warm
     from refnet.network import Network
     from refnet.prediction import Prediction
-    from refnet.preprocessing.read_image import ImageLike
+    from refnet.preprocessing.image_like import ImageLike, Several
     from refnet.preprocessing.recipe import Recipe
-    from refnet.several import Several
     from refnet.weights.releases import Release
 else:
     # Public, and imported when somebody asks for one of them. A type checker must not see `__getattr__`: it would take
     # any name at all for an attribute of this module.
     _HOMES = {
-        "ImageLike": "refnet.preprocessing.read_image",
+        "ImageLike": "refnet.preprocessing.image_like",
         "Network": "refnet.network",
         "Prediction": "refnet.prediction",
         "compare": "refnet.comparison.compare",
@@ -192,7 +191,8 @@ def predict(
     ['tiger cat', 'Egyptian cat']
     """
     from refnet.hub.request import make_request
-    from refnet.preprocessing.read_image import as_images, check_image
+    from refnet.preprocessing.image_like import as_images
+    from refnet.preprocessing.read_image import check_image
 
     request = make_request(model, recipe=recipe)
     request.check_top(top)

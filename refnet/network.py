@@ -22,10 +22,9 @@ from refnet.engine.packed import Take
 from refnet.engine.runner import Engine
 from refnet.errors import InputError, WeightsError
 from refnet.prediction import Prediction, predictions
+from refnet.preprocessing.image_like import ImageLike, Several, are_several, as_images
 from refnet.preprocessing.preprocess import preprocess
-from refnet.preprocessing.read_image import ImageLike, as_images
 from refnet.preprocessing.recipe import Recipe
-from refnet.several import Several, are_several
 from refnet.weights.labels import Labels
 from refnet.weights.releases.recipes import find_recipe
 from refnet.weights.weights import Weights, check_tensors

@@ -96,7 +96,7 @@ def compare(
     ...     manifest = refnet.record("lite0", f"{place}/golden", steps=["stem", "pool"])
     ...     found = refnet.compare(f"{place}/golden", f"{place}/golden")
     >>> [tensor.name for tensor in found.tensors], found.exit_code
-    (['input', 'stem', 'pool'], 0)
+    (['picture', 'input', 'stem', 'pool'], 0)
     """
     stated = _stated(order, tile)
     mapping = names if isinstance(names, Mapping) or names is None else read_map(Path(names))

@@ -9,20 +9,15 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from typing import TYPE_CHECKING, TypeAlias, cast
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from refnet.errors import ImageError, ImageNotFoundError, InputError
 from refnet.preprocessing.decode import MAX_PIXELS, check_side, decode, to_rgb
+from refnet.preprocessing.image_like import ImageLike
 from refnet.preprocessing.window import Picture
-from refnet.several import Several, are_several
-
-if TYPE_CHECKING:
-    from PIL import Image
-
-ImageLike: TypeAlias = "str | os.PathLike[str] | bytes | Image.Image | NDArray[np.uint8]"
 
 MAX_BYTES = 8 * MAX_PIXELS  # four channels of 16 bits, not compressed
 
@@ -96,11 +91,6 @@ def check_image(source: ImageLike) -> None:
 
         if not isinstance(source, Image.Image):
             raise _wrong_kind(source)
-
-
-def as_images(image: ImageLike | Several[ImageLike]) -> Several[ImageLike]:
-    """One picture as a list of one, several as they are."""
-    return cast("Several[ImageLike]", image) if are_several(image) else [cast("ImageLike", image)]
 
 
 def _wrong_kind(source: object) -> InputError:

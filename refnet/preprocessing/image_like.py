@@ -1,9 +1,17 @@
-"""One of something, or several: for arguments of which one is a sequence too, a text or the bytes of a file."""
+"""What is taken for a picture, and for several; a path and the bytes of a file are sequences too, but one picture."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar, cast
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL import Image
+
+ImageLike: TypeAlias = "str | os.PathLike[str] | bytes | Image.Image | NDArray[np.uint8]"
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -22,7 +30,7 @@ class Several(Protocol[T_co]):
 
 
 def are_several(value: object) -> bool:
-    """Whether this is a sequence that is not one thing itself.
+    """Whether this is a sequence that is not one picture itself.
 
     Examples
     --------
@@ -30,3 +38,14 @@ def are_several(value: object) -> bool:
     (True, False, False)
     """
     return isinstance(value, Sequence) and not isinstance(value, str | bytes | bytearray | memoryview)
+
+
+def as_images(image: ImageLike | Several[ImageLike]) -> Several[ImageLike]:
+    """One picture as a list of one, several as they are.
+
+    Examples
+    --------
+    >>> as_images("a.png"), as_images(["a.png", "b.png"])
+    (['a.png'], ['a.png', 'b.png'])
+    """
+    return cast("Several[ImageLike]", image) if are_several(image) else [cast("ImageLike", image)]
