@@ -151,21 +151,21 @@ def record(
     asked = model if isinstance(model, Network) else make_request(model, dtype=compute, threads=threads, recipe=recipe)
     if isinstance(asked, Request) and (known := asked.plan(size)) is not None:
         select(known, steps, batch=batch)
-    run = Run("", "", (1, 1), compute, network_input.description, None, NUMERICS_VERSION, __version__)
-    with open_writer(Path(target), run, format=format, text=text) as writer:
+    with open_writer(Path(target), format=format, text=text) as writer:  # before weights are fetched
         network = asked.load() if isinstance(asked, Request) else asked
         plan = make_plan(network.weights.architecture, size, padding=network.weights.padding)
         chosen = select(plan, steps, batch=batch, unfused=unfused)
         if given:
             chosen = without_given(plan, chosen, given, everything=steps is None)
-        writer.run = replace(
-            run,
+        writer.run = Run(
             model=network.variant if isinstance(asked, Network) or is_file(asked.model) else str(asked.model),
             weights=network.weights.digest(),
             size=(plan.height, plan.width),
             dtype=network.dtype.name,
             input=", ".join([network_input.description, *(f"resumed at {name}" for name in given or ())]),
             recipe=None if network_input.picture is None else network.recipe,
+            numerics=NUMERICS_VERSION,
+            refnet=__version__,
         )
         recorder = _Recorder(network, plan, writer, _Storage(dtype, layout, kernel_layout, padded), watch)
         recorder.add_run(network_input, chosen, given or {})
