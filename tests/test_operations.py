@@ -23,7 +23,7 @@ from refnet.export import onnx
 from refnet.export.c99.render import SOURCES
 from refnet.golden.cases import cases
 from refnet.golden.coverage import regions, regions_of_argument
-from refnet.kernels.finish import ACTIVATION_CODES
+from refnet.kernels.epilogue import ACTIVATION_CODES
 from refnet.reference import ops
 from refnet.reference.evaluate import evaluate_step
 from refnet.weights.synthetic import uniform
@@ -81,7 +81,7 @@ OPERATION_PLACES = {
 # The same of an activation.
 ACTIVATION_PLACES = {
     "refnet/reference/activation.py, ACTIVATIONS": lambda step: step.activation in ops.ACTIVATIONS,
-    "refnet/kernels/finish.py, ACTIVATION_CODES": lambda step: step.activation in ACTIVATION_CODES,
+    "refnet/kernels/epilogue.py, ACTIVATION_CODES": lambda step: step.activation in ACTIVATION_CODES,
     "refnet/export/onnx.py, _nodes": in_onnx,
     "refnet/export/c99/program/refnet.h, Activation, and refnet.c, activate": lambda step: in_c(
         step.activation, "Activation"

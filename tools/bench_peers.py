@@ -27,7 +27,7 @@ from peer_workers import OPENVINO, ORT, REFNET, REFNET64, TORCH, Model, alternat
 
 from refnet.architecture.scaling import TABLE
 from refnet.bench import fma_peak
-from refnet.engine.team import available_cores
+from refnet.checks import available_cores
 from refnet.version import __version__
 
 ENGINES = {"refnet": (REFNET, REFNET64), "onnxruntime": (ORT,), "openvino": (OPENVINO,), "torch": TORCH}

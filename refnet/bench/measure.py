@@ -17,7 +17,7 @@ from refnet.bench.peak import fma_peak
 from refnet.bench.result import StepTime, Timing, kind_of
 from refnet.checks import MAX_BATCH, whole_number
 from refnet.engine.clock import RowTime, time_rows
-from refnet.engine.memory_report import plan_memory
+from refnet.engine.memory_report import report_memory
 from refnet.errors import InputError
 from refnet.network import Network
 from refnet.weights import synthetic
@@ -104,7 +104,7 @@ def bench(
         calls=calls,
         peak=max(before, fma_peak(network.dtype, network.threads)),
         resident_bytes=resident,
-        engine_bytes=plan_memory(plan, network.dtype, threads=network.threads, batch=batch).total,
+        engine_bytes=report_memory(plan, network.dtype, threads=network.threads, batch=batch).total,
         steps=times,
     )
 

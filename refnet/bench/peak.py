@@ -11,8 +11,8 @@ import numba
 import numpy.typing as npt
 
 from refnet.checks import float_dtype, thread_count
+from refnet.compiler_lock import COMPILER_LOCK
 from refnet.errors import RefnetError
-from refnet.jit import LOCK
 from refnet.kernels import fma_loop
 
 _BURST_SECONDS = 5e-3  # short, so that some are not disturbed; long against the start of the threads
@@ -50,7 +50,7 @@ def fma_peak(dtype: npt.DTypeLike = "float32", threads: int | None = None) -> fl
     threads = thread_count(threads)
     if numba.config.DISABLE_JIT:
         raise RefnetError("Numba's compiler is switched off by NUMBA_DISABLE_JIT; the peak cannot be measured")
-    with LOCK:
+    with COMPILER_LOCK:
         fma_loop.burn(values, 1)  # compiles, the first time
     repeats = _repeats_of_a_burst(values)
     bursts = zip(*_bursts(values, repeats, threads), strict=True)

@@ -14,7 +14,7 @@ from refnet.errors import InputError
 
 if TYPE_CHECKING:
     from refnet.architecture.variants import Architecture
-    from refnet.engine.memory_report import Memory
+    from refnet.engine.memory_report import MemoryReport
 
 
 def add(commands: Any) -> None:
@@ -55,12 +55,12 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _memory(plan: Plan, options: argparse.Namespace) -> Memory:
+def _memory(plan: Plan, options: argparse.Namespace) -> MemoryReport:
     from refnet.checks import MAX_BATCH, thread_count, whole_number
-    from refnet.engine.memory_report import plan_memory
+    from refnet.engine.memory_report import report_memory
 
     batch = 1 if options.batch is None else whole_number("batch", options.batch, MAX_BATCH)
-    return plan_memory(plan, options.dtype or "float32", threads=thread_count(options.threads), batch=batch)
+    return report_memory(plan, options.dtype or "float32", threads=thread_count(options.threads), batch=batch)
 
 
 def picture_size(text: str) -> tuple[int, int]:
@@ -94,12 +94,12 @@ def describe(plan: Plan) -> dict[str, Any]:
     }
 
 
-def describe_memory(memory: Memory) -> dict[str, Any]:
+def describe_memory(memory: MemoryReport) -> dict[str, Any]:
     """Turn the memory of a run into what JSON can hold."""
     return asdict(memory) | {"total": memory.total}
 
 
-def _show(plan: Plan, memory: Memory | None) -> None:
+def _show(plan: Plan, memory: MemoryReport | None) -> None:
     print(f"{plan.architecture.name}, picture {plan.height}x{plan.width}, padding {plan.padding}\n")
     header = ["step", "op", "kernel", "pads", "output", "activation", "params", "MACs"]
     total = [f"{len(plan)} steps", "", "", "", "", "", f"{plan.params:,}", f"{plan.macs:,}"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 from refnet.engine.fusion import Operation
 from refnet.engine.layout import as_picture, blocks_of
@@ -20,8 +21,20 @@ _FUSED_CHUNK_MACS = 1_000_000
 _LEAST_SHARE = 16
 
 
-def chunks_of(o: Operation, tiles: TileShapes) -> tuple[int, int]:
-    """Number of chunks, and how much each holds: pixels (pointwise), rows (depthwise), or blocks of channels.
+class Chunks(NamedTuple):
+    """A chunk is one strip of one panel; ``panels`` are of output channels.
+
+    Strips hold ``per_strip`` pixels (pointwise), output rows (convolution, depthwise) or blocks of channels (the rest,
+    whose only panel is all of them).
+    """
+
+    panels: int
+    strips: int
+    per_strip: int
+
+
+def chunks_of(o: Operation, tiles: TileShapes) -> Chunks:
+    """Cut an operation.
 
     Examples
     --------
@@ -29,25 +42,27 @@ def chunks_of(o: Operation, tiles: TileShapes) -> tuple[int, int]:
     >>> from refnet.kernels.machine import tile_shapes
     >>> mean = Operation(rows.MEAN, "pool", ("head",), (7, 7, 1280), (1280,), Offsets(0, 0, 0))
     >>> chunks_of(mean, tile_shapes(4))
-    (3, 31)
+    Chunks(panels=1, strips=3, per_strip=31)
     """
     height, width, channels = as_picture(o.shape)
     blocks = blocks_of(channels)
     panels = -(-blocks // tiles.blocks)
     if o.op == rows.SOFTMAX:
-        return 1, 1
+        return Chunks(1, 1, blocks)
     if o.op == rows.CONVOLUTION:
-        return height * panels, 1
+        return Chunks(panels, height, 1)
     if o.op == rows.POINTWISE:
         tile_macs = tiles.pixels * tiles.blocks * LANES * o.in_shape[-1]
-        pixels = tiles.pixels * max(1, _CHUNK_MACS // tile_macs)
-        return -(-height * width // pixels) * panels, pixels
+        return _cut(panels, height * width, tiles.pixels * max(1, _CHUNK_MACS // tile_macs))
     if o.op == rows.DEPTHWISE:
         strips = -(-height // _strip_rows(o, tiles))
-        per_chunk = -(-height // strips)
-        return -(-height // per_chunk) * panels, per_chunk
-    per_chunk = max(1, _CHUNK_MACS // (math.prod(as_picture(o.in_shape)[:2]) * LANES * _ELEMENT_MACS))
-    return -(-blocks // per_chunk), per_chunk
+        return _cut(panels, height, -(-height // strips))
+    block_macs = math.prod(as_picture(o.in_shape)[:2]) * LANES * _ELEMENT_MACS
+    return _cut(1, blocks, max(1, _CHUNK_MACS // block_macs))
+
+
+def _cut(panels: int, count: int, per_strip: int) -> Chunks:
+    return Chunks(panels, -(-count // per_strip), per_strip)
 
 
 def _strip_rows(o: Operation, tiles: TileShapes) -> int:

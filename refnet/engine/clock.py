@@ -18,9 +18,9 @@ from numba import types
 from refnet.architecture import names
 from refnet.architecture.plan import Plan
 from refnet.arrays import Array
+from refnet.compiler_lock import COMPILER_LOCK
 from refnet.engine.runner import Engine
 from refnet.errors import RefnetError
-from refnet.jit import LOCK
 from refnet.kernels import atomic
 from refnet.kernels.compilation import interpreter
 
@@ -171,5 +171,5 @@ def _clocked(dtype: np.dtype[Any]) -> Any:
     arguments = (
         types.FunctionType(signature), rows, integers[0], arena, weights, constants, integers[2], integers[1],
     )  # fmt: skip
-    with LOCK:
+    with COMPILER_LOCK:
         return numba.njit(types.void(*arguments), nogil=True)(loop)

@@ -43,8 +43,8 @@ class Operation:
 
 
 @dataclass(frozen=True)
-class Operations:
-    """Operations in order; ``aliases`` names tensors that are the same as another (``head.act`` is ``head``)."""
+class FusedSteps:
+    """Operations, in order; ``aliases`` names tensors that are the same as another (``head.act`` is ``head``)."""
 
     operations: tuple[Operation, ...]
     aliases: dict[str, str]
@@ -60,7 +60,7 @@ _CODES = {
 }
 
 
-def fuse(steps: Sequence[Step], weights: WeightsLayout, visible: Collection[str]) -> Operations:
+def fuse(steps: Sequence[Step], weights: WeightsLayout, visible: Collection[str]) -> FusedSteps:
     """Turn steps into operations that make every tensor in ``visible``."""
     operations: list[Operation] = []
     aliases: dict[str, str] = {}
@@ -99,7 +99,7 @@ def fuse(steps: Sequence[Step], weights: WeightsLayout, visible: Collection[str]
             operations.append(replace(affine, inputs=(bn,), offsets=weights.identity))
         else:
             operations.append(replace(affine, inputs=(conv,)))
-    return Operations(tuple(operations), aliases)
+    return FusedSteps(tuple(operations), aliases)
 
 
 def _whole(step: Step, weights: WeightsLayout) -> Operation:

@@ -12,11 +12,10 @@ import numpy.typing as npt
 from refnet.architecture.plan import Plan
 from refnet.engine.packed import lay_out
 from refnet.engine.program import make_program
-from refnet.kernels import run
 
 
 @dataclass(frozen=True)
-class Memory:
+class MemoryReport:
     """Bytes that a network holds and needs.
 
     Attributes
@@ -47,21 +46,21 @@ class Memory:
         return self.weights + self.activations + self.line_buffers
 
 
-def plan_memory(
+def report_memory(
     plan: Plan,
     dtype: npt.DTypeLike = "float32",
     *,
     threads: int = 1,
     batch: int = 1,
     visible: Collection[str] | None = None,
-) -> Memory:
+) -> MemoryReport:
     """Work out the memory of a run on ``batch`` pictures that reads the tensors ``visible``; by default a plain run.
 
     Examples
     --------
     >>> from refnet.architecture.variants import variant
     >>> from refnet.architecture.plan import make_plan
-    >>> memory = plan_memory(make_plan(variant("b0")), threads=2)
+    >>> memory = report_memory(make_plan(variant("b0")), threads=2)
     >>> memory.total == memory.weights + memory.activations + memory.line_buffers
     True
     """
@@ -69,11 +68,11 @@ def plan_memory(
     layout = lay_out(plan.steps)
     program = make_program(plan.steps, layout, dtype, visible=[plan.output] if visible is None else visible)
     vectors = sum(4 * math.prod(weight.shape) for step in plan for weight in step.weights[1:])
-    activations = int(program.constants[run.SCRATCH])
+    activations = program.constants.scratch
     pictures = program.pictures_at_once(threads, batch)
     teams = [1] * pictures + [threads] * (batch % pictures > 0) if pictures > 1 else [threads]
     in_use = {step.name: program.tensors.get(step.name) for step in plan}
-    return Memory(
+    return MemoryReport(
         weights=layout.size * itemsize + vectors,
         activations=len(teams) * activations * itemsize,
         line_buffers=sum(program.arena_size(team) - activations for team in teams) * itemsize,

@@ -5,7 +5,7 @@ The layout follows from the steps alone. Kernels are kept packed only, and unpac
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,8 @@ from refnet.arrays import Array
 from refnet.engine.layout import blocks_of, pack_depthwise, pack_kernel, packed_size, unpack_depthwise, unpack_kernel
 from refnet.kernels.machine import LANES, tile_shapes
 from refnet.reference.numerics import fold_batch_norm
+
+Take = Callable[[str], Array]  # gives the tensor of a key, once; where it came from it may then be gone
 
 
 @dataclass(frozen=True)
@@ -61,8 +63,8 @@ def lay_out(steps: Sequence[Step]) -> WeightsLayout:
 class PackedWeights(Mapping[str, Array]):
     """The flat array; as a mapping, the tensors it was made of, by key."""
 
-    def __init__(self, steps: Sequence[Step], tensors: Mapping[str, Array], eps: float, dtype: npt.DTypeLike) -> None:
-        """Pack ``tensors``, each looked at once; batch norms become scale and shift."""
+    def __init__(self, steps: Sequence[Step], take: Take, eps: float, dtype: npt.DTypeLike) -> None:
+        """Pack the tensors, each taken once; batch norms become scale and shift."""
         self.layout = lay_out(steps)
         self.flat = aligned_empty(self.layout.size, np.dtype(dtype))
         self._panel_blocks = tile_shapes(self.flat.itemsize).blocks
@@ -74,19 +76,19 @@ class PackedWeights(Mapping[str, Array]):
         self.flat[identity.shift : 2 * identity.shift] = -0.0
         for step in steps:
             if step.weights:
-                self._pack(step, tensors, eps)
+                self._pack(step, take, eps)
 
-    def _pack(self, step: Step, tensors: Mapping[str, Array], eps: float) -> None:
+    def _pack(self, step: Step, take: Take, eps: float) -> None:
         at = self.layout.offsets[step.name]
         key = names.weight_key(step.name, "kernel")
         self._kernels[key] = step
-        kernel = tensors[key].astype(self.flat.dtype, copy=False)
+        kernel = take(key).astype(self.flat.dtype, copy=False)
         if step.op == "depthwise":
             self._place(at.kernel, pack_depthwise(kernel))
         else:
             self._place(at.kernel, pack_kernel(kernel.reshape(-1, kernel.shape[-1]), self._panel_blocks))
         for weight in step.weights[1:]:
-            self._vectors[weight.key] = tensors[weight.key]
+            self._vectors[weight.key] = take(weight.key)
         if step.normalized:
             gamma, beta, mean, variance = (
                 self._vectors[names.weight_key(step.name, f"bn/{leaf}")] for leaf in names.BN_LEAVES

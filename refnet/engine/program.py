@@ -16,12 +16,13 @@ from refnet.architecture.plan import Shape, Step
 from refnet.arrays import Array
 from refnet.engine.arena import Arena
 from refnet.engine.chunks import chunks_of
-from refnet.engine.fusion import Operation, Operations, fuse
+from refnet.engine.fusion import FusedSteps, Operation, fuse
 from refnet.engine.layout import as_picture, blocks_of, pack_activation, unpack_activation
 from refnet.engine.packed import WeightsLayout, aligned_empty
-from refnet.kernels import rows, run
-from refnet.kernels.finish import ACTIVATION_CODES
+from refnet.kernels import rows
+from refnet.kernels.epilogue import ACTIVATION_CODES
 from refnet.kernels.machine import LANES, TileShapes, tile_shapes
+from refnet.kernels.run import Constants
 
 # Of the activations of one picture among several: measured, B2 (5 MB) gains by it, B4 (16 MB) loses.
 _CACHED_BYTES = 8 * 2**20
@@ -57,7 +58,7 @@ class Program:
     rows
         Record array of ``rows.ROW``.
     constants
-        i64[8]: what holds for all rows; see ``kernels.run``.
+        What holds for all rows.
     tensors
         What can be read: each from the end of its row until the next row begins.
     idle_arenas
@@ -65,7 +66,7 @@ class Program:
     """
 
     rows: Array
-    constants: Array
+    constants: Constants
     tensors: dict[str, Tensor]
     dtype: np.dtype[Any]
     idle_arenas: defaultdict[int, list[Array]] = field(default_factory=lambda: defaultdict(list), repr=False)
@@ -77,20 +78,20 @@ class Program:
 
     def arena_size(self, threads: int) -> int:
         """Elements of memory for one run by so many threads: activations, zeros, and a piece for each thread."""
-        return int(self.constants[run.SCRATCH] + threads * self.constants[run.SCRATCH_SIZE])
+        return self.constants.scratch + threads * self.constants.scratch_size
 
     def pictures_at_once(self, threads: int, batch: int) -> int:
         """How many pictures of a batch to work on at the same time: one for each thread, or one by all of them.
 
         Threads with a picture each never wait for each other, which is faster as long as the caches hold so many.
         """
-        fits = self.constants[run.SCRATCH] * self.dtype.itemsize <= _CACHED_BYTES
+        fits = self.constants.scratch * self.dtype.itemsize <= _CACHED_BYTES
         return threads if fits and batch >= threads else 1
 
     def make_arena(self, threads: int) -> Array:
         """Memory for one run by so many threads."""
         arena = aligned_empty(self.arena_size(threads), self.dtype)
-        arena[self.constants[run.ZEROS] : self.constants[run.SCRATCH]] = 0
+        arena[self.constants.zeros : self.constants.scratch] = 0
         return arena
 
     def put(self, arena: Array, name: str, x: Array) -> None:
@@ -125,7 +126,7 @@ def make_program(
     dtype = np.dtype(dtype)
     tiles = tile_shapes(dtype.itemsize)
     fused = fuse(steps, weights, visible)
-    tensors, size = _place(fused, {names.INPUT: steps[0].in_shape} if given is None else given)
+    tensors, size = _plan_arena(fused, {names.INPUT: steps[0].in_shape} if given is None else given)
     table: list[dict[str, int]] = []
     for operation in fused.operations:
         if operation.expansion is not None:
@@ -140,8 +141,7 @@ def make_program(
         default=0,
     )
     piece = blocks_of(scratch) * LANES  # whole cache lines, so that each thread's begins on one
-    sizes = [tiles.pixels, tiles.half, tiles.blocks, tiles.row, tiles.short_row]
-    constants = np.array([*sizes, size, size + zeros, piece], np.int64)
+    constants = Constants(tiles, zeros=size, scratch=size + zeros, scratch_size=piece)
     tensors |= {alias: tensors[name] for alias, name in fused.aliases.items() if name in tensors}
     records = np.array([tuple(row[field] for field in rows.ROW.names or ()) for row in table], rows.ROW)
     return Program(records, constants, tensors, dtype)
@@ -151,7 +151,7 @@ def _elements(shape: Shape) -> int:
     return blocks_of(shape[-1]) * math.prod(shape[:-1]) * LANES
 
 
-def _place(fused: Operations, given: Mapping[str, Shape]) -> tuple[dict[str, Tensor], int]:
+def _plan_arena(fused: FusedSteps, given: Mapping[str, Shape]) -> tuple[dict[str, Tensor], int]:
     """Give each tensor its offset: over its first input where nobody else needs that, else where memory is free."""
     last_reader = {name: i for i, o in enumerate(fused.operations) for name in o.inputs}
     arena = Arena()
@@ -186,12 +186,14 @@ def _row(o: Operation, tensors: dict[str, Tensor], tiles: TileShapes, dtype: np.
     if o.op == rows.MEAN:
         in_height, in_width, _ = source.shape  # of the row sums, where there are some
     pitch = max(o.pads.left + in_width, (out_width - 1) * o.stride + o.kernel)
-    chunks, per_chunk = chunks_of(o, tiles)
+    panels, strips, per_strip = chunks_of(o, tiles)
     return {
         "op": o.op,
-        "chunks": chunks,
-        "per_chunk": per_chunk,
-        "panel_major": out_channels > out_height * out_width,
+        "chunks": panels * strips,
+        "panels": panels,
+        "strips": strips,
+        "per_strip": per_strip,
+        "panel_major": o.op != rows.POINTWISE or out_channels > out_height * out_width,
         "x": source.offset,
         "other": tensors[o.inputs[1]].offset if len(o.inputs) > 1 else -1,
         "y": tensors[o.name].offset if o.name in tensors else -1,

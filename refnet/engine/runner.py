@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 from typing import Any
@@ -12,7 +13,7 @@ from refnet.architecture import names
 from refnet.architecture.needed import needed
 from refnet.architecture.plan import Step
 from refnet.arrays import Array
-from refnet.engine.packed import PackedWeights, WeightsLayout
+from refnet.engine.packed import PackedWeights, Take, WeightsLayout
 from refnet.engine.program import Program, make_program
 from refnet.engine.team import Team
 from refnet.kernels import atomic
@@ -33,8 +34,8 @@ class Engine:
         Those of the network, of any input size: their names and weights matter here.
     steps_for
         The steps for a picture's height and width.
-    tensors
-        The weights by key.
+    take
+        Gives the weights, key by key; each is asked for once, so that there need never be a second copy of them all.
     eps
         Of the batch norms.
     dtype
@@ -47,13 +48,13 @@ class Engine:
         self,
         steps: Sequence[Step],
         steps_for: StepsFor,
-        tensors: Mapping[str, Array],
+        take: Take,
         eps: float,
         dtype: np.dtype[Any],
         threads: int,
     ) -> None:
         self.dtype = dtype
-        self.weights = PackedWeights(steps, tensors, eps, dtype)
+        self.weights = PackedWeights(steps, take, eps, dtype)
         self._team = Team(threads)
         self._new_program = partial(_program_for, steps_for, self.weights.layout, dtype)
         self._program = lru_cache(_PROGRAMS_KEPT)(self._new_program)
@@ -77,15 +78,14 @@ class Engine:
         program = self._program((x.shape[1], x.shape[2]), frozenset(into), frozenset([names.INPUT]))
         at_once = program.pictures_at_once(self._team.threads, len(x))
         alone = len(x) - len(x) % at_once if at_once > 1 else 0
-        pictures = iter(range(alone))
+        unclaimed = deque(range(alone))  # each thread takes its next picture from it: deques are made for that
 
         def work() -> None:
             try:
-                for n in pictures:
+                for n in _claims(unclaimed):
                     self._fill(x, into, n, _ALONE)
             except BaseException:
-                for _ in pictures:  # nobody begins another one
-                    pass
+                unclaimed.clear()  # nobody begins another one
                 raise
 
         if alone:
@@ -126,6 +126,16 @@ class Engine:
         counters = np.zeros((2 * len(program.rows) + 1, atomic.STRIDE), np.int64)
         arguments = (program.rows, first, last, arena, self.weights.flat, program.constants, counters)
         team.run(lambda: function(*arguments))
+
+
+def _claims(unclaimed: deque[int]) -> Iterator[int]:
+    """What one thread gets of a deque that several take from, until it is empty."""
+    while True:
+        try:
+            claimed = unclaimed.popleft()
+        except IndexError:
+            return
+        yield claimed
 
 
 def _program_for(

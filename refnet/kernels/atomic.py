@@ -6,8 +6,10 @@ import sys
 from typing import Any
 
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
+
+from refnet.kernels.emit import compiled
 
 # Each counter has a cache line of its own.
 STRIDE = 8
@@ -46,7 +48,7 @@ def _look(typingctx: Any, counters: Any, i: Any) -> Any:
     return types.int64(counters, types.int64), codegen
 
 
-@njit(nogil=True)
+@compiled
 def wait_until(counters: Any, i: int, value: int) -> None:
     """Return when counters[i] has reached ``value``."""
     looks = 0

@@ -23,10 +23,11 @@ import numpy as np
 from numba.core import event
 
 from refnet import kernels, progress
+from refnet.compiler_lock import COMPILER_LOCK
 from refnet.errors import RefnetError
-from refnet.jit import LOCK
 from refnet.kernels import rows, run
 from refnet.kernels.cache import KernelCache
+from refnet.kernels.machine import tile_shapes
 
 # Compiled into the kernels too, from other rooms.
 BORROWED = ("refnet.reference.numerics", "refnet.reference.scalar")
@@ -57,7 +58,7 @@ def interpreter(dtype: np.dtype[Any]) -> Any:
         If Numba's compiler is switched off.
     """
     if dtype.name not in _interpreters:
-        with LOCK:
+        with COMPILER_LOCK:
             if dtype.name not in _interpreters:
                 loaded = _load_or_compile(dtype, None, required=False)
                 if loaded.problem:
@@ -93,7 +94,7 @@ def prepare(dtype: np.dtype[Any], directory: Path | None = None) -> tuple[float 
     RefnetError
         If they cannot be kept, if possible before they are compiled, or Numba's compiler is switched off.
     """
-    with LOCK:
+    with COMPILER_LOCK:
         loaded = _load_or_compile(dtype, directory, required=True)
         if loaded.directory is None:
             raise RefnetError(f"compiled kernels cannot be kept: {loaded.problem}")
@@ -105,8 +106,8 @@ def _load_or_compile(dtype: np.dtype[Any], directory: Path | None, *, required: 
     if numba.config.DISABLE_JIT:
         raise RefnetError("Numba's compiler is switched off by NUMBA_DISABLE_JIT; refnet cannot run without it")
     numbers = np.empty(0, dtype)
-    integers = np.empty(0, np.int64)
-    arguments = (np.empty(0, rows.ROW), 0, 0, numbers, numbers, integers, integers.reshape(0, 1))
+    constants = run.Constants(tile_shapes(dtype.itemsize), 0, 0, 0)
+    arguments = (np.empty(0, rows.ROW), 0, 0, numbers, numbers, constants, np.empty((0, 1), np.int64))
     signature = tuple(numba.typeof(argument) for argument in arguments)
     function = run.make_run_rows(_digest_of_sources())
     compiled = numba.njit(nogil=True, error_model="numpy")(function)

@@ -10,114 +10,106 @@ Registers: T sums, S weights, one input; ``machine.tile_shapes`` chooses T.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 
-from refnet.kernels.emit import Emitter, aligned_frame, index
-from refnet.kernels.finish import finish
-from refnet.kernels.machine import LANES, tile_shapes_of
+from refnet.kernels.emit import Emitter, aligned_frame, compiled, index
+from refnet.kernels.epilogue import Epilogue, finish
+from refnet.kernels.line_buffer import LineBuffer
+from refnet.kernels.machine import LANES, TileShapes, tile_shapes_of
 
-LONG, SHORT = range(2)
+
+class OutputRow(NamedTuple):
+    """One output row of one block of channels."""
+
+    top: int  # row of the picture that its first tap lies in
+    zeros: int  # arena offset of a row of zeros, read above and below the picture
+    w: int  # weights offset: [tap][16]
+    y: int  # arena offset
+    width: int
+    scratch: int  # arena offset of memory for the pixels of a row that is shorter than the tiles
 
 
-@intrinsic
-def _tile(
-    typingctx: Any, kernel: Any, stride: Any, length: Any, arena: Any, buffer: Any, buffer_rows: Any, pitch: Any,
-    height: Any, top: Any, slot: Any, column: Any, zeros: Any, weights: Any, w: Any, y: Any,
-) -> Any:  # fmt: skip
-    """Compute one tile; ``kernel``, ``stride``, ``length`` are literals.
+class _Tile(NamedTuple):
+    """Where in an output row one tile begins: its first tap's slot and column in the line buffer, its sums' place."""
 
-    Its first tap lies in row ``top`` of the picture, kept in ``slot`` of the buffer, and in ``column`` of the buffer.
-    """
-    if not isinstance(kernel, types.IntegerLiteral):
-        return None
-    S, step = kernel.literal_value, stride.literal_value
-    tiles = tile_shapes_of(arena)
-    T = tiles.row if length.literal_value == LONG else tiles.short_row
-    int64 = types.int64
+    slot: int
+    column: int
+    y: int
 
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        e, b = Emitter(context, builder, arena), builder
-        (
-            *_,
-            arena_,
-            buffer_,
-            buffer_rows_,
-            pitch_,
-            height_,
-            top_,
-            slot_,
-            column_,
-            zeros_,
-            weights_,
-            w_,
-            y_,
-        ) = args
-        row_size = b.mul(pitch_, index(LANES))
-        w_pointer = e.pointer(weights, weights_, w_)
-        sums = e.variables(T)
-        e.set_all(sums, 0.0)
-        for ky in range(S):
-            unwrapped = b.add(slot_, index(ky))
-            wrapped = b.sub(unwrapped, buffer_rows_)
-            in_slot = b.select(b.icmp_signed("<", wrapped, index(0)), unwrapped, wrapped)
-            inside = b.icmp_unsigned("<", b.add(top_, index(ky)), height_)  # a negative row is a huge unsigned one
-            row = b.select(inside, b.add(buffer_, b.mul(in_slot, row_size)), zeros_)
-            pixels = e.pointer(arena, arena_, b.add(row, b.mul(column_, index(LANES))))
-            taps = [e.load(e.advance(w_pointer, (ky * S + kx) * LANES)) for kx in range(S)]
-            for i in range((T - 1) * step + S):
-                pixel = e.load(e.advance(pixels, i * LANES))
-                for t in range(T):
-                    kx = i - t * step
-                    if 0 <= kx < S:
-                        b.store(e.fma(pixel, taps[kx], b.load(sums[t])), sums[t])
-        y_pointer = e.pointer(arena, arena_, y_)
-        for t in range(T):
-            e.store(b.load(sums[t]), e.advance(y_pointer, t * LANES))
-        return context.get_dummy_value()
 
-    signature = types.void(kernel, stride, length, arena, *[int64] * 8, weights, *[int64] * 2)
-    return signature, codegen
+def _tile_of(pixels: Callable[[TileShapes], int], kernel: int, stride: int) -> Any:
+    """Make the function that computes one tile of so many ``pixels``."""
+    S, step = kernel, stride
+
+    @intrinsic
+    def tile(typingctx: Any, arena: Any, weights: Any, buffer: Any, out: Any, at: Any) -> Any:
+        T = pixels(tile_shapes_of(arena))
+
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            e, b = Emitter(context, builder, arena), builder
+            arena_, weights_, *records = args
+            buffer_, out_, at_ = (e.fields(t, v) for t, v in zip((buffer, out, at), records, strict=True))
+            row_size = b.mul(buffer_.pitch, index(LANES))
+            w_pointer = e.pointer(weights, weights_, out_.w)
+            sums = e.variables(T)
+            e.set_all(sums, 0.0)
+            for ky in range(S):
+                unwrapped = b.add(at_.slot, index(ky))
+                wrapped = b.sub(unwrapped, buffer_.rows)
+                in_slot = b.select(b.icmp_signed("<", wrapped, index(0)), unwrapped, wrapped)
+                # A negative row is a huge unsigned one.
+                inside = b.icmp_unsigned("<", b.add(out_.top, index(ky)), buffer_.height)
+                row = b.select(inside, b.add(buffer_.at, b.mul(in_slot, row_size)), out_.zeros)
+                first = e.pointer(arena, arena_, b.add(row, b.mul(at_.column, index(LANES))))
+                taps = [e.load(e.advance(w_pointer, (ky * S + kx) * LANES)) for kx in range(S)]
+                for i in range((T - 1) * step + S):
+                    pixel = e.load(e.advance(first, i * LANES))
+                    for t in range(T):
+                        kx = i - t * step
+                        if 0 <= kx < S:
+                            b.store(e.fma(pixel, taps[kx], b.load(sums[t])), sums[t])
+            y_pointer = e.pointer(arena, arena_, at_.y)
+            for t in range(T):
+                e.store(b.load(sums[t]), e.advance(y_pointer, t * LANES))
+            return context.get_dummy_value()
+
+        return types.void(arena, weights, buffer, out, at), codegen
+
+    return tile
 
 
 def _row_of(kernel: int, stride: int) -> Any:
-    """Make the function that computes one output row of one block of channels.
+    """Make the function that computes one output row of one block of channels."""
+    long_tile = _tile_of(lambda tiles: tiles.row, kernel, stride)
+    short_tile = _tile_of(lambda tiles: tiles.short_row, kernel, stride)
 
-    The row's first tap lies in row ``top`` of a picture of ``height``; ``buffer`` holds ``buffer_rows`` of its rows,
-    each of ``pitch`` pixels, row r in slot r % buffer_rows. ``zeros`` is a row of zeros. Offsets count elements into
-    ``arena`` (buffer, zeros, y, total, scratch) and ``weights`` (w, scale, shift). ``long`` and ``short`` are the
-    pixels of the two tiles; ``scratch`` takes the pixels of a row that is shorter than both. The sum of the row goes to
-    ``total``, if that is not negative.
-    """
-
-    @njit(nogil=True, error_model="numpy")
+    @compiled
     def row(
-        arena: Any, buffer: int, buffer_rows: int, pitch: int, height: int, top: int, zeros: int,
-        weights: Any, w: int, scale: int, shift: int, activation: int, y: int, total: int, out_width: int,
-        long: int, short: int, scratch: int,
-    ) -> None:  # fmt: skip
+        arena: Any, weights: Any, buffer: LineBuffer, out: OutputRow, epilogue: Epilogue, tiles: TileShapes
+    ) -> None:
         aligned_frame()
-        slot = top % buffer_rows
+        long, short = tiles.row, tiles.short_row
+        slot = out.top % buffer.rows
         ox = 0
-        while ox < out_width:
-            left = out_width - ox
+        while ox < out.width:
+            left = out.width - ox
             # Which tiles waste least: 8 = 4 + 4, 12 = 4 + 4 + 4, 11 = 7 + 4, 15 = 7 + 4 + 4.
-            tile = short if left <= short or left in (2 * short, 3 * short) or out_width < long else long
-            ox = max(0, min(ox, out_width - tile))  # the last tile overlaps its neighbour: same values, written twice
-            target = y + ox * LANES if out_width >= short else scratch
+            tile = short if left <= short or left in (2 * short, 3 * short) or out.width < long else long
+            ox = max(0, min(ox, out.width - tile))  # the last tile overlaps its neighbour: same values, written twice
+            at = _Tile(slot=slot, column=ox * stride, y=out.y + ox * LANES if out.width >= short else out.scratch)
             if tile == long:
-                _tile(kernel, stride, LONG, arena, buffer, buffer_rows, pitch, height, top, slot, ox * stride, zeros,
-                      weights, w, target)  # fmt: skip
+                long_tile(arena, weights, buffer, out, at)
             else:
-                _tile(kernel, stride, SHORT, arena, buffer, buffer_rows, pitch, height, top, slot, ox * stride, zeros,
-                      weights, w, target)  # fmt: skip
+                short_tile(arena, weights, buffer, out, at)
             ox += tile
-        if out_width < short:
-            for i in range(out_width * LANES):
-                arena[y + i] = arena[scratch + i]
-        finish(arena, y, out_width, weights, scale, shift, activation, -1, total)
+        if out.width < short:
+            for i in range(out.width * LANES):
+                arena[out.y + i] = arena[out.scratch + i]
+        finish(arena, weights, out.y, out.width, epilogue)
 
     return row
 

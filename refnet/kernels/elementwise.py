@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 
-from refnet.kernels.emit import Emitter, index
-from refnet.kernels.finish import finish
+from refnet.kernels.emit import Emitter, compiled, index
+from refnet.kernels.epilogue import Epilogue, finish
 from refnet.kernels.machine import LANES
-
-_MULTIPLY, _ADD = range(2)
 
 
 @intrinsic
@@ -35,30 +34,31 @@ def _add_up(typingctx: Any, arena: Any, x: Any, count: Any, stride: Any, y: Any)
     return types.void(arena, *[int64] * 4), codegen
 
 
-@intrinsic
-def _combine(
-    typingctx: Any, operation: Any, arena: Any, x: Any, other: Any, other_stride: Any, y: Any, count: Any
-) -> Any:
-    """``count`` blocks of 16 of x, each multiplied by or added to one of ``other``; ``operation`` is a literal."""
-    if not isinstance(operation, types.IntegerLiteral):
-        return None
-    emit_operation = ir.IRBuilder.fmul if operation.literal_value == _MULTIPLY else ir.IRBuilder.fadd
-    int64 = types.int64
+def _combining(operation: Callable[..., ir.Value]) -> Any:
+    """Make the function that combines ``count`` blocks of 16 of x, each with one of ``other``."""
 
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        e = Emitter(context, builder, arena)
-        _, arena_, x_, other_, other_stride_, y_, count_ = args
-        x_pointer, other_pointer, y_pointer = (e.pointer(arena, arena_, offset) for offset in (x_, other_, y_))
-        with e.loop(count_) as i:
-            at = builder.mul(i, index(LANES))
-            second = e.load(e.advance(other_pointer, builder.mul(i, other_stride_)))
-            e.store(emit_operation(builder, e.load(e.advance(x_pointer, at)), second), e.advance(y_pointer, at))
-        return context.get_dummy_value()
+    @intrinsic
+    def combine(typingctx: Any, arena: Any, x: Any, other: Any, other_stride: Any, y: Any, count: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            e = Emitter(context, builder, arena)
+            arena_, x_, other_, other_stride_, y_, count_ = args
+            x_pointer, other_pointer, y_pointer = (e.pointer(arena, arena_, offset) for offset in (x_, other_, y_))
+            with e.loop(count_) as i:
+                at = builder.mul(i, index(LANES))
+                second = e.load(e.advance(other_pointer, builder.mul(i, other_stride_)))
+                e.store(operation(builder, e.load(e.advance(x_pointer, at)), second), e.advance(y_pointer, at))
+            return context.get_dummy_value()
 
-    return types.void(operation, arena, *[int64] * 5), codegen
+        return types.void(arena, *[types.int64] * 5), codegen
+
+    return combine
 
 
-@njit(nogil=True, error_model="numpy")
+_multiply = _combining(ir.IRBuilder.fmul)
+_add = _combining(ir.IRBuilder.fadd)
+
+
+@compiled
 def mean(arena: Any, x: int, height: int, width: int, count: int, y: int, scratch: int) -> None:
     """Global mean of one block: each row from the left, the rows' sums from the top, one division."""
     for h in range(height):
@@ -69,22 +69,22 @@ def mean(arena: Any, x: int, height: int, width: int, count: int, y: int, scratc
         arena[y + lane] /= size
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def excite(arena: Any, x: int, gate: int, y: int, pixels: int) -> None:
     """Multiply each channel by its gate."""
-    _combine(_MULTIPLY, arena, x, gate, 0, y, pixels)
+    _multiply(arena, x, gate, 0, y, pixels)
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def add(arena: Any, x: int, other: int, y: int, pixels: int) -> None:
     """Add the residual."""
-    _combine(_ADD, arena, x, other, LANES, y, pixels)
+    _add(arena, x, other, LANES, y, pixels)
 
 
-@njit(nogil=True, error_model="numpy")
-def affine(arena: Any, x: int, weights: Any, scale: int, shift: int, activation: int, y: int, pixels: int) -> None:
+@compiled
+def affine(arena: Any, weights: Any, x: int, y: int, pixels: int, epilogue: Epilogue) -> None:
     """Batch norm and activation by themselves, for the unfused view."""
     if x != y:
         for i in range(pixels * LANES):
             arena[y + i] = arena[x + i]
-    finish(arena, y, pixels, weights, scale, shift, activation, -1, -1)
+    finish(arena, weights, y, pixels, epilogue)

@@ -1,18 +1,29 @@
 """The line buffer: the rows of a picture that a convolution is about to read, with their zeros at both sides.
 
-A row of the picture has its slot in the buffer: row r lies in slot r % rows. Columns of the buffer are those of the
-picture, behind ``left`` columns of zeros and before others that fill up ``pitch`` pixels. A pixel is ``size`` elements.
+A row of the picture has its slot in the buffer: row r lies in slot r % rows.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
-from numba import njit, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from refnet.kernels.emit import Emitter
+from refnet.kernels.emit import Emitter, compiled
+
+
+class LineBuffer(NamedTuple):
+    """Where a line buffer lies, and the picture whose rows it holds."""
+
+    at: int  # arena offset
+    rows: int  # slots
+    pitch: int  # pixels in a slot: ``left`` of zeros, a row of the picture, and zeros again
+    left: int
+    height: int  # of the picture
+    width: int
+    size: int  # elements of a pixel
 
 
 @intrinsic
@@ -43,33 +54,33 @@ def _clear(typingctx: Any, arena: Any, target: Any, count: Any) -> Any:
     return types.void(arena, *[types.int64] * 2), codegen
 
 
-@njit(nogil=True, error_model="numpy")
-def clear_margins(arena: Any, buffer: int, rows: int, pitch: int, left: int, width: int, size: int) -> None:
+@compiled
+def clear_margins(arena: Any, buffer: LineBuffer) -> None:
     """Write the zeros beside the picture into every slot."""
-    for slot in range(rows):
-        row = buffer + slot * pitch * size
-        _clear(arena, row, left * size)
-        _clear(arena, row + (left + width) * size, (pitch - left - width) * size)
+    right = buffer.left + buffer.width
+    for slot in range(buffer.rows):
+        row = buffer.at + slot * buffer.pitch * buffer.size
+        _clear(arena, row, buffer.left * buffer.size)
+        _clear(arena, row + right * buffer.size, (buffer.pitch - right) * buffer.size)
 
 
-@njit(nogil=True, error_model="numpy")
-def copy_rows(
-    arena: Any, x: int, width: int, first: int, last: int, buffer: int, rows: int, pitch: int, left: int, size: int
-) -> None:
+@compiled
+def copy_rows(arena: Any, x: int, first: int, last: int, buffer: LineBuffer) -> None:
     """Copy rows ``first`` … ``last`` - 1 of a picture [row][pixel][size] at ``x`` into their slots."""
+    row_size = buffer.width * buffer.size
     for row in range(first, last):
-        _copy(arena, x + row * width * size, buffer + (row % rows * pitch + left) * size, width * size)
+        slot = row % buffer.rows
+        _copy(arena, x + row * row_size, buffer.at + (slot * buffer.pitch + buffer.left) * buffer.size, row_size)
 
 
-@njit(nogil=True, error_model="numpy")
-def picture_rows(
-    arena: Any, x: int, height: int, width: int, size: int, top: int, buffer: int, rows: int, pitch: int, left: int
-) -> None:
-    """Copy the network's input from row ``top`` on into ``rows`` slots, in order; zeros where there is no row."""
-    clear_margins(arena, buffer, rows, pitch, left, width, size)
-    for slot in range(rows):
-        row = buffer + (slot * pitch + left) * size
-        if 0 <= top + slot < height:
-            _copy(arena, x + (top + slot) * width * size, row, width * size)
+@compiled
+def picture_rows(arena: Any, x: int, top: int, buffer: LineBuffer) -> None:
+    """Fill all slots, in order, with the network's input at ``x`` from row ``top`` on; zeros where there is no row."""
+    clear_margins(arena, buffer)
+    row_size = buffer.width * buffer.size
+    for slot in range(buffer.rows):
+        target = buffer.at + (slot * buffer.pitch + buffer.left) * buffer.size
+        if 0 <= top + slot < buffer.height:
+            _copy(arena, x + (top + slot) * row_size, target, row_size)
         else:
-            _clear(arena, row, width * size)
+            _clear(arena, target, row_size)

@@ -6,7 +6,7 @@ Tile shapes decide speed only. Each output element is the same chain of operatio
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba.core.registry import cpu_target
@@ -14,9 +14,9 @@ from numba.core.registry import cpu_target
 LANES = 16  # channels in a block of the activation layout, whatever the CPU
 
 # Numbers of a type: Numba would compile a function once more for each literal that it is called with.
-NOWHERE = np.int64(-1)
-ZERO = np.int64(0)
-PIXEL = np.int64(LANES)
+NOWHERE: Any = np.int64(-1)
+ZERO: Any = np.int64(0)
+PIXEL: Any = np.int64(LANES)
 
 # Vector extensions of CPUs named through NUMBA_CPU_NAME, which come without a feature list.
 _AVX512_NAMES = (
@@ -52,24 +52,13 @@ def registers() -> Registers:
     return Registers(16, 16)
 
 
-@dataclass(frozen=True)
-class TileShapes:
-    """Tile shapes for one dtype.
+class TileShapes(NamedTuple):
+    """Tile shapes for one dtype."""
 
-    Attributes
-    ----------
-    pixels, blocks
-        A pointwise tile: that many pixels by that many blocks of 16 output channels.
-    half
-        Pixels of the tile for the end of a strip.
-    row, short_row
-        Depthwise tiles: that many pixels of a row by one block of channels.
-    """
-
-    pixels: int
-    half: int
-    blocks: int
-    row: int
+    pixels: int  # of a pointwise tile
+    half: int  # pixels of the tile for the end of a strip
+    blocks: int  # of 16 output channels, in a pointwise tile
+    row: int  # pixels of a depthwise tile
     short_row: int
 
 

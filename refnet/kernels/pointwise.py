@@ -3,11 +3,11 @@
 The tile keeps M * B sums in registers. For each tap in order it broadcasts one input element per pixel and multiplies
 it with the same B vectors of weights: one fma per sum. After 32 taps the sums are stored, or added to what is stored,
 and start again from +0, as the contract says. What follows a sum is done for a few tiles at once, while they are in the
-first-level cache (see ``finish``).
+first-level cache (see ``epilogue``).
 
 Where the input of a tap lies: taps come in groups that lie side by side. A pointwise convolution reads a pixel's
-channels in groups of 16, ``x_group`` elements apart, and pixels 16 apart. The stem reads rows of a padded picture
-[row][pixel][channel]: a group is a row of its kernel, pixels are a stride apart (see ``line_buffer``).
+channels in groups of 16, and pixels lie 16 apart. The stem reads rows of a padded picture [row][pixel][channel]: a
+group is a row of its kernel, pixels are a stride apart (see ``line_buffer``).
 
 Registers: M * B sums, B weights, one broadcast; ``machine.tile_shapes`` chooses M and B.
 Refuses nothing: callers pass offsets that lie inside the arrays.
@@ -15,77 +15,98 @@ Refuses nothing: callers pass offsets that lie inside the arrays.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 
-from refnet.kernels.emit import Emitter, aligned_frame, index
-from refnet.kernels.finish import finish
-from refnet.kernels.machine import LANES, tile_shapes_of
+from refnet.kernels.emit import Emitter, aligned_frame, compiled, index
+from refnet.kernels.epilogue import Epilogue, finish
+from refnet.kernels.machine import LANES, NOWHERE, TileShapes, tile_shapes_of
 from refnet.reference.numerics import TAPS_PER_BLOCK
 
-# Kinds of tile, by their number of pixels and by where their input lies.
-FULL, HALF, ONE = range(3)
+# Where the input of a tile lies.
 BLOCKED, PICTURE = range(2)
 
 TILES_TO_FINISH = 4  # at once: they fit the first-level cache beside the weights
 
 
-def _pixels(shape: int, arena: Any) -> int:
-    tiles = tile_shapes_of(arena)
-    return {FULL: tiles.pixels, HALF: tiles.half, ONE: 1}[shape]
+class Operands(NamedTuple):
+    """What a strip multiplies: its inputs and its panel of weights."""
+
+    x: int  # arena offset of the first tap of the first pixel
+    x_pixel: int  # elements from a pixel to its neighbour
+    group: int  # taps that lie side by side
+    x_group: int  # elements from a group to the next
+    far: int  # 1: the input is in memory rather than in a cache
+    w: int  # weights offset: [tap][block][16]
+    taps: int
 
 
-@intrinsic
-def _tile(
-    typingctx: Any, shape: Any, blocks: Any, layout: Any, arena: Any, x: Any, x_group: Any, group: Any, x_pixel: Any,
-    far: Any, taps: Any, weights: Any, w: Any, ahead: Any, y: Any, y_block: Any, column: Any, width: Any, gap: Any,
-) -> Any:  # fmt: skip
-    """Compute the sums of one tile; ``shape``, ``blocks`` and ``layout`` are literals.
+class Output(NamedTuple):
+    """Where the sums of a strip go: [block][pixel][16], pixels in rows that may have gaps between them."""
 
-    On the way it asks for the weights that lie ``ahead`` elements further on and, if the input is ``far`` away (in
-    memory rather than in a cache), for what the next tile will read. Output pixels lie 16 elements apart, and ``gap``
-    more after the last one of a row of ``width``; the first one lies in ``column``.
+    y: int  # arena offset
+    y_block: int  # elements from a block to the next
+    width: int  # pixels in a row
+    gap: int  # elements between rows
+
+
+class _Tile(NamedTuple):
+    """Where in a strip one tile begins."""
+
+    x: int  # arena offsets
+    y: int
+    column: int
+    ahead: int  # elements from its weights to those to ask for on the way
+
+
+def _tile_of(pixels: Callable[[TileShapes], int], blocks: int, layout: int) -> Any:
+    """Make the function that computes the sums of one tile of so many ``pixels``.
+
+    On the way it asks for weights further ahead and, if the input is far away, for what the next tile will read.
     """
-    if not isinstance(blocks, types.IntegerLiteral):
-        return None
-    M, B = _pixels(shape.literal_value, arena), blocks.literal_value
-    in_blocks = layout.literal_value == BLOCKED
-    int64 = types.int64
+    in_blocks = layout == BLOCKED
 
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        e = Emitter(context, builder, arena)
-        arena_, x_, x_group_, group_, x_pixel_, far_, taps_, weights_, w_, ahead_ = args[3:13]
-        y_, y_block_, column_, width_, gap_ = args[13:]
-        operands = _Operands(
-            e.pointer(arena, arena_, x_),
-            x_group_,
-            index(LANES) if in_blocks else group_,
-            index(LANES) if in_blocks else x_pixel_,
-            builder.icmp_signed("!=", far_, index(0)) if in_blocks else None,
-            e.pointer(weights, weights_, w_),
-            ahead_,
-        )
-        targets = []
-        pixel = e.pointer(arena, arena_, y_)
-        for _ in range(M):
-            targets += [e.advance(pixel, builder.mul(y_block_, index(i))) for i in range(B)]
-            column_ = builder.add(column_, index(1))
-            row_ends = builder.icmp_signed("==", column_, width_)
-            column_ = builder.select(row_ends, index(0), column_)
-            pixel = e.advance(pixel, builder.select(row_ends, builder.add(gap_, index(LANES)), index(LANES)))
-        _sum_of_products(e, M, B, operands, taps_, targets)
-        return context.get_dummy_value()
+    @intrinsic
+    def tile(typingctx: Any, arena: Any, weights: Any, operands: Any, output: Any, at: Any) -> Any:
+        M, B = pixels(tile_shapes_of(arena)), blocks
 
-    signature = types.void(shape, blocks, layout, arena, *[int64] * 6, weights, *[int64] * 7)
-    return signature, codegen
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            e = Emitter(context, builder, arena)
+            arena_, weights_, *records = args
+            of, out, at_ = (e.fields(t, v) for t, v in zip((operands, output, at), records, strict=True))
+            addresses = _Addresses(
+                e.pointer(arena, arena_, at_.x),
+                of.x_group,
+                index(LANES) if in_blocks else of.group,
+                index(LANES) if in_blocks else of.x_pixel,
+                builder.icmp_signed("!=", of.far, index(0)) if in_blocks else None,
+                e.pointer(weights, weights_, of.w),
+                at_.ahead,
+            )
+            targets = []
+            pixel, column = e.pointer(arena, arena_, at_.y), at_.column
+            for _ in range(M):
+                targets += [e.advance(pixel, builder.mul(out.y_block, index(i))) for i in range(B)]
+                column = builder.add(column, index(1))
+                row_ends = builder.icmp_signed("==", column, out.width)
+                column = builder.select(row_ends, index(0), column)
+                step = builder.select(row_ends, builder.add(out.gap, index(LANES)), index(LANES))
+                pixel = e.advance(pixel, step)
+            _sum_of_products(e, M, B, addresses, of.taps, targets)
+            return context.get_dummy_value()
+
+        return types.void(arena, weights, operands, output, at), codegen
+
+    return tile
 
 
-class _Operands(NamedTuple):
-    """What a tile multiplies: addresses and distances of its inputs and weights."""
+class _Addresses(NamedTuple):
+    """The operands of a tile, as addresses, and the distances between them."""
 
     x: ir.Value  # first tap of the first pixel
     x_group: ir.Value
@@ -96,7 +117,7 @@ class _Operands(NamedTuple):
     ahead: ir.Value
 
 
-def _sum_of_products(e: Emitter, M: int, B: int, of: _Operands, taps: ir.Value, targets: list[ir.Value]) -> None:
+def _sum_of_products(e: Emitter, M: int, B: int, of: _Addresses, taps: ir.Value, targets: list[ir.Value]) -> None:
     """Chain by chain: the first is stored, the others are added to what is stored."""
     b = e.builder
     sums = e.variables(M * B)
@@ -116,7 +137,7 @@ def _sum_of_products(e: Emitter, M: int, B: int, of: _Operands, taps: ir.Value, 
                     e.store(b.fadd(e.load(target), b.load(acc)), target)
 
 
-def _group(e: Emitter, M: int, B: int, sums: list[ir.Value], of: _Operands, tap: ir.Value, end: ir.Value) -> None:
+def _group(e: Emitter, M: int, B: int, sums: list[ir.Value], of: _Addresses, tap: ir.Value, end: ir.Value) -> None:
     """Take the taps from ``tap`` to the end of its group, or of its chain if that comes first."""
     b = e.builder
     first = b.load(tap)
@@ -143,77 +164,66 @@ def _group(e: Emitter, M: int, B: int, sums: list[ir.Value], of: _Operands, tap:
 
 
 def _strip_of(blocks: int, layout: int) -> Any:
-    """Make the function that computes a strip of neighbouring pixels by ``blocks`` blocks of output channels.
+    """Make the function that computes a strip of neighbouring pixels by ``blocks`` blocks of output channels."""
+    full_tile = _tile_of(lambda tiles: tiles.pixels, blocks, layout)
+    half_tile = _tile_of(lambda tiles: tiles.half, blocks, layout)
+    one_tile = _tile_of(lambda tiles: 1, blocks, layout)
 
-    Offsets count elements: x, y, residual into ``arena``, w, scale, shift into ``weights``. The output is
-    [block][pixel][16], blocks ``y_block`` apart, with ``gap`` elements after every ``width`` pixels; the residual lies
-    like an output without gaps; a negative one means none. ``full`` and ``half`` are the pixels of those tiles.
-    """
-
-    @njit(nogil=True, error_model="numpy")
+    @compiled
     def strip(
-        arena: Any, x: int, x_group: int, group: int, x_pixel: int, far: int, taps: int, weights: Any, w: int,
-        scale: int, shift: int, activation: int, residual: int, y: int, y_block: int, pixels: int, width: int, gap: int,
-        full: int, half: int,
-    ) -> None:  # fmt: skip
+        arena: Any, weights: Any, operands: Operands, output: Output, epilogue: Epilogue, pixels: int, tiles: TileShapes
+    ) -> None:
         aligned_frame()
+        full, half = tiles.pixels, tiles.half
         p = 0
         unfinished = 0
-        ahead = taps * blocks * LANES  # the next panel, which comes from far away: the first tile asks for it
+        ahead = operands.taps * blocks * LANES  # the next panel, which comes from far away: the first tile asks for it
         while p < pixels:
             left = pixels - p
             tile = full if left > half and pixels >= full else half if pixels >= half else 1
             p = min(p, pixels - tile)  # the last tile overlaps its neighbour: same values, made twice
             unfinished = min(unfinished, p)
-            row = p // width
-            source, target, column = x + p * x_pixel, y + p * LANES + row * gap, p - row * width
+            row = p // output.width
+            at = _Tile(
+                x=operands.x + p * operands.x_pixel,
+                y=output.y + p * LANES + row * output.gap,
+                column=p - row * output.width,
+                ahead=ahead,
+            )
             if tile == full:
-                _tile(FULL, blocks, layout, arena, source, x_group, group, x_pixel, far, taps, weights, w, ahead,
-                      target, y_block, column, width, gap)  # fmt: skip
+                full_tile(arena, weights, operands, output, at)
             elif tile == half:
-                _tile(HALF, blocks, layout, arena, source, x_group, group, x_pixel, far, taps, weights, w, ahead,
-                      target, y_block, column, width, gap)  # fmt: skip
+                half_tile(arena, weights, operands, output, at)
             else:
-                _tile(ONE, blocks, layout, arena, source, x_group, group, x_pixel, far, taps, weights, w, ahead,
-                      target, y_block, column, width, gap)  # fmt: skip
+                one_tile(arena, weights, operands, output, at)
             p += tile
             ahead = 0
             if p - unfinished >= TILES_TO_FINISH * full or p == pixels:
-                _finish(
-                    arena,
-                    y,
-                    y_block,
-                    np.int64(blocks),
-                    unfinished,
-                    p,
-                    width,
-                    gap,
-                    weights,
-                    scale,
-                    shift,
-                    activation,
-                    residual,
-                )
+                _finish_pixels(arena, weights, output, epilogue, np.int64(blocks), unfinished, p)
                 unfinished = p
 
     return strip
 
 
-@njit(nogil=True, error_model="numpy")
-def _finish(
-    arena: Any, y: int, y_block: int, blocks: int, first: int, last: int, width: int, gap: int, weights: Any,
-    scale: int, shift: int, activation: int, residual: int,
-) -> None:  # fmt: skip
-    """Finish pixels ``first`` … ``last`` - 1 of a strip, row by row if there are gaps between rows."""
+@compiled
+def _finish_pixels(
+    arena: Any, weights: Any, output: Output, epilogue: Epilogue, blocks: int, first: int, last: int
+) -> None:
+    """Finish pixels ``first`` … ``last`` - 1 of a strip, row by row if there are gaps; a residual has none."""
     aligned_frame()
     while first < last:
-        row = first // width if gap > 0 else 0
-        end = min(last, (row + 1) * width) if gap > 0 else last
+        row = first // output.width if output.gap > 0 else 0
+        end = min(last, (row + 1) * output.width) if output.gap > 0 else last
         for block in range(blocks):
-            at = block * y_block + first * LANES
-            r = residual + at if residual >= 0 else -1
-            s = block * LANES
-            finish(arena, y + at + row * gap, end - first, weights, scale + s, shift + s, activation, r, -1)
+            at = block * output.y_block + first * LANES
+            of_block = Epilogue(
+                scale=epilogue.scale + block * LANES,
+                shift=epilogue.shift + block * LANES,
+                activation=epilogue.activation,
+                residual=epilogue.residual + at if epilogue.residual >= 0 else NOWHERE,
+                total=NOWHERE,
+            )
+            finish(arena, weights, output.y + at + row * output.gap, end - first, of_block)
         first = end
 
 

@@ -16,9 +16,11 @@ ROW = np.dtype(
         (field, np.int64)
         for field in (
             "op",
-            "chunks",  # 0: computed by the row that follows, piece by piece
-            "per_chunk",  # pixels or rows of one chunk
-            "panel_major",  # whether neighbouring chunks share weights rather than pixels
+            "chunks",  # panels * strips; 0: computed by the row that follows, piece by piece
+            "panels",  # of output channels
+            "strips",  # of pixels, of output rows, or of blocks of channels
+            "per_strip",
+            "panel_major",  # 1: neighbouring chunks share a panel's weights; 0: they share a strip's pixels
             "x",  # arena offsets: input, second input (negative: none), output
             "other",
             "y",

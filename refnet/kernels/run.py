@@ -7,23 +7,38 @@ that never comes is not missed. Which thread computes a chunk changes no bit.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from numba import njit
 
 from refnet.kernels import atomic, elementwise, rows
-from refnet.kernels.depthwise import row_k3s1, row_k3s2, row_k5s1, row_k5s2
+from refnet.kernels.depthwise import OutputRow, row_k3s1, row_k3s2, row_k5s1, row_k5s2
+from refnet.kernels.epilogue import Epilogue
 from refnet.kernels.float_mode import restore_mode, set_default_mode
-from refnet.kernels.line_buffer import clear_margins, copy_rows, picture_rows
-from refnet.kernels.machine import LANES, NOWHERE, PIXEL, ZERO
-from refnet.kernels.pointwise import picture_strip_of_1, picture_strip_of_2, strip_of_1, strip_of_2
+from refnet.kernels.line_buffer import LineBuffer, clear_margins, copy_rows, picture_rows
+from refnet.kernels.machine import LANES, NOWHERE, PIXEL, ZERO, TileShapes
+from refnet.kernels.pointwise import (
+    Operands,
+    Output,
+    picture_strip_of_1,
+    picture_strip_of_2,
+    strip_of_1,
+    strip_of_2,
+)
 from refnet.kernels.softmax import softmax
-
-# Places in ``constants``: what holds for the whole program.
-TILE_PIXELS, TILE_HALF, TILE_BLOCKS, TILE_ROW, TILE_SHORT_ROW, ZEROS, SCRATCH, SCRATCH_SIZE = range(8)
 
 _CONVOLUTION, _POINTWISE, _DEPTHWISE = rows.CONVOLUTION, rows.POINTWISE, rows.DEPTHWISE
 _MEAN, _EXCITE, _ADD, _SOFTMAX = rows.MEAN, rows.EXCITE, rows.ADD, rows.SOFTMAX
+
+
+class Constants(NamedTuple):
+    """What holds for all rows of a program; offsets and sizes count elements of the arena."""
+
+    tiles: TileShapes
+    zeros: int  # offset of the row of zeros, behind the activations
+    scratch: int  # offset of the threads' own memory, behind the zeros
+    scratch_size: int  # of the piece of each thread
+
 
 # LLVM optimises all that a function calls anew with every function around it: no functions between here and the tiles.
 _inlined = njit(nogil=True, error_model="numpy", inline="always")
@@ -31,94 +46,112 @@ _inlined = njit(nogil=True, error_model="numpy", inline="always")
 
 @_inlined
 def _convolution_panel(
-    row: Any, panel: int, oy: int, arena: Any, weights: Any, constants: Any, scratch: int, y: int, y_block: int
+    row: Any, panel: int, oy: int, arena: Any, weights: Any, constants: Constants, scratch: int, output: Output
 ) -> None:
-    """A panel of output channels of output row ``oy``, to ``y``, of a convolution that reads the network's input."""
-    panel_blocks = constants[TILE_BLOCKS]
-    size, pitch = row.channels, row.pitch
-    picture = scratch + constants[SCRATCH_SIZE] - row.kernel * pitch * size  # the last piece of the thread's own
-    picture_rows(
-        arena, row.x, row.height, row.width, size, oy * row.stride - row.top, picture, row.kernel, pitch, row.left
+    """A panel of output channels of output row ``oy`` of a convolution that reads the network's input."""
+    size = row.channels
+    picture_size = row.kernel * row.pitch * size
+    picture = LineBuffer(
+        at=scratch + constants.scratch_size - picture_size,  # the last piece of the thread's own
+        rows=row.kernel,
+        pitch=row.pitch,
+        left=row.left,
+        height=row.height,
+        width=row.width,
+        size=size,
     )
-    block = panel * panel_blocks
+    picture_rows(arena, row.x, oy * row.stride - row.top, picture)
+    block = panel * constants.tiles.blocks
     taps = row.kernel * row.kernel * size
-    arguments = (
-        arena, picture, pitch * size, row.kernel * size, row.stride * size, ZERO, taps,
-        weights, row.weights + block * LANES * taps, row.scale + block * LANES, row.shift + block * LANES,
-        row.activation, NOWHERE, y, y_block, row.out_width, row.out_width, ZERO,
-        constants[TILE_PIXELS], constants[TILE_HALF],
-    )  # fmt: skip
-    if min(panel_blocks, row.out_blocks - block) == 2:
-        picture_strip_of_2(*arguments)
+    operands = Operands(
+        x=picture.at,
+        x_pixel=row.stride * size,
+        group=row.kernel * size,
+        x_group=row.pitch * size,
+        far=ZERO,
+        w=row.weights + block * LANES * taps,
+        taps=taps,
+    )
+    epilogue = _epilogue(row, block, NOWHERE, NOWHERE)
+    if min(constants.tiles.blocks, row.out_blocks - block) == 2:
+        picture_strip_of_2(arena, weights, operands, output, epilogue, row.out_width, constants.tiles)
     else:
-        picture_strip_of_1(*arguments)
+        picture_strip_of_1(arena, weights, operands, output, epilogue, row.out_width, constants.tiles)
 
 
 @_inlined
-def _convolution_chunk(row: Any, chunk: int, arena: Any, weights: Any, constants: Any, scratch: int) -> None:
+def _convolution_chunk(
+    row: Any, panel: int, oy: int, arena: Any, weights: Any, constants: Constants, scratch: int
+) -> None:
     """One output row of one panel."""
-    panel, oy = chunk // row.out_height, chunk % row.out_height
     y_block = row.out_height * row.out_width * LANES
-    y = row.y + panel * constants[TILE_BLOCKS] * y_block + oy * row.out_width * LANES
-    _convolution_panel(row, panel, oy, arena, weights, constants, scratch, y, y_block)
+    y = row.y + panel * constants.tiles.blocks * y_block + oy * row.out_width * LANES
+    output = Output(y=y, y_block=y_block, width=row.out_width, gap=ZERO)
+    _convolution_panel(row, panel, oy, arena, weights, constants, scratch, output)
+
+
+@_inlined
+def _epilogue(row: Any, block: int, residual: int, total: int) -> Epilogue:
+    """What follows the sums of a block of output channels."""
+    return Epilogue(
+        scale=row.scale + block * LANES,
+        shift=row.shift + block * LANES,
+        activation=row.activation,
+        residual=residual,
+        total=total,
+    )
 
 
 @_inlined
 def _pointwise_panel(
-    row: Any, panel: int, first: int, pixels: int, arena: Any, weights: Any, constants: Any, residual: int, y: int,
-    y_block: int, gap: int,
-) -> None:  # fmt: skip
-    """A panel of output channels of some neighbouring pixels, to ``y``."""
-    panel_blocks = constants[TILE_BLOCKS]
-    block = panel * panel_blocks
-    arguments = (
-        arena, row.x + first * LANES, row.x_block, PIXEL, PIXEL, row.far, row.channels,
-        weights, row.weights + block * LANES * row.channels, row.scale + block * LANES, row.shift + block * LANES,
-        row.activation, residual, y, y_block, pixels, row.width, gap, constants[TILE_PIXELS], constants[TILE_HALF],
-    )  # fmt: skip
-    if min(panel_blocks, row.out_blocks - block) == 2:
-        strip_of_2(*arguments)
+    row: Any, panel: int, first: int, pixels: int, arena: Any, weights: Any, tiles: TileShapes, output: Output
+) -> None:
+    """A panel of output channels of some neighbouring pixels; a residual lies like the row's own output."""
+    block = panel * tiles.blocks
+    operands = Operands(
+        x=row.x + first * LANES,
+        x_pixel=PIXEL,
+        group=PIXEL,
+        x_group=row.x_block,
+        far=row.far,
+        w=row.weights + block * LANES * row.channels,
+        taps=row.channels,
+    )
+    epilogue = _epilogue(row, block, row.other + output.y - row.y if row.other >= 0 else NOWHERE, NOWHERE)
+    if min(tiles.blocks, row.out_blocks - block) == 2:
+        strip_of_2(arena, weights, operands, output, epilogue, pixels, tiles)
     else:
-        strip_of_1(*arguments)
+        strip_of_1(arena, weights, operands, output, epilogue, pixels, tiles)
 
 
 @_inlined
-def _pointwise_chunk(row: Any, chunk: int, arena: Any, weights: Any, constants: Any) -> None:
+def _pointwise_chunk(row: Any, panel: int, strip: int, arena: Any, weights: Any, tiles: TileShapes) -> None:
     """A strip of pixels, one panel of output channels."""
-    panels = (row.out_blocks + constants[TILE_BLOCKS] - 1) // constants[TILE_BLOCKS]
     all_pixels = row.out_height * row.out_width
-    strips = (all_pixels + row.per_chunk - 1) // row.per_chunk
-    if row.panel_major:
-        panel, strip = chunk // strips, chunk % strips
-    else:
-        strip, panel = chunk // panels, chunk % panels
-    first = strip * row.per_chunk
-    pixels = min(row.per_chunk, all_pixels - first)
+    first = strip * row.per_strip
     y_block = all_pixels * LANES
-    at = panel * constants[TILE_BLOCKS] * y_block + first * LANES
-    residual = row.other + at if row.other >= 0 else -1
-    _pointwise_panel(row, panel, first, pixels, arena, weights, constants, residual, row.y + at, y_block, ZERO)
+    y = row.y + panel * tiles.blocks * y_block + first * LANES
+    output = Output(y=y, y_block=y_block, width=row.width, gap=ZERO)
+    _pointwise_panel(row, panel, first, min(row.per_strip, all_pixels - first), arena, weights, tiles, output)
 
 
 @_inlined
 def _depthwise_chunk(
-    row: Any, expansion: Any, chunk: int, arena: Any, weights: Any, constants: Any, scratch: int
+    program: Any, i: int, panel: int, strip: int, arena: Any, weights: Any, constants: Constants, scratch: int
 ) -> None:
     """Some output rows of a panel of channels.
 
     The input goes through a line buffer that stays in the cache: it is copied there from the arena, or made there by
     the convolution before it, which then is nowhere else.
     """
-    panel_blocks = constants[TILE_BLOCKS]
-    strips = (row.out_height + row.per_chunk - 1) // row.per_chunk
-    panel, strip = chunk // strips, chunk % strips
-    first_block = panel * panel_blocks
-    blocks = min(panel_blocks, row.out_blocks - first_block)
-    oy, end = strip * row.per_chunk, min((strip + 1) * row.per_chunk, row.out_height)
+    row, expansion = program[i], program[i - program[i].expansion]
+    first_block = panel * constants.tiles.blocks
+    blocks = min(constants.tiles.blocks, row.out_blocks - first_block)
+    oy, end = strip * row.per_strip, min((strip + 1) * row.per_strip, row.out_height)
     buffer_rows, pitch, width = row.buffer_rows, row.pitch, row.width
     buffer_block = buffer_rows * pitch * LANES
     for b in range(blocks):
-        clear_margins(arena, scratch + b * buffer_block, buffer_rows, pitch, row.left, width, PIXEL)
+        clear_margins(arena, _line_buffer(row, scratch + b * buffer_block))
     filled = max(0, oy * row.stride - row.top)
     needed = min(row.height, (end - 1) * row.stride - row.top + row.kernel)
     while oy < end:
@@ -129,55 +162,66 @@ def _depthwise_chunk(
             count = min(limit - filled, buffer_rows - slot)
             target = scratch + (slot * pitch + row.left) * LANES
             if row.expansion and expansion.op == _CONVOLUTION:
-                for i in range(count):
-                    _convolution_panel(expansion, panel, filled + i, arena, weights, constants, scratch,
-                                       target + i * pitch * LANES, buffer_block)  # fmt: skip
+                for r in range(count):
+                    output = Output(y=target + r * pitch * LANES, y_block=buffer_block, width=width, gap=ZERO)
+                    _convolution_panel(expansion, panel, filled + r, arena, weights, constants, scratch, output)
             elif row.expansion:
-                _pointwise_panel(expansion, panel, filled * width, count * width, arena, weights, constants, NOWHERE,
-                                 target, buffer_block, (pitch - width) * LANES)  # fmt: skip
+                output = Output(y=target, y_block=buffer_block, width=width, gap=(pitch - width) * LANES)
+                pixels = count * width
+                _pointwise_panel(expansion, panel, filled * width, pixels, arena, weights, constants.tiles, output)
             else:
                 for b in range(blocks):
                     x = row.x + (first_block + b) * row.x_block
-                    copy_rows(arena, x, width, filled, filled + count, scratch + b * buffer_block, buffer_rows, pitch,
-                              row.left, PIXEL)  # fmt: skip
+                    copy_rows(arena, x, filled, filled + count, _line_buffer(row, scratch + b * buffer_block))
             filled += count
         ready = end if limit == needed else (limit + row.top - row.kernel) // row.stride + 1
         for b in range(blocks):
-            _depthwise_rows(row, first_block + b, oy, ready, arena, weights, constants, scratch + b * buffer_block,
-                            scratch + panel_blocks * buffer_block)  # fmt: skip
+            buffer = _line_buffer(row, scratch + b * buffer_block)
+            behind = scratch + constants.tiles.blocks * buffer_block
+            for at in range(oy, ready):
+                _depthwise_row(row, first_block + b, at, arena, weights, constants, buffer, behind)
         oy = ready
 
 
 @_inlined
-def _depthwise_rows(
-    row: Any, block: int, first: int, last: int, arena: Any, weights: Any, constants: Any, buffer: int, scratch: int
-) -> None:
-    """Output rows ``first`` … ``last`` - 1 of one block, from the line buffer, and their sums where they are wanted."""
-    w, scale, shift = row.weights + block * LANES * row.kernel**2, row.scale + block * LANES, row.shift + block * LANES
-    for oy in range(first, last):
-        at = block * row.out_height + oy
-        y, total = row.y + at * row.out_width * LANES, row.row_sums + at * LANES if row.row_sums >= 0 else -1
-        arguments = (
-            arena, buffer, row.buffer_rows, row.pitch, row.height, oy * row.stride - row.top, constants[ZEROS],
-            weights, w, scale, shift, row.activation, y, total, row.out_width,
-            constants[TILE_ROW], constants[TILE_SHORT_ROW], scratch,
-        )  # fmt: skip
-        if row.kernel == 3 and row.stride == 1:
-            row_k3s1(*arguments)
-        elif row.kernel == 3:
-            row_k3s2(*arguments)
-        elif row.stride == 1:
-            row_k5s1(*arguments)
-        else:
-            row_k5s2(*arguments)
+def _line_buffer(row: Any, at: int) -> LineBuffer:
+    """The line buffer of one block of channels of a depthwise convolution."""
+    return LineBuffer(
+        at=at, rows=row.buffer_rows, pitch=row.pitch, left=row.left, height=row.height, width=row.width, size=PIXEL
+    )
 
 
 @_inlined
-def _blocks_chunk(row: Any, chunk: int, arena: Any, weights: Any, scratch: int) -> None:
+def _depthwise_row(
+    row: Any, block: int, oy: int, arena: Any, weights: Any, constants: Constants, buffer: LineBuffer, scratch: int
+) -> None:
+    """Output row ``oy`` of one block, from the line buffer, and its sum where that is wanted."""
+    at = block * row.out_height + oy
+    out = OutputRow(
+        top=oy * row.stride - row.top,
+        zeros=constants.zeros,
+        w=row.weights + block * LANES * row.kernel**2,
+        y=row.y + at * row.out_width * LANES,
+        width=row.out_width,
+        scratch=scratch,
+    )
+    epilogue = _epilogue(row, block, NOWHERE, row.row_sums + at * LANES if row.row_sums >= 0 else NOWHERE)
+    if row.kernel == 3 and row.stride == 1:
+        row_k3s1(arena, weights, buffer, out, epilogue, constants.tiles)
+    elif row.kernel == 3:
+        row_k3s2(arena, weights, buffer, out, epilogue, constants.tiles)
+    elif row.stride == 1:
+        row_k5s1(arena, weights, buffer, out, epilogue, constants.tiles)
+    else:
+        row_k5s2(arena, weights, buffer, out, epilogue, constants.tiles)
+
+
+@_inlined
+def _blocks_chunk(row: Any, strip: int, arena: Any, weights: Any, scratch: int) -> None:
     """Some blocks of channels of an operation that works on each channel alone."""
     pixels = row.out_height * row.out_width
-    first = chunk * row.per_chunk
-    for block in range(first, min(first + row.per_chunk, row.out_blocks)):
+    first = strip * row.per_strip
+    for block in range(first, min(first + row.per_strip, row.out_blocks)):
         x, y = row.x + block * row.x_block, row.y + block * pixels * LANES
         if row.op == _MEAN:
             elementwise.mean(arena, x, row.height, row.width, row.count, y, scratch)
@@ -186,8 +230,7 @@ def _blocks_chunk(row: Any, chunk: int, arena: Any, weights: Any, scratch: int) 
         elif row.op == _ADD:
             elementwise.add(arena, x, row.other + block * row.x_block, y, pixels)
         else:
-            scale, shift = row.scale + block * LANES, row.shift + block * LANES
-            elementwise.affine(arena, x, weights, scale, shift, row.activation, y, pixels)
+            elementwise.affine(arena, weights, x, y, pixels, _epilogue(row, block, NOWHERE, NOWHERE))
 
 
 def make_run_rows(sources: str) -> Any:
@@ -198,28 +241,34 @@ def make_run_rows(sources: str) -> Any:
     chunks done of each row, then the number of threads, from which each takes its own piece of scratch memory.
     """
 
-    def run_rows(program: Any, first: int, last: int, arena: Any, weights: Any, constants: Any, counters: Any) -> None:
+    def run_rows(
+        program: Any, first: int, last: int, arena: Any, weights: Any, constants: Constants, counters: Any
+    ) -> None:
         _ = sources  # part of the key under which Numba caches the compiled code
         mode = set_default_mode()
         counters_flat = counters.reshape(counters.size)
         thread = atomic.fetch_add(counters_flat, 2 * len(program) * atomic.STRIDE, 1)
-        scratch = constants[SCRATCH] + thread * constants[SCRATCH_SIZE]
+        scratch = constants.scratch + thread * constants.scratch_size
         for i in range(first, last):
             row = program[i]
             claimed, done = 2 * i * atomic.STRIDE, (2 * i + 1) * atomic.STRIDE
             chunk = atomic.fetch_add(counters_flat, claimed, 1)
             computed = 0
             while chunk < row.chunks:
+                if row.panel_major:
+                    panel, strip = chunk // row.strips, chunk % row.strips
+                else:
+                    strip, panel = chunk // row.panels, chunk % row.panels
                 if row.op == _POINTWISE:
-                    _pointwise_chunk(row, chunk, arena, weights, constants)
+                    _pointwise_chunk(row, panel, strip, arena, weights, constants.tiles)
                 elif row.op == _DEPTHWISE:
-                    _depthwise_chunk(row, program[i - row.expansion], chunk, arena, weights, constants, scratch)
+                    _depthwise_chunk(program, i, panel, strip, arena, weights, constants, scratch)
                 elif row.op == _CONVOLUTION:
-                    _convolution_chunk(row, chunk, arena, weights, constants, scratch)
+                    _convolution_chunk(row, panel, strip, arena, weights, constants, scratch)
                 elif row.op == _SOFTMAX:
                     softmax(arena, row.x, row.y, row.channels)
                 else:
-                    _blocks_chunk(row, chunk, arena, weights, scratch)
+                    _blocks_chunk(row, strip, arena, weights, scratch)
                 computed += 1
                 chunk = atomic.fetch_add(counters_flat, claimed, 1)
             if computed > 0:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from numba import njit
-
+from refnet.kernels.emit import compiled
 from refnet.reference import scalar
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled
 def softmax(arena: Any, x: int, y: int, classes: int) -> None:
     """e = exp(x - max); the sum of e from +0 in order; e / sum."""
     largest = arena[x]

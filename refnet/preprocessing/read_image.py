@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from refnet.errors import ImageError, InputError
+from refnet.errors import ImageError, ImageNotFoundError, InputError
 from refnet.preprocessing.decode import MAX_PIXELS, check_side, decode, to_rgb
 from refnet.preprocessing.window import Picture
+from refnet.several import Several, are_several
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -97,6 +98,11 @@ def check_image(source: ImageLike) -> None:
             raise _wrong_kind(source)
 
 
+def as_images(image: ImageLike | Several[ImageLike]) -> Several[ImageLike]:
+    """One picture as a list of one, several as they are."""
+    return cast("Several[ImageLike]", image) if are_several(image) else [cast("ImageLike", image)]
+
+
 def _wrong_kind(source: object) -> InputError:
     return InputError(
         f"a picture cannot be {type(source).__name__}; want a path, the bytes of a file, a PIL image "
@@ -106,7 +112,8 @@ def _wrong_kind(source: object) -> InputError:
 
 def _unreadable(path: str | os.PathLike[str], error: Exception) -> ImageError:
     reason = getattr(error, "strerror", None) or str(error)
-    return ImageError(f"{os.fsdecode(path)}: cannot read the picture: {reason}")
+    kind = ImageNotFoundError if isinstance(error, FileNotFoundError) else ImageError
+    return kind(f"{os.fsdecode(path)}: cannot read the picture: {reason}")
 
 
 def _read_file(path: str | os.PathLike[str]) -> bytes:
@@ -116,6 +123,8 @@ def _read_file(path: str | os.PathLike[str]) -> bytes:
             if size > MAX_BYTES:
                 raise ImageError(f"{os.fsdecode(path)}: {size} bytes; want at most {MAX_BYTES}")
             data = file.read(size or MAX_BYTES + 1)  # pipes and devices have no size, and maybe no end
+    except ImageError:
+        raise
     except (OSError, ValueError) as error:  # ValueError: a null byte in the path
         raise _unreadable(path, error) from error
     if len(data) > MAX_BYTES:

@@ -8,7 +8,7 @@ from typing import Any
 
 from numba import vectorize
 
-from refnet.jit import LOCK
+from refnet.compiler_lock import COMPILER_LOCK
 from refnet.reference import scalar
 
 _FORMATS = ("float32", "float64")  # in this order: NumPy takes the first that holds the arguments without loss
@@ -18,7 +18,7 @@ _FORMATS = ("float32", "float64")  # in this order: NumPy takes the first that h
 def _ufunc(function: Callable[..., Any], arguments: int) -> Callable[..., Any]:
     """Compile a scalar function into a ufunc for both formats, when it is first called."""
     signatures = [f"{dtype}({', '.join([dtype] * arguments)})" for dtype in _FORMATS]
-    with LOCK:
+    with COMPILER_LOCK:
         ufunc: Callable[..., Any] = vectorize(signatures)(function)
     return ufunc
 

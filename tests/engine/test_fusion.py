@@ -19,7 +19,7 @@ def plan() -> Plan:
 
 @pytest.fixture(scope="module")
 def packed(plan: Plan) -> PackedWeights:
-    return PackedWeights(plan.steps, synthetic.tensors(plan.architecture), 1e-3, "float32")
+    return PackedWeights(plan.steps, synthetic.tensors(plan.architecture).pop, 1e-3, "float32")
 
 
 def test_everything_that_can_be_fused_is(plan: Plan, packed: PackedWeights) -> None:
@@ -51,7 +51,7 @@ def test_chunks_cover_the_work(plan: Plan, packed: PackedWeights) -> None:
     program = make_program(plan.steps, packed.layout, np.float32)
     made_by_the_next = np.append(program.rows["expansion"][1:], 0)
     assert ((program.rows["chunks"] >= 1) != made_by_the_next).all()
-    assert (program.rows["per_chunk"] >= 1).all()
+    assert (program.rows["per_strip"] >= 1).all()
 
 
 def test_a_bias_is_a_shift_beside_a_scale_of_one(packed: PackedWeights) -> None:

@@ -10,11 +10,10 @@ from refnet.architecture.plan import make_plan
 from refnet.architecture.variants import variant
 from refnet.engine.fusion import fuse
 from refnet.engine.layout import blocks_of
-from refnet.engine.memory_report import plan_memory
+from refnet.engine.memory_report import report_memory
 from refnet.engine.packed import lay_out
 from refnet.engine.program import make_program
 from refnet.hub.models import synthetic_weights
-from refnet.kernels import run
 from refnet.network import Network
 from refnet.weights import synthetic
 
@@ -25,7 +24,7 @@ def test_a_run_uses_what_was_planned(dtype: str, threads: int, batch: int) -> No
     net = Network(synthetic_weights("lite0"), dtype=dtype, threads=threads)
     x = np.concatenate([synthetic.picture_tensor(64, 48)] * batch)
     plan = make_plan(variant("lite0"), (64, 48))
-    memory = plan_memory(plan, dtype, threads=threads, batch=batch)
+    memory = report_memory(plan, dtype, threads=threads, batch=batch)
     net.logits(x)
     engine = net._engine
     idle = engine._program((64, 48), frozenset(["logits"]), frozenset(["input"])).idle_arenas
@@ -43,7 +42,7 @@ def test_a_run_uses_what_was_planned(dtype: str, threads: int, batch: int) -> No
 
 def test_in_use_is_what_is_alive() -> None:
     plan = make_plan(variant("b0"))
-    memory = plan_memory(plan)
+    memory = report_memory(plan)
     assert list(memory.in_use) == [step.name for step in plan]
     inside = [name.split(".")[-1] for name, used in memory.in_use.items() if used is None]
     assert set(inside) == {"stem", "expand", "project"}
@@ -55,9 +54,9 @@ def test_in_use_is_what_is_alive() -> None:
 
 def test_large_pictures_are_worked_on_one_at_a_time() -> None:
     b7 = make_plan(variant("b7"))
-    assert plan_memory(b7, threads=4, batch=8).pictures == 1
-    assert plan_memory(make_plan(variant("b0")), threads=4, batch=8).pictures == 4
-    assert plan_memory(make_plan(variant("b0")), threads=4, batch=3).pictures == 1
+    assert report_memory(b7, threads=4, batch=8).pictures == 1
+    assert report_memory(make_plan(variant("b0")), threads=4, batch=8).pictures == 4
+    assert report_memory(make_plan(variant("b0")), threads=4, batch=3).pictures == 1
 
 
 @pytest.mark.parametrize("visible", [["logits"], ["stem", "block1a.depthwise", "logits"], None])
@@ -76,7 +75,7 @@ def test_tensors_that_are_needed_at_once_lie_apart(name: str, visible: list[str]
         size = math.prod(tensor.shape[:-1]) * blocks_of(tensor.shape[-1]) * 16
         size = math.prod(tensor.shape) if tensor_name == "input" else size
         spans.append((tensor.row, last_read.get(tensor_name, tensor.row), tensor.offset, tensor.offset + size))
-        assert tensor.offset + size <= program.constants[run.SCRATCH]
+        assert tensor.offset + size <= program.constants.scratch
     for (made_a, read_a, begin_a, end_a), (made_b, read_b, begin_b, end_b) in combinations(spans, 2):
         together = max(made_a, made_b) < min(read_a, read_b) or made_a == made_b
         # What an operation reads for the last time may be where its result goes, if it is in place.
@@ -88,14 +87,14 @@ def test_tensors_that_are_needed_at_once_lie_apart(name: str, visible: list[str]
 def test_each_thread_s_piece_begins_on_a_cache_line(name: str, size: tuple[int, int] | None) -> None:
     plan = make_plan(variant(name), size)
     constants = make_program(plan.steps, lay_out(plan.steps), np.float32).constants
-    assert constants[run.SCRATCH] % 16 == 0
-    assert constants[run.SCRATCH_SIZE] % 16 == 0
+    assert constants.scratch % 16 == 0
+    assert constants.scratch_size % 16 == 0
 
 
 def test_pictures_at_once_need_a_line_buffer_for_one_thread_each() -> None:
     b0 = make_plan(variant("b0"))
-    one, many = plan_memory(b0, threads=1), plan_memory(b0, threads=64, batch=64)
+    one, many = report_memory(b0, threads=1), report_memory(b0, threads=64, batch=64)
     assert (many.pictures, many.activations) == (64, 64 * one.activations)
     assert many.line_buffers == 64 * one.line_buffers
-    left_over = plan_memory(b0, threads=64, batch=65)
+    left_over = report_memory(b0, threads=64, batch=65)
     assert left_over.activations == 65 * one.activations

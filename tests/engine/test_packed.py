@@ -14,7 +14,7 @@ from refnet.weights import synthetic
 def test_every_tensor_comes_back(name: str, dtype: str) -> None:
     plan = make_plan(variant(name), 32)
     tensors = synthetic.tensors(plan.architecture)
-    packed = PackedWeights(plan.steps, tensors, 1e-3, dtype)
+    packed = PackedWeights(plan.steps, dict(tensors).pop, 1e-3, dtype)
     assert packed.flat.dtype == dtype
     assert list(packed) == [weight.key for weight in plan.weights]
     assert len(packed) == len(tensors)
@@ -35,7 +35,7 @@ def test_no_two_weights_share_a_place_and_all_of_it_is_written() -> None:
     )
     assert begins[0] == 0
     assert all(begin % 16 == 0 for begin in begins)
-    packed = PackedWeights(plan.steps, synthetic.tensors(plan.architecture), 1e-3, "float32")
-    again = PackedWeights(plan.steps, dict(packed), 1e-3, "float32")
+    packed = PackedWeights(plan.steps, synthetic.tensors(plan.architecture).pop, 1e-3, "float32")
+    again = PackedWeights(plan.steps, dict(packed).pop, 1e-3, "float32")
     assert packed.flat.tobytes() == again.flat.tobytes()
     assert np.isfinite(packed.flat).all()

@@ -36,7 +36,7 @@ def random_tensors(steps: list[Step], seed: int) -> dict[str, np.ndarray]:
 
 
 def make_engine(steps: list[Step], tensors: dict[str, np.ndarray], eps: float, dtype: str, threads: int = 1) -> Engine:
-    return Engine(steps, lambda height, width: steps, tensors, eps, np.dtype(dtype), threads)
+    return Engine(steps, lambda height, width: steps, dict(tensors).pop, eps, np.dtype(dtype), threads)
 
 
 def assert_same(steps: list[Step], dtype: str, seed: int = 0, *, threads: int = 2) -> None:

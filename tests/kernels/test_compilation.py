@@ -21,7 +21,7 @@ from refnet.architecture.plan import make_plan
 from refnet.architecture.scaling import Coefficients
 plan = make_plan(efficientnet(Coefficients(0.1, 0.3, 32)))
 tensors = synthetic.tensors(plan.architecture)
-engine = Engine(plan.steps, lambda height, width: plan.steps, tensors, 1e-3, np.dtype("float32"), 2)
+engine = Engine(plan.steps, lambda height, width: plan.steps, tensors.pop, 1e-3, np.dtype("float32"), 2)
 ((_, logits),) = engine.run({"input": synthetic.picture_tensor(32, 32)[0]}, ["logits"], (32, 32))
 print(logits[:4].tobytes().hex())
 """

@@ -10,9 +10,10 @@ import numba
 import numpy as np
 import pytest
 
-from refnet.jit import LOCK
+from refnet.compiler_lock import COMPILER_LOCK
 from refnet.kernels import pointwise
-from refnet.kernels.machine import LANES, registers, tile_shapes
+from refnet.kernels.epilogue import Epilogue
+from refnet.kernels.machine import LANES, TileShapes, registers, tile_shapes
 
 pytestmark = pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="reads x86 assembly")
 
@@ -23,9 +24,13 @@ def strip(request: pytest.FixtureRequest) -> tuple[np.dtype[Any], str]:
     dtype = np.dtype(request.param)
     blocks = tile_shapes(dtype.itemsize).blocks
     function = numba.njit(nogil=True, error_model="numpy")(pointwise._strip_of(blocks, pointwise.BLOCKED).py_func)
-    array, int64 = numba.types.Array(numba.from_dtype(dtype), 1, "C"), numba.int64
-    with LOCK:
-        function.compile((array, *[int64] * 6, array, *[int64] * 12))
+    array = numba.types.Array(numba.from_dtype(dtype), 1, "C")
+    operands, output, epilogue, tiles = (
+        numba.types.NamedUniTuple(numba.int64, len(record._fields), record)
+        for record in (pointwise.Operands, pointwise.Output, Epilogue, TileShapes)
+    )
+    with COMPILER_LOCK:
+        function.compile((array, array, operands, output, epilogue, numba.int64, tiles))
         return dtype, next(iter(function.inspect_asm().values()))
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from refnet import jit
+from refnet.compiler_lock import COMPILER_LOCK
 
 POLYNOMIAL = 0x82F63B78  # bits reversed
 LANES = 8
@@ -52,7 +52,7 @@ def prepare() -> tuple[Any, Table]:
     from numba import njit, types
 
     signature = types.int64(types.int64, types.Array(types.uint8, 1, "C", readonly=True), types.int64[:, ::1])
-    with jit.LOCK:
+    with COMPILER_LOCK:
         return njit(signature, nogil=True)(_loop), _tables()
 
 

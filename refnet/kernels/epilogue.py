@@ -1,4 +1,4 @@
-"""What follows a sum: batch norm, activation, residual, in place, over a run of pixels of one block of 16 channels.
+"""The epilogue, what follows a sum: batch norm, activation, residual, in place, for some pixels of 16 channels.
 
 The vectors of a few pixels take each step of the exponential together: one alone would wait for every result.
 """
@@ -6,7 +6,7 @@ The vectors of a few pixels take each step of the exponential together: one alon
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from llvmlite import ir
 from numba import types
@@ -25,23 +25,26 @@ _TOGETHER = 4  # pixels
 Vectors = Sequence[ir.Value]
 
 
-@intrinsic
-def finish(
-    typingctx: Any, arena: Any, y: Any, pixels: Any, weights: Any, scale: Any, shift: Any, activation: Any,
-    residual: Any, total: Any,
-) -> Any:  # fmt: skip
-    """In each pixel: fma(y, scale, shift), the activation, plus the residual.
+class Epilogue(NamedTuple):
+    """What is done to the sums of a block of channels."""
 
-    Offsets count elements into ``arena`` (y, residual, total) and ``weights`` (scale, shift). A negative ``residual``
-    means none. Where ``total`` is not negative, the sum of the pixels goes there, from +0 in order.
-    """
-    int64 = types.int64
+    scale: int  # weights offsets
+    shift: int
+    activation: int  # a code
+    residual: int  # arena offset of what is added, laid out like the sums; negative: none
+    total: int  # arena offset of where the sum of the pixels goes, from +0 in order; negative: nowhere
+
+
+@intrinsic
+def finish(typingctx: Any, arena: Any, weights: Any, y: Any, pixels: Any, epilogue: Any) -> Any:
+    """In each pixel of one block, from ``y`` on: fma(y, scale, shift), then the activation, then plus the residual."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         b, e = builder, Emitter(context, builder, arena)
-        arena_, y_, pixels_, weights_, scale_, shift_, activation_, residual_, total_ = args
-        scale_value, shift_value = (e.load(e.pointer(weights, weights_, offset)) for offset in (scale_, shift_))
-        y_pointer, residual_pointer, total_pointer = (e.pointer(arena, arena_, o) for o in (y_, residual_, total_))
+        arena_, weights_, y_, pixels_, epilogue_ = args
+        of: Epilogue = e.fields(epilogue, epilogue_)
+        scale, shift = (e.load(e.pointer(weights, weights_, offset)) for offset in (of.scale, of.shift))
+        y_pointer, residual, total = (e.pointer(arena, arena_, o) for o in (y_, of.residual, of.total))
         (sum_,) = e.variables(1)
         e.set_all([sum_], 0.0)
 
@@ -49,14 +52,14 @@ def finish(
             at = [b.mul(b.add(first, index(i)), index(LANES)) for i in range(count)]
             values = e.variables(count)
             for value, offset in zip(values, at, strict=True):
-                b.store(e.fma(e.load(e.advance(y_pointer, offset)), scale_value, shift_value), value)
+                b.store(e.fma(e.load(e.advance(y_pointer, offset)), scale, shift), value)
             for code, formula in _FORMULAS.items():
-                with b.if_then(b.icmp_signed("==", activation_, index(code))):
+                with b.if_then(b.icmp_signed("==", of.activation, index(code))):
                     for value, result in zip(values, formula(e, [b.load(v) for v in values]), strict=True):
                         b.store(result, value)
-            with b.if_then(b.icmp_signed(">=", residual_, index(0))):
+            with b.if_then(b.icmp_signed(">=", of.residual, index(0))):
                 for value, offset in zip(values, at, strict=True):
-                    b.store(b.fadd(b.load(value), e.load(e.advance(residual_pointer, offset))), value)
+                    b.store(b.fadd(b.load(value), e.load(e.advance(residual, offset))), value)
             for value, offset in zip(values, at, strict=True):
                 e.store(b.load(value), e.advance(y_pointer, offset))
                 b.store(b.fadd(b.load(sum_), b.load(value)), sum_)
@@ -67,11 +70,11 @@ def finish(
         done = b.mul(groups, index(_TOGETHER))
         with e.loop(b.sub(pixels_, done)) as pixel:
             some(1, b.add(done, pixel))
-        with b.if_then(b.icmp_signed(">=", total_, index(0))):
-            e.store(b.load(sum_), total_pointer)
+        with b.if_then(b.icmp_signed(">=", of.total, index(0))):
+            e.store(b.load(sum_), total)
         return context.get_dummy_value()
 
-    return types.void(arena, int64, int64, weights, *[int64] * 5), codegen
+    return types.void(arena, weights, types.int64, types.int64, epilogue), codegen
 
 
 def _swish(e: Emitter, ys: Vectors) -> Vectors:
@@ -90,7 +93,7 @@ _FORMULAS = {SWISH: _swish, RELU6: _relu6, SIGMOID: _sigmoid}
 
 
 def _one_plus_exp_of_minus(e: Emitter, xs: Vectors) -> Vectors:
-    """1 + exp(clamp(-x)): the denominators of sigmoid and swish. See ops/elementary.py for the steps.
+    """1 + exp(clamp(-x)): the denominators of sigmoid and swish. See reference/elementary.py for the steps.
 
     The last differs in form, not in bits: p * 2**n adds n to the exponent of p. Both are normal numbers, as the clamp
     makes sure; and n is 0 in the bits of a NaN that arithmetic made.

@@ -6,7 +6,9 @@ import os
 import threading
 
 # A fork waits for it: a child that inherited a lock held by a thread it does not have would wait for ever.
-LOCK = threading.RLock()
+COMPILER_LOCK = threading.RLock()
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=LOCK.acquire, after_in_parent=LOCK.release, after_in_child=LOCK.release)
+    os.register_at_fork(
+        before=COMPILER_LOCK.acquire, after_in_parent=COMPILER_LOCK.release, after_in_child=COMPILER_LOCK.release
+    )
