@@ -8,44 +8,76 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Hashable
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from importlib import import_module
+from typing import TYPE_CHECKING, overload
 
 from refnet.errors import (
     CheckpointError,
     ImageError,
+    ImageNotFoundError,
     InputError,
     RefnetError,
     UnknownModelError,
     WeightsError,
     WeightsNotFoundError,
 )
-from refnet.version import __version__ as __version__
+from refnet.version import __version__
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import numpy.typing as npt
 
+    from refnet.comparison.compare import compare
+    from refnet.golden.record import record
     from refnet.hub.warmup import Warm
     from refnet.network import Network
+    from refnet.prediction import Prediction
+    from refnet.preprocessing.image_like import ImageLike, Several
     from refnet.preprocessing.recipe import Recipe
     from refnet.weights.releases import Release
+else:
+    # Public, and imported when somebody asks for one of them. A type checker must not see `__getattr__`: it would take
+    # any name at all for an attribute of this module.
+    _HOMES = {
+        "ImageLike": "refnet.preprocessing.image_like",
+        "Network": "refnet.network",
+        "Prediction": "refnet.prediction",
+        "compare": "refnet.comparison.compare",
+        "record": "refnet.golden.record",
+    }
+
+    def __getattr__(name):
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = globals()[name] = getattr(import_module(_HOMES[name]), name)
+        return value
+
+    def __dir__():
+        return sorted({*globals(), *__all__})
+
 
 __all__ = [
     "CheckpointError",
     "ImageError",
+    "ImageLike",
+    "ImageNotFoundError",
     "InputError",
+    "Network",
+    "Prediction",
     "RefnetError",
     "UnknownModelError",
     "WeightsError",
     "WeightsNotFoundError",
+    "__version__",
+    "compare",
     "convert",
     "fetch",
+    "list_models",
     "load",
     "predict",
     "published",
+    "record",
     "warmup",
 ]
 
@@ -63,8 +95,9 @@ def load(
     ----------
     model
         ``b0`` … ``b8``, ``l2``, ``lite0`` … ``lite4`` (trained weights), one of these with ``@`` and a publisher (see
-        ``published``) or with ``@synthetic`` (generated weights), or the path of an ``.h5`` file. Published weights
-        that are not on this machine are fetched, see ``fetch``.
+        ``list_models``) or with ``@synthetic`` (generated weights), or the path of an ``.h5`` file. Published weights
+        that are not on this machine are fetched, see ``fetch``. A variant may be spelled out, ``EfficientNet-B0`` or
+        ``efficientnet_b0``: that names the network, not the weights that some other library has under that name.
     dtype
         ``float32`` or ``float64``.
     threads
@@ -74,11 +107,21 @@ def load(
         model (``b4@torchvision``) or a ``refnet.preprocessing.recipe.Recipe``; by default as the weights were
         trained.
 
+    Returns
+    -------
+    Network
+        Which takes f32[N, H, W, 3] and gives any of its tensors.
+
     Raises
     ------
-    RefnetError
-        Of the family in ``refnet.errors``: an unknown name, weights that are missing and cannot be fetched, or
-        damaged.
+    UnknownModelError
+        If there is no model of that name (it is a ``ValueError``).
+    WeightsNotFoundError
+        If weights are missing and cannot be fetched, or there is no such file (it is a ``FileNotFoundError``).
+    WeightsError, CheckpointError
+        If weights are damaged, or what was published cannot be converted.
+    InputError
+        If the dtype, the threads or the recipe is none (it is a ``ValueError``).
 
     Examples
     --------
@@ -86,67 +129,111 @@ def load(
     >>> sum(step.params for step in net.plan)
     5288548
     """
-    from refnet.checks import float_dtype, thread_count
-    from refnet.hub.models import check_request, find_weights
-    from refnet.network import Network
-    from refnet.weights.releases.recipes import find_recipe
+    from refnet.hub.request import make_request
 
     # All that can be wrong without weights is told before any are fetched.
-    dtype, threads = float_dtype(dtype), thread_count(threads)
-    recipe = None if recipe is None else find_recipe(recipe)
-    check_request(model, recipe=recipe)
-    return Network.consume(find_weights(model), dtype=dtype, threads=threads, recipe=recipe)
+    return make_request(model, dtype=dtype, threads=threads, recipe=recipe).load()
 
 
+@overload
 def predict(
-    image: Any, model: str | os.PathLike[str] = "lite0", *, top: int = 5, recipe: str | Recipe | None = None
-) -> Any:
-    """Classify a picture, or a list of pictures.
+    image: ImageLike,
+    model: str | os.PathLike[str] = ...,
+    *,
+    top: int | None = None,
+    recipe: str | Recipe | None = None,
+) -> list[Prediction]: ...
+@overload
+def predict(
+    image: Several[ImageLike],
+    model: str | os.PathLike[str] = ...,
+    *,
+    top: int | None = None,
+    recipe: str | Recipe | None = None,
+) -> list[list[Prediction]]: ...
+def predict(
+    image: ImageLike | Several[ImageLike],
+    model: str | os.PathLike[str] = "lite0",
+    *,
+    top: int | None = None,
+    recipe: str | Recipe | None = None,
+) -> list[Prediction] | list[list[Prediction]]:
+    """Classify a picture, or several.
 
     Parameters
     ----------
     image
-        A path, the bytes of a file, a PIL image, an array u8[H, W, 3], or a list of these.
+        A path, the bytes of a file, a PIL image, or an array u8[H, W, 3] in RGB order; or a list of these.
     model
-        See ``load``. It is kept for the next call, so a file that changes meanwhile is not read again.
+        See ``load``. The network is kept for the next call, and loaded anew if its file has changed meanwhile.
     top
-        How many predictions, most probable first.
+        How many predictions, most probable first; by default five, or all where there are fewer classes.
     recipe
         See ``load``.
 
     Returns
     -------
     list
-        Of ``refnet.prediction.Prediction`` (index, wnid, label, probability); a list of lists for a list of
-        pictures.
+        Of ``Prediction`` (index, wnid, label, probability) for one picture; a list of such lists for several.
 
     Raises
     ------
+    ImageError
+        If a picture cannot be read: it is an ``OSError``, and a ``FileNotFoundError`` where there is no file.
+    InputError
+        If it is no picture at all, or there are fewer classes than ``top``, or no classifier.
     RefnetError
-        Of the family in ``refnet.errors``.
+        Whatever ``load`` raises.
 
     Examples
     --------
     >>> [prediction.label for prediction in predict("refnet/data/chelsea.png", top=2)]
     ['tiger cat', 'Egyptian cat']
     """
-    from refnet.checks import MAX_CLASSES, whole_number
-    from refnet.hub.models import check_request
+    from refnet.hub.request import make_request
+    from refnet.preprocessing.image_like import as_images
     from refnet.preprocessing.read_image import check_image
-    from refnet.weights.releases.recipes import find_recipe
 
-    top = whole_number("top", top, MAX_CLASSES)
-    recipe = None if recipe is None else find_recipe(recipe)
-    for picture in image if isinstance(image, list | tuple) else [image]:
+    request = make_request(model, recipe=recipe)
+    request.check_top(top)
+    for picture in as_images(image):
         check_image(picture)
-    check_request(model, recipe=recipe, top=top)
-    network = _loaded(model, recipe) if isinstance(model, Hashable) else load(model, recipe=recipe)
-    return network.predict(image, top)
+    return request.load_once().predict(image, top)
 
 
-@lru_cache(2)
-def _loaded(model: Any, recipe: Recipe | None) -> Network:
-    return load(model, recipe=recipe)
+def list_models(filter: str = "*", *, here: bool = False) -> list[str]:
+    """List the names of models that ``load`` takes.
+
+    Parameters
+    ----------
+    filter
+        What a name must look like, ``*`` standing for anything: ``b*`` for the variants B0 to B8. With an ``@`` in it
+        the list is of published sets of weights: ``b0@*``, ``*@torchvision:*``. Upper and lower case are one.
+    here
+        Only those whose weights are on this machine.
+
+    Returns
+    -------
+    list
+        Of names, in the order of the variants. Any variant can also be had with generated weights: ``b0@synthetic``.
+
+    Raises
+    ------
+    InputError
+        If the filter is no text.
+
+    Examples
+    --------
+    >>> list_models("lite*")
+    ['lite0', 'lite1', 'lite2', 'lite3', 'lite4']
+    >>> list_models("b3@torchvision:*")
+    ['b3@torchvision:v1']
+    >>> "lite0" in list_models(here=True)
+    True
+    """
+    from refnet.hub import models
+
+    return models.list_models(filter, here=here)
 
 
 def convert(
@@ -304,16 +391,3 @@ def warmup(
     from refnet.hub.warmup import warm_up
 
     return warm_up(models, dtype, cache)
-
-
-def __getattr__(name: str) -> Any:
-    """Load ``record`` and ``compare`` when they are first used."""
-    if name == "record":
-        from refnet.golden.record import record
-
-        return record
-    if name == "compare":
-        from refnet.comparison import compare
-
-        return compare
-    raise AttributeError(f"module 'refnet' has no attribute {name!r}")

@@ -5,27 +5,31 @@ from __future__ import annotations
 import operator
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from refnet.architecture import names
 from refnet.architecture.plan import IMAGE_CHANNELS, Plan
+from refnet.architecture.variants import Architecture
 from refnet.errors import InputError
+
+if TYPE_CHECKING:
+    from refnet.preprocessing.recipe import Recipe
 
 MAX_THREADS = 256
 MAX_BATCH = 4096
 MAX_CLASSES = 1 << 20
+USUAL_TOP = 5  # predictions, where nobody says how many
+NO_CLASSIFIER = (
+    ": these weights have no classifier; `features` gives what they end with, the pooled features; "
+    "for classes convert a file that has a classifier"
+)
 
 
 def whole_number(name: str, value: int, largest: int) -> int:
     """Check a number of something, at least 1; NumPy's whole numbers are welcome.
-
-    Raises
-    ------
-    InputError
-        If it is not a whole number from 1 to ``largest``.
 
     Examples
     --------
@@ -43,11 +47,6 @@ def whole_number(name: str, value: int, largest: int) -> int:
 
 def thread_count(threads: int | None) -> int:
     """Check a number of threads; None means one for each core.
-
-    Raises
-    ------
-    InputError
-        If it is not a whole number from 1 to 256.
 
     Examples
     --------
@@ -67,11 +66,6 @@ def available_cores() -> int:
 def float_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
     """Check the dtype of a run.
 
-    Raises
-    ------
-    InputError
-        If it is neither float32 nor float64.
-
     Examples
     --------
     >>> float_dtype(np.float64)
@@ -86,13 +80,33 @@ def float_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
     return checked
 
 
+def check_top(top: int | None, architecture: Architecture) -> int:
+    """Check how many predictions are asked for; None means five, or as many as there are classes.
+
+    Examples
+    --------
+    >>> from refnet.architecture.variants import variant
+    >>> check_top(None, variant("b0", classes=3))
+    3
+    """
+    if not architecture.classes:
+        raise InputError(f"{architecture.name} has no step {names.PROBABILITIES!r}{NO_CLASSIFIER}")
+    return min(USUAL_TOP, architecture.classes) if top is None else whole_number("top", top, architecture.classes)
+
+
+def check_recipe(recipe: Recipe, architecture: Architecture) -> Recipe:
+    """Refuse a recipe that would leave a black border around every picture, as it makes them smaller than the input."""
+    side = architecture.resolution
+    if recipe.crop == "shorter-side" and recipe.crop_amount < side:
+        raise InputError(
+            f"recipe {recipe.name} makes the shorter side {recipe.crop_amount:g} pixels long, fewer than the network's "
+            f"{side}; name that of a published model, such as {architecture.name}@torchvision"
+        )
+    return recipe
+
+
 def pictures(x: Any) -> npt.NDArray[np.float32]:
     """Check a network's input.
-
-    Raises
-    ------
-    InputError
-        If it is not a batch of finite, normalised pictures, f32[N, H, W, 3].
 
     Examples
     --------
@@ -111,13 +125,7 @@ def pictures(x: Any) -> npt.NDArray[np.float32]:
 
 
 def finite(what: str, x: npt.NDArray[Any]) -> None:
-    """Refuse an array that holds NaN or infinity, and say where.
-
-    Raises
-    ------
-    InputError
-        If it does.
-    """
+    """Refuse an array that holds NaN or infinity, and say where."""
     good = np.isfinite(x)
     if not good.all():
         at = [int(i) for i in np.argwhere(~good)[0]]
@@ -128,11 +136,6 @@ def given_tensors(
     given: Mapping[str, npt.NDArray[Any]], plan: Plan, dtype: np.dtype[Any]
 ) -> dict[str, npt.NDArray[Any]]:
     """Check tensors of steps, [N, …] by name, to continue a run from, and round them to its dtype.
-
-    Raises
-    ------
-    InputError
-        If one is of no step, has another shape than the step's, is not finite in the dtype, or they differ in N.
 
     Examples
     --------

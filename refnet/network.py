@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -17,11 +17,12 @@ from refnet.architecture.padding import Padding
 from refnet.architecture.plan import IMAGE_CHANNELS, Plan, make_plan, sides
 from refnet.architecture.variants import Architecture
 from refnet.arrays import Array
-from refnet.checks import float_dtype, given_tensors, pictures, thread_count
+from refnet.checks import NO_CLASSIFIER, check_recipe, check_top, float_dtype, given_tensors, pictures, thread_count
 from refnet.engine.packed import Take
 from refnet.engine.runner import Engine
 from refnet.errors import InputError, WeightsError
-from refnet.prediction import NO_CLASSIFIER, forced, predictions, ranks
+from refnet.prediction import Prediction, predictions
+from refnet.preprocessing.image_like import ImageLike, Several, are_several, as_images
 from refnet.preprocessing.preprocess import preprocess
 from refnet.preprocessing.recipe import Recipe
 from refnet.weights.labels import Labels
@@ -54,6 +55,15 @@ class Network:
         If the dtype or the number of threads is not possible, or there is no such recipe.
     WeightsError
         If the tensors are not those of the architecture.
+
+    Examples
+    --------
+    >>> import refnet
+    >>> net = refnet.load("lite0")  # reads weights and makes a network of them
+    >>> net
+    <Network lite0 float32 from lite>
+    >>> net.probabilities(net.preprocess("refnet/data/chelsea.png")).shape
+    (1, 1000)
     """
 
     def __init__(
@@ -99,7 +109,7 @@ class Network:
         self.threads = thread_count(threads)
         self._plan_for = plan_for = lru_cache(8)(partial(_plan_for, weights.architecture, weights.padding))
         self.plan = plan_for(weights.architecture.resolution, weights.architecture.resolution)
-        self.recipe = weights.recipe if recipe is None else forced(find_recipe(recipe), weights.architecture)
+        self.recipe = weights.recipe if recipe is None else check_recipe(find_recipe(recipe), weights.architecture)
         self._engine = Engine(
             self.plan.steps,
             lambda height, width: plan_for(height, width).steps,
@@ -124,38 +134,112 @@ class Network:
         return self.weights.labels
 
     def logits(self, x: Array) -> Array:
-        """Run the network: x f32[N, H, W, 3] → dtype[N, classes].
+        """Run the network up to its logits.
+
+        Parameters
+        ----------
+        x
+            f32[N, H, W, 3]: N pictures as ``preprocess`` makes them, of any height and width.
+
+        Returns
+        -------
+        array
+            dtype[N, classes], of the network's dtype.
 
         Raises
         ------
         InputError
             If x is not a batch of finite, normalised pictures of that shape and dtype, or the weights have no
             classifier.
+
+        Examples
+        --------
+        >>> import refnet
+        >>> net = refnet.load("lite0")
+        >>> net.logits(net.preprocess("refnet/data/chelsea.png")).shape
+        (1, 1000)
         """
         return self._collect(x, [names.LOGITS])[names.LOGITS]
 
     def probabilities(self, x: Array) -> Array:
-        """Run the network and the softmax: x f32[N, H, W, 3] → dtype[N, classes]."""
+        """Run the network and the softmax: as ``logits``, but each row dtype[classes] adds up to 1, about.
+
+        Examples
+        --------
+        >>> import refnet
+        >>> net = refnet.load("lite0")
+        >>> int(net.probabilities(net.preprocess("refnet/data/chelsea.png")).argmax())
+        282
+        """
         return self._collect(x, [names.PROBABILITIES])[names.PROBABILITIES]
 
-    def features(self, x: Array, at: str | Sequence[str] = names.POOL) -> Any:
-        """Return the output of one named step, or a dictionary for several, from one pass over x f32[N, H, W, 3].
+    @overload
+    def features(self, x: Array, at: str = names.POOL) -> Array: ...
+    @overload
+    def features(self, x: Array, at: Several[str]) -> dict[str, Array]: ...
+    def features(self, x: Array, at: str | Several[str] = names.POOL) -> Array | dict[str, Array]:
+        """Return the output of one step, or of several from one pass.
 
-        Parts of a convolution have names too: ``block1a.project.conv`` (the sums), ``.bn``, ``.act``.
+        Parameters
+        ----------
+        x
+            f32[N, H, W, 3], as for ``logits``.
+        at
+            The name of a step (``net.plan`` lists them) or of a part of one: ``block1a.project.conv`` (the sums),
+            ``.bn``, ``.act``; or several names. By default the pooled features, all that is before the classifier.
+
+        Returns
+        -------
+        array, or dictionary of arrays by name
+            dtype[N, H, W, C] of the step's own size, or dtype[N, C] from the pool on. Copies.
 
         Raises
         ------
         InputError
             If there is no step of that name, or x is not what ``logits`` takes.
+
+        Examples
+        --------
+        >>> import refnet
+        >>> net = refnet.load("lite0")
+        >>> x = net.preprocess("refnet/data/chelsea.png")
+        >>> net.features(x).shape
+        (1, 1280)
+        >>> {name: tensor.shape for name, tensor in net.features(x, at=["stem", "block2a.project"]).items()}
+        {'stem': (1, 112, 112, 32), 'block2a.project': (1, 56, 56, 24)}
         """
         tensors = self._collect(x, at)
         return tensors[at] if isinstance(at, str) else tensors
 
     def trace(self, x: Array, steps: str | Iterable[str] | None = None) -> Iterator[tuple[str, Array]]:
-        """Iterate over (name, array) in execution order, over every step or those asked for.
+        """Run the network and hand out its tensors one by one.
 
-        Arrays are copies, dtype[N, …]. The memory is that of a run that keeps these steps apart, for each picture of
-        the batch, and one step twice.
+        The memory is that of a run that keeps these steps apart, for each picture of the batch, and one step twice.
+
+        Parameters
+        ----------
+        x
+            f32[N, H, W, 3], as for ``logits``.
+        steps
+            Names as for ``features``; by default every step.
+
+        Returns
+        -------
+        iterator of (name, array)
+            In the order of execution; dtype[N, …], copies.
+
+        Raises
+        ------
+        InputError
+            As ``features``.
+
+        Examples
+        --------
+        >>> import refnet
+        >>> net = refnet.load("lite0")
+        >>> name, tensor = next(net.trace(net.preprocess("refnet/data/chelsea.png")))
+        >>> name, tensor.shape
+        ('stem', (1, 112, 112, 32))
         """
         x = pictures(x)
         plan = self._plan_for(*x.shape[1:3])
@@ -220,38 +304,84 @@ class Network:
             name, first = tensors[0]
             yield name, first[None] if len(tensors) == 1 else np.stack([tensor for _, tensor in tensors])
 
-    def preprocess(self, image: Any) -> Array:
-        """Turn a picture, or a list of them, into the network's input by its recipe: f32[N, H, W, 3].
+    def preprocess(self, image: ImageLike | Several[ImageLike]) -> Array:
+        """Turn a picture, or several, into the network's input by its recipe: crop, resize, normalise.
 
-        A picture is a path, the bytes of a file, a PIL image, or an array u8[H, W, 3].
+        Parameters
+        ----------
+        image
+            A path, the bytes of a file, a PIL image, or an array u8[H, W, 3] in RGB order; or a list of these.
+
+        Returns
+        -------
+        array
+            f32[N, H, W, 3]: N pictures of the size that the network was made for; N is 1 for one picture.
 
         Raises
         ------
-        ImageError, InputError
-            See ``refnet.preprocessing.preprocess.preprocess``.
-        """
-        pictures = image if isinstance(image, list | tuple) else [image]
-        size = (self.plan.height, self.plan.width)
-        inputs = [preprocess(picture, self.recipe, *size) for picture in pictures]
-        return np.stack(inputs) if inputs else np.empty((0, *size, IMAGE_CHANNELS), np.float32)
-
-    def predict(self, image: Any, top: int = 5) -> Any:
-        """Classify a picture: a list of the ``top`` most probable ``Prediction``; for a list, a list of lists.
+        ImageError
+            If a picture cannot be read, or is far too long for the recipe. It is an ``OSError``, and a
+            ``FileNotFoundError`` where there is no file.
+        InputError
+            If it is nothing of all that.
 
         Examples
         --------
         >>> import refnet
-        >>> refnet.load("lite0").predict("refnet/data/chelsea.png", top=1)[0].label
-        'tiger cat'
+        >>> x = refnet.load("lite0").preprocess("refnet/data/chelsea.png")
+        >>> x.shape, x.dtype
+        ((1, 224, 224, 3), dtype('float32'))
         """
-        top = ranks(top, self.weights.architecture)
+        size = (self.plan.height, self.plan.width)
+        inputs = [preprocess(picture, self.recipe, *size) for picture in as_images(image)]
+        return np.stack(inputs) if inputs else np.empty((0, *size, IMAGE_CHANNELS), np.float32)
+
+    @overload
+    def predict(self, image: ImageLike, top: int | None = None) -> list[Prediction]: ...
+    @overload
+    def predict(self, image: Several[ImageLike], top: int | None = None) -> list[list[Prediction]]: ...
+    def predict(
+        self, image: ImageLike | Several[ImageLike], top: int | None = None
+    ) -> list[Prediction] | list[list[Prediction]]:
+        """Classify a picture, or several.
+
+        Parameters
+        ----------
+        image
+            As for ``preprocess``.
+        top
+            How many predictions, most probable first; by default five, or all where there are fewer classes.
+
+        Returns
+        -------
+        list
+            Of ``refnet.Prediction`` for one picture, a list of such lists for several.
+
+        Raises
+        ------
+        ImageError, InputError
+            As ``preprocess``; InputError also if there are fewer classes than ``top``, or there is no classifier.
+        WeightsError
+            If a probability is not finite.
+
+        Examples
+        --------
+        >>> import refnet
+        >>> net = refnet.load("lite0")
+        >>> [best] = net.predict("refnet/data/chelsea.png", top=1)
+        >>> best.label, best.index
+        ('tiger cat', 282)
+        >>> [len(answers) for answers in net.predict(["refnet/data/chelsea.png"] * 2)]
+        [5, 5]
+        """
+        top = check_top(top, self.weights.architecture)
         probabilities = self.probabilities(self.preprocess(image))
         if not np.isfinite(probabilities).all():
             raise WeightsError(
                 f"{self.variant} gives no finite answer: its weights overflow {self.dtype} on this picture"
             )
         results = [predictions(row, top, self.labels) for row in probabilities]
-        return results if isinstance(image, list | tuple) else results[0]
+        return results if are_several(image) else results[0]
 
     def _collect(self, x: Array, wanted: str | Iterable[str]) -> dict[str, Array]:
         """Run all pictures; as many are in memory at once as there are threads."""

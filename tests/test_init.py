@@ -1,8 +1,10 @@
 """What ``import refnet`` does, and does not."""
 
+import errno
 import inspect
 import json
 import os
+import pickle
 import re
 import subprocess
 import sys
@@ -60,6 +62,19 @@ for name in modules:
 print(json.dumps([modules, touched, compiled, config() == before, os.environ == environment]))
 """
 
+# A name that is there before or after its module, and every other module, is imported stays the same thing.
+IMPORT_AROUND = """
+import importlib, json, pkgutil
+import refnet
+early = [getattr(refnet, name) for name in {early}]
+for module in pkgutil.walk_packages(refnet.__path__, "refnet."):
+    importlib.import_module(module.name)
+kinds = {{name: type(getattr(refnet, name)).__name__ for name in refnet.__all__}}
+same = early == [getattr(refnet, name) for name in {early}]
+homes = [getattr(refnet, name).__module__ for name in ("Network", "Prediction", "compare", "record")]
+print(json.dumps([kinds, same, homes]))
+"""
+
 
 def run(code, home):
     """Run a program in an empty home directory; return what it prints and which files it leaves."""
@@ -105,29 +120,58 @@ def test_no_module_does_anything_when_imported(tmp_path):
     assert same_environment
 
 
+FUNCTIONS = ["compare", "convert", "fetch", "list_models", "load", "predict", "published", "record", "warmup"]
+CLASSES = ["Network", "Prediction"]
+ERRORS = {
+    "RefnetError": (Exception,),
+    "CheckpointError": (refnet.RefnetError,),
+    "ImageError": (refnet.RefnetError, OSError),
+    "ImageNotFoundError": (refnet.ImageError, FileNotFoundError),
+    "InputError": (refnet.RefnetError, ValueError),
+    "UnknownModelError": (refnet.RefnetError, ValueError),
+    "WeightsError": (refnet.RefnetError,),
+    "WeightsNotFoundError": (refnet.RefnetError, FileNotFoundError),
+}
+
+
 def test_public_names():
-    assert set(refnet.__all__) == {
-        "convert",
-        "fetch",
-        "load",
-        "predict",
-        "published",
-        "warmup",
-        "RefnetError",
-        "CheckpointError",
-        "ImageError",
-        "InputError",
-        "UnknownModelError",
-        "WeightsError",
-        "WeightsNotFoundError",
-    }
+    assert set(refnet.__all__) == {*FUNCTIONS, *CLASSES, *ERRORS, "ImageLike", "__version__"}
     assert sorted(refnet.__all__) == refnet.__all__
+    assert set(refnet.__all__) <= set(dir(refnet))
     assert re.fullmatch(r"\d+\.\d+\.\d+", refnet.__version__)
+
+
+@pytest.mark.parametrize("early", [[], refnet.__all__], ids=["before", "after"])
+def test_no_module_ever_takes_the_place_of_a_public_name(tmp_path, early):
+    (kinds, same, homes), _ = run(IMPORT_AROUND.format(early=early), tmp_path)
+    assert kinds == {
+        **dict.fromkeys(FUNCTIONS, "function"),
+        **dict.fromkeys([*CLASSES, *ERRORS], "type"),
+        **dict.fromkeys(["ImageLike", "__version__"], "str"),
+    }
+    assert same
+    assert homes == ["refnet.network", "refnet.prediction", "refnet.comparison.compare", "refnet.golden.record"]
+
+
+def test_any_other_name_is_none():
+    with pytest.raises(AttributeError, match="module 'refnet' has no attribute 'nonsense'"):
+        refnet.nonsense  # noqa: B018
 
 
 @pytest.mark.parametrize("name", refnet.__all__)
 def test_public_names_are_documented(name):
-    assert inspect.getdoc(getattr(refnet, name))
+    shown = getattr(refnet, name)
+    documented = inspect.getdoc(shown)
+    assert documented
+    if inspect.isfunction(shown):
+        sections = ["Parameters"] if inspect.signature(shown).parameters else []
+        for section in (*sections, "Returns", "Raises", "Examples"):
+            assert f"\n{section}\n{'-' * len(section)}\n" in documented, section
+
+
+@pytest.mark.parametrize("name", ["features", "logits", "predict", "preprocess", "probabilities", "resume", "trace"])
+def test_methods_of_a_network_have_examples(name):
+    assert "\n>>> " in inspect.getdoc(getattr(refnet.Network, name))
 
 
 def test_arguments_of_the_functions():
@@ -145,7 +189,13 @@ def test_arguments_of_the_functions():
         ("threads", None, True),
         recipe,
     ]
-    assert arguments(refnet.predict) == [("image", empty, False), ("model", "lite0", False), ("top", 5, True), recipe]
+    assert arguments(refnet.predict) == [
+        ("image", empty, False),
+        ("model", "lite0", False),
+        ("top", None, True),
+        recipe,
+    ]
+    assert arguments(refnet.list_models) == [("filter", "*", False), ("here", False, True)]
     assert arguments(refnet.fetch) == [("name", empty, False), ("keep", False, True)]
     assert arguments(refnet.published) == []
     assert arguments(refnet.convert) == [
@@ -158,5 +208,43 @@ def test_arguments_of_the_functions():
 def test_errors_are_one_family():
     family = [error for _, error in inspect.getmembers(errors, inspect.isclass)]
     assert all(issubclass(error, refnet.RefnetError) for error in family)
-    assert {error.__name__ for error in family} <= set(refnet.__all__)
+    assert {error.__name__ for error in family} == set(ERRORS)
     assert not issubclass(refnet.RefnetError, (ValueError, OSError))
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_an_error_is_pythons_own_too_and_all_its_text(name):
+    kind = getattr(refnet, name)
+    assert kind.__bases__ == ERRORS[name]
+    for error in (kind("b1.h5: damaged"), pickle.loads(pickle.dumps(kind("b1.h5: damaged")))):
+        assert (type(error), str(error), error.args) == (kind, "b1.h5: damaged", ("b1.h5: damaged",))
+        assert repr(error) == f"{name}('b1.h5: damaged')"
+    if issubclass(kind, OSError):
+        missing = issubclass(kind, FileNotFoundError)
+        assert (error.errno, error.strerror, error.filename) == (errno.ENOENT if missing else None, None, None)
+
+
+def test_what_python_programs_catch(tmp_path):
+    for call in (
+        lambda: refnet.predict(tmp_path / "nowhere.jpg"),
+        lambda: refnet.load(tmp_path / "nowhere.h5"),
+        lambda: refnet.load("b7"),
+    ):
+        with pytest.raises(FileNotFoundError):
+            call()
+    for call in (
+        lambda: refnet.load("b9"),
+        lambda: refnet.load("lite0", dtype="int8"),
+        lambda: refnet.predict(3.14),
+        lambda: refnet.list_models(5),
+    ):
+        with pytest.raises(ValueError, match="want"):
+            call()
+    with pytest.raises(OSError, match="cannot read the picture"):
+        refnet.predict(tmp_path)
+
+
+def test_the_citation_is_of_this_version():
+    stated = (Path(__file__).parents[1] / "CITATION.cff").read_text("utf-8")
+    assert f"\nversion: {refnet.__version__}\n" in stated
+    assert "\ncff-version: 1.2.0\n" in f"\n{stated}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import replace
 from itertools import pairwise
 
@@ -76,6 +77,7 @@ def test_every_kind_of_picture_gives_the_same_answer(lite0: Network) -> None:
     for source in (str(PHOTO), PHOTO.read_bytes(), image, np.asarray(image.convert("RGB"))):
         assert lite0.predict(source) == expected
     assert lite0.predict([PHOTO, image]) == [expected, expected]
+    assert lite0.predict((PHOTO, image)) == lite0.predict(deque([PHOTO, image])) == [expected, expected]
     assert lite0.predict([]) == []
     assert refnet.predict(PHOTO) == expected
 
@@ -96,6 +98,7 @@ def test_another_recipe() -> None:
 def test_predictions_without_labels(net: Network) -> None:
     (best,) = net.predict(PHOTO, top=1)
     assert isinstance(best, Prediction)
+    assert [len(net.predict(PHOTO)), len(Network(small(classes=3)).predict(PHOTO))] == [5, 3]
     assert (best.wnid, best.label) == ("", "")
 
 
@@ -200,6 +203,9 @@ def test_other_wrong_arguments(net: Network) -> None:
             Network(small(), dtype=dtype)
     with pytest.raises(ImageError):
         net.predict("no such picture.png")
+    for wrong in (3.14, None, bytearray(b"GIF"), {PHOTO}, [PHOTO, 3.14], [[PHOTO]]):
+        with pytest.raises(InputError, match=r"a picture cannot be (float|NoneType|bytearray|set|list); want a path"):
+            net.predict(wrong)
 
 
 def test_what_it_says_of_itself(lite0: Network) -> None:

@@ -43,7 +43,7 @@ from refnet.weights.synthetic import tensors
 
 Array = npt.NDArray[Any]
 
-OUTPUT = Path(__file__).with_suffix(".md")
+OUTPUT = Path(__file__).parents[1] / "docs" / "results" / "full_size.md"
 FLOAT64_AGREES = 1e-9
 
 # The module that has a framework's families, and the package that it needs.

@@ -62,8 +62,9 @@ def published(publisher: str, variant: str) -> nn.Module:
             return timm.create_model(f"tf_efficientnet_{variant}")
         case "timm":
             return timm.create_model(f"efficientnet_{variant}")
-        case _:
+        case "torchvision":
             return models.get_model(f"efficientnet_{variant}")
+    raise ValueError(publisher)
 
 
 def scaled(publisher: str, width: float, depth: float, classes: int, *, lite: bool, eps: float) -> nn.Module:
@@ -82,12 +83,13 @@ def scaled(publisher: str, width: float, depth: float, classes: int, *, lite: bo
             name = ("tf_" if tensorflow else "") + ("efficientnet_lite0" if lite else "efficientnet_b0")
             padding = {"pad_type": "same"} if tensorflow else {}
             return generate(name, width, depth, num_classes=classes, bn_eps=eps, **padding)
-        case _:
+        case "torchvision":
             stages, head = torchvision_models._efficientnet_conf("efficientnet_b0", width_mult=width, depth_mult=depth)
             norm = partial(nn.BatchNorm2d, eps=eps)
             return torchvision_models._efficientnet(
                 stages, 0.2, head, None, progress=False, num_classes=classes, norm_layer=norm
             )
+    raise ValueError(publisher)
 
 
 def _scaled_lukemelas(package: Any, parameters: Any, width: float, depth: float, classes: int) -> nn.Module:

@@ -52,7 +52,7 @@ class Step:
     activation
         What is applied last.
     weights
-        The tensors it needs: kernels HWIO, depthwise HWC, dense (C, K), the rest (K,).
+        The tensors it needs: kernels (R, S, C, K), depthwise (R, S, C), dense (C, K), the rest (K,).
     macs
         Multiply-adds of convolutions and dense layers, padding included, the usual way of counting.
     """

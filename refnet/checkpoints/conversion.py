@@ -15,7 +15,7 @@ from refnet.checkpoints.checkpoint_file import Checkpoint, Fingerprint
 from refnet.checkpoints.identity import Identity, identify
 from refnet.checkpoints.publishers import PUBLISHERS
 from refnet.errors import CheckpointError, InputError, UnknownModelError, WeightsError
-from refnet.files.whole import whole_files
+from refnet.files.whole import check_file_target, not_written, whole_files
 from refnet.preprocessing.normalise import Normalisation, to_float32
 from refnet.preprocessing.recipe import Recipe
 from refnet.weights import releases
@@ -108,16 +108,11 @@ def _checked_target(target: Path, checkpoint: Path) -> Path:
     """Check what can be checked of the output before any work is done."""
     if target.suffix != ".h5":
         raise InputError(f"{target}: want a name that ends in .h5")
-    try:
-        if not target.absolute().parent.is_dir():
-            raise InputError(f"{target}: there is no folder {target.absolute().parent}")
+    with not_written(target):
         for written in (target, certificate.beside(target)):
-            if written.is_dir():
-                raise InputError(f"{written} is a folder; want another name for the weight file")
+            check_file_target(written)
             if written.exists() and checkpoint.exists() and written.samefile(checkpoint):
                 raise InputError(f"{written} is the checkpoint itself; want another name for the weight file")
-    except OSError as error:
-        raise InputError(f"{target}: {error.strerror or error}") from None
     return target
 
 

@@ -12,7 +12,7 @@ import safetensors.numpy
 from refnet.checkpoints.conversion import checked_path
 from refnet.checkpoints.publishers import publisher_of
 from refnet.errors import InputError
-from refnet.files.whole import whole_file
+from refnet.files.whole import check_file_target, not_written, whole_file
 from refnet.weights import reader
 
 SUFFIXES = (".npz", ".safetensors")
@@ -26,18 +26,16 @@ def invert(weight_file: str | os.PathLike[str], out: str | os.PathLike[str]) -> 
     target = checked_path("the output", out)
     if target.suffix not in SUFFIXES:
         raise InputError(f"{target}: want a name that ends in {' or '.join(SUFFIXES)}")
+    check_file_target(target)
     weights = reader.read(checked_path("the weight file", weight_file))
     origin = weights.provenance
     publisher = publisher_of(origin.publisher)
     if publisher is None:
         raise InputError(f"{weight_file}: {origin.publisher!r} is no publisher whose names are known")
     theirs: dict[str, Any] = publisher.to_theirs(weights.tensors, weights.architecture, origin.averaging)
-    try:
-        with whole_file(target) as unfinished, unfinished.open("xb") as file:
-            if target.suffix == ".npz":
-                np.savez(file, **theirs)
-            else:
-                file.write(safetensors.numpy.save(theirs))
-    except OSError as error:
-        raise InputError(f"{target} not written: {error.strerror or error}") from None
+    with not_written(target), whole_file(target) as unfinished, unfinished.open("xb") as file:
+        if target.suffix == ".npz":
+            np.savez(file, **theirs)
+        else:
+            file.write(safetensors.numpy.save(theirs))
     return target

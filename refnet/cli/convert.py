@@ -34,12 +34,11 @@ examples:
 """
 # What people read for the names that programs read in --json.
 WORDS = {
-    "averaging": "moving average",
+    "averaging": "averaged",
     "dropped": "left out",
     "widened": "from 16 bits",
-    "subnormals": "subnormal numbers",
 }
-AVERAGING = {"ema": "yes", "raw": "no", "unknown": "the file does not say"}
+AVERAGING = {"ema": "yes, a moving average", "raw": "no", "unknown": "the file does not say"}
 
 
 def add(commands: Any) -> None:

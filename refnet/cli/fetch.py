@@ -43,10 +43,11 @@ def add(commands: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Fetch one after the other; one that fails does not stop the others, and the exit code is then 2."""
     from refnet import fetch
+    from refnet.hub.aliases import shortened
     from refnet.weights import releases
 
     for name in options.names:
-        releases.find(name)  # what is wrong comes out before anything is downloaded
+        releases.find(shortened(name))  # what is wrong comes out before anything is downloaded
     here = []
     for name in options.names:
         try:

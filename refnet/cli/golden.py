@@ -173,17 +173,17 @@ def _follow(options: argparse.Namespace) -> int:
 
 
 def _render(options: argparse.Namespace) -> int:
+    from refnet.checks import check_recipe
     from refnet.export.c99 import render
     from refnet.golden.inputs import choose_input
     from refnet.hub.models import find_weights
-    from refnet.prediction import forced
     from refnet.weights.releases.recipes import find_recipe
 
     x = _input(options)
     network_input = choose_input(options.image, x, options.stimulus)
     plan = _plan(options)
     weights = find_weights(options.model)
-    recipe = forced(find_recipe(options.recipe), weights.architecture) if options.recipe else weights.recipe
+    recipe = check_recipe(find_recipe(options.recipe), weights.architecture) if options.recipe else weights.recipe
     size = network_input.size or (plan.height, plan.width)
     render(weights, network_input.make(recipe, *size), options.c, threads=options.threads)
     place = terminal.printable(shlex.quote(options.c))

@@ -15,8 +15,9 @@ def add(commands: Any) -> None:
     """Add the command and its options to the parser."""
     parser = commands.add_parser(
         "info",
-        help="the variants, what they cost, which weights are here, and which are published",
-        description="Show all variants, or all about one model; with --published, the files that others published.",
+        help="list the models: what they cost, which weights are here, and which are published",
+        description="List all variants, or show all about one model; with --published, list the files that others "
+        "published. From Python: refnet.list_models() and refnet.published().",
     )
     parser.add_argument("model", nargs="?", metavar="MODEL", help=terminal.MODEL)
     parser.add_argument(

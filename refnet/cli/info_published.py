@@ -6,12 +6,14 @@ from dataclasses import asdict
 from typing import Any
 
 from refnet.cli import terminal
+from refnet.hub.aliases import shortened
 from refnet.weights import releases
 from refnet.weights.releases import Release
 
 
 def show(name: str | None, *, as_json: bool) -> None:
     """Show the files of a variant (``b1``), the one that a name means (``b1@timm-tf:aa``), or all."""
+    name = None if name is None else shortened(name)
     if name is not None and "@" in name:
         release = releases.find(name)
         terminal.print_json(_describe(release)) if as_json else _show_one(release)

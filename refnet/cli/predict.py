@@ -9,6 +9,7 @@ from refnet.cli import terminal
 from refnet.errors import ImageError
 
 if TYPE_CHECKING:
+    from refnet.hub.request import Request
     from refnet.network import Network
     from refnet.prediction import Prediction
 
@@ -29,7 +30,7 @@ def add(commands: Any) -> None:
         metavar="NAME",
         help="prepare photos as another publisher does: tf, timm, keras, b4@torchvision, … (default: as it should be)",
     )
-    parser.add_argument("--top", type=int, default=5, metavar="N", help="how many classes (default: 5)")
+    parser.add_argument("--top", type=int, metavar="N", help="how many classes (default: 5, or all if there are fewer)")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--threads", type=int, metavar="N", help="by default one for each core")
     parser.add_argument("--dtype", choices=("float32", "float64"), default="float32")
@@ -38,22 +39,19 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Classify each photo with one network; what can be told before it is fetched is told then."""
-    from refnet.checks import MAX_CLASSES, whole_number
-    from refnet.hub.models import check_request
+    from refnet.hub.request import make_request
 
-    whole_number("top", options.top, MAX_CLASSES)
-    check_request(options.model, recipe=options.recipe, top=options.top)
+    request = make_request(options.model, dtype=options.dtype, threads=options.threads, recipe=options.recipe)
+    request.check_top(options.top)
     photos = [photo for photo in options.photos if _is_there(photo)]
-    results = _classify(photos, options) if photos else []
+    results = _classify(photos, request, options) if photos else []
     if options.json:
         terminal.print_json(results)
     return 0 if len(results) == len(options.photos) else 2
 
 
-def _classify(photos: list[str], options: argparse.Namespace) -> list[dict[str, Any]]:
-    import refnet
-
-    network = refnet.load(options.model, dtype=options.dtype, threads=options.threads, recipe=options.recipe)
+def _classify(photos: list[str], request: Request, options: argparse.Namespace) -> list[dict[str, Any]]:
+    network = request.load()
     if network.recipe != network.weights.recipe:
         terminal.say(f"recipe {network.recipe.name} is used instead of the weights' own, {network.weights.recipe.name}")
     results: list[dict[str, Any]] = []
@@ -81,18 +79,19 @@ def _is_there(photo: str) -> bool:
     return True
 
 
-def _predict(network: Network, photo: str, top: int) -> list[Prediction] | None:
+def _predict(network: Network, photo: str, top: int | None) -> list[Prediction] | None:
     """Classify one photo; say why it cannot be done and return None if it is the photo's fault."""
     try:
-        predictions: list[Prediction] = network.predict(photo, top)
+        return network.predict(photo, top)
     except ImageError as error:
         terminal.say(f"error: {error}")
         return None
-    return predictions
 
 
 def _show(predictions: list[Prediction], *, heading: str | None, first: bool) -> None:
+    """Print one photo's answers; with a heading they stand below it, indented, all photos' percentages in one line."""
+    rows = [[f"{p.probability:.2%}", p.label or f"class {p.index}", p.wnid] for p in predictions]
     if heading is not None:
         print(("" if first else "\n") + terminal.printable(heading))
-    rows = [[f"{p.probability:.2%}", p.label or f"class {p.index}", p.wnid] for p in predictions]
+        rows = [[f"{percent:>9}", *rest] for percent, *rest in rows]
     terminal.print_columns("><<", rows)

@@ -79,10 +79,24 @@ def compare(
     progress
         Is called with each tensor's result, and which fraction of all is done.
 
+    Returns
+    -------
+    Comparison
+        With a result for each tensor that both have, what else was found, and ``exit_code``: 0 where nothing is wrong.
+
     Raises
     ------
     InputError
         If one of them cannot be read at all, the golden has no manifest, or an argument makes no sense.
+
+    Examples
+    --------
+    >>> import tempfile, refnet
+    >>> with tempfile.TemporaryDirectory() as place:
+    ...     manifest = refnet.record("lite0", f"{place}/golden", steps=["stem", "pool"])
+    ...     found = refnet.compare(f"{place}/golden", f"{place}/golden")
+    >>> [tensor.name for tensor in found.tensors], found.exit_code
+    (['picture', 'input', 'stem', 'pool'], 0)
     """
     stated = _stated(order, tile)
     mapping = names if isinstance(names, Mapping) or names is None else read_map(Path(names))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from refnet.errors import InputError
+from refnet.errors import InputError, RefnetError
 
 
 @contextmanager
@@ -138,6 +138,8 @@ def not_written(target: str | os.PathLike[str]) -> Iterator[None]:
     """Say of an error of the system in the block what was not written."""
     try:
         yield
+    except RefnetError:  # some are errors of Python as well
+        raise
     except OSError as error:
         raise InputError(f"{target} not written: {error.strerror or error}") from error
     except ValueError as error:

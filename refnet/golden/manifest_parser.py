@@ -44,6 +44,8 @@ def parse_manifest(text: str, where: str) -> Manifest:
         if len(entries) > MAX_ENTRIES or len(cases) > MAX_ENTRIES:
             raise ValueError(f"{len(entries)} entries, {len(cases)} cases")
         return Manifest(_run(content), tuple(map(_entry, entries)), tuple(map(_case, cases)))
+    except InputError:
+        raise
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, WeightsError) as error:
         raise InputError(f"{where}: cannot read the manifest: {error!s:.200}; record the golden again") from None
 

@@ -15,7 +15,6 @@ from refnet.architecture import names
 from refnet.architecture.padding import NO_PADS, Pads
 from refnet.architecture.plan import Plan, make_plan
 from refnet.arrays import Array
-from refnet.checks import float_dtype, thread_count
 from refnet.errors import InputError
 from refnet.golden import FLOATS
 from refnet.golden.axes import TensorLayout, axes_of, kernel_axes_of
@@ -24,7 +23,8 @@ from refnet.golden.inputs import NetworkInput, choose_input, few_values
 from refnet.golden.manifest import Manifest, Run, TensorEntry
 from refnet.golden.selection import Selection, select, without_given
 from refnet.golden.write import TensorWriter, open_writer
-from refnet.hub.models import check_request, find_weights, is_file, outline
+from refnet.hub.models import is_file
+from refnet.hub.request import Request, make_request
 from refnet.network import Network
 from refnet.preprocessing.recipe import Recipe
 from refnet.reference.digest import tensor_digest
@@ -122,6 +122,11 @@ def record(
     watch
         Called with each tensor once it is written.
 
+    Returns
+    -------
+    Manifest
+        What was written: the run, and an entry for each tensor with its shape, axes, layout and digest.
+
     Raises
     ------
     RefnetError
@@ -143,47 +148,30 @@ def record(
     size = network_input.size or size
     batch = 1 if network_input.tensor is None else len(network_input.tensor)
     compute = compute or ("float64" if dtype == "float64" else "float32")
-    if not isinstance(model, Network):
-        float_dtype(compute)
-        thread_count(threads)
-        _check_request(model, recipe, size, steps, batch)
-    run = Run("", "", (1, 1), compute, network_input.description, None, NUMERICS_VERSION, __version__)
-    with open_writer(Path(target), run, format=format, text=text) as writer:
-        network = model
-        if not isinstance(network, Network):
-            network = Network.consume(find_weights(network), dtype=compute, threads=threads, recipe=recipe)
+    asked = model if isinstance(model, Network) else make_request(model, dtype=compute, threads=threads, recipe=recipe)
+    if isinstance(asked, Request) and (known := asked.plan(size)) is not None:
+        select(known, steps, batch=batch)
+    with open_writer(Path(target), format=format, text=text) as writer:  # before weights are fetched
+        network = asked.load() if isinstance(asked, Request) else asked
         plan = make_plan(network.weights.architecture, size, padding=network.weights.padding)
         chosen = select(plan, steps, batch=batch, unfused=unfused)
         if given:
             chosen = without_given(plan, chosen, given, everything=steps is None)
-        writer.run = replace(
-            run,
-            model=network.variant if isinstance(model, Network) or is_file(model) else str(model),
+        writer.run = Run(
+            model=network.variant if isinstance(asked, Network) or is_file(asked.model) else str(asked.model),
             weights=network.weights.digest(),
             size=(plan.height, plan.width),
             dtype=network.dtype.name,
             input=", ".join([network_input.description, *(f"resumed at {name}" for name in given or ())]),
             recipe=None if network_input.picture is None else network.recipe,
+            numerics=NUMERICS_VERSION,
+            refnet=__version__,
         )
         recorder = _Recorder(network, plan, writer, _Storage(dtype, layout, kernel_layout, padded), watch)
         recorder.add_run(network_input, chosen, given or {})
         if weights:
             recorder.add_weights(chosen)
     return writer.manifest
-
-
-def _check_request(
-    model: str | os.PathLike[str],
-    recipe: str | Recipe | None,
-    size: tuple[int, int] | None,
-    steps: Sequence[str] | None,
-    batch: int,
-) -> None:
-    """Tell what is wrong before weights are fetched."""
-    check_request(model, recipe=recipe)
-    if not is_file(model):
-        known = outline(str(model))
-        select(make_plan(known.architecture, size, padding=known.padding), steps, batch=batch)
 
 
 class _Recorder:

@@ -33,7 +33,7 @@ class TensorWriter:
     Holds one tensor at a time, and what its dtype and layout make of it.
     """
 
-    def __init__(self, target: Path, run: Run, container: ContainerWriter) -> None:
+    def __init__(self, target: Path, run: Run | None, container: ContainerWriter) -> None:
         self.target = target
         self.run = run
         self.entries: list[TensorEntry] = []
@@ -44,6 +44,7 @@ class TensorWriter:
     @property
     def manifest(self) -> Manifest:
         """What is written so far."""
+        assert self.run is not None, "nobody said of which run these tensors are"
         return Manifest(self.run, tuple(self.entries), tuple(self.cases))
 
     def add(
@@ -78,7 +79,9 @@ class TensorWriter:
 
 
 @contextmanager
-def open_writer(target: Path, run: Run, *, format: str = "npy", text: bool = False) -> Iterator[TensorWriter]:
+def open_writer(
+    target: Path, run: Run | None = None, *, format: str = "npy", text: bool = False
+) -> Iterator[TensorWriter]:
     """Write a golden in a ``with`` block: it appears at the end, unless an error came.
 
     Parameters
@@ -87,7 +90,7 @@ def open_writer(target: Path, run: Run, *, format: str = "npy", text: bool = Fal
         An ``.h5`` or ``.npz`` file, which is replaced if it exists, or else a directory: new, empty, or an older
         golden, which is replaced. Its parent must exist.
     run
-        Where the tensors come from.
+        Where the tensors come from; may be set as ``writer.run`` in the block, where it is known later.
     format
         In a directory: one of ``FORMATS``.
     text

@@ -68,14 +68,10 @@ def describe_weights(weights: Weights) -> dict[str, Any]:
 
 def weight_file(model: str) -> str | None:
     """Path of the file that a model's weights are in, or None if they are generated or not on this machine."""
-    from refnet.hub.models import SYNTHETIC, is_file
-    from refnet.weights.paths import find
+    from refnet.hub.models import find_file
 
-    if is_file(model):
-        return model
-    if model.endswith(SYNTHETIC):
-        return None
     try:
-        return str(find(model))
+        path = find_file(model, download=False)
     except WeightsNotFoundError:
         return None
+    return None if path is None else str(path)

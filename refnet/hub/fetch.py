@@ -12,7 +12,8 @@ import shlex
 from contextlib import suppress
 from pathlib import Path
 
-from refnet.errors import CheckpointError, UnknownModelError, WeightsError, WeightsNotFoundError
+from refnet.errors import CheckpointError, RefnetError, UnknownModelError, WeightsError, WeightsNotFoundError
+from refnet.hub.aliases import shortened
 from refnet.hub.failure import DownloadError, warn
 from refnet.hub.working_folder import working_folder
 from refnet.weights import paths, releases
@@ -30,6 +31,7 @@ def fetch(name: str, *, keep: bool = False) -> Path:
     """Find the weight file of a published model; bring it if it is not here. ``refnet.fetch`` says how."""
     if not isinstance(name, str):
         raise UnknownModelError(f"a model cannot be {type(name).__name__}; want a name, such as b1 or b1@timm-tf")
+    name = shortened(name)
     try:
         path = find(name)
     except WeightsNotFoundError:
@@ -60,6 +62,8 @@ def fetch_release(release: Release, *, keep: bool = False) -> Path:
             target.parent.mkdir(parents=True, exist_ok=True)
         with working_folder(target.parent) as folder:
             _make(release, folder, target, keep=keep)
+    except RefnetError:
+        raise
     except OSError as error:
         raise WeightsError(
             f"{release.name} not fetched: cannot write in {target.parent}: {error.strerror or error}; "

@@ -3,62 +3,78 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NamedTuple
 
 from refnet.architecture.padding import Padding
 from refnet.architecture.scaling import TABLE
 from refnet.architecture.variants import Architecture, variant
-from refnet.errors import UnknownModelError, WeightsNotFoundError
+from refnet.errors import InputError, WeightsNotFoundError
 from refnet.hub import fetch
-from refnet.preprocessing.recipe import LITE, TENSORFLOW, Recipe
+from refnet.hub.aliases import SYNTHETIC, canonical
+from refnet.preprocessing.recipe import LITE, TENSORFLOW
 from refnet.weights import releases, synthetic
 from refnet.weights.paths import find
 from refnet.weights.reader import read, read_named
-from refnet.weights.releases.recipes import find_recipe
 from refnet.weights.weights import Provenance, Weights
 
-SYNTHETIC = "@synthetic"
 BN_EPS = 1e-3  # of the TensorFlow originals
 
 
 def find_weights(model: str | os.PathLike[str], *, download: bool = True) -> Weights:
-    """Get the weights of a model: a name (``b1``, ``b1@timm-tf``), ``NAME@synthetic``, or the path of an ``.h5`` file.
-
-    Parameters
-    ----------
-    model
-        Which one.
-    download
-        Whether published weights that are not on this machine are downloaded, see ``refnet.fetch``.
-
-    Raises
-    ------
-    UnknownModelError
-        If it is none of these.
-    WeightsNotFoundError
-        If there is no weight file of that name and it cannot or shall not be fetched, or none at that path.
-    WeightsError
-        If the file is damaged, or not what the name says.
-    """
+    """Get the weights of a model; ``download`` says whether published ones that are not here may be fetched."""
     if is_file(model):
         return read(Path(model))
-    name = _checked(model)
+    name = canonical(model)
+    path = find_file(name, download=download)
+    return synthetic_weights(name.removesuffix(SYNTHETIC)) if path is None else read_named(name, path)
+
+
+def find_file(model: str | os.PathLike[str], *, download: bool = True) -> Path | None:
+    """Find the file that a model's weights are in, None for generated ones; a path is returned as it is."""
+    if is_file(model):
+        return Path(model)
+    name = canonical(model)
     if name.endswith(SYNTHETIC):
-        return synthetic_weights(name.removesuffix(SYNTHETIC))
+        return None
     try:
-        path = find(name)
+        return find(name)
     except WeightsNotFoundError:
         if not download:
             raise
-        path = fetch.fetch(name)
-    return read_named(name, path)
+        return fetch.fetch(name)
 
 
 def is_file(model: object) -> bool:
     """Whether a model is the path of a file, not a name."""
     return isinstance(model, os.PathLike) or (isinstance(model, str) and model.endswith(".h5"))
+
+
+def list_models(pattern: str = "*", *, here: bool = False) -> list[str]:
+    """List names that ``load`` takes; ``refnet.list_models`` says which."""
+    if not isinstance(pattern, str):
+        raise InputError(f"a filter cannot be {type(pattern).__name__}; want a pattern, such as b* or *@torchvision:*")
+    names = _release_names() if "@" in pattern else iter(TABLE)
+    return [name for name in names if fnmatchcase(name, pattern.lower()) and (_is_here(name) or not here)]
+
+
+def _release_names() -> Iterator[str]:
+    """Published sets that can be fetched or are here, in the order of the variants."""
+    for name in TABLE:
+        for release in releases.published():
+            if release.model == name and (release.available or _is_here(release.name)):
+                yield release.name
+
+
+def _is_here(name: str) -> bool:
+    try:
+        find(name)
+    except WeightsNotFoundError:
+        return False
+    return True
 
 
 class Outline(NamedTuple):
@@ -68,66 +84,26 @@ class Outline(NamedTuple):
     padding: Padding
 
 
-def outline(name: str) -> Outline:
-    """Find what a model looks like by its name alone.
-
-    A variant is as the paper has it; a release has the classes, the resolution and the padding of its publisher.
-
-    Raises
-    ------
-    UnknownModelError
-        If there is no such model.
+def outline(model: str) -> Outline:
+    """Find what a model looks like by its name alone: a variant as the paper has it, a release as its publisher does.
 
     Examples
     --------
     >>> outline("b5@timm:sw").padding, outline("l2").architecture.resolution
     ('symmetric', 800)
     """
-    model, at, _ = _checked(name).partition("@")
-    if not at or name.endswith(SYNTHETIC):
-        return Outline(variant(model), "same")
+    name = canonical(model)
+    if "@" not in name or name.endswith(SYNTHETIC):
+        return Outline(variant(name.partition("@")[0]), "same")
     from refnet.checkpoints.publishers import PUBLISHERS
     from refnet.weights.releases import publisher_without_set
 
     release = releases.find(name)
-    architecture = variant(model, classes=release.classes)
+    architecture = variant(release.model, classes=release.classes)
     coefficients = replace(architecture.coefficients, resolution=release.size)
     return Outline(
         replace(architecture, coefficients=coefficients), PUBLISHERS[publisher_without_set(release.publisher)].padding
     )
-
-
-def check_request(model: object, *, recipe: str | Recipe | None = None, top: int | None = None) -> None:
-    """Tell before a model is fetched what could not be done with it; one that is here tells it itself.
-
-    Parameters
-    ----------
-    model
-        As for ``find_weights``.
-    recipe
-        Which it shall have, if not its own.
-    top
-        How many classes it shall give, if any.
-
-    Raises
-    ------
-    UnknownModelError
-        If there is no such model.
-    InputError
-        If there is no such recipe or it makes pictures too small, there is no classifier, or it has fewer classes.
-    """
-    from refnet.prediction import forced, ranks
-
-    if is_file(model) or _checked(model).endswith(SYNTHETIC):
-        return
-    try:
-        find(str(model))
-    except WeightsNotFoundError:
-        architecture = outline(releases.find(str(model)).name).architecture
-        if recipe is not None:
-            forced(find_recipe(recipe), architecture)
-        if top is not None:
-            ranks(top, architecture)
 
 
 def synthetic_weights(name: str) -> Weights:
@@ -142,18 +118,3 @@ def synthetic_weights(name: str) -> Weights:
         labels=None,
         provenance=Provenance(publisher="synthetic"),
     )
-
-
-def _checked(model: object) -> str:
-    """A name under which there are weights, published or generated."""
-    if not isinstance(model, str):
-        raise UnknownModelError(f"a model cannot be {type(model).__name__}; want a name or the path of an .h5 file")
-    name, at, _ = model.partition("@")
-    if name not in TABLE:
-        raise UnknownModelError(
-            f"unknown model {model!r}; want one of {', '.join(TABLE)}, one of these with {SYNTHETIC}, "
-            "NAME@PUBLISHER (`refnet info --published`), or the path of an .h5 file"
-        )
-    if at and model != name + SYNTHETIC:
-        releases.find(model)
-    return model

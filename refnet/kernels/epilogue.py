@@ -16,10 +16,6 @@ from refnet.kernels.emit import Emitter, index
 from refnet.kernels.machine import LANES
 from refnet.reference.numerics import EXP
 
-# Activation codes in a program row.
-NONE, SWISH, RELU6, SIGMOID = range(4)
-ACTIVATION_CODES = {"none": NONE, "swish": SWISH, "relu6": RELU6, "sigmoid": SIGMOID}
-
 _TOGETHER = 4  # pixels
 
 Vectors = Sequence[ir.Value]
@@ -30,7 +26,7 @@ class Epilogue(NamedTuple):
 
     scale: int  # weights offsets
     shift: int
-    activation: int  # a code
+    activation: int  # one of ACTIVATION_CODES
     residual: int  # arena offset of what is added, laid out like the sums; negative: none
     total: int  # arena offset of where the sum of the pixels goes, from +0 in order; negative: nowhere
 
@@ -53,8 +49,8 @@ def finish(typingctx: Any, arena: Any, weights: Any, y: Any, pixels: Any, epilog
             values = e.variables(count)
             for value, offset in zip(values, at, strict=True):
                 b.store(e.fma(e.load(e.advance(y_pointer, offset)), scale, shift), value)
-            for code, formula in _FORMULAS.items():
-                with b.if_then(b.icmp_signed("==", of.activation, index(code))):
+            for name, formula in _FORMULAS.items():
+                with b.if_then(b.icmp_signed("==", of.activation, index(ACTIVATION_CODES[name]))):
                     for value, result in zip(values, formula(e, [b.load(v) for v in values]), strict=True):
                         b.store(result, value)
             with b.if_then(b.icmp_signed(">=", of.residual, index(0))):
@@ -89,7 +85,10 @@ def _sigmoid(e: Emitter, ys: Vectors) -> Vectors:
     return [e.builder.fdiv(e.constant(1.0), d) for d in _one_plus_exp_of_minus(e, ys)]
 
 
-_FORMULAS = {SWISH: _swish, RELU6: _relu6, SIGMOID: _sigmoid}
+_FORMULAS = {"swish": _swish, "relu6": _relu6, "sigmoid": _sigmoid}
+
+# In a program's row.
+ACTIVATION_CODES = {name: code for code, name in enumerate(["none", *_FORMULAS])}
 
 
 def _one_plus_exp_of_minus(e: Emitter, xs: Vectors) -> Vectors:

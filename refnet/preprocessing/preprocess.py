@@ -6,8 +6,9 @@ import operator
 
 from refnet.errors import InputError
 from refnet.preprocessing.crop import CROPS
+from refnet.preprocessing.image_like import ImageLike
 from refnet.preprocessing.normalise import normalise
-from refnet.preprocessing.read_image import ImageLike, read_image
+from refnet.preprocessing.read_image import read_image
 from refnet.preprocessing.recipe import Recipe
 from refnet.preprocessing.resize import RESIZES
 from refnet.preprocessing.window import Pixels

@@ -9,19 +9,15 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from typing import TYPE_CHECKING, TypeAlias, cast
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from refnet.errors import ImageError, InputError
+from refnet.errors import ImageError, ImageNotFoundError, InputError
 from refnet.preprocessing.decode import MAX_PIXELS, check_side, decode, to_rgb
+from refnet.preprocessing.image_like import ImageLike
 from refnet.preprocessing.window import Picture
-
-if TYPE_CHECKING:
-    from PIL import Image
-
-ImageLike: TypeAlias = "str | os.PathLike[str] | bytes | Image.Image | NDArray[np.uint8]"
 
 MAX_BYTES = 8 * MAX_PIXELS  # four channels of 16 bits, not compressed
 
@@ -106,7 +102,8 @@ def _wrong_kind(source: object) -> InputError:
 
 def _unreadable(path: str | os.PathLike[str], error: Exception) -> ImageError:
     reason = getattr(error, "strerror", None) or str(error)
-    return ImageError(f"{os.fsdecode(path)}: cannot read the picture: {reason}")
+    kind = ImageNotFoundError if isinstance(error, FileNotFoundError) else ImageError
+    return kind(f"{os.fsdecode(path)}: cannot read the picture: {reason}")
 
 
 def _read_file(path: str | os.PathLike[str]) -> bytes:
@@ -116,6 +113,8 @@ def _read_file(path: str | os.PathLike[str]) -> bytes:
             if size > MAX_BYTES:
                 raise ImageError(f"{os.fsdecode(path)}: {size} bytes; want at most {MAX_BYTES}")
             data = file.read(size or MAX_BYTES + 1)  # pipes and devices have no size, and maybe no end
+    except ImageError:
+        raise
     except (OSError, ValueError) as error:  # ValueError: a null byte in the path
         raise _unreadable(path, error) from error
     if len(data) > MAX_BYTES:

@@ -10,7 +10,7 @@ Of one tensor, ``tensor_digest``: lower-case hexadecimal SHA-256 of these bytes,
 4. one newline, 0x0A;
 5. the elements, little-endian IEEE-754, in C order: the last axis varies fastest.
 
-Activations are in NHWC order, kernels in the order that the plan states (HWIO, depthwise HWC, dense CK).
+Activations are in NHWC order, kernels are [R, S, C, K], depthwise [R, S, C], dense [C, K].
 Bits are taken as they are: -0.0 and 0.0 differ, and so do two different NaNs.
 
 Of many tensors, ``tensors_digest``: SHA-256 of one line ``key digest`` for each, sorted by the key's bytes,

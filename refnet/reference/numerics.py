@@ -1,4 +1,4 @@
-"""The numbers of the bit contract, shared by the definition (``ops``) and the kernels.
+"""The numbers of the bit contract, shared by the definition and the kernels.
 
 Changing one of them changes bits: that takes a new ``NUMERICS_VERSION`` and a line in the CHANGELOG.
 """

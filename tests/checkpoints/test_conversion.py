@@ -92,7 +92,7 @@ class TestOutput:
     @pytest.mark.parametrize("out", ["a.bin", "nowhere/a.h5"])
     def test_wrong_places_are_refused_before_any_work(self, torchvision_file, tmp_path, out):
         stages = []
-        with pytest.raises(InputError, match=r"want a name that ends in|there is no folder"):
+        with pytest.raises(InputError, match=r"want a name that ends in|there is no directory"):
             convert(torchvision_file, out=tmp_path / out, on_stage=stages.append)
         assert stages == []
 

@@ -92,6 +92,8 @@ def distance(weights: Weights, name: str, batch: str, dtype: str) -> float:
 def test_every_file_is_tested():
     files = {path.name for path in FOLDER.iterdir() if path.suffix != ".npz"}
     assert files == FAMILIES.keys()
+    tested = {family.publisher for family in FAMILIES.values()}
+    assert tested | {"keras"} == PUBLISHERS.keys()  # Keras's files are in tests/data/keras
 
 
 @every_file
@@ -137,7 +139,7 @@ def test_what_a_training_leaves_behind():
     """The average is taken out of a checkpoint of a training; what the last step left has other numbers."""
     content = torch_file.read(FOLDER / "timm-training.pth")
     state = state_of("timm-training.pth")
-    assert (state.taken, state.prefix) == ("state_dict_ema", "module.")
+    assert (state.found_under, state.prefix) == ("state_dict_ema", "module.")
     last_step = content["state_dict"]["module.conv_stem.weight"]
     assert last_step.shape == state.tensors["conv_stem.weight"].shape
     assert not np.array_equal(last_step, state.tensors["conv_stem.weight"])

@@ -14,11 +14,12 @@ from refnet.checkpoints.names_and_shapes import publishers_by_names, variant_by_
 from refnet.checkpoints.publishers import PUBLISHERS
 from refnet.network import Network
 from refnet.preprocessing.recipe import TENSORFLOW
+from refnet.weights.releases import published, publisher_without_set
 from refnet.weights.weights import Provenance, Weights
 
 
 def test_the_rules_of_the_table():
-    """The fact sheet's table of families."""
+    """The rules of each family, as its publisher states them."""
     tensorflow, pytorch = ("same", {1e-3}), ("symmetric", {1e-5})
     rules = {p.name: (p.padding, set(p.bn_eps.values())) for p in PUBLISHERS.values()}
     assert rules["tf"] == rules["keras"] == rules["lukemelas"] == rules["lite"] == rules["timm-tf"] == tensorflow
@@ -26,6 +27,7 @@ def test_the_rules_of_the_table():
     assert rules["torchvision"] == ("symmetric", {1e-5, 1e-3})
     assert [PUBLISHERS["torchvision"].bn_eps[name] for name in ("b4", "b5")] == [1e-5, 1e-3]
     assert all(key == publisher.name for key, publisher in PUBLISHERS.items())
+    assert {publisher_without_set(release.publisher) for release in published()} == PUBLISHERS.keys()
 
 
 # Their own software, on the same weights and input --------------------------------------------------------------------

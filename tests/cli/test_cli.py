@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from helpers.places import CHELSEA
+from helpers.terminals import run_in_terminal, screen
 from PIL import Image
 
 import refnet
@@ -111,11 +112,33 @@ class TestPredict:
         assert first.wnid == "n02123159"
 
     def test_several_photos_have_headings(self, run, files):
-        code, out, _ = run("predict", CHELSEA, files / "cat.png", "-m", files / "tiny.h5", "--top", "1")
+        photos = [CHELSEA, files / "nowhere.jpg", files / "cat.png", files / "whole.jpg"]
+        code, out, _ = run("predict", *photos, "-m", files / "tiny.h5")
+        assert code == 2
+        blocks = [block.splitlines() for block in out.removesuffix("\n").split("\n\n")]
+        assert [heading for heading, *_ in blocks] == [str(photo) for photo in photos if photo.name != "nowhere.jpg"]
+        for _, *answers in blocks:
+            assert [answer.index("%") for answer in answers] == [8, 8, 8]
+            assert {answer[:2] for answer in answers} == {"  "}
+
+    @pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
+    @pytest.mark.parametrize("columns", [60, 120])
+    def test_several_photos_on_a_terminal(self, files, columns):
+        arguments = ("predict", "cat.png", "whole.jpg", "--top", "3")
+        code, seen = run_in_terminal("-m", "refnet", *arguments, where=files, COLUMNS=str(columns))
         assert code == 0
-        first, answer, gap, second, same = out.splitlines()
-        assert (first, gap, second) == (str(CHELSEA), "", str(files / "cat.png"))
-        assert answer == same
+        lines = [line for line in screen(seen) if not line.startswith("refnet: ")]
+        expected = [refnet.predict(files / name, top=3) for name in ("cat.png", "whole.jpg")]
+        assert [line.partition("%  ")[2].split("  ")[0] for line in lines if line.startswith("  ")] == [
+            answer.label for answers in expected for answer in answers
+        ]
+        assert [lines.index("cat.png"), lines.index("whole.jpg"), lines[4]] == [0, 5, ""]
+        assert max(map(len, lines)) <= columns
+
+    def test_a_network_of_three_classes_gives_three(self, run, files):
+        code, out, err = run("predict", CHELSEA, "-m", files / "tiny.h5")
+        assert (code, err) == (0, "")
+        assert len(out.splitlines()) == 3
 
     def test_json(self, run, files):
         model = files / "tiny.h5"
@@ -339,6 +362,12 @@ class TestPlan:
         arguments = ("plan", files / "tiny.h5", "--padding", "same", "--size", "9")
         assert run(*arguments)[1].startswith("tiny, picture 9x9, padding same\n")
 
+    @pytest.mark.parametrize("name", ["B0", "efficientnet_b0", "EfficientNet-B0"])
+    def test_a_name_may_be_spelled_out(self, run, name):
+        assert run("plan", name) == run("plan", "b0")
+        assert run("info", name) == run("info", "b0")
+        assert run("info", "--published", name) == run("info", "--published", "b0")
+
     def test_a_name_needs_no_weights(self, run, monkeypatch, tmp_path):
         monkeypatch.setattr(paths, "find", None)
         monkeypatch.setenv("REFNET_WEIGHTS", str(tmp_path))
@@ -491,6 +520,9 @@ WRONG = {
     "predict bomb.png": "bomb.png: 60000 x 60000 pixels; want at most",
     "predict pixel.png": "pixel.png: 1 x 1 pixels; want at least 4 a side",
     "predict": "the following arguments are required: PHOTO; see `refnet predict --help`",
+    "predict cat.png -m tiny.h5 --top 5": "top=5: want a whole number from 1 to 3",
+    "predict cat.png -m tf_efficientnet_b0": "unknown model 'tf_efficientnet_b0'; that is timm's name; here it is b0@",
+    "predict cat.png -m mine.pth": "unknown model 'mine.pth'; a checkpoint becomes an .h5 file that is known here by",
     "predict cat.png --top 0": "top=0: want a whole number from 1 to 1048576",
     "predict cat.png --top 1001": "top=1001: want a whole number from 1 to 1000",
     "predict cat.png --top few": "argument --top: invalid int value: 'few'; see `refnet predict --help`",
@@ -516,7 +548,8 @@ WRONG = {
     "info truncated.h5": "truncated.h5: cannot be read as HDF5",
     "plan": "the following arguments are required: MODEL",
     "plan b9": "unknown model 'b9'",
-    "plan B0": "unknown model 'B0'",
+    "plan B9": "unknown model 'B9'",
+    "plan lit0": "unknown model 'lit0'; did you mean 'lite0'? want one of b0, b1",
     "plan flipped.h5": "flipped.h5: tensors_digest",
     "plan b0 --size abc": "argument --size: 'abc' is not a size; want 224, or HEIGHTxWIDTH",
     "plan b0 --size 5x": "argument --size: '5x' is not a size",

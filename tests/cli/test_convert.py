@@ -55,12 +55,12 @@ def test_what_is_said(run, checkpoint):
         "publisher": "lite",
         "recognised by": "the tensors' names",
         "format": "safetensors",
-        "moving average": "the file does not say",
+        "averaged": "the file does not say",
         "recipe": "lite",
         "tensors": "247",
         "left out": "0",
         "from 16 bits": "0",
-        "subnormal numbers": "0",
+        "subnormals": "0",
     }
 
 
@@ -133,7 +133,7 @@ WRONG = {
     "convert {checkpoint} --publisher timm": "no variant of timm has these tensors; nearest is lite0: conv_stem.weight",
     "convert {checkpoint} --labels nothing.txt": "nothing.txt: cannot read a label table",
     "convert {checkpoint} -o a.bin": "a.bin: want a name that ends in .h5",
-    "convert {checkpoint} -o no/a.h5": "there is no folder",
+    "convert {checkpoint} -o no/a.h5": "no/a.h5 not written: there is no directory no",
     "convert {checkpoint} --invert": "--invert wants -o, a name that ends in .npz or .safetensors",
     "convert {checkpoint} --invert -o a.npz": "cannot be read as HDF5",
 }

@@ -45,7 +45,7 @@ def test_nothing_planted(goldens, tmp_path, name):
 @cache
 def drawn():
     names = sorted(plants(model(MODELS[0])))
-    names.remove("raw weights")  # needs other weights: tests/comparison/test_evidence.py
+    names.remove("raw weights")  # needs other weights: tests/comparison/test_causes.py
     return planted_cases.cases(SEED, random.Random(SEED).sample(names, CASES))
 
 

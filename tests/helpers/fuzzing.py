@@ -1,5 +1,6 @@
 """Damaged files, and a watch on what a reader does with them."""
 
+import encodings.cp437  # noqa: F401  zipfile imports it late, and may
 import gc
 import sys
 import time

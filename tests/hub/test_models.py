@@ -3,13 +3,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.places import CHELSEA
 
 import refnet
 from refnet.architecture.scaling import TABLE
 from refnet.architecture.variants import variant
-from refnet.errors import RefnetError, UnknownModelError, WeightsError, WeightsNotFoundError
+from refnet.errors import InputError, RefnetError, UnknownModelError, WeightsError, WeightsNotFoundError
 from refnet.hub import fetch
 from refnet.hub.models import find_weights, outline, synthetic_weights
+from refnet.hub.request import make_request
 from refnet.preprocessing.recipe import LITE, TENSORFLOW
 from refnet.weights import paths, releases
 
@@ -27,9 +29,7 @@ def nowhere(monkeypatch, tmp_path):
     return tmp_path
 
 
-@pytest.mark.parametrize(
-    "model", ["b9", "B0", "lite", "resnet50", "", "@synthetic", "b9@synthetic", "b9@timm-tf", "synthetic@b0"]
-)
+@pytest.mark.parametrize("model", ["b9", "lite", "resnet50", "", "@synthetic", "b9@synthetic", "b9@timm-tf", "x@b0"])
 def test_unknown_names(model):
     with pytest.raises(UnknownModelError) as error:
         refnet.load(model)
@@ -143,6 +143,10 @@ def test_what_a_model_looks_like_needs_no_weights(nowhere):
         (lambda: refnet.predict([b"GIF", "."], "b1"), ".: cannot read the picture: Is a directory"),
         (lambda: refnet.predict(5, "b1"), "a picture cannot be int; want a path"),
         (lambda: refnet.predict(b"GIF", "b1", top=5000), "top=5000: want a whole number from 1 to 1000"),
+        (lambda: refnet.load("b1", dtype="int8"), "want float32 or float64"),
+        (lambda: refnet.load("b1", threads=0), "threads=0: want a whole number from 1 to 256"),
+        (lambda: refnet.record("b1", "golden", steps=["stemm"]), "stemm"),
+        (lambda: refnet.record("b7", "golden", image=CHELSEA, recipe="torchvision"), "the shorter side 256 pixels"),
         (lambda: refnet.predict(b"GIF", "b1@keras:notop"), "b1 has no step 'probabilities': these weights have no"),
         (lambda: refnet.predict(b"GIF", "b7", recipe="torchvision"), "recipe torchvision makes the shorter side 256"),
         (
@@ -161,3 +165,38 @@ def test_what_can_be_told_without_weights_is_told_before_they_are_fetched(nowher
 def test_what_can_be_done_is_fetched(nowhere):
     with pytest.raises(WeightsNotFoundError, match="REFNET_OFFLINE forbids to fetch"):
         refnet.predict(b"GIF", "b5@timm:sw12k", top=11821)
+
+
+class TestList:
+    def test_variants(self):
+        assert refnet.list_models() == list(TABLE)
+        assert refnet.list_models("B*") == [f"b{number}" for number in range(9)]
+        assert refnet.list_models("*2") == ["b2", "l2", "lite2"]
+        assert refnet.list_models("resnet*") == []
+
+    def test_published_sets(self):
+        assert refnet.list_models("b0@TIMM:*") == ["b0@timm:ra", "b0@timm:ra4"]
+        assert refnet.list_models("l2@*") == [f"l2@{x}" for x in (
+            "tf:noisystudent", "tf:noisystudent-475", "timm-tf:ns", "timm-tf:ns475",
+        )]  # fmt: skip
+        known = [release.name for release in refnet.published()]
+        closed = [release.name for release in refnet.published() if not release.available]
+        assert sorted(refnet.list_models("*@*")) == sorted(set(known) - set(closed))
+        assert closed
+
+    def test_every_name_is_taken(self):
+        for name in (*refnet.list_models(), *refnet.list_models("*@*")):
+            assert make_request(name).model == name
+
+    def test_those_that_are_here(self, nowhere):
+        assert refnet.list_models(here=True) == []
+        assert refnet.list_models("*@*", here=True) == ["lite0@lite"]  # in the package
+        for name in ("lite1", "b1@timm-tf+aa", "b0@lukemelas+baseline"):
+            (nowhere / f"{name}.h5").touch()
+        assert refnet.list_models(here=True) == ["b1", "lite1"]
+        assert refnet.list_models("*@*", here=True) == ["b0@lukemelas:baseline", "b1@timm-tf:aa", "lite0@lite"]
+        assert "b0@lukemelas:baseline" in refnet.list_models("b0@*")
+
+    def test_no_pattern(self):
+        with pytest.raises(InputError, match="a filter cannot be int; want a pattern, such as b"):
+            refnet.list_models(5)

@@ -108,7 +108,7 @@ class Computation:
             self.inputs is other.inputs
             and self.kernel is other.kernel
             and self.combine is other.combine
-            and (self.op, self.pads, self.pad_mode) == (other.op, other.pads, other.pad_mode)
+            and (self.op, self.stride, self.pads, self.pad_mode) == (other.op, other.stride, other.pads, other.pad_mode)
             and (self.precision.inputs, self.precision.kernel) == (other.precision.inputs, other.precision.kernel)
         )
 

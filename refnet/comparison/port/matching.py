@@ -93,6 +93,8 @@ def read_map(path: Path) -> dict[str, str]:
         if len(content) > MAX_MAP:
             raise InputError(f"{path}: more than {MAX_MAP} bytes; want a file of names, the port's and refnet's")
         text = content.decode("utf-8-sig")
+    except InputError:
+        raise
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot read the names: {getattr(error, 'strerror', None) or error}") from None
     return _from_json(text, path) if text.lstrip().startswith("{") else _from_columns(text, path)

@@ -14,7 +14,7 @@ import numpy as np
 from h5py import h5d, h5l, h5t
 
 from refnet.arrays import Array
-from refnet.errors import InputError
+from refnet.errors import InputError, RefnetError
 from refnet.files import hdf5
 from refnet.files.whole import check_file_target, whole_file
 from refnet.golden.containers.container import MAX_MANIFEST, TensorRequest
@@ -219,6 +219,8 @@ class Hdf5Reader:
 def _refusing(error: type[InputError], path: Path) -> Iterator[None]:
     try:
         yield
+    except RefnetError:
+        raise
     except hdf5.RefusedError as refused:
         raise error(f"{path}: {refused}") from None
     except hdf5.DAMAGE as damage:

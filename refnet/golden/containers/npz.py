@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from refnet.arrays import Array
-from refnet.errors import CheckpointError, InputError
+from refnet.errors import CheckpointError, InputError, RefnetError
 from refnet.files.whole import check_file_target, whole_file
 from refnet.files.zip_archive import BROKEN, MAX_MEMBERS, Guarded
 from refnet.golden.containers.container import MAX_MANIFEST, TensorRequest
@@ -68,12 +68,12 @@ class NpzReader:
             self._archive = zipfile.ZipFile(cast(IO[bytes], Guarded(self._file)))
             self._members = self._list()
             self.manifest = self._read_manifest()
-        except (*_DAMAGE, CheckpointError) as error:
-            self._file.close()
-            raise InputError(f"{path}: not an .npz file that can be read: {error!s:.200}") from None
         except InputError:
             self._file.close()
             raise
+        except (*_DAMAGE, CheckpointError) as error:
+            self._file.close()
+            raise InputError(f"{path}: not an .npz file that can be read: {error!s:.200}") from None
         self.names = tuple(sorted(name.removesuffix(SUFFIX) for name in self._members if name.endswith(SUFFIX)))
 
     def _list(self) -> dict[str, zipfile.ZipInfo]:
@@ -111,6 +111,8 @@ class NpzReader:
                     TensorFile(where, wanted.dtype, wanted.expected, file=file, size=member.file_size)
                 )
                 file.read(1)  # the end, where the checksum is compared
+        except RefnetError:
+            raise
         except _DAMAGE as error:
             raise UnreadableError(f"{where} is damaged: {error!s:.200}; record it again") from None
         return read

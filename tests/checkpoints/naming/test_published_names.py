@@ -31,6 +31,7 @@ CASES = [(publisher, name) for publisher in FAMILIES for name in PUBLISHERS[publ
 
 
 def test_the_lists_are_whole():
+    assert FAMILIES.keys() == PUBLISHERS.keys()
     assert {family: list(variants) for family, variants in LISTS.items()} == {
         "tf": EVERY,
         "keras": B,

@@ -57,10 +57,10 @@ class IndexEntry:
 
     dtype: str
     shape: tuple[int, ...]
-    shard: int
-    offset: int
-    size: int
-    crc: int
+    shard: int = 0
+    offset: int = 0
+    size: int = 0
+    crc: int = 0
     sliced: bool = False
 
 
@@ -113,14 +113,14 @@ def _entry(message: protobuf.Message, sizes: Sequence[int]) -> IndexEntry:
     dtype = DTYPES.get(number, f"number {number}")
     shape = _shape(protobuf.messages(message, 2))
     if protobuf.messages(message, 7):
-        return IndexEntry(dtype, shape, 0, 0, 0, 0, sliced=True)
+        return IndexEntry(dtype, shape, sliced=True)
     if not (0 <= shard < len(sizes) and offset >= 0 and size >= 0 and offset + size <= sizes[shard]):
         raise CheckpointError(
             f"{size} bytes from {offset} on are not in shard {shard} of {len(sizes)}; it is cut short"
         )
     if dtype in READABLE and math.prod(shape) * np.dtype(dtype).itemsize != size:
         raise CheckpointError(f"{dtype}{list(shape)} is not of {size} bytes")
-    return IndexEntry(dtype, shape, shard, offset, size, crc)
+    return IndexEntry(dtype, shape, shard=shard, offset=offset, size=size, crc=crc)
 
 
 def _shape(found: list[protobuf.Bytes]) -> tuple[int, ...]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from refnet.checkpoints.readers import file_bytes
 from refnet.checkpoints.readers.torch import torch_legacy, torch_zip
+from refnet.files import zip_archive
 
 
 def read(path: str | Path) -> dict[str, Any]:
@@ -15,5 +16,5 @@ def read(path: str | Path) -> dict[str, Any]:
 
 
 def load(data: bytes) -> dict[str, Any]:
-    """Read a checkpoint from the bytes of a file."""
-    return torch_zip.load(data) if data.startswith(torch_legacy.ZIP) else torch_legacy.load(data)
+    """Read a checkpoint from the bytes of a file: nested as there, with an array for each tensor, C-contiguous."""
+    return torch_zip.load(data) if data.startswith(zip_archive.SIGNATURE) else torch_legacy.load(data)

@@ -13,15 +13,15 @@ from typing import Any
 from refnet.checkpoints.readers.torch import pickle_machine
 from refnet.checkpoints.readers.torch.tensors import Storages
 from refnet.errors import CheckpointError
+from refnet.files import zip_archive
 
 MAGIC = 0x1950A86A20F9469CFC6C
 PROTOCOL = 1001
-ZIP = b"PK\x03\x04"
 
 
 def load(data: bytes) -> dict[str, Any]:
     """Read a whole checkpoint from the bytes of a file: state dicts among other plain data."""
-    if data.startswith(ZIP):
+    if data.startswith(zip_archive.SIGNATURE):
         raise CheckpointError("in the zip format of PyTorch 1.6 and later, which `torch_zip` reads")
     stream = io.BytesIO(data)
     if pickle_machine.load(stream, {}) != MAGIC:

@@ -1,4 +1,4 @@
-"""Tables: those of TensorFlow are read in tests/checkpoints/test_tf_bundle.py; here are hostile ones."""
+"""Tables: those of TensorFlow are read in test_tensor_bundle.py; here are hostile ones."""
 
 import pytest
 from helpers.places import DATA

@@ -1,0 +1,89 @@
+"""A model's name as people write it: what means a variant becomes its name here, and what means more is refused."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from difflib import get_close_matches
+
+from refnet.architecture.scaling import TABLE
+from refnet.errors import UnknownModelError
+from refnet.weights import releases
+
+SYNTHETIC = "@synthetic"
+
+# The paper and every library spell a variant like this, each with weights of its own: so it names the network, never
+# somebody's weights.
+_SPELLED_OUT = re.compile(rf"(?:efficientnet[-_ ]?)?({'|'.join(TABLE)})")
+
+# timm's names say whose weights they are. What they stand for changed between its releases where there is no tag.
+_TIMM = re.compile(rf"(tf_)?efficientnet_({'|'.join(TABLE)})([._]\w+)?")
+
+_VARIANT_IN = re.compile(rf"(?:.*[^a-z0-9])?({'|'.join(TABLE)})(?![a-z0-9]).*")
+_CHECKPOINTS = (".pth", ".pt", ".bin", ".safetensors", ".keras", ".onnx", ".tar.gz", ".index", ".ckpt")
+
+
+def canonical(model: object) -> str:
+    """Turn a name into the one name of a model: ``b1``, ``b1@timm-tf``, ``b1@synthetic``.
+
+    Upper case is welcome, and so is a variant's full name: ``EfficientNet-B1``, ``efficientnet_b1@timm-tf``.
+
+    Examples
+    --------
+    >>> canonical("EfficientNet-B1"), canonical("LITE0@synthetic")
+    ('b1', 'lite0@synthetic')
+    """
+    if not isinstance(model, str):
+        raise UnknownModelError(f"a model cannot be {type(model).__name__}; want a name or the path of an .h5 file")
+    name = shortened(model)
+    variant, at, _ = name.partition("@")
+    if variant not in TABLE:
+        raise UnknownModelError(f"unknown model {model!r}; {_what_else(model, variant)}")
+    if at and name != variant + SYNTHETIC:
+        releases.find(name)
+    return name
+
+
+def shortened(name: str) -> str:
+    """Call a variant as it is called here, with whatever follows it; any other name stays as it is.
+
+    Examples
+    --------
+    >>> shortened("EfficientNet-B1@timm-tf"), shortened("B9")
+    ('b1@timm-tf', 'B9')
+    """
+    variant, at, publisher = name.partition("@")
+    known = _SPELLED_OUT.fullmatch(variant.lower())
+    return name if known is None else known[1] + at + publisher
+
+
+def _what_else(model: str, variant: str) -> str:
+    """Say what would be right instead of a name that is unknown."""
+    if model.lower().endswith(_CHECKPOINTS):
+        return f"a checkpoint becomes an .h5 file that is known here by `refnet convert {shlex.quote(model)}`"
+    if "v2" in variant.lower():
+        return "EfficientNetV2 is another family of networks; want one of " + ", ".join(TABLE)
+    timm = _TIMM.fullmatch(variant.lower().removeprefix("timm/"))
+    sets = _sets_of_timm(timm[2], "timm-tf" if timm[1] else "timm") if timm else []
+    if sets:
+        return f"that is timm's name; here it is {' or '.join(sets)}"
+    inside = _VARIANT_IN.fullmatch(variant.lower())
+    if inside is not None and "/" in variant:
+        return (
+            f"no publisher's weights have that name here; `refnet info --published {inside[1]}` lists those that have"
+        )
+    near = [inside[1]] if inside is not None else _near(variant.lower())
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return (
+        f"{hint}want one of {', '.join(TABLE)}, one of these with {SYNTHETIC}, "
+        "NAME@PUBLISHER (`refnet info --published`), or the path of an .h5 file"
+    )
+
+
+def _sets_of_timm(variant: str, publisher: str) -> list[str]:
+    return [release.name for release in releases.published() if release.name.startswith(f"{variant}@{publisher}:")]
+
+
+def _near(variant: str) -> list[str]:
+    """Which variant may be meant; never one of another number."""
+    return get_close_matches(variant, [name for name in TABLE if name[-1] == variant[-1:]], n=1)
