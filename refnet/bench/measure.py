@@ -29,8 +29,6 @@ _WARM_UP_CALLS = 3
 _FEWEST_CALLS = 5
 _MOST_PASSES = 200
 
-Progress = Callable[[str], None]
-
 
 def bench(
     network: Network,
@@ -40,7 +38,7 @@ def bench(
     rounds: int | None = None,
     seconds: float = SECONDS,
     steps: bool = False,
-    progress: Progress = lambda phase: None,
+    progress: Callable[[str], None] = lambda phase: None,
 ) -> Timing:
     """Time ``network.logits`` on generated pictures; ``network.features`` where there is no classifier.
 
@@ -120,7 +118,7 @@ def _duration(seconds: float) -> float:
 
 
 def _time_calls(
-    call: Callable[[], object], rounds: int | None, seconds: float, progress: Progress
+    call: Callable[[], object], rounds: int | None, seconds: float, progress: Callable[[str], None]
 ) -> tuple[float, ...]:
     """Seconds of each call."""
     calls: list[float] = []

@@ -1,4 +1,4 @@
-"""Timing: how long each row of a program takes, as it runs inside a whole pass.
+"""The clock: how long each row of a program takes, as it runs inside a whole pass.
 
 A clock between two rows of the compiled interpreter costs less than calling it row by row from Python would. All that
 this module knows of the engine's insides is in ``_Pass`` and ``_clocked``.
@@ -27,45 +27,17 @@ from refnet.kernels.compilation import interpreter
 
 @dataclass(frozen=True)
 class RowTime:
-    """What one row of a program took.
+    """What one row of a program took."""
 
-    Attributes
-    ----------
-    steps
-        Names of the steps that it computes, in order; several where they are fused.
-    seconds
-        The median over the passes.
-    """
-
-    steps: tuple[str, ...]
-    seconds: float
+    steps: tuple[str, ...]  # that it computes, in order; several where they are fused
+    seconds: float  # the median over the passes
 
 
 def time_rows(engine: Engine, plan: Plan, x: Array, passes: int) -> list[RowTime]:
     """Time the rows from the first step to the plan's output, in ``passes`` whole passes over one picture.
 
-    A row lasts from the end of the one before until the first thread sees that all of it is done.
-
-    Parameters
-    ----------
-    engine
-        Of a network.
-    plan
-        Of the same network, for the size of ``x``.
-    x
-        The picture: f32[H, W, C].
-    passes
-        How many, at least 1; the team of threads comes together anew for each.
-
-    Returns
-    -------
-    list of RowTime
-        In execution order. Every step of the plan up to its output is in exactly one of them.
-
-    Raises
-    ------
-    RefnetError
-        If the system has no clock that compiled code can read.
+    A row lasts from the end of the one before until the first thread sees that all of it is done. Every step of the
+    plan, which is the one for the size of ``x`` f32[H, W, C], is in exactly one row, in execution order.
 
     Examples
     --------

@@ -18,27 +18,15 @@ from refnet.engine.program import make_program
 class MemoryReport:
     """Bytes that a network holds and needs.
 
-    Attributes
-    ----------
-    weights
-        Packed kernels, scales and shifts, and the published vectors they come from.
-    activations
-        All tensors of a picture, each in its place for as long as somebody reads it; for as many pictures as there are
-        at once, and one more where the threads work together on what is left of a batch.
-    line_buffers
-        What the threads need for themselves while they work on a picture.
-    pictures
-        How many pictures of a batch are worked on at once, each in memory of its own.
-    in_use
-        By step: bytes of a picture's activations that are in use while it is computed; None for a step that is computed
-        with a later one and has no tensor of its own.
+    ``activations`` are those of as many pictures as there are at once, and of one more where the threads work together
+    on what is left of a batch. ``in_use`` is None for a step that is computed with a later one, without a tensor.
     """
 
-    weights: int
+    weights: int  # packed kernels, scales and shifts, and the published vectors they come from
     activations: int
-    line_buffers: int
-    pictures: int
-    in_use: dict[str, int | None]
+    line_buffers: int  # what the threads need for themselves
+    pictures: int  # of a batch that are worked on at once, each in memory of its own
+    in_use: dict[str, int | None]  # by step: activations of one picture that somebody still reads
 
     @property
     def total(self) -> int:

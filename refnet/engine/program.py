@@ -53,19 +53,11 @@ class Tensor:
 class Program:
     """What the interpreter needs to run some steps for one input size.
 
-    Attributes
-    ----------
-    rows
-        Record array of ``rows.ROW``.
-    constants
-        What holds for all rows.
-    tensors
-        What can be read: each from the end of its row until the next row begins.
-    idle_arenas
-        Arenas that nobody uses now, by the number of threads they are for.
+    ``tensors`` can be read from the end of their row until the next row begins. ``idle_arenas`` are those that nobody
+    uses now, by the number of threads they are for.
     """
 
-    rows: Array
+    rows: Array  # records of ``rows.ROW``
     constants: Constants
     tensors: dict[str, Tensor]
     dtype: np.dtype[Any]

@@ -28,20 +28,8 @@ _ALONE = Team(1)
 class Engine:
     """Runs one network. Safe to use from several threads at once: each run has memory of its own.
 
-    Parameters
-    ----------
-    steps
-        Those of the network, of any input size: their names and weights matter here.
-    steps_for
-        The steps for a picture's height and width.
-    take
-        Gives the weights, key by key; each is asked for once, so that there need never be a second copy of them all.
-    eps
-        Of the batch norms.
-    dtype
-        float32 or float64.
-    threads
-        How many threads share a run.
+    ``steps`` are of any input size, ``steps_for`` gives those for a height and width. ``take`` gives each weight once,
+    so that there need never be a second copy of them all.
     """
 
     def __init__(

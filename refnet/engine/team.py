@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 
 class Team:
-    """A number of threads that call one function together: the caller, and helpers from a pool.
+    """A team as OpenMP has it: threads that call one function together, the caller and helpers from a pool.
 
     Work is claimed by whoever is there, so a helper that is still busy for another caller is not waited for. After a
     fork the child's team starts its own helpers: threads do not survive a fork.

@@ -22,23 +22,9 @@ class KernelCache:
     """The cache of one function, as its dispatcher wants it: loads compiled code, saves new code.
 
     Numba's places are taken in Numba's order (``NUMBA_CACHE_DIR``, ``__pycache__`` beside the source, the user's cache
-    directory) up to the first that can be written. A damaged cache is emptied. Whatever goes wrong is no error.
-
-    Parameters
-    ----------
-    function
-        What is compiled: plain Python.
-    directory
-        Takes the place of all others, as ``NUMBA_CACHE_DIR`` would.
-    required
-        Whether it is an error if new code could not be saved; raised before any is compiled.
-
-    Attributes
-    ----------
-    cache_path
-        The directory that the code was loaded from or saved in, if there is one.
-    problem
-        Why new code could not be saved; empty if it was.
+    directory) up to the first that can be written; a ``directory`` takes the place of all. A damaged cache is emptied.
+    Whatever goes wrong is no error, only a ``problem``, unless saving is ``required``: then it is one before compiling.
+    ``cache_path`` is where the code was loaded from or saved in.
     """
 
     def __init__(self, function: Any, directory: Path | None = None, *, required: bool = False) -> None:

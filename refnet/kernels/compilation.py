@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager
 from importlib.abc import FileLoader
 from importlib.util import find_spec
 from pathlib import Path
-from pkgutil import iter_modules
+from pkgutil import walk_packages
 from typing import Any, NamedTuple
 
 import numba
@@ -50,13 +50,7 @@ class _Kernels(NamedTuple):
 
 
 def interpreter(dtype: np.dtype[Any]) -> Any:
-    """Return ``run_rows`` compiled for float32 or float64 arrays.
-
-    Raises
-    ------
-    RefnetError
-        If Numba's compiler is switched off.
-    """
+    """Return ``run_rows`` compiled for float32 or float64 arrays."""
     if dtype.name not in _interpreters:
         with COMPILER_LOCK:
             if dtype.name not in _interpreters:
@@ -73,26 +67,9 @@ def interpreter(dtype: np.dtype[Any]) -> Any:
 
 
 def prepare(dtype: np.dtype[Any], directory: Path | None = None) -> tuple[float | None, Path]:
-    """Make sure that the kernels are on disk, for this process and later ones.
+    """Make sure that the kernels are on disk, in ``directory`` or where Numba would look.
 
-    Parameters
-    ----------
-    dtype
-        float32 or float64.
-    directory
-        What NUMBA_CACHE_DIR will be later; by default, what it is now.
-
-    Returns
-    -------
-    seconds
-        How long compiling took; None if they were there already.
-    directory
-        Where they are.
-
-    Raises
-    ------
-    RefnetError
-        If they cannot be kept, if possible before they are compiled, or Numba's compiler is switched off.
+    Return how many seconds compiling took, None if they were there already, and where they are.
     """
     with COMPILER_LOCK:
         loaded = _load_or_compile(dtype, directory, required=True)
@@ -109,7 +86,7 @@ def _load_or_compile(dtype: np.dtype[Any], directory: Path | None, *, required: 
     constants = run.Constants(tile_shapes(dtype.itemsize), 0, 0, 0)
     arguments = (np.empty(0, rows.ROW), 0, 0, numbers, numbers, constants, np.empty((0, 1), np.int64))
     signature = tuple(numba.typeof(argument) for argument in arguments)
-    function = run.make_run_rows(_digest_of_sources())
+    function = run.make_run_rows(digest_of_sources())
     compiled = numba.njit(nogil=True, error_model="numpy")(function)
     cache = compiled._cache = KernelCache(function, directory, required=required)
     with _announcing(dtype, compiled) as listener:
@@ -120,22 +97,23 @@ def _load_or_compile(dtype: np.dtype[Any], directory: Path | None, *, required: 
 
 def key_modules() -> list[str]:
     """Name the modules whose code is inside the compiled kernels: all of this room, and what it takes from others."""
-    return [*(f"{kernels.__name__}.{found.name}" for found in iter_modules(kernels.__path__)), *BORROWED]
+    room = (found.name for found in walk_packages(kernels.__path__, f"{kernels.__name__}."))
+    return sorted([kernels.__name__, *room, *BORROWED])
 
 
-def _digest_of_sources() -> str:
-    """One name for all that the kernels are compiled from.
-
-    Raises
-    ------
-    RefnetError
-        If one of the modules is not to be had: without it stale kernels would be loaded.
-    """
+def digest_of_sources() -> str:
+    """One name for all that the kernels are compiled from; a missing module is an error, or stale ones would load."""
     digest = hashlib.sha256()
-    for name in sorted(key_modules()):
-        spec = find_spec(name)
+    for name in key_modules():
+        try:
+            spec = find_spec(name)
+        except ModuleNotFoundError:
+            spec = None
         if spec is None or spec.origin is None or not isinstance(spec.loader, FileLoader):
-            raise RefnetError(f"{name} is not a file, so nothing tells when compiled kernels are out of date")
+            raise RefnetError(
+                f"{name} is not a file, so nothing tells when compiled kernels are out of date; "
+                "install refnet again, unpacked into files"
+            )
         # Python that is compiled already, where an installation holds nothing else.
         digest.update(name.encode() + b"\0" + spec.loader.get_data(spec.origin))
     return digest.hexdigest()

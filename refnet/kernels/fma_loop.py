@@ -24,13 +24,6 @@ _ENOUGH_CHAINS = 24  # no CPU has more fmas under way than this
 def chain_vectors(itemsize: int, machine: Registers | None = None) -> int:
     """Count the vectors of 16 elements whose chains fill the registers, one left for the factor and one spare.
 
-    Parameters
-    ----------
-    itemsize
-        Bytes of an element.
-    machine
-        By default the CPU that Numba compiles for.
-
     Examples
     --------
     >>> [chain_vectors(4, Registers(*machine)) for machine in ((32, 64), (16, 32), (32, 16))]

@@ -19,7 +19,7 @@ from refnet.architecture.variants import variant
 from refnet.bench import StepTime, Timing, bench, fma_peak, measure, plot
 from refnet.bench import peak as bench_peak
 from refnet.bench.result import kind_of
-from refnet.engine import clock as engine_timing
+from refnet.engine import clock
 from refnet.errors import InputError, RefnetError
 from refnet.kernels import fma_loop
 from refnet.kernels.machine import LANES, Registers
@@ -181,7 +181,7 @@ class TestRows:
         net = refnet.load("b0@synthetic", threads=threads)
         x = synthetic.picture_tensor(40, 33)
         plan = make_plan(net.weights.architecture, (40, 33))
-        timed = engine_timing._Pass(net._engine, plan, x[0])
+        timed = clock._Pass(net._engine, plan, x[0])
         for _ in range(2):
             seconds = timed.run()
             assert (seconds >= 0).all()
@@ -195,14 +195,14 @@ class TestRows:
         first, second, third, fourth, *_ = steps
         del rows[second]
         rows[fourth] = rows[third]
-        found, ends = engine_timing._steps_by_row(make_plan(variant("lite0")), rows)
+        found, ends = clock._steps_by_row(make_plan(variant("lite0")), rows)
         assert found[:2] == [(first,), (second, third, fourth)]
         assert ends[:3] == [2, 6, 10]
         assert found[-1] == (names.LOGITS,)
 
     def test_a_system_without_the_clock(self, monkeypatch):
-        monkeypatch.delattr(engine_timing.time, "CLOCK_MONOTONIC")
-        engine_timing._clocked.cache_clear()
+        monkeypatch.delattr(clock.time, "CLOCK_MONOTONIC")
+        clock._clocked.cache_clear()
         with pytest.raises(RefnetError, match="cannot be timed on this system"):
             bench(refnet.load("lite0"), size=8, rounds=1, steps=True)
 

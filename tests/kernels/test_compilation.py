@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 import os
+import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from helpers.places import ROOT
+
+from refnet.errors import RefnetError
+from refnet.kernels import compilation
 
 SMALL = """
 import logging, sys, warnings
@@ -39,11 +45,11 @@ tempfile.TemporaryFile = refuse  # which is how it is found out whether a direct
 """
 
 
-def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    root = str(ROOT)
+def run(code: str, root: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run code in a process of its own that imports the refnet in ``root``."""
     return subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, "PYTHONPATH": root, **environment},
+        [sys.executable, "-P", "-c", code],
+        env={**os.environ, "PYTHONPATH": str(root), **environment},
         capture_output=True,
         text=True,
         check=True,
@@ -92,3 +98,91 @@ def test_without_a_compiler_there_is_one_error() -> None:
         "(32, 32))\nprint", "(32, 32)))\nexcept RefnetError as error:\n    print(error)\n    sys.exit()\nprint"
     )
     assert "NUMBA_DISABLE_JIT" in run(code, NUMBA_DISABLE_JIT="1").stdout
+
+
+CHANGE_EACH = """
+from importlib.util import find_spec
+from pathlib import Path
+from refnet.kernels.compilation import digest_of_sources, key_modules
+unchanged = digest_of_sources()
+for name in key_modules():
+    source = Path(find_spec(name).origin)
+    content = source.read_bytes()
+    keys = set()
+    for changed in (content + b"#", content[:-1] + b" "):  # one more, and one other
+        source.write_bytes(changed)
+        keys.add(digest_of_sources())
+    source.write_bytes(content)
+    assert digest_of_sources() == unchanged
+    print(name, len(keys - {unchanged}))
+"""
+
+
+def imported(name: str) -> set[str]:
+    """The modules of refnet from which a module imports something, anywhere in it."""
+    spec = find_spec(name)
+    assert spec is not None
+    assert spec.origin is not None
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(Path(spec.origin).read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {name if is_module(name) else str(node.module) for name in names}
+    return {name for name in found if name.startswith("refnet.")}
+
+
+def is_module(name: str) -> bool:
+    try:
+        return find_spec(name) is not None
+    except ModuleNotFoundError:  # a name inside a module
+        return False
+
+
+def test_all_that_is_compiled_in_is_in_the_key() -> None:
+    reached, new = set[str](), {"refnet.kernels.run"}
+    while new:
+        reached |= new
+        new = set().union(*map(imported, new)) - reached
+    assert reached <= set(compilation.key_modules())
+    assert set(compilation.BORROWED) <= reached
+    assert {f"refnet.kernels.{file.stem}" for file in (ROOT / "refnet" / "kernels").glob("[!_]*.py")} <= set(
+        compilation.key_modules()
+    )
+
+
+@pytest.mark.parametrize("gone", ["refnet.reference.gone", "refnet.gone.scalar", "math"])
+def test_a_module_that_is_no_file_is_an_error(gone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compilation, "BORROWED", (*compilation.BORROWED, gone))
+    with pytest.raises(RefnetError, match=f"^{gone} is not a file, so nothing tells when compiled kernels are out of"):
+        compilation.digest_of_sources()
+
+
+@pytest.fixture(scope="module")
+def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the package, to be changed."""
+    place = tmp_path_factory.mktemp("copied")
+    shutil.copytree(ROOT / "refnet", place / "refnet", ignore=shutil.ignore_patterns("__pycache__"))
+    return place
+
+
+def test_one_byte_of_any_of_them_changes_the_key(copied: Path) -> None:
+    lines = run(CHANGE_EACH, copied).stdout.splitlines()
+    assert lines == [f"{name} 2" for name in compilation.key_modules()]
+
+
+def test_one_byte_is_compiled_anew_and_the_old_kernels_are_kept(copied: Path, tmp_path: Path) -> None:
+    numerics = copied / "refnet" / "reference" / "numerics.py"
+    original = numerics.read_bytes()
+    settings = {"NUMBA_CACHE_DIR": str(tmp_path), "NUMBA_OPT": "1"}
+    before, again = (run(SMALL, copied, **settings) for _ in range(2))
+    assert ("compiling" in before.stderr, again.stderr, again.stdout) == (True, "", before.stdout)
+    numerics.write_bytes(original.replace(b"TAPS_PER_BLOCK: Final = 32", b"TAPS_PER_BLOCK: Final = 31"))
+    changed = run(SMALL, copied, **settings)
+    assert "compiling" in changed.stderr
+    assert changed.stdout != before.stdout
+    numerics.write_bytes(original)
+    after = run(SMALL, copied, **settings)
+    assert (after.stderr, after.stdout) == ("", before.stdout)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import numba
@@ -18,20 +19,32 @@ from refnet.kernels.machine import LANES, TileShapes, registers, tile_shapes
 pytestmark = pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="reads x86 assembly")
 
 
-@pytest.fixture(scope="module", params=["float32", "float64"])
-def strip(request: pytest.FixtureRequest) -> tuple[np.dtype[Any], str]:
-    """The assembly of a strip of the widest tiles, and its dtype."""
-    dtype = np.dtype(request.param)
+RECORDS = (pointwise.Operands, pointwise.Output, Epilogue, TileShapes)
+
+
+def compile_strip(dtype: np.dtype[Any], records: Sequence[Any]) -> Any:
+    """Compile a strip of the widest tiles for records of these types."""
     blocks = tile_shapes(dtype.itemsize).blocks
     function = numba.njit(nogil=True, error_model="numpy")(pointwise._strip_of(blocks, pointwise.BLOCKED).py_func)
     array = numba.types.Array(numba.from_dtype(dtype), 1, "C")
-    operands, output, epilogue, tiles = (
-        numba.types.NamedUniTuple(numba.int64, len(record._fields), record)
-        for record in (pointwise.Operands, pointwise.Output, Epilogue, TileShapes)
-    )
+    *before, tiles = (numba.types.NamedUniTuple(numba.int64, len(record._fields), record) for record in records)
     with COMPILER_LOCK:
-        function.compile((array, array, operands, output, epilogue, numba.int64, tiles))
-        return dtype, next(iter(function.inspect_asm().values()))
+        function.compile((array, array, *before, numba.int64, tiles))
+    return function
+
+
+@pytest.fixture(scope="module", params=["float32", "float64"])
+def strip(request: pytest.FixtureRequest) -> tuple[np.dtype[Any], str]:
+    """The assembly of a strip, and its dtype."""
+    dtype = np.dtype(request.param)
+    return dtype, next(iter(compile_strip(dtype, RECORDS).inspect_asm().values()))
+
+
+@pytest.mark.parametrize("i", range(len(RECORDS) - 1))
+def test_a_record_in_the_place_of_another_is_not_compiled(i: int) -> None:
+    swapped = [*RECORDS[:i], RECORDS[i + 1], RECORDS[i], *RECORDS[i + 2 :]]
+    with pytest.raises(numba.TypingError, match="attribute"):
+        compile_strip(np.dtype("float32"), swapped)
 
 
 def loops(assembly: str) -> list[list[str]]:
