@@ -22,6 +22,7 @@ from refnet.architecture.names import block_name
 from refnet.architecture.padding import Pads, pads
 from refnet.architecture.scaling import TABLE, round_filters
 from refnet.architecture.variants import STAGES
+from refnet.checkpoints.publishers import PUBLISHERS
 from refnet.cli import main
 from refnet.hub.models import synthetic_weights
 from refnet.network import Network
@@ -345,3 +346,9 @@ def test_the_contracts_plan_rounds_and_pads_as_the_code(program: dict[str, Any])
             before, after = program["zeros"](rule, size, kernel, stride)
             assert pads(rule, size, size, kernel, stride) == (before, after, before, after)
     assert [f"block3{program['letters'](repeat)}" for repeat in range(60)] == [block_name(3, n) for n in range(60)]
+
+
+def test_the_publishers_in_the_pages_are_those_of_the_code() -> None:
+    page = (ROOT / "docs" / "weights.md").read_text("utf-8")
+    (table,) = re.findall(r"^\| publisher \|[^\n]*\n\|[-|]+\n((?:\|[^\n]*\n)+)", page, re.MULTILINE)
+    assert set(re.findall(r"^\| `([a-z-]+)` \|", table, re.MULTILINE)) == PUBLISHERS.keys()
