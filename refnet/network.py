@@ -78,7 +78,7 @@ class Network:
         self._set_up(weights, weights.tensors.__getitem__, dtype, threads, recipe)
 
     @classmethod
-    def consume(
+    def _consume(
         cls,
         weights: Weights,
         *,

@@ -6,7 +6,9 @@ It is on standard error, leaves nothing behind, and is not there where standard 
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -15,6 +17,7 @@ from typing import Any, TextIO
 Update = Callable[..., None]
 
 _display: Any = None  # of rich, while there is a task
+_LOCK = threading.RLock()  # of what begins and ends it
 
 
 @contextmanager
@@ -43,29 +46,37 @@ def task(name: str, total: float | None = 1, unit: str = "%") -> Iterator[Update
     ...         update(advance=1, description=f"reading {name}")
     """
     global _display  # noqa: PLW0603
-    display = _display or _make_display()
+    with _LOCK:
+        display = _display = _display or _make_display()
+        if display is not None:
+            with suppress(OSError):  # the terminal may be gone
+                display.start()
+            number = display.add_task(name, total=total, unit=unit)
     if display is None:
         yield lambda **changes: None
         return
-    with suppress(OSError):  # the terminal may be gone
-        _display = display
-        display.start()
-    number = display.add_task(name, total=total, unit=unit)
     try:
         yield partial(display.update, number)
     finally:
-        display.remove_task(number)
-        if not display.tasks:
-            close()
+        with _LOCK:
+            display.remove_task(number)
+            if not display.tasks:
+                _end(display)
 
 
 def close() -> None:
     """Take the display away, if there is one."""
-    global _display
-    display, _display = _display, None
-    if display is not None:
-        with suppress(OSError):
-            display.stop()
+    with _LOCK:
+        if _display is not None:
+            _end(_display)
+
+
+def _end(display: Any) -> None:
+    global _display  # noqa: PLW0603
+    if _display is display:
+        _display = None
+    with suppress(OSError):
+        display.stop()
 
 
 def print_line(line: str, file: TextIO, style: str = "") -> None:
@@ -114,3 +125,13 @@ def _done(task: Any) -> str:
         "bytes": f"{decimal(int(task.completed))} of {decimal(int(task.total))}",
     }.get(task.fields["unit"], f"{task.completed:.0f} of {task.total:.0f} {task.fields['unit']}")
     return done if task.time_remaining is None else f"{done}, {task.time_remaining:.0f} s left"
+
+
+def _after_fork_in_child() -> None:
+    """The child has neither the thread that draws nor the one that may have held the lock."""
+    global _display, _LOCK
+    _display, _LOCK = None, threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)

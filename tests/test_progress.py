@@ -4,12 +4,15 @@ import os
 import re
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
 from helpers.terminals import run_in_terminal, screen
 
 import refnet
+from refnet import progress
 from refnet.cli import terminal
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
@@ -96,3 +99,43 @@ def test_an_interrupt_inside_the_compiler_library(tmp_path):
     )
     assert code == terminal.INTERRUPTED
     assert screen(seen) == [*LINES, ""]
+
+
+def test_threads_share_one_display(monkeypatch):
+    class Display:
+        def __init__(self):
+            time.sleep(0.05)  # so that both threads would make one
+            made.append(self)
+            self.tasks, self.running = [], False
+
+        def start(self):
+            self.running = True
+
+        def stop(self):
+            self.running = False
+
+        def add_task(self, name, **_):
+            self.tasks.append(name)
+            return name
+
+        def remove_task(self, name):
+            self.tasks.remove(name)
+
+        def update(self, name, **_):
+            pass
+
+    def work(name):
+        barrier.wait()
+        with progress.task(name):
+            seen.append((len(made), made[0].running))
+            barrier.wait()
+
+    made, seen, barrier = [], [], threading.Barrier(2, timeout=10)
+    monkeypatch.setattr(progress, "_make_display", Display)
+    threads = [threading.Thread(target=work, args=(name,)) for name in ("one", "other")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert seen == [(1, True)] * 2
+    assert (made[0].running, made[0].tasks, progress._display) == (False, [], None)

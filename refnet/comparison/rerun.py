@@ -29,7 +29,7 @@ class Rerun:
         self.plan: Plan = make_plan(weights.architecture, size, padding=weights.padding)
         self.steps: Mapping[str, Step] = {name: step for step in self.plan for name in (*step.parts, step.name)}
         self.truth = Network(weights, dtype="float64", threads=threads)
-        self.single = Network.consume(weights, threads=threads)
+        self.single = Network._consume(weights, threads=threads)
 
     def inputs(self, name: str) -> tuple[str, ...]:
         """Names of what a tensor is made from, the step's own inputs for a part; none of what is no step."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from refnet.arrays import Array
 from refnet.checks import pictures
 from refnet.errors import InputError
 from refnet.golden.stimuli import DEFAULT, PICTURES, check_stimulus, stimulus
+from refnet.preprocessing.image_like import ImageLike
 from refnet.preprocessing.preprocess import preprocess
 from refnet.preprocessing.read_image import read_image
 from refnet.preprocessing.recipe import Recipe
@@ -47,7 +48,7 @@ class NetworkInput(NamedTuple):
         return stimulus(self.stimulus, height, width)
 
 
-def choose_input(image: Any, x: Array | None, name: str | None) -> NetworkInput:
+def choose_input(image: ImageLike | None, x: Array | None, name: str | None) -> NetworkInput:
     """Take a picture as ``read_image`` does, the tensor x f32[N, H, W, 3], or a stimulus by name; by default ``codes``.
 
     Examples

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from refnet.architecture import names
 from refnet.architecture.padding import NO_PADS, Pads
@@ -26,6 +26,7 @@ from refnet.golden.write import TensorWriter, open_writer
 from refnet.hub.models import is_file
 from refnet.hub.request import Request, make_request
 from refnet.network import Network
+from refnet.preprocessing.image_like import ImageLike
 from refnet.preprocessing.recipe import Recipe
 from refnet.reference.digest import tensor_digest
 from refnet.reference.numerics import NUMERICS_VERSION
@@ -60,7 +61,7 @@ def record(
     model: str | os.PathLike[str] | Network,
     target: str | os.PathLike[str],
     *,
-    image: Any = None,
+    image: ImageLike | None = None,
     x: Array | None = None,
     stimulus: str | None = None,
     steps: Sequence[str] | None = None,

@@ -138,7 +138,7 @@ def _load(spec: RunSpec, threads: int | None) -> tuple[Network, str]:
     """Load the network of a spec, and the digest of its weights."""
     weights = find_weights(spec.model, download=False)
     digest = weights.digest()
-    return Network.consume(weights, dtype=spec.dtype, threads=threads), digest
+    return Network._consume(weights, dtype=spec.dtype, threads=threads), digest
 
 
 def _compare_each(entries: Iterable[RunDigests], models: Collection[str], threads: int | None) -> Iterator[RunResult]:

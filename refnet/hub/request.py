@@ -55,7 +55,7 @@ class Request:
         """Load the network; weights that are not here are fetched."""
         from refnet.network import Network
 
-        return Network.consume(find_weights(self.model), dtype=self.dtype, threads=self.threads, recipe=self.recipe)
+        return Network._consume(find_weights(self.model), dtype=self.dtype, threads=self.threads, recipe=self.recipe)
 
     def load_once(self) -> Network:
         """Load the network, or return the one that was loaded for the same request, unless its file has changed."""

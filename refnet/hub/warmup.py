@@ -49,7 +49,7 @@ def warm_up(
     kernels = [Warm(wanted.name, *prepare(wanted, directory)) for wanted in dtypes]
     for model in models:
         for wanted in dtypes:
-            network = Network.consume(find_weights(model), dtype=wanted)
+            network = Network._consume(find_weights(model), dtype=wanted)
             grey = np.full((network.plan.height, network.plan.width, 3), 128, np.uint8)
             network.features(network.preprocess(grey), at=network.plan.outputs)
     return kernels

@@ -6,16 +6,17 @@ digest of all sources, a constant inside the function, makes the cache notice a 
 
 from __future__ import annotations
 
+import dis
 import hashlib
 import logging
 import time
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from importlib.abc import FileLoader
 from importlib.util import find_spec
 from pathlib import Path
 from pkgutil import walk_packages
+from types import CodeType
 from typing import Any, NamedTuple
 
 import numba
@@ -28,9 +29,6 @@ from refnet.errors import RefnetError
 from refnet.kernels import rows, run
 from refnet.kernels.cache import KernelCache
 from refnet.kernels.machine import tile_shapes
-
-# Compiled into the kernels too, from other rooms.
-BORROWED = ("refnet.reference.numerics", "refnet.reference.scalar")
 
 _log = logging.getLogger("refnet")
 _interpreters: dict[str, Any] = {}
@@ -86,7 +84,7 @@ def _load_or_compile(dtype: np.dtype[Any], directory: Path | None, *, required: 
     constants = run.Constants(tile_shapes(dtype.itemsize), 0, 0, 0)
     arguments = (np.empty(0, rows.ROW), 0, 0, numbers, numbers, constants, np.empty((0, 1), np.int64))
     signature = tuple(numba.typeof(argument) for argument in arguments)
-    function = run.make_run_rows(digest_of_sources())
+    function = run.make_run_rows(_SOURCES)
     compiled = numba.njit(nogil=True, error_model="numpy")(function)
     cache = compiled._cache = KernelCache(function, directory, required=required)
     with _announcing(dtype, compiled) as listener:
@@ -96,27 +94,65 @@ def _load_or_compile(dtype: np.dtype[Any], directory: Path | None, *, required: 
 
 
 def key_modules() -> list[str]:
-    """Name the modules whose code is inside the compiled kernels: all of this room, and what it takes from others."""
-    room = (found.name for found in walk_packages(kernels.__path__, f"{kernels.__name__}."))
-    return sorted([kernels.__name__, *room, *BORROWED])
+    """Name the modules whose code is inside the compiled kernels: all of this room, and what ``run`` leads to."""
+    room = {found.name for found in walk_packages(kernels.__path__, f"{kernels.__name__}.")}
+    reached: set[str] = set()
+    new = {run.__name__}
+    while new:
+        reached |= new
+        new = {other for name in new for other in _imports(_loader(name).get_code(name)) if _is_ours(other)} - reached
+    return sorted({kernels.__name__} | room | reached)
+
+
+def _imports(code: CodeType) -> Iterator[str]:
+    """What the code of a module imports, in its functions too: modules, and names that may be modules."""
+    module = ""
+    ours = any(name.startswith("refnet") for name in code.co_names)  # which is found out faster
+    for instruction in dis.get_instructions(code) if ours else ():
+        if instruction.opname == "IMPORT_NAME":
+            module = instruction.argval
+            yield module
+        elif instruction.opname == "IMPORT_FROM":
+            yield f"{module}.{instruction.argval}"
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _imports(constant)
+
+
+def _is_ours(name: str) -> bool:
+    """Whether this is a module of refnet, and neither a package nor a name inside a module."""
+    try:
+        spec = find_spec(name) if name.startswith("refnet.") else None
+    except ModuleNotFoundError:
+        return False
+    return spec is not None and spec.submodule_search_locations is None
+
+
+def _loader(name: str) -> Any:
+    """What reads a module, from a folder or an archive."""
+    try:
+        spec = find_spec(name)
+    except ModuleNotFoundError:
+        spec = None
+    if spec is None or spec.origin is None or not hasattr(spec.loader, "get_data"):
+        raise RefnetError(
+            f"{name} has no file, so nothing tells when compiled kernels are out of date; install refnet again"
+        )
+    return spec.loader
 
 
 def digest_of_sources() -> str:
     """One name for all that the kernels are compiled from; a missing module is an error, or stale ones would load."""
     digest = hashlib.sha256()
     for name in key_modules():
-        try:
-            spec = find_spec(name)
-        except ModuleNotFoundError:
-            spec = None
-        if spec is None or spec.origin is None or not isinstance(spec.loader, FileLoader):
-            raise RefnetError(
-                f"{name} is not a file, so nothing tells when compiled kernels are out of date; "
-                "install refnet again, unpacked into files"
-            )
+        loader = _loader(name)
         # Python that is compiled already, where an installation holds nothing else.
-        digest.update(name.encode() + b"\0" + spec.loader.get_data(spec.origin))
+        digest.update(name.encode() + b"\0" + loader.get_data(loader.get_filename(name)))
     return digest.hexdigest()
+
+
+# Of the code that is in memory: files that change later are another process's affair.
+_SOURCES = digest_of_sources()
 
 
 class _Listener(event.Listener):

@@ -263,7 +263,7 @@ from refnet.weights.synthetic import picture_tensor
 if len(sys.argv) > 1:
     record("b4@synthetic", sys.argv[1], watch=lambda recorded: None)
 else:
-    Network.consume(find_weights("b4@synthetic")).logits(picture_tensor(380, 380))
+    Network._consume(find_weights("b4@synthetic")).logits(picture_tensor(380, 380))
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 

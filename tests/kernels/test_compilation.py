@@ -119,7 +119,7 @@ for name in key_modules():
 
 
 def imported(name: str) -> set[str]:
-    """The modules of refnet from which a module imports something, anywhere in it."""
+    """The modules of refnet from which a module imports something, anywhere in it, by its source."""
     spec = find_spec(name)
     assert spec is not None
     assert spec.origin is not None
@@ -146,17 +146,16 @@ def test_all_that_is_compiled_in_is_in_the_key() -> None:
     while new:
         reached |= new
         new = set().union(*map(imported, new)) - reached
-    assert reached <= set(compilation.key_modules())
-    assert set(compilation.BORROWED) <= reached
-    assert {f"refnet.kernels.{file.stem}" for file in (ROOT / "refnet" / "kernels").glob("[!_]*.py")} <= set(
-        compilation.key_modules()
-    )
+    room = {f"refnet.kernels.{file.stem}" for file in (ROOT / "refnet" / "kernels").glob("[!_]*.py")}
+    assert {"refnet.reference.numerics", "refnet.reference.scalar"} <= reached
+    assert set(compilation.key_modules()) == {"refnet.kernels"} | room | reached
 
 
-@pytest.mark.parametrize("gone", ["refnet.reference.gone", "refnet.gone.scalar", "math"])
-def test_a_module_that_is_no_file_is_an_error(gone: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compilation, "BORROWED", (*compilation.BORROWED, gone))
-    with pytest.raises(RefnetError, match=f"^{gone} is not a file, so nothing tells when compiled kernels are out of"):
+@pytest.mark.parametrize("gone", ["refnet.reference.gone", "refnet.gone.scalar", "sys"])
+def test_a_module_without_a_file_is_an_error(gone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = compilation.key_modules()
+    monkeypatch.setattr(compilation, "key_modules", lambda: [*known, gone])
+    with pytest.raises(RefnetError, match=f"^{gone} has no file, so nothing tells when compiled kernels are out of"):
         compilation.digest_of_sources()
 
 
@@ -186,3 +185,48 @@ def test_one_byte_is_compiled_anew_and_the_old_kernels_are_kept(copied: Path, tm
     numerics.write_bytes(original)
     after = run(SMALL, copied, **settings)
     assert (after.stderr, after.stdout) == ("", before.stdout)
+
+
+def test_what_kernels_newly_import_is_in_the_key(copied: Path) -> None:
+    softmax = copied / "refnet" / "kernels" / "softmax.py"
+    original, extra = softmax.read_bytes(), copied / "refnet" / "reference" / "extra.py"
+    extra.write_text("ONE = 1\n")
+    softmax.write_bytes(
+        original.replace(b"from refnet.reference import scalar", b"from refnet.reference import extra, scalar")
+    )
+    code = "from refnet.kernels import compilation as c; print(c.digest_of_sources(), *c.key_modules())"
+    before = run(code, copied).stdout
+    extra.write_text("ONE = 2\n")
+    after = run(code, copied).stdout
+    softmax.write_bytes(original)
+    extra.unlink()
+    assert "refnet.reference.extra" in before
+    assert before != after
+
+
+def test_a_source_that_changes_after_it_was_imported_spoils_nothing(copied: Path, tmp_path: Path) -> None:
+    numerics = copied / "refnet" / "reference" / "numerics.py"
+    original = numerics.read_bytes()
+    changed = original.replace(b"TAPS_PER_BLOCK: Final = 32", b"TAPS_PER_BLOCK: Final = 31")
+    settings = {"NUMBA_CACHE_DIR": str(tmp_path), "NUMBA_OPT": "1"}
+    edit = f"import refnet.network, pathlib\npathlib.Path({str(numerics)!r}).write_bytes({changed!r})\n"
+    old = run(edit + SMALL, copied, **settings)
+    new = run(SMALL, copied, **settings)
+    numerics.write_bytes(original)
+    assert "compiling" in new.stderr
+    assert new.stdout != old.stdout
+    assert run(SMALL, copied, **settings).stdout == old.stdout
+
+
+def test_kernels_run_from_an_archive(copied: Path, tmp_path: Path) -> None:
+    archive = shutil.make_archive(str(tmp_path / "refnet"), "zip", copied, "refnet")
+    code = """if True:
+        import sys
+        sys.path.insert(0, sys.argv[1])
+        from refnet.kernels import compilation
+        print(compilation.__file__, compilation.digest_of_sources(), sep="\\n")
+    """
+    command = [sys.executable, "-I", "-c", code, archive]
+    where, digest = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert where.startswith(archive)
+    assert digest == compilation.digest_of_sources()
