@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
@@ -11,6 +12,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from refnet.errors import InputError, RefnetError
+
+#: What a run calls its own while it writes: new files, and old ones that were moved aside.
+LEFT = re.compile(r"\.[0-9a-f]{16}\.(part|old)")
 
 
 @contextmanager
@@ -45,10 +49,22 @@ def whole_files(*paths: Path) -> Iterator[tuple[Path, ...]]:
                 os.fsync(file.fileno())
         for written, path in zip(unfinished, paths, strict=True):
             written.replace(path)
+        for place in {path.parent for path in paths}:
+            _sync_names(place)
     finally:
         for written in unfinished:
             with suppress(OSError, ValueError):
                 written.unlink()
+
+
+def _sync_names(directory: Path) -> None:
+    """Bring a directory's names to the disk, where the system can."""
+    with suppress(OSError):
+        opened = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)
 
 
 @contextmanager
@@ -57,7 +73,8 @@ def whole_directory(path: Path, check: Callable[[Path, Path | None], None] | Non
 
     A directory that is there already stays the same directory, for it may be where somebody stands or what a container
     mounts: the new files replace the old ones at the end. ``check`` refuses one that may not be replaced, its second
-    argument aside; by default one that is not empty. Errors of the system come out as they are.
+    argument aside; by default one that is not empty. One in which an interrupted run left something is refused as well:
+    nothing of it is removed here. Errors of the system come out as they are.
 
     Examples
     --------
@@ -73,12 +90,14 @@ def whole_directory(path: Path, check: Callable[[Path, Path | None], None] | Non
     check = check or _check_empty
     there = os.path.lexists(path)
     if there:
+        _check_left(path, None)
         check(path, None)
     unfinished = (path if there else path.parent) / f".{secrets.token_hex(8)}.part"
-    unfinished.mkdir()
     try:
+        unfinished.mkdir()
         yield unfinished
         if there:
+            _check_left(path, unfinished)
             check(path, unfinished)
             _replace_files(path, unfinished)
         else:
@@ -92,23 +111,58 @@ def _check_empty(path: Path, but: Path | None) -> None:
         raise FileExistsError(errno.EEXIST, "it exists and is no empty directory; want a new name", str(path))
 
 
+def _check_left(path: Path, but: Path | None) -> None:
+    """Refuse a directory in which an interrupted run left something; another run may still be writing there."""
+    if not path.is_dir():
+        return
+    for file in sorted(path.iterdir()):  # an .old comes first: it may hold the only copy
+        if file.suffix == ".old" and LEFT.fullmatch(file.name):
+            message = f"{file} holds the files of before an interrupted run; move them back, or remove it"
+            raise FileExistsError(errno.EEXIST, message, str(path))
+    for file in sorted(path.iterdir()):
+        if file != but and LEFT.fullmatch(file.name):
+            message = f"{file} was left by an interrupted run; remove it, unless a run is still writing there"
+            raise FileExistsError(errno.EEXIST, message, str(path))
+
+
 def _replace_files(path: Path, unfinished: Path) -> None:
     """Move the files of ``path`` aside and the new ones in, or, where that fails, everything back."""
     aside = path / f".{secrets.token_hex(8)}.old"
     moves = [(file, aside / file.name) for file in path.iterdir() if file != unfinished]
     moves += [(file, path / file.name) for file in unfinished.iterdir()]
-    done: list[tuple[Path, Path]] = []
-    aside.mkdir()
+    begun: list[tuple[Path, Path]] = []
     try:
+        aside.mkdir()
         for source, target in moves:
+            begun.append((source, target))  # first, for an interruption may come between the two
             source.rename(target)
-            done.append((source, target))
-    except BaseException:
-        for source, target in reversed(done):
-            target.rename(source)
-        aside.rmdir()
+    except BaseException as error:
+        stuck = _move_back(begun, aside)
+        if os.path.lexists(aside):
+            error.add_note(f"{aside} still holds files of before; move them back")
+        for file in sorted(stuck):
+            error.add_note(f"{file} is new, and could not be removed")
         raise
     shutil.rmtree(aside, ignore_errors=True)
+
+
+def _move_back(begun: list[tuple[Path, Path]], aside: Path) -> set[Path]:
+    """Undo the moves that took place, whatever becomes of each, and return the new files that are still there."""
+    stuck: set[Path] = set()
+    for source, target in reversed(begun):
+        old = target.parent == aside
+        moved = os.path.lexists(target) if old else not os.path.lexists(source)
+        if not moved:
+            continue
+        with suppress(BaseException):  # another failure or interruption
+            target.rename(source)  # an old file takes the place of a new one that would not go
+        if not os.path.lexists(target):
+            stuck.discard(source)
+        elif not old:
+            stuck.add(target)
+    with suppress(OSError):
+        aside.rmdir()
+    return stuck
 
 
 def check_file_target(path: str | os.PathLike[str], *suffixes: str) -> Path:
@@ -141,7 +195,8 @@ def not_written(target: str | os.PathLike[str]) -> Iterator[None]:
     except RefnetError:  # some are errors of Python as well
         raise
     except OSError as error:
-        raise InputError(f"{target} not written: {error.strerror or error}") from error
+        what = "; ".join([error.strerror or str(error), *getattr(error, "__notes__", ())])
+        raise InputError(f"{target} not written: {what}") from error
     except ValueError as error:
         if "null" not in str(error):
             raise

@@ -293,7 +293,7 @@ class TestAccumulator:
         ("b1 --accumulator stem:0,0,0,0 --input nowhere.npy", "nowhere.npy does not exist"),
         ("b1 --accumulator stem:0,0,0,0 --input x.npy --size 40", "the input is (33, 30), not of the size (40, 40)"),
         ("b1 -o g --input x.npy --recipe lite", "array 1x33x30x3 is the network's input itself; want no recipe"),
-        ("b1 -o . --size 32", "holds files that are no golden's (x.npy); want a new or empty directory"),
+        ("b1 -o . --size 32", "holds files that do not belong to a golden (x.npy); want a new or empty directory"),
     ],
 )
 def test_wrong_arguments_are_told_before_anything_is_fetched(run, monkeypatch, arguments, message):

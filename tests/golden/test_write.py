@@ -143,7 +143,8 @@ def test_where_one_is(tmp_path, monkeypatch):
             add(writer, step)
         assert {path.name for path in Path().iterdir()} == {"manifest.json", f"{step}.npy"}
     (place / "deeper").mkdir()
-    with pytest.raises(InputError, match=r"holds files that are no golden's \(deeper\)"), open_writer(place, RUN):
+    message = r"holds files that do not belong to a golden \(deeper\)"
+    with pytest.raises(InputError, match=message), open_writer(place, RUN):
         pass
 
 
@@ -155,9 +156,24 @@ def test_what_comes_meanwhile_is_not_replaced(tmp_path):
             add(writer, "head")
             (target / "notes.txt").write_text("mine")
 
-    with pytest.raises(InputError, match=r"no golden's \(notes\.txt\)"):
+    with pytest.raises(InputError, match=r"golden holds files that do not belong to a golden \(notes\.txt\)"):
         interfere()
     assert sorted(path.name for path in target.iterdir()) == ["manifest.json", "notes.txt", "stem.npy"]
+
+
+@pytest.mark.parametrize("golden", [False, True])
+@pytest.mark.parametrize(
+    ("left", "what"), [("part", "was left by an interrupted run"), ("old", "holds the files of before an interrupted")]
+)
+def test_what_an_interrupted_run_left(tmp_path, golden, left, what):
+    target = tmp_path / "golden"
+    if golden:
+        write(tmp_path, "npy", [STEM])
+    hidden = target / f".0123456789abcdef.{left}"
+    hidden.mkdir(parents=True)
+    with pytest.raises(InputError, match=rf"golden not written: .*{hidden.name} {what}"), open_writer(target, RUN):
+        pass
+    assert hidden.is_dir()
 
 
 def test_a_directory_under_the_name_of_a_file(tmp_path):
@@ -165,7 +181,7 @@ def test_a_directory_under_the_name_of_a_file(tmp_path):
     (target / "stem.npy").unlink()
     (target / "stem.npy").mkdir()
     with (
-        pytest.raises(InputError, match=r"golden holds files that are no golden's \(stem\.npy\)"),
+        pytest.raises(InputError, match=r"golden holds files that do not belong to a golden \(stem\.npy\)"),
         open_writer(target, RUN),
     ):
         pass
@@ -175,7 +191,7 @@ def test_a_directory_under_the_name_of_a_file(tmp_path):
 def test_a_directory_of_other_things(tmp_path):
     write(tmp_path, "npy", [STEM])
     (tmp_path / "golden" / "notes.txt").write_text("mine")
-    message = r"golden holds files that are no golden's \(notes\.txt\); want a new or empty"
+    message = r"golden holds files that do not belong to a golden \(notes\.txt\); want a new or empty"
     with pytest.raises(InputError, match=message), open_writer(tmp_path / "golden", RUN):
         pass
     assert (tmp_path / "golden" / "notes.txt").read_text() == "mine"

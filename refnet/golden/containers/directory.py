@@ -77,7 +77,9 @@ def _check_replaceable(target: Path, but: Path | None) -> None:
     others = sorted(path.name for path in there if path.name not in known or (path.is_dir() and not path.is_symlink()))
     if others:
         listed = ", ".join(others[:3])
-        raise InputError(f"{target} holds files that are no golden's ({listed}); want a new or empty directory")
+        raise InputError(
+            f"{target} holds files that do not belong to a golden ({listed}); want a new or empty directory"
+        )
 
 
 def _read_manifest(root: Path) -> str | None:
