@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from refnet.errors import InputError, RefnetError
+from refnet.errors import InputError, InputNotFoundError, RefnetError
+from refnet.files.failure import input_error
 
 
 @contextmanager
@@ -129,7 +130,8 @@ def check_file_target(path: str | os.PathLike[str], *suffixes: str) -> Path:
         ending = f"ends in {path.suffix}" if path.suffix else "has no ending"
         raise InputError(f"{path} not written: its name {ending}; want {' or '.join(suffixes)}")
     if not path.parent.is_dir():
-        raise InputError(f"{path} not written: there is no directory {path.parent}")
+        kind = InputError if path.parent.exists() else InputNotFoundError
+        raise kind(f"{path} not written: there is no directory {path.parent}", filename=path)
     return path
 
 
@@ -141,7 +143,7 @@ def not_written(target: str | os.PathLike[str]) -> Iterator[None]:
     except RefnetError:  # some are errors of Python as well
         raise
     except OSError as error:
-        raise InputError(f"{target} not written: {error.strerror or error}") from error
+        raise input_error(f"{target} not written: {error.strerror or error}", target, error) from error
     except ValueError as error:
         if "null" not in str(error):
             raise
