@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, overload
 
 from refnet.errors import (
     CheckpointError,
+    CheckpointNotFoundError,
     ImageError,
     ImageNotFoundError,
     InputError,
+    InputNotFoundError,
     RefnetError,
     UnknownModelError,
     WeightsError,
@@ -59,10 +61,12 @@ else:
 
 __all__ = [
     "CheckpointError",
+    "CheckpointNotFoundError",
     "ImageError",
     "ImageLike",
     "ImageNotFoundError",
     "InputError",
+    "InputNotFoundError",
     "Network",
     "Prediction",
     "RefnetError",
@@ -273,7 +277,8 @@ def convert(
     ------
     RefnetError
         Of the family in ``refnet.errors``: a file that cannot be read, tensors that are missing or unknown (all of
-        them in one message), a publisher that the file does not tell. Nothing is written then.
+        them in one message), a publisher that the file does not tell. Nothing is written then. Where a file
+        is missing, it is a ``FileNotFoundError``.
 
     Examples
     --------

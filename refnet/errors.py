@@ -1,7 +1,8 @@
 """Every error that refnet raises on purpose: what was wrong, where, and what would be right.
 
 All are a `RefnetError`. Most are also what Python itself would raise, so that code which catches ``ValueError``,
-``OSError`` or ``FileNotFoundError`` already needs no change.
+``OSError`` or ``FileNotFoundError`` already needs no change. Where a file or folder is missing, the error is always a
+``FileNotFoundError``, with its ``errno``, ``strerror`` and, where it is one file, ``filename``.
 
 >>> import refnet
 >>> try:
@@ -15,11 +16,22 @@ Within refnet, ``except RefnetError: raise`` comes before a handler of those aro
 
 from __future__ import annotations
 
+import os
 from errno import ENOENT
+
+_MISSING = os.strerror(ENOENT)
 
 
 class RefnetError(Exception):
     """Base of all errors of refnet: ``str`` of one is its whole text, which the command line prints in one line."""
+
+    # Beside an `OSError`'s own, which would change its text.
+    filename: str | None = None
+
+    def __init__(self, *text: object, filename: str | os.PathLike[str] | None = None) -> None:
+        super().__init__(*text)
+        if filename is not None:
+            self.filename = os.fsdecode(filename)
 
 
 class UnknownModelError(RefnetError, ValueError):
@@ -30,6 +42,7 @@ class WeightsNotFoundError(RefnetError, FileNotFoundError):
     """A model whose weight file is not on this machine, and was not or could not be fetched."""
 
     errno = ENOENT
+    strerror = _MISSING
 
 
 class WeightsError(RefnetError):
@@ -40,15 +53,33 @@ class CheckpointError(RefnetError):
     """A published checkpoint that cannot be read or does not match its publisher's names."""
 
 
+class CheckpointNotFoundError(CheckpointError, FileNotFoundError):
+    """A published checkpoint of which there is no file."""
+
+    errno = ENOENT
+    strerror = _MISSING
+
+
 class ImageError(RefnetError, OSError):
     """A picture that cannot be read or has no meaning as a picture; Pillow's own errors are an ``OSError`` too."""
+
+    errno: int | None = None
+    strerror: str | None = None
 
 
 class ImageNotFoundError(ImageError, FileNotFoundError):
     """A picture of which there is no file."""
 
     errno = ENOENT
+    strerror = _MISSING
 
 
 class InputError(RefnetError, ValueError):
     """An argument of the wrong kind: rank, dtype, channels, range, a step name, a size."""
+
+
+class InputNotFoundError(InputError, FileNotFoundError):
+    """An argument that names a file or folder that is not there, or a place in a folder that is not there."""
+
+    errno = ENOENT
+    strerror = _MISSING

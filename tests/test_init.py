@@ -125,9 +125,11 @@ CLASSES = ["Network", "Prediction"]
 ERRORS = {
     "RefnetError": (Exception,),
     "CheckpointError": (refnet.RefnetError,),
+    "CheckpointNotFoundError": (refnet.CheckpointError, FileNotFoundError),
     "ImageError": (refnet.RefnetError, OSError),
     "ImageNotFoundError": (refnet.ImageError, FileNotFoundError),
     "InputError": (refnet.RefnetError, ValueError),
+    "InputNotFoundError": (refnet.InputError, FileNotFoundError),
     "UnknownModelError": (refnet.RefnetError, ValueError),
     "WeightsError": (refnet.RefnetError,),
     "WeightsNotFoundError": (refnet.RefnetError, FileNotFoundError),
@@ -221,7 +223,75 @@ def test_an_error_is_pythons_own_too_and_all_its_text(name):
         assert repr(error) == f"{name}('b1.h5: damaged')"
     if issubclass(kind, OSError):
         missing = issubclass(kind, FileNotFoundError)
-        assert (error.errno, error.strerror, error.filename) == (errno.ENOENT if missing else None, None, None)
+        reason = (errno.ENOENT, os.strerror(errno.ENOENT)) if missing else (None, None)
+        assert (error.errno, error.strerror, error.filename) == (*reason, None)
+    named = kind("b1.h5: damaged", filename=Path("b1.h5"))
+    for error in (named, pickle.loads(pickle.dumps(named))):
+        assert (type(error), str(error), error.args, error.filename) == (kind, "b1.h5: damaged", named.args, "b1.h5")
+
+
+@pytest.fixture(scope="module")
+def golden(tmp_path_factory):
+    place = tmp_path_factory.mktemp("golden") / "g"
+    refnet.record("lite0", place, steps=["stem"])
+    return place
+
+
+@pytest.mark.parametrize(
+    ("call", "missing", "kind", "text"),
+    [
+        (lambda _, path: refnet.predict(path), "a.jpg", "Image", "cannot read the picture: No such file or directory"),
+        (lambda _, path: refnet.load(path), "a.h5", "Weights", "does not exist; copy it from its source again"),
+        (lambda _, path: refnet.convert(path), "a.pth", "Checkpoint", "does not exist"),
+        (lambda _, path: refnet.convert(path), "model.ckpt", "Checkpoint", "does not exist"),
+        (
+            lambda golden, path: refnet.convert(golden, labels=path),
+            "a.txt",
+            "Input",
+            "cannot read a label table: No such",
+        ),
+        (lambda golden, path: refnet.convert(golden, out=path), "no/such/a.h5", "Input", "there is no directory"),
+        (lambda golden, path: refnet.compare(path, golden), "g", "Input", "does not exist; want a directory"),
+        (lambda golden, path: refnet.compare(golden, path), "g", "Input", "does not exist; want a directory"),
+        (
+            lambda golden, path: refnet.compare(golden, golden, names=path),
+            "a.json",
+            "Input",
+            "cannot read the names: No",
+        ),
+        (lambda _, path: refnet.record("lite0", path), "no/such/g", "Input", "not written: No such file or directory"),
+        (lambda _, path: refnet.record("lite0", path), "no/such/g.npz", "Input", "not written: there is no directory"),
+        (lambda _, path: refnet.record("lite0", path), "no/such/g.h5", "Input", "not written: there is no directory"),
+    ],
+)
+def test_whatever_is_missing_is_a_file_not_found(tmp_path, golden, call, missing, kind, text):
+    path = str(tmp_path / missing)
+    with pytest.raises(FileNotFoundError) as caught:
+        call(golden, path)
+    error = caught.value
+    assert type(error) is getattr(refnet, f"{kind}NotFoundError")
+    assert (error.errno, error.strerror, error.filename) == (errno.ENOENT, os.strerror(errno.ENOENT), path)
+    assert str(error).startswith(path)
+    assert text in str(error)
+
+
+def test_what_is_there_is_never_called_missing(tmp_path):
+    (tmp_path / "file.h5").touch()
+    for call in (
+        lambda: refnet.convert(tmp_path),
+        lambda: refnet.convert(tmp_path / "file.h5"),
+        lambda: refnet.convert(tmp_path / "file.h5", labels=tmp_path),
+        lambda: refnet.record("lite0", tmp_path / "file.h5" / "g.npz"),
+        lambda: refnet.compare(tmp_path / "file.h5", tmp_path),
+    ):
+        with pytest.raises(refnet.RefnetError) as caught:
+            call()
+        assert not isinstance(caught.value, OSError)
+    with pytest.raises(refnet.ImageError) as caught:
+        refnet.predict(tmp_path)
+    error = caught.value
+    assert type(error) is refnet.ImageError
+    assert (error.errno, error.strerror, error.filename) == (errno.EISDIR, os.strerror(errno.EISDIR), str(tmp_path))
 
 
 def test_what_python_programs_catch(tmp_path):

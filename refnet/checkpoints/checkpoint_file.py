@@ -14,7 +14,7 @@ from refnet.checkpoints.readers.keras import keras_file
 from refnet.checkpoints.readers.tensorflow import tar, tensor_bundle
 from refnet.checkpoints.readers.torch import torch_file
 from refnet.checkpoints.state_dict import StateDict, find_state_dict
-from refnet.errors import CheckpointError
+from refnet.errors import CheckpointError, CheckpointNotFoundError
 from refnet.files import hdf5, zip_archive
 from refnet.preprocessing.normalise import Normalisation
 from refnet.weights.weights import Weights
@@ -116,7 +116,7 @@ def main_file(path: Path) -> Path:
         index = path.with_name(path.name + tensor_bundle.INDEX)
         if index.is_file():
             return index
-        raise CheckpointError(f"{path} does not exist")
+        raise CheckpointNotFoundError(f"{path} does not exist", filename=path)
     except (OSError, CheckpointError) as error:
         raise file_bytes.with_path(path, error) from None
 

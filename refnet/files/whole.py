@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from refnet.errors import InputError, RefnetError
+from refnet.errors import InputError, InputNotFoundError, RefnetError
+from refnet.files.failure import input_error
 
 #: What a run calls its own while it writes: new files, and old ones that were moved aside.
 LEFT = re.compile(r"\.[0-9a-f]{16}\.(part|old)")
@@ -183,7 +184,8 @@ def check_file_target(path: str | os.PathLike[str], *suffixes: str) -> Path:
         ending = f"ends in {path.suffix}" if path.suffix else "has no ending"
         raise InputError(f"{path} not written: its name {ending}; want {' or '.join(suffixes)}")
     if not path.parent.is_dir():
-        raise InputError(f"{path} not written: there is no directory {path.parent}")
+        kind = InputError if path.parent.exists() else InputNotFoundError
+        raise kind(f"{path} not written: there is no directory {path.parent}", filename=path)
     return path
 
 
@@ -196,7 +198,7 @@ def not_written(target: str | os.PathLike[str]) -> Iterator[None]:
         raise
     except OSError as error:
         what = "; ".join([error.strerror or str(error), *getattr(error, "__notes__", ())])
-        raise InputError(f"{target} not written: {what}") from error
+        raise input_error(f"{target} not written: {what}", target, error) from error
     except ValueError as error:
         if "null" not in str(error):
             raise

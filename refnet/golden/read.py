@@ -9,7 +9,8 @@ from types import TracebackType
 from typing import NamedTuple
 
 from refnet.arrays import Array
-from refnet.errors import InputError
+from refnet.errors import InputError, InputNotFoundError, RefnetError
+from refnet.files.failure import input_error
 from refnet.golden.axes import from_layout
 from refnet.golden.containers.container import ContainerReader, TensorRequest
 from refnet.golden.containers.directory import DirectoryReader
@@ -150,8 +151,10 @@ def open_reader(path: Path | str, *, dtype: str | None = None) -> TensorReader:
         raise InputError(f"dtype {dtype!r}: want one of {', '.join(WORDS)}")
     try:
         container = _open(path)
+    except RefnetError:  # some are errors of Python as well
+        raise
     except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
+        raise input_error(f"{path}: cannot be read: {error.strerror or error}", path, error) from None
     try:
         return TensorReader(path, container, dtype)
     except InputError:
@@ -166,8 +169,10 @@ def _open(path: Path) -> ContainerReader:
         return NpzReader(path)
     if path.is_dir() or (path.is_file() and path.suffix.lower() in SUFFIXES):
         return DirectoryReader(path)
-    what = "is of a kind that is not read" if path.exists() else "does not exist"
-    raise InputError(f"{path} {what}; want a directory, .h5, .npz, or one of {' '.join(SUFFIXES)}")
+    there = path.exists()
+    what = "is of a kind that is not read" if there else "does not exist"
+    kind = InputError if there else InputNotFoundError
+    raise kind(f"{path} {what}; want a directory, .h5, .npz, or one of {' '.join(SUFFIXES)}", filename=path)
 
 
 def to_logical_axes(stored: StoredTensor) -> Array:

@@ -17,7 +17,33 @@ SYNTHETIC = "@synthetic"
 _SPELLED_OUT = re.compile(rf"(?:efficientnet[-_ ]?)?({'|'.join(TABLE)})")
 
 # timm's names say whose weights they are. What they stand for changed between its releases where there is no tag.
-_TIMM = re.compile(rf"(tf_)?efficientnet_({'|'.join(TABLE)})([._]\w+)?")
+_TIMM = re.compile(rf"(tf_)?efficientnet_({'|'.join(TABLE)})(?:([._])(\w+))?")
+_SETS_OF_TIMM = {
+    ("timm", "."): {
+        "ra_in1k": "ra",
+        "ra2_in1k": "ra2",
+        "ra4_e3600_r224_in1k": "ra4",
+        "ra4_e3600_r240_in1k": "ra4",
+        "ft_in1k": "ft",
+        "sw_in12k_ft_in1k": "sw",
+        "sw_in12k": "sw12k",
+    },
+    ("timm-tf", "."): {
+        "in1k": "in1k",
+        "aa_in1k": "aa",
+        "ap_in1k": "ap",
+        "ra_in1k": "ra",
+        "ns_jft_in1k": "ns",
+        "ns_jft_in1k_475": "ns475",
+    },
+    # Before there were tags.
+    ("timm-tf", "_"): {"aa": "aa", "ap": "ap", "ra": "ra", "ns": "ns", "ns_475": "ns475"},
+}
+
+# Networks whose names hold a variant's, and which are none: other normalisations, blocks or widths.
+_ANOTHER = re.compile(
+    r"(?:.*[^a-z0-9])?(?:gn|evos|pruned|condconv|edgetpu|efficientnet[-_ ]?(?:cc|blur|x|h|e[sml]))(?![a-z0-9]).*"
+)
 
 _VARIANT_IN = re.compile(rf"(?:.*[^a-z0-9])?({'|'.join(TABLE)})(?![a-z0-9]).*")
 _CHECKPOINTS = (".pth", ".pt", ".bin", ".safetensors", ".keras", ".onnx", ".tar.gz", ".index", ".ckpt")
@@ -26,7 +52,7 @@ _CHECKPOINTS = (".pth", ".pt", ".bin", ".safetensors", ".keras", ".onnx", ".tar.
 def canonical(model: object) -> str:
     """Turn a name into the one name of a model: ``b1``, ``b1@timm-tf``, ``b1@synthetic``.
 
-    Upper case is welcome, and so is a variant's full name: ``EfficientNet-B1``, ``efficientnet_b1@timm-tf``.
+    Upper case is welcome everywhere, and so is a variant's full name: ``EfficientNet-B1``, ``efficientnet_b1@timm-tf``.
 
     Examples
     --------
@@ -49,12 +75,12 @@ def shortened(name: str) -> str:
 
     Examples
     --------
-    >>> shortened("EfficientNet-B1@timm-tf"), shortened("B9")
+    >>> shortened("EfficientNet-B1@TIMM-TF"), shortened("B9")
     ('b1@timm-tf', 'B9')
     """
     variant, at, publisher = name.partition("@")
     known = _SPELLED_OUT.fullmatch(variant.lower())
-    return name if known is None else known[1] + at + publisher
+    return name if known is None else known[1] + at + publisher.lower()
 
 
 def _what_else(model: str, variant: str) -> str:
@@ -63,8 +89,9 @@ def _what_else(model: str, variant: str) -> str:
         return f"a checkpoint becomes an .h5 file that is known here by `refnet convert {shlex.quote(model)}`"
     if "v2" in variant.lower():
         return "EfficientNetV2 is another family of networks; want one of " + ", ".join(TABLE)
-    timm = _TIMM.fullmatch(variant.lower().removeprefix("timm/"))
-    sets = _sets_of_timm(timm[2], "timm-tf" if timm[1] else "timm") if timm else []
+    if _ANOTHER.fullmatch(variant.lower()):
+        return "that is a network of another architecture; want one of " + ", ".join(TABLE)
+    sets = _sets_of_timm(variant.lower().removeprefix("timm/"))
     if sets:
         return f"that is timm's name; here it is {' or '.join(sets)}"
     inside = _VARIANT_IN.fullmatch(variant.lower())
@@ -80,8 +107,18 @@ def _what_else(model: str, variant: str) -> str:
     )
 
 
-def _sets_of_timm(variant: str, publisher: str) -> list[str]:
-    return [release.name for release in releases.published() if release.name.startswith(f"{variant}@{publisher}:")]
+def _sets_of_timm(name: str) -> list[str]:
+    """What a name of timm's is called here: one set by its tag, every set without one, nothing by a tag not known."""
+    found = _TIMM.fullmatch(name)
+    if found is None:
+        return []
+    tf, variant, mark, tag = found.groups()
+    publisher = "timm-tf" if tf else "timm"
+    names = [each.name for each in releases.published() if each.name.startswith(f"{variant}@{publisher}:")]
+    if mark is None:
+        return names
+    set_ = _SETS_OF_TIMM.get((publisher, mark), {}).get(tag)
+    return [name for name in names if name == f"{variant}@{publisher}:{set_}"]
 
 
 def _near(variant: str) -> list[str]:

@@ -103,7 +103,10 @@ def _wrong_kind(source: object) -> InputError:
 def _unreadable(path: str | os.PathLike[str], error: Exception) -> ImageError:
     reason = getattr(error, "strerror", None) or str(error)
     kind = ImageNotFoundError if isinstance(error, FileNotFoundError) else ImageError
-    return kind(f"{os.fsdecode(path)}: cannot read the picture: {reason}")
+    unreadable = kind(f"{os.fsdecode(path)}: cannot read the picture: {reason}", filename=path)
+    if isinstance(error, OSError):
+        unreadable.errno, unreadable.strerror = error.errno, error.strerror
+    return unreadable
 
 
 def _read_file(path: str | os.PathLike[str]) -> bytes:

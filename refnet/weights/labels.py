@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from refnet.errors import InputError
+from refnet.files.failure import input_error
 from refnet.files.shipped import shipped
 
 BACKGROUND = "background"
@@ -145,7 +146,7 @@ def read_labels(path: str | Path) -> Labels:
             raise InputError(f"{found.st_size} bytes, more than the {MAX_BYTES} of any label table")
         return parse_labels(Path(path).read_text("utf-8-sig"))
     except OSError as error:
-        raise InputError(f"{path}: cannot read a label table: {error.strerror or error}") from None
+        raise input_error(f"{path}: cannot read a label table: {error.strerror or error}", path, error) from None
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: cannot read a label table, it is not UTF-8: {error}") from None
     except InputError as error:

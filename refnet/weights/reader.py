@@ -56,7 +56,7 @@ def _check_it_is_there(path: Path) -> None:
         what = "is not a file" if path.exists() else "does not exist"
     except OSError as error:
         raise WeightsError(f"{path}: cannot be read: {error.strerror}") from None
-    raise WeightsNotFoundError(f"{path} {what}; {paths.how_to_mend(path)}")
+    raise WeightsNotFoundError(f"{path} {what}; {paths.how_to_mend(path)}", filename=path)
 
 
 def _read(file: h5py.File) -> Weights:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from refnet.errors import CheckpointError
+from refnet.errors import CheckpointError, CheckpointNotFoundError
 
 MAX_BYTES = 1 << 32
 
@@ -18,7 +18,8 @@ def parse_file(path: str | Path, parse: Callable[[bytes], Content]) -> Content:
     path = Path(path)
     try:
         if not path.is_file():
-            raise CheckpointError(f"{path} is not a file")
+            kind = CheckpointError if path.exists() else CheckpointNotFoundError
+            raise kind(f"{path} is not a file", filename=path)
         if path.stat().st_size > MAX_BYTES:
             raise CheckpointError(f"{path.stat().st_size} bytes, more than any published checkpoint")
         return parse(path.read_bytes())
@@ -34,5 +35,6 @@ def with_path(path: str | Path, error: OSError | CheckpointError) -> CheckpointE
     >>> with_path("a.pth", CheckpointError("a.pth: cut short")), with_path("b.pth", PermissionError(13, "denied"))
     (CheckpointError('a.pth: cut short'), CheckpointError('b.pth: denied'))
     """
-    text = error.strerror or str(error) if isinstance(error, OSError) else str(error)
-    return CheckpointError(text if text.startswith(str(path)) else f"{path}: {text}")
+    text = str(error) if isinstance(error, CheckpointError) else error.strerror or str(error)
+    kind = CheckpointNotFoundError if isinstance(error, FileNotFoundError) else CheckpointError
+    return kind(text if text.startswith(str(path)) else f"{path}: {text}", filename=error.filename or path)

@@ -13,6 +13,7 @@ from refnet.architecture.names import ACT, BN, part_name
 from refnet.architecture.plan import Shape
 from refnet.comparison.findings import Finding, listed
 from refnet.errors import InputError
+from refnet.files.failure import input_error
 
 MAX_MAP = 1 << 20  # bytes
 MAX_INDEX = 9  # digits
@@ -96,7 +97,8 @@ def read_map(path: Path) -> dict[str, str]:
     except InputError:
         raise
     except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot read the names: {getattr(error, 'strerror', None) or error}") from None
+        reason = getattr(error, "strerror", None) or error
+        raise input_error(f"{path}: cannot read the names: {reason}", path, error) from None
     return _from_json(text, path) if text.lstrip().startswith("{") else _from_columns(text, path)
 
 

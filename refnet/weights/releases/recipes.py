@@ -26,7 +26,7 @@ def find_recipe(recipe: str | Recipe) -> Recipe:
             f"a recipe cannot be {type(recipe).__name__}; want a name or a refnet.preprocessing.recipe.Recipe"
         )
     if "@" in recipe:
-        return of_release(releases.find(recipe))
+        return of_release(releases.find(recipe.lower()))
     if recipe not in RECIPES:
         raise InputError(
             f"unknown recipe {recipe!r}; want one of {', '.join(RECIPES)}, "
