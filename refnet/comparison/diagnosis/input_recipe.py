@@ -57,16 +57,7 @@ class _Line(NamedTuple):
 def diagnose_input(picture: Picture, recipe: Recipe, size: tuple[int, int], actual: Array) -> Diagnosis:
     """Name what a port did to a picture instead of its recipe.
 
-    Parameters
-    ----------
-    picture
-        u8[H,W,3], RGB, as decoded.
-    recipe
-        What the weights were trained with.
-    size
-        Height and width of the network's input.
-    actual
-        The port's input, [H, W, 3] or [1, H, W, 3].
+    The picture is u8[H,W,3], RGB, as decoded; ``actual``, the port's input, is [H, W, 3] or [1, H, W, 3].
 
     Examples
     --------
