@@ -9,9 +9,9 @@ from refnet.architecture.names import BN, CONV
 from refnet.architecture.plan import Step
 from refnet.arrays import Array
 from refnet.comparison.diagnosis.computation import computation_of
+from refnet.comparison.diagnosis.diagnosis import Diagnosis
 from refnet.comparison.diagnosis.mistakes import Situation
 from refnet.comparison.diagnosis.on_demand import OnDemand
-from refnet.comparison.diagnosis.result import Diagnosis
 from refnet.comparison.diagnosis.search import search
 from refnet.errors import InputError
 
