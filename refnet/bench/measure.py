@@ -42,30 +42,8 @@ def bench(
 ) -> Timing:
     """Time ``network.logits`` on generated pictures; ``network.features`` where there is no classifier.
 
-    Parameters
-    ----------
-    network
-        From ``refnet.load``, with the dtype and the threads that are to be timed. Generated weights take as long
-        as trained ones.
-    batch
-        Pictures in a call.
-    size
-        Side of a picture or (height, width), in pixels; by default the variant's own.
-    rounds
-        How many calls are timed; by default as many as fit into ``seconds``, and at least 5.
-    seconds
-        How long to go on, unless ``rounds`` is given.
-    steps
-        Whether to time each step as well, in passes over one picture.
-    progress
-        Called between measurements with a few words on what comes next.
-
-    Raises
-    ------
-    InputError
-        If one of the numbers is not possible.
-    RefnetError
-        If steps cannot be timed on this system.
+    ``rounds`` calls are timed, or as many as fit into ``seconds`` and at least 5; with ``steps``, each step as well, in
+    passes over one picture; ``progress`` is called between measurements with a few words on what comes next.
 
     Examples
     --------

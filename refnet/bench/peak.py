@@ -22,24 +22,7 @@ _BURSTS = 20
 def fma_peak(dtype: npt.DTypeLike = "float32", threads: int | None = None) -> float:
     """Measure what the CPU can do: the best of several short bursts of fused multiply-adds on registers.
 
-    Parameters
-    ----------
-    dtype
-        float32 or float64.
-    threads
-        How many threads at once; by default one for each core.
-
-    Returns
-    -------
-    float
-        GFLOP/s of all threads together.
-
-    Raises
-    ------
-    InputError
-        If the dtype or the number of threads is not possible.
-    RefnetError
-        If Numba's compiler is switched off, or there are no more threads to be had.
+    The result is in GFLOP/s of all threads together; by default there is one for each core.
 
     Examples
     --------

@@ -58,21 +58,7 @@ def check_path(path: str | Path) -> Path:
 def save_plot(timing: Timing, path: str | Path, *, title: str | None = None) -> None:
     """Draw a timing and write it; the file is there whole or not at all.
 
-    Parameters
-    ----------
-    timing
-        With its steps.
-    path
-        Ends in ``.png``, ``.svg`` or ``.pdf``; an existing file is replaced.
-    title
-        By default the variant.
-
-    Raises
-    ------
-    InputError
-        If the timing has no steps, or the file cannot be written there.
-    RefnetError
-        If matplotlib is not installed.
+    The path ends in ``.png``, ``.svg`` or ``.pdf``; the timing has its steps; the title is by default the variant.
 
     Examples
     --------

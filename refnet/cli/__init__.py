@@ -21,10 +21,7 @@ ERROR, BROKEN_PIPE = 2, 141
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code.
 
-    Parameters
-    ----------
-    arguments
-        Without the program's name; by default those of this process.
+    The arguments come without the program's name; by default they are those of this process.
     """
     with terminal.reporting():
         try:

@@ -21,9 +21,10 @@ def add(commands: Any) -> None:
     """Add the command and its options to the parser."""
     parser = commands.add_parser(
         "compare",
-        help="a port's tensors beside a golden's: which step is wrong first, and why",
-        description="Compare what a port computed with a golden, what refnet computed, tensor by tensor. Each is "
-        "exact, rounded (another order of roundings explains the difference) or wrong. If PORT holds the tensors "
+        help="find the step where your own implementation first goes wrong, and why",
+        description="Compare what a port, an implementation of your own, computed with a golden, what refnet recorded, "
+        "tensor by tensor. Each is exact, rounded (another order of roundings explains the difference) or wrong. "
+        "If PORT holds the tensors "
         "before it too, the step is run again from these, so that no earlier mistake counts: it is judged by itself. "
         "If not, it is judged end to end, by the golden's tensor. "
         "The exit code is 0 if nothing is wrong, 1 if something is, 2 if they cannot be compared.",

@@ -26,7 +26,7 @@ def add(commands: Any) -> None:
     """Add the command and its options to the parser."""
     parser = commands.add_parser(
         "golden",
-        help="record a network's tensors, to compare another implementation with",
+        help="record every tensor of a run, to compare an implementation of your own with",
         description="Run a network once and write the picture, the input and the output of every step. Then print a "
         "line for each tensor: the range, the number of distinct values, the share of zeros, the shares of numbers "
         "below, inside and above the curved part of the activation, and channels in which every number is the same. "

@@ -91,7 +91,7 @@ def show_sum(found: Accumulation) -> None:
     taps = sum(len(block.taps) for block in found.blocks)
     blocks = "1 block" if len(found.blocks) == 1 else f"{len(found.blocks)} blocks"
     print(f"{found.step}:{','.join(map(str, found.at))}  {found.dtype}  {taps} taps in {blocks}\n")
-    terminal.print_columns("<" + ">" * 9, [_SUM_HEADER, *_rows(found)])
+    terminal.print_columns("<" + ">" * 9, [_SUM_HEADER, *_rows(found)], key=4)
 
 
 def write_csv(found: Accumulation, target: Path) -> None:

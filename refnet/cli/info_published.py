@@ -33,7 +33,7 @@ def _is_default(release: Release) -> bool:
 
 def _show_table(chosen: list[Release]) -> None:
     header = ["model", "publisher", "size", "bytes", "hash", "top-1", ""]
-    terminal.print_columns("<<>><><", [header, *map(_row, chosen)], header=True)
+    terminal.print_columns("<<>><><", [header, *map(_row, chosen)], header=True, key=2)
     print("\nsize: side of the pictures it is evaluated on; hash: what is known of the file; top-1: % on ImageNet.")
     print("All about one of them: refnet info --published b1@timm-tf:aa.")
 

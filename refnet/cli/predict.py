@@ -94,4 +94,4 @@ def _show(predictions: list[Prediction], *, heading: str | None, first: bool) ->
     if heading is not None:
         print(("" if first else "\n") + terminal.printable(heading))
         rows = [[f"{percent:>9}", *rest] for percent, *rest in rows]
-    terminal.print_columns("><<", rows)
+    terminal.print_columns("><<", rows, key=2)  # a percentage and whose it is

@@ -6,6 +6,7 @@ import io
 import json
 import logging
 import os
+import shutil
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
@@ -30,11 +31,12 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, indent=2, allow_nan=False))
 
 
-def print_columns(alignment: str, rows: Sequence[Sequence[str]], *, header: bool = False) -> None:
+def print_columns(alignment: str, rows: Sequence[Sequence[str]], *, header: bool = False, key: int = 1) -> None:
     """Print rows of text in columns, each aligned by its letter in ``alignment``: ``<`` or ``>``.
 
     On a terminal, the columns keep to its width: long texts are folded, numbers never, and columns for which there is
-    no room follow below, behind the first one again. With ``header``, the first row stands out.
+    no room follow below, behind the first ``key`` columns again, which say whose row it is. With ``header``, the first
+    row stands out.
 
     Examples
     --------
@@ -45,7 +47,7 @@ def print_columns(alignment: str, rows: Sequence[Sequence[str]], *, header: bool
     shown = [[printable(cell) for cell in row] for row in rows]
     widths = [max(map(_cells, column)) for column in zip(*shown, strict=True)]
     if sys.stdout.isatty():
-        _print_fitting(alignment, shown, widths, header=header)
+        _print_fitting(alignment, shown, widths, header=header, key=key)
         return
     for row in shown:
         gaps = [" " * (width - _cells(cell)) for cell, width in zip(row, widths, strict=True)]
@@ -62,14 +64,15 @@ def _cells(text: str) -> int:
     return cell_len(text)
 
 
-def _print_fitting(alignment: str, rows: list[list[str]], widths: list[int], *, header: bool) -> None:
+def _print_fitting(alignment: str, rows: list[list[str]], widths: list[int], *, header: bool, key: int) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(file=sys.stdout, force_terminal=True, highlight=False)
-    least = [width if a == ">" else min(width, NARROW) for a, width in zip(alignment, widths, strict=True)]
-    for number, block in enumerate(_blocks(least, console.width)):
+    width, height = shutil.get_terminal_size()  # on TERM=dumb, a console would take every terminal for 80 wide
+    console = Console(file=sys.stdout, force_terminal=True, highlight=False, width=width, height=height)
+    least = [cells if a == ">" else min(cells, NARROW) for a, cells in zip(alignment, widths, strict=True)]
+    for number, block in enumerate(_blocks(least, width, key)):
         if number:
             console.line()
         table = Table.grid(padding=(0, GAP, 0, 0))
@@ -78,22 +81,27 @@ def _print_fitting(alignment: str, rows: list[list[str]], widths: list[int], *, 
             table.add_column(justify="right" if numeric else "left", no_wrap=numeric, overflow="fold")
         for place, row in enumerate(rows):
             table.add_row(*(Text(row[column]) for column in block), style="bold" if header and place == 0 else "")
-        console.print(table)
+        for line in console.render_lines(table, pad=False):
+            text = Text.assemble(*((part.text, part.style or "") for part in line))
+            text.rstrip()  # a table fills its last column up
+            console.print(text, soft_wrap=True)
 
 
-def _blocks(least: Sequence[int], room: int) -> list[list[int]]:
-    """Share columns out among as few tables as have room for them, each with the first column.
+def _blocks(least: Sequence[int], room: int, key: int = 1) -> list[list[int]]:
+    """Share columns out among as few tables as have room for them, each with the first ``key`` columns.
 
     Examples
     --------
     >>> _blocks([5, 10, 10, 10], room=30)
     [[0, 1, 2], [0, 3]]
     """
-    blocks, used = [[0]], least[0]
-    for column in range(1, len(least)):
-        if used + GAP + least[column] > room and len(blocks[-1]) > 1:
-            blocks.append([0])
-            used = least[0]
+    first = list(range(key))
+    taken = sum(least[:key]) + GAP * (key - 1)
+    blocks, used = [[*first]], taken
+    for column in range(key, len(least)):
+        if used + GAP + least[column] > room and len(blocks[-1]) > key:
+            blocks.append([*first])
+            used = taken
         blocks[-1].append(column)
         used += GAP + least[column]
     return blocks

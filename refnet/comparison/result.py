@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from refnet.comparison.diagnosis.result import Diagnosis
+from refnet.comparison.diagnosis.diagnosis import Diagnosis
 from refnet.comparison.findings import Finding, listed
 from refnet.comparison.tensor_result import Deviation, TensorResult
 

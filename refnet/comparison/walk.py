@@ -16,7 +16,7 @@ from refnet.comparison.judgement.borderline import is_borderline, widest_floor
 from refnet.comparison.judgement.distance import measure_distance
 from refnet.comparison.judgement.verdict import NoiseFloor, judge
 from refnet.comparison.port.matching import Part
-from refnet.comparison.port.port_tensors import Pair, PortTensors, crop
+from refnet.comparison.port.port_tensors import PairedTensor, PortTensors, crop
 from refnet.comparison.rerun import Rerun, Stream, nearest_held
 from refnet.comparison.tensor_result import Deviation, TensorResult, heat_of
 from refnet.errors import RefnetError
@@ -81,7 +81,7 @@ class Walk:
             return TensorResult(name, theirs, "wrong", shape=golden.shape, dtype=pair.dtype, order=pair.reading.order)
         return self._compared(name, theirs, pair, pair.reading.tensor, pair.golden)
 
-    def _compared(self, name: str, theirs: str, pair: Pair, tensor: Array, golden: Array) -> TensorResult:
+    def _compared(self, name: str, theirs: str, pair: PairedTensor, tensor: Array, golden: Array) -> TensorResult:
         run_from, by_itself, reference = self._by_itself(name, pair, tensor)
         end_to_end = self._end_to_end(name, pair, tensor, golden, doubted=by_itself is None)
         self._note_what_is_no_number(name, end_to_end)
@@ -99,7 +99,7 @@ class Walk:
         return result
 
     def _by_itself(
-        self, name: str, pair: Pair, tensor: Array
+        self, name: str, pair: PairedTensor, tensor: Array
     ) -> tuple[tuple[str, ...], Deviation | None, Array | None]:
         """Judge by what the step makes of the port's own tensors: their names, the deviation, and what was made."""
         begin = nearest_held(name, self.rerun.inputs, self.port.usable) if self.rerun else None
@@ -114,14 +114,14 @@ class Walk:
         terms, widest = self.rerun.terms(name, begin), self._widest(given, name, pair)
         return begin, _deviation(tensor, single, pair.dtype, single, truth, terms, widest), single
 
-    def _end_to_end(self, name: str, pair: Pair, tensor: Array, golden: Array, *, doubted: bool) -> Deviation:
+    def _end_to_end(self, name: str, pair: PairedTensor, tensor: Array, golden: Array, *, doubted: bool) -> Deviation:
         """Judge one tensor by the golden's; its verdict is ``doubted`` where it decides."""
         single, truth = self._as_computed(name, pair, golden)
         terms = self.rerun.terms(name, [names.INPUT]) if self.rerun else 1
         given = {names.INPUT: self._input} if doubted and self._input is not None else {}
         return _deviation(tensor, golden, pair.dtype, single, truth, terms, self._widest(given, name, pair))
 
-    def _as_computed(self, name: str, pair: Pair, golden: Array) -> tuple[Array | None, Array | None]:
+    def _as_computed(self, name: str, pair: PairedTensor, golden: Array) -> tuple[Array | None, Array | None]:
         """The golden's tensor as computed in float32 and in float64, as far as they are known, cut to the port's."""
         found = dict[str, Array | None]()
         if name == names.INPUT and golden.dtype == np.float32:
@@ -136,7 +136,7 @@ class Walk:
                 found[dtype] = None if made is None else _cut(made, pair)
         return found.get("float32"), found.get("float64")
 
-    def _widest(self, given: Mapping[str, Array], name: str, pair: Pair) -> _Floor | None:
+    def _widest(self, given: Mapping[str, Array], name: str, pair: PairedTensor) -> _Floor | None:
         """How to find the widest noise floor of a tensor, if it is made from others."""
         rerun = self.rerun
         if rerun is None or not given or name not in rerun.steps:
@@ -154,7 +154,7 @@ class Walk:
             self.findings.append(Finding("not finite", name, text))
 
 
-def _cut(tensor: Array, pair: Pair, part: Part = ()) -> Array | None:
+def _cut(tensor: Array, pair: PairedTensor, part: Part = ()) -> Array | None:
     """Take the piece that the port has of a tensor, which may be a part itself; None if it is not all in there."""
     if not (pair.region or part):
         return tensor

@@ -80,18 +80,7 @@ class Accumulation:
 def accumulate(network: Network, x: Array, element: str) -> Accumulation:
     """Follow one element of a step's output, for the network's input x f32[N, H, W, 3].
 
-    Parameters
-    ----------
-    network, x
-        The run.
-    element
-        ``STEP:n,h,w,k``, or ``STEP:n,k`` of a step that makes vectors.
-
-    Raises
-    ------
-    InputError
-        If there is no such step or element, the step sums nothing, or x is not what
-        ``refnet.network.Network.logits`` takes.
+    The element is ``STEP:n,h,w,k``, or ``STEP:n,k`` of a step that makes vectors.
 
     Examples
     --------

@@ -50,11 +50,6 @@ class TensorLayout:
 def activation_layout(order: str = ACTIVATION_AXES, tile: str = "") -> TensorLayout:
     """Read the layout of activations as a person writes it: ``NCHW`` and ``C:16`` or ``C:16,W:8``.
 
-    Raises
-    ------
-    InputError
-        If these are not axes of a picture, or not tiles.
-
     Examples
     --------
     >>> activation_layout("chw", "C:16")
@@ -65,11 +60,6 @@ def activation_layout(order: str = ACTIVATION_AXES, tile: str = "") -> TensorLay
 
 def kernel_layout(order: str = KERNEL_AXES, tile: str = "") -> TensorLayout:
     """Read the layout of kernels, in the letters R S C K or H W I O: ``OIHW``, ``HWIO``, ``KRSC``.
-
-    Raises
-    ------
-    InputError
-        If these are not axes of a kernel, or not tiles.
 
     Examples
     --------

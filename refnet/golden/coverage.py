@@ -41,14 +41,14 @@ class Coverage(NamedTuple):
     """
 
     zeros: float
-    regions: Regions | None
+    regions: CurveRegions | None
     constant: int
     channels: int
     subnormals: int
     not_finite: int
 
 
-class Regions(NamedTuple):
+class CurveRegions(NamedTuple):
     """Shares of elements below, inside and above where an activation is curved; ``low`` is None if not known."""
 
     low: float | None
@@ -56,7 +56,7 @@ class Regions(NamedTuple):
     high: float
 
 
-def coverage_of(tensor: Array, found: Regions | None = None) -> Coverage:
+def coverage_of(tensor: Array, found: CurveRegions | None = None) -> Coverage:
     """Measure a tensor [..., C] whose elements are in the regions ``found``.
 
     Examples
@@ -64,7 +64,7 @@ def coverage_of(tensor: Array, found: Regions | None = None) -> Coverage:
     >>> x = np.array([[0, 6], [3, 6]], np.float32)
     >>> found = coverage_of(x, regions(x, "relu6"))
     >>> found.zeros, found.constant, found.regions
-    (0.25, 1, Regions(low=0.25, inside=0.25, high=0.5))
+    (0.25, 1, CurveRegions(low=0.25, inside=0.25, high=0.5))
     """
     rows = tensor.reshape(-1, tensor.shape[-1])
     return Coverage(
@@ -82,13 +82,13 @@ class RunCoverage:
 
     def __init__(self, plan: Plan) -> None:
         self._steps = {step.name: step for step in plan}
-        self._argument: tuple[str, Regions | None] = ("", None)  # of which step's activation, and where it lies
+        self._argument: tuple[str, CurveRegions | None] = ("", None)  # of which step's activation, and where it lies
 
     def __call__(self, name: str, tensor: Array) -> Coverage:
         """Measure a tensor by its name: regions are those of the activation's argument, where that came before."""
         return coverage_of(tensor, self._regions(name, tensor))
 
-    def _regions(self, name: str, tensor: Array) -> Regions | None:
+    def _regions(self, name: str, tensor: Array) -> CurveRegions | None:
         whole, _, part = name.rpartition(".")
         if part == names.BN:
             self._argument = (whole, regions_of_argument(tensor, self._steps[whole].activation))
@@ -100,7 +100,7 @@ class RunCoverage:
         return found if known == step.name else regions(tensor, step.activation)
 
 
-def regions(tensor: Array, activation: Activation) -> Regions | None:
+def regions(tensor: Array, activation: Activation) -> CurveRegions | None:
     """Find the regions of an activation from what it made: None where there is none.
 
     Of ReLU6, at 0, between, at 6; of a sigmoid, arguments below -10, between, above 10. Of swish only what is above 10
@@ -109,14 +109,14 @@ def regions(tensor: Array, activation: Activation) -> Regions | None:
     Examples
     --------
     >>> regions(np.array([0, 1, 20, 20], np.float32), "swish")
-    Regions(low=None, inside=0.5, high=0.5)
+    CurveRegions(low=None, inside=0.5, high=0.5)
     """
     match activation:
         case "none":
             return None
         case "swish":
             high = _share(tensor > CURVED)
-            return Regions(None, 1 - high, high)
+            return CurveRegions(None, 1 - high, high)
         case "relu6":
             low, high = _share(tensor <= 0), _share(tensor >= 6)
         case "sigmoid":
@@ -124,22 +124,22 @@ def regions(tensor: Array, activation: Activation) -> Regions | None:
             low, high = _share(tensor < limit), _share(tensor > 1 - limit)
         case _:
             assert_never(activation)
-    return Regions(low, 1 - low - high, high)
+    return CurveRegions(low, 1 - low - high, high)
 
 
-def regions_of_argument(argument: Array, activation: Activation) -> Regions | None:
+def regions_of_argument(argument: Array, activation: Activation) -> CurveRegions | None:
     """Find the regions of an activation from what it is applied to.
 
     Examples
     --------
     >>> regions_of_argument(np.array([-20, 1, 20, 30], np.float32), "swish")
-    Regions(low=0.25, inside=0.25, high=0.5)
+    CurveRegions(low=0.25, inside=0.25, high=0.5)
     """
     if activation == "none":
         return None
     least, largest = _CURVED_ARGUMENTS[activation]
     low, high = _share(argument < least), _share(argument > largest)
-    return Regions(low, 1 - low - high, high)
+    return CurveRegions(low, 1 - low - high, high)
 
 
 def _share(holds: Array) -> float:

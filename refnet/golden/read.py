@@ -123,18 +123,8 @@ class TensorReader:
 def open_reader(path: Path | str, *, dtype: str | None = None) -> TensorReader:
     """Open a reader.
 
-    Parameters
-    ----------
-    path
-        A directory with a manifest, or with files named like the tensors; an ``.h5`` or ``.npz`` file of anybody's; or
-        one tensor's file.
-    dtype
-        Of the numbers, where files cannot tell: float32, float64, float16, bfloat16 or uint8.
-
-    Raises
-    ------
-    InputError
-        If there is no such thing, its kind is unknown, or it is damaged.
+    The path is a directory with a manifest or with files named like the tensors, an ``.h5`` or ``.npz`` file of
+    anybody's, or one tensor's file; ``dtype`` is that of the numbers where files cannot tell.
 
     Examples
     --------

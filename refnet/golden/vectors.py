@@ -35,19 +35,8 @@ def record_vectors(
 
     The manifest's ``cases`` are name, operation, parameters and roles of each.
 
-    Parameters
-    ----------
-    target, layout, kernel_layout, format, text
-        As for ``refnet.golden.record.record``.
-    dtype
-        float32 or float64, of the operations too: a narrower one would round what is exact.
-    watch
-        Called with each entry once it is written.
-
-    Raises
-    ------
-    InputError
-        If the dtype or format is another, or the target cannot be written.
+    The dtype is that of the operations too, float32 or float64, for a narrower one would round what is exact; ``watch``
+    is called with each entry once it is written.
 
     Examples
     --------

@@ -76,22 +76,8 @@ def verify(
 ) -> Iterator[RunResult]:
     """Compare this machine's results with the table, one entry after the other.
 
-    Parameters
-    ----------
-    models
-        Names; ``b0`` also means ``b0@synthetic``. By default all of the table.
-    full
-        Also the larger inputs, which every variant was made for.
-    threads
-        How many threads share a run.
-    table
-        A folder of tables to compare with; by default the committed ones.
-
-    Raises
-    ------
-    RefnetError
-        If a model is not in the table, the table is of another numerics version, weights cannot be read, or those of a
-        model that was named in full, ``lite1@lite`` or ``lite0``, are not here.
+    By default, these are all models of the table, where ``b0`` also means ``b0@synthetic``; with ``full``, the larger
+    inputs too, which every variant was made for. ``table`` is a folder of tables in place of the committed ones.
 
     Examples
     --------

@@ -84,22 +84,8 @@ def open_writer(
 ) -> Iterator[TensorWriter]:
     """Write a golden in a ``with`` block: it appears at the end, unless an error came.
 
-    Parameters
-    ----------
-    target
-        An ``.h5`` or ``.npz`` file, which is replaced if it exists, or else a directory: new, empty, or an older
-        golden, which is replaced. Its parent must exist.
-    run
-        Where the tensors come from; may be set as ``writer.run`` in the block, where it is known later.
-    format
-        In a directory: one of ``FORMATS``.
-    text
-        In C headers: numbers in place of bits.
-
-    Raises
-    ------
-    InputError
-        If there is no such format, or the target cannot be made or holds something else.
+    The target is an ``.h5`` or ``.npz`` file, which is replaced, or else a directory: new, empty, or an older golden.
+    ``run`` says where the tensors come from and may be set as ``writer.run`` in the block, where it is known later.
 
     Examples
     --------

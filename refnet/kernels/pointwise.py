@@ -55,7 +55,7 @@ class Output(NamedTuple):
     gap: int  # elements between rows
 
 
-class _Tile(NamedTuple):
+class _PointwiseTile(NamedTuple):
     """Where in a strip one tile begins."""
 
     x: int  # arena offsets
@@ -184,7 +184,7 @@ def _strip_of(blocks: int, layout: int) -> Any:
             p = min(p, pixels - tile)  # the last tile overlaps its neighbour: same values, made twice
             unfinished = min(unfinished, p)
             row = p // output.width
-            at = _Tile(
+            at = _PointwiseTile(
                 x=operands.x + p * operands.x_pixel,
                 y=output.y + p * LANES + row * output.gap,
                 column=p - row * output.width,

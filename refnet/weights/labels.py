@@ -96,10 +96,7 @@ class Labels:
     def index(self, wnid: str) -> int:
         """Place of an id among the logits.
 
-        Raises
-        ------
-        InputError
-            If no class has this id.
+        It is an ``InputError`` if no class has this id.
         """
         try:
             return self.wnids.index(wnid)

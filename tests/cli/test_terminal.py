@@ -1,7 +1,7 @@
 """Tables as a person sees them: plain and whole in a pipe, as wide as the terminal on one."""
 
 import pytest
-from helpers.terminals import run_in_terminal, screen
+from helpers.terminals import COLUMNS, run_in_terminal, screen
 
 from refnet.cli import terminal
 from refnet.cli.terminal import _blocks
@@ -45,6 +45,42 @@ def test_on_a_terminal_it_keeps_to_the_width(tmp_path, columns, shown):
     assert screen(seen) == [*shown.splitlines(), ""]
 
 
+ANSWERS = [["80.00%", "golden retriever", "n02099601"], ["9.30%", "tabby", "n02123045"]]
+
+
+@pytest.mark.parametrize("room", [{"COLUMNS": "27"}, {"COLUMNS": "27", "TERM": "dumb"}])
+def test_lines_end_where_their_text_ends_and_keep_to_any_terminal(tmp_path, room):
+    program = f"from refnet.cli import terminal; terminal.print_columns('<><', {ROWS})"
+    code, seen = run_in_terminal("-c", program, where=tmp_path, **room)
+    assert code == 0
+    assert seen.split("\r\n") == [*FOLDED.splitlines(), ""]
+
+
+def test_a_dumb_terminal_has_the_width_that_it_says(tmp_path):
+    program = "from refnet.cli import terminal; terminal.print_columns('<<', [['a', 'b' * 100]])"
+    code, seen = run_in_terminal("-c", program, where=tmp_path, TERM="dumb", COLUMNS="")
+    assert code == 0
+    assert screen(seen) == ["a  " + "b" * (COLUMNS - 3), "   " + "b" * (103 - COLUMNS), ""]
+
+
+def test_a_label_stays_beside_its_percentage(tmp_path):
+    program = f"from refnet.cli import terminal; terminal.print_columns('><<', {ANSWERS}, key=2)"
+    code, seen = run_in_terminal("-c", program, where=tmp_path, COLUMNS="30")
+    assert code == 0
+    assert screen(seen) == ["80.00%  golden       n02099601", "        retriever", " 9.30%  tabby        n02123045", ""]
+
+
+def test_each_block_of_the_published_files_says_whose_they_are(tmp_path):
+    code, seen = run_in_terminal("-m", "refnet", "info", "--published", "b0", where=tmp_path, COLUMNS="60")
+    assert code == 0
+    table, rest, *_ = "\n".join(screen(seen)).split("\n\n")
+    assert table.splitlines()[0].split() == ["model", "publisher", "size", "bytes", "hash", "top-1"]
+    assert rest.splitlines()[0].split() == ["model", "publisher"]
+    keys = [line.split()[:2] for line in rest.splitlines()]
+    assert len(set(map(tuple, keys))) == len(keys)
+    assert ["b0", "timm-tf:aa", "default"] in [line.split() for line in rest.splitlines()]
+
+
 @pytest.mark.parametrize(("least", "room", "blocks"), [
     ([5, 10, 10, 10], 99, [[0, 1, 2, 3]]),
     ([5, 10, 10, 10], 41, [[0, 1, 2, 3]]),
@@ -54,6 +90,15 @@ def test_on_a_terminal_it_keeps_to_the_width(tmp_path, columns, shown):
 ])  # fmt: skip
 def test_columns_without_room_follow_below(least, room, blocks):
     assert _blocks(least, room) == blocks
+
+
+@pytest.mark.parametrize(("room", "blocks"), [
+    (99, [[0, 1, 2, 3]]),
+    (30, [[0, 1, 2], [0, 1, 3]]),
+    (3, [[0, 1, 2], [0, 1, 3]]),
+])  # fmt: skip
+def test_they_follow_behind_all_columns_of_the_key(room, blocks):
+    assert _blocks([5, 10, 10, 10], room, key=2) == blocks
 
 
 @pytest.mark.parametrize(("environment", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])

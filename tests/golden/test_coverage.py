@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from refnet.golden.coverage import BLOCK, Regions, coverage_of, regions, regions_of_argument, stored_range
+from refnet.golden.coverage import BLOCK, CurveRegions, coverage_of, regions, regions_of_argument, stored_range
 from refnet.golden.dtypes import WORDS, decode
 
 
@@ -17,9 +17,9 @@ def floats(*values, dtype=np.float32):
     ("activation", "tensor", "expected"),
     [
         ("none", floats(0, 1), None),
-        ("relu6", floats(-0.0, 0, 3, 6), Regions(0.5, 0.25, 0.25)),
-        ("swish", floats(-0.2, 0, 9, 11), Regions(None, 0.75, 0.25)),
-        ("sigmoid", floats(4e-5, 5e-5, 0.5, 0.99996), Regions(0.25, 0.5, 0.25)),
+        ("relu6", floats(-0.0, 0, 3, 6), CurveRegions(0.5, 0.25, 0.25)),
+        ("swish", floats(-0.2, 0, 9, 11), CurveRegions(None, 0.75, 0.25)),
+        ("sigmoid", floats(4e-5, 5e-5, 0.5, 0.99996), CurveRegions(0.25, 0.5, 0.25)),
     ],
 )
 def test_regions_of_results(activation, tensor, expected):
@@ -30,8 +30,8 @@ def test_regions_of_results(activation, tensor, expected):
     ("activation", "argument", "expected"),
     [
         ("none", floats(0, 1), None),
-        ("relu6", floats(-1, 0, 6, 7), Regions(0.25, 0.5, 0.25)),
-        ("swish", floats(-11, -10, 10, 11), Regions(0.25, 0.5, 0.25)),
+        ("relu6", floats(-1, 0, 6, 7), CurveRegions(0.25, 0.5, 0.25)),
+        ("swish", floats(-11, -10, 10, 11), CurveRegions(0.25, 0.5, 0.25)),
     ],
 )
 def test_regions_of_arguments(activation, argument, expected):

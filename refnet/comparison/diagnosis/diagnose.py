@@ -9,9 +9,9 @@ from refnet.architecture.names import BN, CONV
 from refnet.architecture.plan import Step
 from refnet.arrays import Array
 from refnet.comparison.diagnosis.computation import computation_of
+from refnet.comparison.diagnosis.diagnosis import Diagnosis
 from refnet.comparison.diagnosis.mistakes import Situation
 from refnet.comparison.diagnosis.on_demand import OnDemand
-from refnet.comparison.diagnosis.result import Diagnosis
 from refnet.comparison.diagnosis.search import search
 from refnet.errors import InputError
 
@@ -36,37 +36,13 @@ def diagnose(
     Where nothing is wrong, it is the order of roundings that is looked for: a chain of all products, a batch norm
     folded into the kernel, …; it is named if it gives the numbers bit for bit.
 
-    Parameters
-    ----------
-    step
-        Of the plan.
-    tensors, eps
-        Of the weights, by key.
-    inputs
-        What the step reads, [N, ...] in refnet's axes: the port's own, else the golden's. Or, with ``since``, one
-        array, that part of the step.
-    actual
-        What the port has, in refnet's axes.
-    part
-        "" where that is the whole step, else ``conv``, ``bn`` or ``act``.
-    since
-        "" where ``inputs`` are the step's, else ``conv`` or ``bn``.
-    dtype
-        What the port's numbers were stored in: ``float32``, ``float64``, ``float16`` or ``bfloat16``.
-    noise
-        Root mean square of what errors of ``inputs`` may make of the result, relative to it: 0 for the port's own,
-        about 1e-5 for a golden's.
-    other_tensors
-        Another set of weights of the same model, if there is one: raw ones, where these are moving averages.
-    neighbours
-        Other tensors of the port by name, to see whether the wrong one was read.
-    layers
-        Names of other steps of as many channels, to see whether their weights were taken.
-
-    Raises
-    ------
-    InputError
-        If the inputs do not have the shapes of the step.
+    ``inputs`` are what the step reads, the port's own or else the golden's, and ``actual`` is what the port has, all in
+    refnet's axes. ``part`` is ``conv``, ``bn`` or ``act`` where ``actual`` is not the whole step; with ``since``,
+    ``conv`` or ``bn``, the input is that part of the step. ``noise`` is the root mean square, relative to the result,
+    of what errors of the inputs may make of it: 0 for the port's own, about 1e-5 for a golden's. ``dtype`` is what the
+    port's numbers were stored in, ``other_tensors`` another set of weights of the model, such as raw ones.
+    ``neighbours`` are other tensors of the port, one of which may have been read, and ``layers`` other steps of as many
+    channels, whose weights may have been taken.
 
     Examples
     --------

@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 
 from refnet.arrays import Array
+from refnet.comparison.diagnosis.diagnosis import Diagnosis
 from refnet.comparison.diagnosis.other_resizes import KNOWN_RESIZES
-from refnet.comparison.diagnosis.result import Diagnosis
 from refnet.comparison.judgement.verdict import rms
 from refnet.errors import ImageError
 from refnet.preprocessing.crop import CROPS
@@ -57,16 +57,7 @@ class _Line(NamedTuple):
 def diagnose_input(picture: Picture, recipe: Recipe, size: tuple[int, int], actual: Array) -> Diagnosis:
     """Name what a port did to a picture instead of its recipe.
 
-    Parameters
-    ----------
-    picture
-        u8[H,W,3], RGB, as decoded.
-    recipe
-        What the weights were trained with.
-    size
-        Height and width of the network's input.
-    actual
-        The port's input, [H, W, 3] or [1, H, W, 3].
+    The picture is u8[H,W,3], RGB, as decoded; ``actual``, the port's input, is [H, W, 3] or [1, H, W, 3].
 
     Examples
     --------
@@ -100,7 +91,7 @@ def diagnose_input(picture: Picture, recipe: Recipe, size: tuple[int, int], actu
     return Diagnosis(None, words, found.residual, before)
 
 
-class _Tried(NamedTuple):
+class _Attempt(NamedTuple):
     residual: float
     wrong: dict[str, str]
 
@@ -110,8 +101,8 @@ class _Tried(NamedTuple):
         return max(self.residual, EXACT), UNKNOWN in self.wrong
 
 
-def _best(tried: Iterator[_Tried]) -> _Tried | None:
-    best: _Tried | None = None
+def _best(tried: Iterator[_Attempt]) -> _Attempt | None:
+    best: _Attempt | None = None
     for one in tried:
         if best is None or one.surprise < best.surprise:
             best = one
@@ -120,11 +111,11 @@ def _best(tried: Iterator[_Tried]) -> _Tried | None:
     return best
 
 
-def _tried(picture: Picture, recipe: Recipe, size: tuple[int, int], wanted: Array, scale: float) -> Iterator[_Tried]:
+def _tried(picture: Picture, recipe: Recipe, size: tuple[int, int], wanted: Array, scale: float) -> Iterator[_Attempt]:
     for x, wrong in _candidates(picture, recipe, size):
         if x.shape == wanted.shape:
             line, residual = _fit(x.astype(np.float64), wanted)
-            yield _Tried(residual / scale, wrong | _wrong_normalisation(line, recipe, bgr="bgr" in wrong))
+            yield _Attempt(residual / scale, wrong | _wrong_normalisation(line, recipe, bgr="bgr" in wrong))
 
 
 def _candidates(picture: Picture, recipe: Recipe, size: tuple[int, int]) -> Iterator[_Candidate]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from refnet.arrays import Array
 from refnet.comparison.diagnosis.computation import Precision, evaluate
-from refnet.comparison.diagnosis.result import Diagnosis
+from refnet.comparison.diagnosis.diagnosis import Diagnosis
 from refnet.comparison.diagnosis.trial import Trial
 from refnet.comparison.judgement.verdict import RMS_FACTOR, noise_floor, rms
 

@@ -13,7 +13,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from refnet.arrays import Array
 from refnet.comparison.diagnosis.computation import Computation, Norm, evaluate
-from refnet.comparison.diagnosis.result import Diagnosis
+from refnet.comparison.diagnosis.diagnosis import Diagnosis
 from refnet.comparison.diagnosis.summation import sums
 from refnet.comparison.judgement.verdict import rms
 from refnet.reference import ops

@@ -10,10 +10,10 @@ from typing import NamedTuple
 import numpy as np
 
 from refnet.arrays import Array
+from refnet.comparison.diagnosis.diagnosis import Diagnosis
 from refnet.comparison.diagnosis.fitting import fitted
 from refnet.comparison.diagnosis.mistakes import Mistake, Situation, mistakes
 from refnet.comparison.diagnosis.noise import like_noise
-from refnet.comparison.diagnosis.result import Diagnosis
 from refnet.comparison.diagnosis.rounding import explain_rounding
 from refnet.comparison.diagnosis.trial import Trial
 from refnet.comparison.judgement.verdict import ROUNDING

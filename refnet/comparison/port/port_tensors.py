@@ -30,7 +30,7 @@ LOOKED_AT = 8  # tensors whose shapes tell the port's usual order
 
 
 @dataclass(frozen=True)
-class Pair:
+class PairedTensor:
     """A port's tensor, as it was read, and the piece of the golden's that it is compared with."""
 
     reading: Reading  # its tensor is None if it cannot be compared
@@ -55,7 +55,7 @@ class PortTensors:
         self.stated = stated
         self._layouts: dict[str, TensorLayout | None] = {}  # a cache of ``_layout``, filled with what is read anyway
 
-    def pair(self, name: str, golden: Array) -> Pair:
+    def pair(self, name: str, golden: Array) -> PairedTensor:
         """Read one beside the golden's; whatever is wrong with it becomes a finding."""
         try:
             pair = self._read(name, golden)
@@ -109,7 +109,7 @@ class PortTensors:
                 self.pair(name, self.golden.read(name))
         return self._layouts.get(name)
 
-    def _read(self, name: str, golden: Array) -> Pair:
+    def _read(self, name: str, golden: Array) -> PairedTensor:
         partner, entry = self.partners[name], self.golden.entries[name]
         whole = entry.part or _all_of(golden.shape)
         theirs = self.recording.entry(partner.name)
@@ -121,9 +121,9 @@ class PortTensors:
             return _refused(_misfit(name, f"[{partner.slices}] is not in the golden, which has {_bounds(whole)}"))
         stored = self.recording.read(partner.name, self._count(entry.axes, piece.shape))
         reading = read_axes(name, stored.array, entry.axes, piece, self.stated, self.usual_order)
-        return Pair(reading, stored.dtype, region if partner.slices or entry.part else (), piece)
+        return PairedTensor(reading, stored.dtype, region if partner.slices or entry.part else (), piece)
 
-    def _read_recorded(self, name: str, theirs: TensorEntry, golden: Array, whole: Part) -> Pair:
+    def _read_recorded(self, name: str, theirs: TensorEntry, golden: Array, whole: Part) -> PairedTensor:
         """Read one that has a manifest, by what that says."""
         entry = self.golden.entries[name]
         if theirs.axes != entry.axes:
@@ -135,7 +135,7 @@ class PortTensors:
         order = stored_axes(theirs.axes, theirs.shape, theirs.layout)[0]
         reading = Reading(to_logical_axes(stored), order, "stated", layout=theirs.layout)
         if not is_piece:
-            return Pair(reading, stored.dtype, golden=golden)
+            return PairedTensor(reading, stored.dtype, golden=golden)
         return _overlap(name, reading, stored.dtype, theirs.part or _all_of(theirs.shape), golden, whole)
 
     def _count(self, axes: str, shape: Shape) -> int:
@@ -148,7 +148,7 @@ class PortTensors:
             return math.prod(shape)
 
 
-def _layout_to_run_from(pair: Pair) -> TensorLayout | None:
+def _layout_to_run_from(pair: PairedTensor) -> TensorLayout | None:
     tensor = pair.reading.tensor
     if tensor is None or pair.region or not np.all(np.abs(tensor) <= np.finfo(np.float32).max):
         return None
@@ -159,14 +159,14 @@ def _all_of(shape: Shape) -> Part:
     return tuple((0, length) for length in shape)
 
 
-def _overlap(name: str, reading: Reading, dtype: str, region: Part, golden: Array, whole: Part) -> Pair:
+def _overlap(name: str, reading: Reading, dtype: str, region: Part, golden: Array, whole: Part) -> PairedTensor:
     """Cut both to what they share: one of them may be a piece of the other."""
     assert reading.tensor is not None
     shared = tuple((max(a, c), min(b, d)) for (a, b), (c, d) in zip(region, whole, strict=True))
     if shared not in (region, whole):
         return _refused(_misfit(name, f"shape {_bounds(region)}, expected {_bounds(whole)}"))
     piece, tensor = crop(golden, shared, whole), crop(reading.tensor, shared, region)
-    return Pair(Reading(tensor, reading.order, reading.how), dtype, shared, piece)
+    return PairedTensor(Reading(tensor, reading.order, reading.how), dtype, shared, piece)
 
 
 def crop(tensor: Array, region: Part, whole: Part) -> Array | None:
@@ -182,8 +182,8 @@ def crop(tensor: Array, region: Part, whole: Part) -> Array | None:
     return tensor[tuple(slice(a - c, b - c) for (a, b), (c, _) in zip(region, whole, strict=True))]
 
 
-def _refused(finding: Finding) -> Pair:
-    return Pair(Reading(None, "", "", (finding,)))
+def _refused(finding: Finding) -> PairedTensor:
+    return PairedTensor(Reading(None, "", "", (finding,)))
 
 
 def _misfit(name: str, text: str) -> Finding:

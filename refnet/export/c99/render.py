@@ -34,24 +34,7 @@ def render(weights: Weights, x: Array, target: str | os.PathLike[str], *, thread
     of every step as refnet computes them here, a Makefile whose target ``check`` compares, and a README.txt. It appears
     when it is complete. The same arguments give the same bytes.
 
-    Parameters
-    ----------
-    weights
-        ``Network.weights``, or what ``refnet.hub.models.find_weights`` returns.
-    x
-        The network's input, f32[1, H, W, 3], as ``refnet.network.Network.preprocess`` makes it. The program is for
-        this size alone.
-    target
-        The directory to make; one that exists must be empty.
-    threads
-        How many threads compute the digests.
-
-    Raises
-    ------
-    InputError
-        If x is not one such picture, or the directory is not empty or cannot be written.
-    WeightsError
-        If the tensors are not those of the architecture.
+    The program is for the size of ``x`` alone, f32[1, H, W, 3]; ``threads`` compute the digests.
 
     Examples
     --------

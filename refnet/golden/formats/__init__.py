@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from refnet.golden import FORMAT_NAMES
 from refnet.golden.formats.c_header import C_BITS, C_NUMBERS
 from refnet.golden.formats.decimals import TXT
-from refnet.golden.formats.hexadecimal import COE, HEX, MEM
+from refnet.golden.formats.memory_files import COE, HEX, MEM
 from refnet.golden.formats.npy import NPY
 from refnet.golden.formats.raw import RAW
 from refnet.golden.formats.tensor_file import Format

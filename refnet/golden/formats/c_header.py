@@ -11,7 +11,7 @@ import numpy as np
 from refnet.arrays import Array
 from refnet.golden.formats.decimals import in_decimal, read_numbers, without_nul
 from refnet.golden.formats.hex_digits import in_hexadecimal, read_words
-from refnet.golden.formats.tensor_file import Format, Heading, Output, StoredWords, TensorFile, blocks, read_heading
+from refnet.golden.formats.tensor_file import Format, Heading, OutputFile, StoredWords, TensorFile, blocks, read_heading
 from refnet.golden.formats.text import Lines, read_lines
 
 IN_A_LINE = 8
@@ -28,19 +28,19 @@ _SUFFIX = re.compile(rb"(?<=[\d.])[fFlL]\b")
 _BLANKS = bytes.maketrans(b",{}", b"   ")
 
 
-def _write_bits(file: Output, words: Array, heading: Heading) -> None:
+def _write_bits(file: OutputFile, words: Array, heading: Heading) -> None:
     _begin(file, words, heading, f"uint{8 * words.itemsize}_t", "stdint")
     _write_body(file, words, _words)
 
 
-def _write_numbers(file: Output, words: Array, heading: Heading) -> None:
+def _write_numbers(file: OutputFile, words: Array, heading: Heading) -> None:
     c_type = {"uint8": "uint8_t", "float64": "double"}.get(heading.dtype, "float")
     suffix = b"f" if c_type == "float" else b"\0"
     _begin(file, words, heading, c_type, "stdint" if heading.dtype == "uint8" else "math")
     _write_body(file, words, lambda block: _literals(block, heading.dtype, suffix))
 
 
-def _write_body(file: Output, words: Array, text_of: Callable[[Array], bytes]) -> None:
+def _write_body(file: OutputFile, words: Array, text_of: Callable[[Array], bytes]) -> None:
     *before, last = blocks(words, ELEMENTS)
     for block in before:
         file.write(text_of(block))
@@ -69,7 +69,7 @@ def _literals(block: Array, dtype: str, suffix: bytes) -> bytes:
     return without_nul(table)
 
 
-def _begin(file: Output, words: Array, heading: Heading, c_type: str, include: str) -> None:
+def _begin(file: OutputFile, words: Array, heading: Heading, c_type: str, include: str) -> None:
     name = re.sub(r"\W", "_", heading.name, flags=re.ASCII)
     name = f"_{name}" if name[0].isdigit() else name
     guard = f"REFNET_{name.upper()}_H"

@@ -13,7 +13,7 @@ import numpy as np
 
 from refnet.arrays import Array
 from refnet.golden.dtypes import WORDS, decode, encode
-from refnet.golden.formats.tensor_file import Format, Heading, Output, StoredWords, TensorFile, blocks
+from refnet.golden.formats.tensor_file import Format, Heading, OutputFile, StoredWords, TensorFile, blocks
 from refnet.golden.formats.text import Lines, bad_token, collect, read_lines, without_comments
 
 ELEMENTS = 1 << 17  # in a piece
@@ -95,7 +95,7 @@ def _never_a_tie(numbers: Array, tokens: list[bytes]) -> Array:
     return numbers
 
 
-def _write(file: Output, words: Array, heading: Heading) -> None:
+def _write(file: OutputFile, words: Array, heading: Heading) -> None:
     for block in blocks(words, ELEMENTS):
         table = in_decimal(block, heading.dtype)
         file.write(without_nul(np.pad(table, ((0, 0), (0, 1)), constant_values=ord("\n"))))

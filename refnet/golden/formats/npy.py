@@ -14,7 +14,16 @@ from numpy.lib import format as npy_format
 from refnet.architecture.plan import Shape
 from refnet.arrays import Array
 from refnet.golden.dtypes import WORDS
-from refnet.golden.formats.tensor_file import BLOCK, Format, Heading, Output, StoredWords, TensorFile, blocks, read_into
+from refnet.golden.formats.tensor_file import (
+    BLOCK,
+    Format,
+    Heading,
+    OutputFile,
+    StoredWords,
+    TensorFile,
+    blocks,
+    read_into,
+)
 
 MAX_HEADER = 1 << 14
 MAX_RANK = 16
@@ -39,7 +48,7 @@ _BROKEN = (
 )
 
 
-def _write(file: Output, words: Array, heading: Heading) -> None:
+def _write(file: OutputFile, words: Array, heading: Heading) -> None:
     dtype = WORDS[heading.dtype] if heading.dtype == "bfloat16" else np.dtype(heading.dtype).newbyteorder("<")
     header = {"descr": npy_format.dtype_to_descr(dtype), "fortran_order": False, "shape": words.shape}
     npy_format.write_array_header_1_0(file, header)

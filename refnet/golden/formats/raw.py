@@ -6,10 +6,19 @@ import numpy as np
 
 from refnet.arrays import Array
 from refnet.golden.dtypes import WORDS
-from refnet.golden.formats.tensor_file import BLOCK, Format, Heading, Output, StoredWords, TensorFile, blocks, read_into
+from refnet.golden.formats.tensor_file import (
+    BLOCK,
+    Format,
+    Heading,
+    OutputFile,
+    StoredWords,
+    TensorFile,
+    blocks,
+    read_into,
+)
 
 
-def _write(file: Output, words: Array, heading: Heading) -> None:
+def _write(file: OutputFile, words: Array, heading: Heading) -> None:
     for block in blocks(words, BLOCK):
         file.write(block.view(np.uint8).data)
 

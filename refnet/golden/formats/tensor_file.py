@@ -135,7 +135,7 @@ class StoredWords(NamedTuple):
     shape: Shape | None
 
 
-class Output(Protocol):
+class OutputFile(Protocol):
     """Whatever bytes can be written to."""
 
     def write(self, data: Any, /) -> int:
@@ -158,7 +158,7 @@ class Format:
     """
 
     suffix: str
-    write: Callable[[Output, Array, Heading], None]
+    write: Callable[[OutputFile, Array, Heading], None]
     read: Callable[[TensorFile], StoredWords]
 
 

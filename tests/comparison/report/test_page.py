@@ -13,7 +13,7 @@ from helpers.programs import need
 from PIL import Image
 
 from refnet.comparison import Comparison, Finding, TensorResult, compare
-from refnet.comparison.diagnosis.result import Diagnosis
+from refnet.comparison.diagnosis.diagnosis import Diagnosis
 from refnet.comparison.report import write_report
 from refnet.comparison.report.page import page
 from refnet.comparison.report.pictures import bars, data_uri

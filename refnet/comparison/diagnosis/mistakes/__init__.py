@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from refnet.comparison.diagnosis.mistakes.activation import activation
-from refnet.comparison.diagnosis.mistakes.axes import axes
+from refnet.comparison.diagnosis.mistakes.axis_order import axes
 from refnet.comparison.diagnosis.mistakes.batch_norm import batch_norm, eps, folded
 from refnet.comparison.diagnosis.mistakes.formulas import other_formula, squeeze_width, wrong_tensor
 from refnet.comparison.diagnosis.mistakes.mistake import Mistake, Situation

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from refnet.arrays import Array
 from refnet.golden.formats.hex_digits import in_hexadecimal, read_words
-from refnet.golden.formats.tensor_file import Format, Heading, Output, StoredWords, TensorFile, blocks, read_heading
+from refnet.golden.formats.tensor_file import Format, Heading, OutputFile, StoredWords, TensorFile, blocks, read_heading
 from refnet.golden.formats.text import Lines, read_lines, without_comments
 
 ELEMENTS = 1 << 18  # in a piece
@@ -38,22 +38,22 @@ _COE = _Kind(
 )
 
 
-def _write_hex(file: Output, words: Array, heading: Heading) -> None:
+def _write_hex(file: OutputFile, words: Array, heading: Heading) -> None:
     file.write(f"// {heading.line()}\n".encode())
     _write_words(file, words)
 
 
-def _write_mem(file: Output, words: Array, heading: Heading) -> None:
+def _write_mem(file: OutputFile, words: Array, heading: Heading) -> None:
     file.write(f"// {heading.line()}\n@0\n".encode())
     _write_words(file, words)
 
 
-def _write_words(file: Output, words: Array) -> None:
+def _write_words(file: OutputFile, words: Array) -> None:
     for block in blocks(words, ELEMENTS):
         file.write(in_hexadecimal(block, b"", b"\n"))
 
 
-def _write_coe(file: Output, words: Array, heading: Heading) -> None:
+def _write_coe(file: OutputFile, words: Array, heading: Heading) -> None:
     file.write(f"; {heading.line()}\n".encode())
     file.write(b"memory_initialization_radix=16;\nmemory_initialization_vector=\n")
     *before, last = blocks(words, ELEMENTS)
