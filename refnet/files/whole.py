@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from refnet.errors import InputError, InputNotFoundError, RefnetError
-from refnet.files.failure import input_error
+from refnet.errors import InputError, InputNotFoundError, RefnetError, input_error
 
 #: What a run calls its own while it writes: new files, and old ones that were moved aside.
 LEFT = re.compile(r"\.[0-9a-f]{16}\.(part|old)")

@@ -9,8 +9,7 @@ from types import TracebackType
 from typing import NamedTuple
 
 from refnet.arrays import Array
-from refnet.errors import InputError, InputNotFoundError, RefnetError
-from refnet.files.failure import input_error
+from refnet.errors import InputError, InputNotFoundError, RefnetError, input_error
 from refnet.golden.axes import from_layout
 from refnet.golden.containers.container import ContainerReader, TensorRequest
 from refnet.golden.containers.directory import DirectoryReader

@@ -16,8 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from refnet.errors import InputError
-from refnet.files.failure import input_error
+from refnet.errors import InputError, input_error
 from refnet.files.shipped import shipped
 
 BACKGROUND = "background"

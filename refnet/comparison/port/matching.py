@@ -12,8 +12,7 @@ from pathlib import Path
 from refnet.architecture.names import ACT, BN, part_name
 from refnet.architecture.plan import Shape
 from refnet.comparison.findings import Finding, listed
-from refnet.errors import InputError
-from refnet.files.failure import input_error
+from refnet.errors import InputError, input_error
 
 MAX_MAP = 1 << 20  # bytes
 MAX_INDEX = 9  # digits
