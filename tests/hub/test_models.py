@@ -42,7 +42,7 @@ def test_unknown_names(model):
     ("model", "complaint"),
     [
         ("b0@", "unknown publisher ''; known are tf, "),
-        ("b0@Synthetic", "unknown publisher 'Synthetic'; known are tf, "),
+        ("b0@synthetics", "unknown publisher 'synthetics'; known are tf, "),
         ("b0@timm-tf:zz", "unknown set 'timm-tf:zz'; timm-tf has timm-tf:aa, "),
         ("b8@keras", "keras has no b8; it has b0, "),
     ],
