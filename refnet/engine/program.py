@@ -226,4 +226,4 @@ def _scratch(row: dict[str, int], tiles: TileShapes) -> int:
 
 def _overhang(tiles: TileShapes) -> int:
     """Elements behind a row of a line buffer that a tile wider than the picture may touch."""
-    return (2 * tiles.short_row + 5) * LANES
+    return (2 * tiles.short_row_pixels + 5) * LANES

@@ -84,15 +84,15 @@ def _tile_of(pixels: Callable[[TileShapes], int], kernel: int, stride: int) -> A
 
 def _row_of(kernel: int, stride: int) -> Any:
     """Make the function that computes one output row of one block of channels."""
-    long_tile = _tile_of(lambda tiles: tiles.row, kernel, stride)
-    short_tile = _tile_of(lambda tiles: tiles.short_row, kernel, stride)
+    long_tile = _tile_of(lambda tiles: tiles.row_pixels, kernel, stride)
+    short_tile = _tile_of(lambda tiles: tiles.short_row_pixels, kernel, stride)
 
     @compiled
     def row(
         arena: Any, weights: Any, buffer: LineBuffer, out: OutputRow, epilogue: Epilogue, tiles: TileShapes
     ) -> None:
         aligned_frame()
-        long, short = tiles.row, tiles.short_row
+        long, short = tiles.row_pixels, tiles.short_row_pixels
         slot = out.top % buffer.rows
         ox = 0
         while ox < out.width:

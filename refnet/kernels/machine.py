@@ -58,19 +58,22 @@ class TileShapes(NamedTuple):
     pixels: int  # of a pointwise tile
     half: int  # pixels of the tile for the end of a strip
     blocks: int  # of 16 output channels, in a pointwise tile
-    row: int  # pixels of a depthwise tile
-    short_row: int
+    row_pixels: int  # neighbours in a row, of a depthwise tile
+    short_row_pixels: int  # of the tile for the end of a row
 
 
 def tile_shapes(itemsize: int, machine: Registers | None = None) -> TileShapes:
     """Choose the tiles whose sums fill the registers, less one for each block of weights and one spare.
 
+    A depthwise tile keeps the weights of a row of its kernel beside its sums: these get half of the registers, but at
+    most 7 pixels, for B0's widths of 112 to 7 are multiples of 7.
+
     Examples
     --------
     >>> tile_shapes(4, Registers(32, 64))
-    TileShapes(pixels=14, half=7, blocks=2, row=7, short_row=4)
+    TileShapes(pixels=14, half=7, blocks=2, row_pixels=7, short_row_pixels=4)
     >>> tile_shapes(4, Registers(16, 32))
-    TileShapes(pixels=6, half=3, blocks=1, row=3, short_row=2)
+    TileShapes(pixels=6, half=3, blocks=1, row_pixels=3, short_row_pixels=2)
     """
     machine = machine or registers()
     per_block = max(1, LANES * itemsize // machine.size)

@@ -94,7 +94,9 @@ def test_large_kernel(H: int, W: int, C: int, K: int, kernel: int, stride: int, 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("padding", ["same", "symmetric"])
 @pytest.mark.parametrize(("kernel", "stride"), [(3, 1), (3, 2), (5, 1), (5, 2)])
-@pytest.mark.parametrize(("H", "W", "C", "K"), [(1, 1, 8, 16), (3, 2, 5, 33), (70, 9, 40, 48), (300, 131, 3, 17)])
+@pytest.mark.parametrize(
+    ("H", "W", "C", "K"), [(1, 1, 8, 16), (3, 2, 5, 33), (70, 9, 40, 48), (300, 131, 3, 17), (12, 520, 3, 17)]
+)
 def test_expansion_and_depthwise(
     H: int, W: int, C: int, K: int, kernel: int, stride: int, padding: str, dtype: str
 ) -> None:

@@ -17,7 +17,9 @@ MACHINES = {
 def test_a_tile_has_something_to_do_and_its_sums_fit(machine: Registers, itemsize: int) -> None:
     tiles = tile_shapes(itemsize, machine)
     per_block = max(1, LANES * itemsize // machine.size)
-    assert min(tiles.pixels, tiles.row) >= 1
+    assert min(tiles.pixels, tiles.row_pixels) >= 1
+    assert tiles.row_pixels * per_block <= machine.count // 2 or tiles.row_pixels == 1
+    assert tiles.short_row_pixels <= tiles.row_pixels <= 2 * tiles.short_row_pixels
     assert tiles.blocks in (1, 2)
     assert tiles.pixels * tiles.blocks * per_block <= machine.count
 
