@@ -13,6 +13,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from importlib.machinery import SourceFileLoader
 from importlib.util import find_spec
 from pathlib import Path
 from pkgutil import walk_packages
@@ -134,11 +135,13 @@ def _loader(name: str) -> Any:
         spec = find_spec(name)
     except ModuleNotFoundError:
         spec = None
-    if spec is None or spec.origin is None or not hasattr(spec.loader, "get_data"):
-        raise RefnetError(
-            f"{name} has no file, so nothing tells when compiled kernels are out of date; install refnet again"
-        )
-    return spec.loader
+    if spec is not None and hasattr(spec.loader, "get_data") and hasattr(spec.loader, "get_code"):
+        return spec.loader
+    if spec is not None and spec.origin is not None and Path(spec.origin).is_file():
+        return SourceFileLoader(name, spec.origin)  # somebody's hook stands before it
+    raise RefnetError(
+        f"{name} has no file, so nothing tells when compiled kernels are out of date; install refnet again"
+    )
 
 
 def digest_of_sources() -> str:
