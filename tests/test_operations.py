@@ -14,8 +14,8 @@ from helpers import torch_port
 
 import refnet
 from refnet.architecture import names
+from refnet.architecture.activations import Activation
 from refnet.architecture.plan import Op, Step, make_plan
-from refnet.architecture.variants import Activation
 from refnet.checkpoints.naming import keras
 from refnet.comparison.diagnosis import activations, computation, rounding
 from refnet.comparison.judgement.verdict import terms_added

@@ -13,8 +13,9 @@ from functools import cached_property
 from typing import Literal
 
 from refnet.architecture import names
+from refnet.architecture.activations import Activation
 from refnet.architecture.padding import NO_PADS, Padding, Pads, output_size, pads
-from refnet.architecture.variants import Activation, Architecture, Block
+from refnet.architecture.variants import Architecture, Block
 from refnet.errors import InputError
 
 Op = Literal["convolution", "depthwise", "mean", "dense", "excite", "add", "softmax"]

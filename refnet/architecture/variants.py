@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from refnet.architecture import names
+from refnet.architecture.activations import Activation
 from refnet.architecture.scaling import Coefficients, coefficients, round_filters, round_repeats
+from refnet.architecture.top import PUBLISHED_TOP, Top
 from refnet.errors import InputError
-
-Activation = Literal["none", "swish", "relu6", "sigmoid"]
 
 CLASSES = 1000
 SE_RATIO = 4  # the squeeze has a quarter of the block's input channels
@@ -77,7 +76,11 @@ class Block:
 
 @dataclass(frozen=True)
 class Architecture:
-    """A whole network: stem, blocks, head, and the classifier; with 0 ``classes`` it ends at the pooled features."""
+    """A whole network: stem, blocks, head, and top; with 0 ``classes`` it ends at the pooled features.
+
+    ``folded`` ones have no batch norm behind a convolution, but a bias: that of a batch norm that somebody multiplied
+    into the kernel.
+    """
 
     name: str
     coefficients: Coefficients
@@ -86,6 +89,8 @@ class Architecture:
     head_channels: int
     classes: int
     activation: Activation
+    top: Top = PUBLISHED_TOP
+    folded: bool = False
 
     @property
     def resolution(self) -> int:

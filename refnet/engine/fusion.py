@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from typing import TypeGuard
 
 from refnet.architecture import names
+from refnet.architecture.activations import Activation
 from refnet.architecture.padding import NO_PADS, Pads
 from refnet.architecture.plan import Shape, Step
-from refnet.architecture.variants import Activation
 from refnet.engine.packed import Offsets, WeightsLayout
 from refnet.kernels import rows
 

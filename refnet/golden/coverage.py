@@ -8,8 +8,8 @@ from typing import NamedTuple, assert_never
 import numpy as np
 
 from refnet.architecture import names
+from refnet.architecture.activations import Activation
 from refnet.architecture.plan import Plan
-from refnet.architecture.variants import Activation
 from refnet.arrays import Array
 from refnet.golden.dtypes import decode
 
