@@ -9,6 +9,7 @@ from pathlib import Path
 
 from refnet.checkpoints import keras_normalisation, own_export, tf_variables
 from refnet.checkpoints.naming import keras
+from refnet.checkpoints.other_networks import no_network
 from refnet.checkpoints.readers import file_bytes, onnx_file, safetensors_file
 from refnet.checkpoints.readers.keras import keras_file
 from refnet.checkpoints.readers.tensorflow import tar, tensor_bundle
@@ -146,7 +147,10 @@ def _read(path: Path, stated: Stated) -> tuple[str, Checkpoint]:
 
 
 def _torch(path: Path, stated: Stated) -> Checkpoint:
-    return Checkpoint(find_state_dict(torch_file.read(path)))
+    content = torch_file.read(path)
+    if what := no_network(content):
+        raise CheckpointError(what)
+    return Checkpoint(find_state_dict(content))
 
 
 def _safetensors(path: Path, stated: Stated) -> Checkpoint:

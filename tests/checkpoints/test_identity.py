@@ -178,7 +178,7 @@ class TestWhoseItIs:
     def test_strangers(self, save, tmp_path):
         path = save("resnet.safetensors", {"conv1.weight": np.zeros((1, 1), np.float32)})
         with pytest.raises(
-            CheckpointError, match=r"resnet.safetensors: the names are no publisher's that is known here"
+            CheckpointError, match=r"resnet.safetensors: no network that refnet knows"
         ):
             convert(path, out=tmp_path / "a.h5")
 
