@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+from refnet.checkpoints.readers.keras import keras_hub
 from refnet.checkpoints.readers.keras.keras_content import MAX_DEPTH, Layer
 from refnet.errors import CheckpointError
 
@@ -71,12 +72,9 @@ def calls(model: Layer) -> tuple[tuple[Call, ...], tuple[str, ...]]:
 
 def is_model(layer: Layer) -> bool:
     """Whether a layer is a model whose layers are all that it does."""
-    named = layer.kind in MODELS or bool(layer.inside and layer.origin.partition(".")[0] == "keras_hub")
-    return named and ">" not in layer.origin and _is_kerass(layer)
-
-
-def _is_kerass(layer: Layer) -> bool:
-    return layer.origin.partition(".")[0] in ("", "keras", "tf_keras", "tensorflow", "keras_hub")
+    if keras_hub.is_network(layer.kind) and layer.origin.partition(">")[0] == keras_hub.PACKAGE:
+        return bool(layer.inside)  # spelled out as layers
+    return layer.kind in MODELS and layer.origin.partition(".")[0] in ("", "keras", "tf_keras", "tensorflow")
 
 
 class _Walk:
@@ -172,7 +170,29 @@ def _graph(model: Layer) -> list[Step]:
             )
         for number, node in enumerate(_nodes(stated) if layer.kind != INPUT else [([], {})]):
             steps[layer.name, number] = ((layer.name, number), layer, *node)
-    return list(_in_order(steps, model.name))
+    offsets = _offsets(steps, model)
+    moved: dict[Tensor, Step] = {
+        (name, number + offsets.get(name, 0)): ((name, number + offsets.get(name, 0)), layer, arguments, options)
+        for (name, number), (_, layer, arguments, options) in steps.items()
+    }
+    return list(_in_order(moved, model.name))
+
+
+def _offsets(steps: Mapping[Tensor, Step], model: Layer) -> dict[str, int]:
+    """The number of the first call of each model inside: Keras 2 counts from 1, since making a model is a call, too."""
+    read: dict[str, set[int]] = {}
+    for reference in (*_references([step[2:] for step in steps.values()]), *_ends(model, [])):
+        read.setdefault(reference.layer, set()).add(reference.call)
+    found = {}
+    for layer in model.inside:
+        count = sum(name == layer.name for name, _ in steps) if is_model(layer) else 0
+        if count and layer.name in read and 0 not in read[layer.name]:
+            if count > 1 and count not in read[layer.name]:
+                raise CheckpointError(
+                    f"the model {layer.name[:80]!r} is called {count} times, and no telling which is which"
+                )
+            found[layer.name] = 1
+    return found
 
 
 def _in_order(steps: Mapping[Tensor, Step], name: str) -> Iterator[Step]:

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from refnet.checkpoints.graph.keras.activations import activation
-from refnet.checkpoints.graph.keras.calls import Value
 from refnet.checkpoints.graph.keras.parts import Context, Part, Shape, is_one_pixel
 from refnet.checkpoints.graph.keras.settings import UnlikeError, axes, check_known, numbers, pads, pair
 
@@ -138,51 +135,36 @@ def reshape(context: Context) -> tuple[Part, ...]:
     return (Part("neutral", {"shape": tuple(kept)}),)
 
 
-def together(context: Context) -> tuple[Part, ...]:
-    """``Add``, ``Multiply``, ``Subtract`` of two tensors."""
-    check_known(context.settings, ())
-    if len(context.call.arguments) not in (1, 2) or context.call.options:
-        raise UnlikeError("it is called with more than tensors")
-    op = {"Add": "add", "Multiply": "multiply", "Subtract": "subtract"}[context.call.layer.kind]
-    return (combined(op, context),)
-
-
-def combined(op: Any, context: Context) -> Part:
+def combined(op: Any, shapes: tuple[Shape, ...]) -> Part:
     """Two tensors of one shape, or one that is a gate of one pixel for the other."""
-    if len(context.call.inputs) != 2 or len(_tensors(context)) != 2:
-        raise UnlikeError(f"it reads {len(context.call.inputs)} tensors; want two")
-    first, second = context.shapes
-    gate = op == "multiply" and any(len(shape) == 3 and is_one_pixel(shape) for shape in (first, second))
-    if len(first) != len(second) or first[-1:] != second[-1:] or not (gate or _alike(first, second)):
+    first, second = shapes
+    gate = op == "multiply" and any(len(shape) == 3 and is_one_pixel(shape) for shape in shapes)
+    if not first or len(first) != len(second) or first[-1] != second[-1] or not (gate or alike(first, second)):
         raise UnlikeError(f"it reads tensors of {list(first)} and {list(second)}")
     return Part(op)
 
 
 def concatenate(context: Context) -> tuple[Part, ...]:
-    """``Concatenate``, of channels."""
+    """``Concatenate``, of channels, layer or operation."""
     check_known(context.settings, ("axis",))
-    first = context.shapes[0] if context.shapes else ()
-    if len(context.call.inputs) != 2 or len(_tensors(context)) != 2 or not _alike(first[:-1], context.shapes[1][:-1]):
-        raise UnlikeError(f"it reads {len(context.call.inputs)} tensors; want two of one size")
-    if not first or axes(context.settings.get("axis", -1), len(first) + 1) != (len(first),):
-        raise UnlikeError(f"its axis is {context.settings.get('axis')!r:.80}; want that of the channels")
+    if len(context.call.arguments) != 1 or len(context.tensors()) != 2 or context.call.options.keys() - {"axis"}:
+        raise UnlikeError(f"it reads {len(context.call.inputs)} tensors; want two")
+    first, second = context.shapes
+    axis = context.call.options.get("axis", context.settings.get("axis", -1))
+    if not first or not alike(first[:-1], second[:-1]) or axes(axis, len(first) + 1) != (len(first),):
+        raise UnlikeError(f"it joins {list(first)} and {list(second)} along axis {axis!r:.20}; want the channels' axis")
     return (Part("concatenate"),)
 
 
-def _tensors(context: Context) -> list[Any]:
-    arguments = context.call.arguments
-    listed = arguments[0] if len(arguments) == 1 and isinstance(arguments[0], list) else arguments
-    return list(listed) if all(isinstance(each, Value) for each in listed) else []
-
-
-def _alike(first: Shape, second: Shape) -> bool:
+def alike(first: Shape, second: Shape) -> bool:
     """Whether two shapes are one, as far as they are known."""
-    return len(first) == len(second) and all(
-        None in sides or sides[0] == sides[1] for sides in zip(first, second, strict=True)
-    )
+    if len(first) != len(second):
+        return False
+    return all(None in sides or sides[0] == sides[1] for sides in zip(first, second, strict=True))
 
 
 def same_shape(settings: Any, shape: Shape) -> bool:
     """Whether a layer's target ``height`` and ``width`` are those of its picture already."""
-    sides = np.array([settings.get("height") or 0, settings.get("width") or 0])
-    return len(shape) == 3 and None not in shape[:2] and sides.tolist() == list(shape[:2])
+    return (
+        len(shape) == 3 and None not in shape[:2] and [settings.get("height"), settings.get("width")] == list(shape[:2])
+    )

@@ -52,10 +52,15 @@ class Context:
 
     def one_input(self) -> Shape:
         """The shape of its only input."""
-        inputs = [value for value in self.call.arguments if isinstance(value, Value)]
-        if len(inputs) != 1 or len(self.call.inputs) != 1 or len(self.call.arguments) != 1:
+        if len(self.tensors()) != 1 or len(self.call.inputs) != 1:
             raise UnlikeError(f"it reads {len(self.call.inputs)} tensors; want one")
         return self.shapes[0]
+
+    def tensors(self) -> list[Value]:
+        """What it reads, if that is all it is called with: in a list, or one after the other."""
+        arguments = self.call.arguments
+        listed = arguments[0] if len(arguments) == 1 and isinstance(arguments[0], list) else arguments
+        return list(listed) if all(isinstance(each, Value) for each in listed) else []
 
     def last_axis(self, axis: Any) -> bool:
         """Whether this is the channels' axis."""

@@ -6,13 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from refnet.checkpoints.graph.keras.calls import Value
 from refnet.checkpoints.graph.keras.layers import same_shape
 from refnet.checkpoints.graph.keras.parts import Context, Part, constant
-from refnet.checkpoints.graph.keras.settings import Numbers, UnlikeError, axes, check_known, numbers
+from refnet.checkpoints.graph.keras.settings import Numbers, UnlikeError, axes, check_known, numbers, shape
 
 EPSILON = 1e-7  # Keras divides by no less
-CUT = "build a model that begins behind it"
 
 
 def rescaling(context: Context) -> tuple[Part, ...]:
@@ -31,16 +29,16 @@ def normalization(context: Context) -> tuple[Part, ...]:
     """``Normalization`` by its variables, or by constants in its configuration; both ways."""
     settings = context.settings
     check_known(settings, ("axis", "mean", "variance", "invert"))
-    shape = context.one_input()
+    picture = context.one_input()
     if settings.get("mean") is None and settings.get("variance") is None:
         mean, variance = (_stored(context, leaf) for leaf in ("mean", "variance"))
     else:
         mean, variance = (numbers(settings.get(leaf), f"its {leaf}") for leaf in ("mean", "variance"))
-    kept = axes(settings.get("axis"), len(shape) + 1) if settings.get("axis") not in (None, [], ()) else ()
-    if not shape or (kept not in ((), (len(shape),))) or (not kept and mean.ndim):
+    kept = axes(settings.get("axis"), len(picture) + 1) if settings.get("axis") not in (None, [], ()) else ()
+    if not picture or kept not in ((), (len(picture),)) or (not kept and mean.ndim):
         raise UnlikeError(f"its axis is {settings.get('axis')!r:.80}; want that of the channels")
-    if mean.shape != variance.shape or (mean.ndim and mean.shape != shape[-1:]):
-        raise UnlikeError(f"its mean has {mean.size} numbers, its variance {variance.size}, for {shape[-1]} channels")
+    if mean.shape != variance.shape or (mean.ndim and mean.shape != picture[-1:]):
+        raise UnlikeError(f"its mean has {mean.size} numbers, its variance {variance.size}, for {picture[-1]} channels")
     if variance.size == 0 or variance.min() < 0:
         raise UnlikeError("its variance has a number below 0")
     deviation = np.maximum(np.sqrt(variance), EPSILON)
@@ -67,8 +65,8 @@ def neutral(context: Context) -> tuple[Part, ...]:
 
 def fitting(context: Context) -> tuple[Part, ...]:
     """``Resizing``, ``CenterCrop``, ``RandomCrop``: nothing where the picture has the wanted size already."""
-    shape = context.one_input()
-    if same_shape(context.settings, shape):
+    picture = context.one_input()
+    if same_shape(context.settings, picture):
         return (Part("neutral"),)
     raise UnlikeError(
         f"it makes pictures of {context.settings.get('height')!r:.9} x {context.settings.get('width')!r:.9} pixels in "
@@ -78,14 +76,7 @@ def fitting(context: Context) -> tuple[Part, ...]:
 
 def input_layer(context: Context) -> tuple[Part, ...]:
     """``InputLayer``: a picture, or another tensor."""
-    from refnet.checkpoints.graph.keras.settings import shape
-
     stated: Any = next(
         (context.settings[key] for key in ("batch_shape", "batch_input_shape") if context.settings.get(key)), None
     )
     return (Part("input", {"shape": shape(stated) or (None, None, 3)}),)
-
-
-def tensors_in(arguments: Any) -> int:
-    """How many tensors a call reads."""
-    return sum(isinstance(each, Value) for each in arguments)

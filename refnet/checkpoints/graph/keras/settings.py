@@ -20,15 +20,47 @@ FULL = ("float32", "float64")
 HALF = ("float16", "bfloat16", "mixed_float16", "mixed_bfloat16")
 
 # Of training, of how a layer is made and called, and of what it is called.
-_OF_TRAINING = frozenset([
-    "name", "trainable", "dtype", "autocast", "batch_input_shape", "build_input_shape", "sparse", "ragged",
-    "optional", "kernel_initializer", "bias_initializer", "depthwise_initializer", "beta_initializer",
-    "gamma_initializer", "moving_mean_initializer", "moving_variance_initializer", "kernel_regularizer",
-    "bias_regularizer", "depthwise_regularizer", "beta_regularizer", "gamma_regularizer", "activity_regularizer",
-    "kernel_constraint", "bias_constraint", "depthwise_constraint", "beta_constraint", "gamma_constraint", "momentum",
-    "synchronized", "fused", "renorm_momentum", "renorm_clipping", "lora_rank", "lora_alpha", "seed",
-    "pointwise_initializer", "noise_shape",
-])
+_OF_TRAINING = frozenset(
+    [
+        "name",
+        "trainable",
+        "dtype",
+        "autocast",
+        "batch_input_shape",
+        "build_input_shape",
+        "sparse",
+        "ragged",
+        "optional",
+        "kernel_initializer",
+        "bias_initializer",
+        "depthwise_initializer",
+        "beta_initializer",
+        "gamma_initializer",
+        "moving_mean_initializer",
+        "moving_variance_initializer",
+        "kernel_regularizer",
+        "bias_regularizer",
+        "depthwise_regularizer",
+        "beta_regularizer",
+        "gamma_regularizer",
+        "activity_regularizer",
+        "kernel_constraint",
+        "bias_constraint",
+        "depthwise_constraint",
+        "beta_constraint",
+        "gamma_constraint",
+        "momentum",
+        "synchronized",
+        "fused",
+        "renorm_momentum",
+        "renorm_clipping",
+        "lora_rank",
+        "lora_alpha",
+        "seed",
+        "pointwise_initializer",
+        "noise_shape",
+    ]
+)
 
 
 class UnlikeError(Exception):

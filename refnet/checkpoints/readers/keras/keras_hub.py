@@ -33,6 +33,17 @@ def as_functional(stated: Any) -> Any:
     return stated
 
 
+def is_network(kind: str) -> bool:
+    """Whether a class is one of these networks.
+
+    Examples
+    --------
+    >>> is_network("EfficientNetImageClassifier"), is_network("Dense")
+    (True, False)
+    """
+    return kind == BACKBONE or kind in CLASSIFIERS
+
+
 def _is_of_package(stated: Mapping[str, Any]) -> bool:
     registered, module = stated.get("registered_name"), stated.get("module")
     return str(registered).startswith(f"{PACKAGE}>") and str(module).partition(".")[0] == PACKAGE
