@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 
 from refnet.arrays import Array
-from refnet.checkpoints.graph.graph import Graph, Node
+from refnet.checkpoints.graph.graph import Graph, Node, Program
 from refnet.checkpoints.graph.keras import activations, layers, operations, pixels
 from refnet.checkpoints.graph.keras.calls import INPUT, Call, calls
 from refnet.checkpoints.graph.keras.parts import Context, Part, Shape
@@ -20,6 +19,7 @@ from refnet.errors import CheckpointError
 Maker = Callable[[Context], tuple[Part, ...]]
 
 OWN = ("", "keras", "tf_keras", "tensorflow", "builtins")
+PUBLISHER = "keras"
 DROPOUT = "FixedDropout"  # of PyPI's efficientnet
 SHOWN = 5
 
@@ -67,14 +67,6 @@ OPERATIONS: dict[str, Maker] = {
 _OPTIONS = ("training", "mask")
 
 
-@dataclass(frozen=True)
-class Program:
-    """What a Keras model computes, and what is worth telling about it, one line each."""
-
-    graph: Graph
-    told: tuple[str, ...] = ()
-
-
 def from_keras(content: Content) -> Program:
     """Make the graph of a file that says what its model is.
 
@@ -92,7 +84,7 @@ def from_keras(content: Content) -> Program:
     for call in found:
         builder.add(call)
     graph = Graph(builder.nodes, tuple(builder.value[name] for name in outputs))
-    return Program(graph, (*builder.told(), *_unplaced(content)))
+    return Program(graph, PUBLISHER, (*builder.told(), *_unplaced(content)))
 
 
 class _Builder:
