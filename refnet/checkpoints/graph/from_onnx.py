@@ -19,10 +19,10 @@ from refnet.errors import CheckpointError
 MAX_NODES = 1 << 16
 _FLOATS = (1, 10, 11, 16)
 _PIXELS = (2, *_FLOATS)  # whole numbers of 0 to 255 too
-_WHY = {
-    "Pad": "pads by more than zeros, or by what it computes from the picture's size; export the network for one size",
-    "QuantizeLinear": "makes a quantised network of it, which is not the published one",
-    "DequantizeLinear": "makes a quantised network of it, which is not the published one",
+_REASONS = {
+    "Pad": "it pads by more than zeros, or by what it computes from the size that comes; export it for one size",
+    "QuantizeLinear": "a quantised network is not the published one",
+    "DequantizeLinear": "a quantised network is not the published one",
 }
 
 
@@ -101,7 +101,7 @@ class _Reader:
         for output in filter(None, node.outputs):
             if made is None:
                 inputs = tuple(name for name in read if name in self.values)
-                settings = {"why": _WHY[node.op_type]} if node.op_type in _WHY else {}
+                settings = {"reason": _REASONS[node.op_type]} if node.op_type in _REASONS else {}
                 self._keep(Node(output, node.op_type, "foreign", inputs, settings), Value(output, None, {}))
             else:
                 parsed, value = made

@@ -34,7 +34,7 @@ NodeOp = Literal[
     "concatenate",  # over the last axis
     "pad",  # pads=Pads, of zeros
     "neutral",  # changes no number: dropout, identity, reshape of what has one pixel, transposition of axes, casts
-    "foreign",  # anything else; why="does what it does", where there is more to say than its kind
+    "foreign",  # anything else; reason="…", where there is more to say than its kind
 ]
 
 
@@ -75,3 +75,22 @@ class Graph:
 
     nodes: Mapping[str, Node]
     outputs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Program:
+    """What a file computes.
+
+    Attributes
+    ----------
+    graph
+        Its nodes.
+    publisher
+        Whose conventions hold for what a graph does not say: how pictures are read.
+    told
+        What the file has besides, and why it changes no answer; one line each.
+    """
+
+    graph: Graph
+    publisher: str
+    told: tuple[str, ...] = ()

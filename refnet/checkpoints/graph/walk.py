@@ -56,8 +56,8 @@ class Trunk:
 
 
 def refusal(node: Node, does: str, wanted: str = "") -> CheckpointError:
-    """What refuses a node by its name; of one that a front end did not understand, with what it says about that."""
-    does = node.settings.get("why", does) if node.op == "foreign" else does
+    """What refuses a node by its name, and by what its front end found odd about it."""
+    does += f": {node.settings['reason']}" if "reason" in node.settings else ""
     return CheckpointError(f"node {node.name[:80]!r} ({node.kind[:80]}) {does}{wanted and '; ' + wanted}")
 
 
