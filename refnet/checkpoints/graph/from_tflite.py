@@ -49,9 +49,11 @@ def graph(model: Model) -> Graph:
 def _check(model: Model) -> None:
     whole = [tensor for tensor in model.tensors if tensor.quantisation is not None and tensor.dtype[:5] != "float"]
     if whole:
+        first = min(whole, key=lambda tensor: tensor.dtype == "int32")  # these are only the sums
+        article = "an" if first.dtype[0] == "i" else "a"
         raise CheckpointError(
-            f"an {whole[0].dtype} network: {len(whole)} of its {len(model.tensors)} tensors are whole numbers with a "
-            f"scale, such as {_short(whole[0].name)!r}; refnet has float networks. {INSTEAD[0].upper()}{INSTEAD[1:]}"
+            f"{article} {first.dtype} network: {len(whole)} of its {len(model.tensors)} tensors are whole numbers with "
+            f"a scale, such as {_short(first.name)!r}; refnet has float networks: {INSTEAD}"
         )
     for tensor in model.tensors:
         if tensor.strange:

@@ -17,6 +17,9 @@ from refnet.checkpoints.readers.tflite_file import Model, Operator
 from refnet.checkpoints.readers.tflite_operators import SAME
 
 MAX_PAD = 64
+# Their axes in the order of ours.
+OHWI: tuple[int, ...] = (1, 2, 3, 0)
+DEPTHWISE: tuple[int, ...] = (0, 1, 2)  # of 1HWC
 # Activations by themselves, and as the last thing that another operator does.
 FUNCTIONS = {
     "LOGISTIC": "sigmoid", "RELU": "relu", "RELU6": "relu6", "TANH": "tanh", "HARD_SWISH": "hard_swish",
@@ -119,12 +122,12 @@ def _convolution(scope: Scope, operator: Operator, data: int) -> Translation | N
     if depthwise:
         if kernel.shape[0] != 1 or kernel.shape[3] != before[3]:
             return None  # several of each channel
-        channels, axes = before[3], (0, 1, 2)
+        channels, axes = before[3], DEPTHWISE
     else:
         settings["groups"], rest = divmod(before[3], kernel.shape[3])
         if rest:
             return None
-        channels, axes = kernel.shape[0], (1, 2, 3, 0)
+        channels, axes = kernel.shape[0], OHWI
     work = _with_weights(scope, operator, Work("depthwise" if depthwise else "convolution", settings), axes, channels)
     after = convolved(before, (kernel.shape[1], kernel.shape[2]), stride, same=same)
     return None if work is None else Translation((work,), (before[0], *after, channels))

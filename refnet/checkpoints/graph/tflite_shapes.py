@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 
-from refnet.architecture.padding import Pads, output_size
+from refnet.architecture.padding import Pads
 
 Side = int | None  # None: any, such as the batch's
 Sides = tuple[Side, ...]
