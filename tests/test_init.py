@@ -14,6 +14,7 @@ import pytest
 
 import refnet
 from refnet import errors
+from refnet.cli.convert import STATED
 
 HEAVY = {"numpy", "scipy", "numba", "llvmlite", "h5py", "PIL", "requests"}
 
@@ -202,7 +203,7 @@ def test_arguments_of_the_functions():
     assert arguments(refnet.published) == []
     assert arguments(refnet.convert) == [
         ("source", empty, False),
-        *((name, None, True) for name in ("model", "publisher", "labels", "out")),
+        *((name, None, True) for name in (*STATED, "labels", "out")),
     ]
     assert arguments(refnet.warmup) == [("models", empty, False), ("dtype", None, True), ("cache", None, True)]
 

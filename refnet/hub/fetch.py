@@ -166,9 +166,10 @@ def _convert_or_explain(original: Path, release: Release, made: Path, target: Pa
 
 def _convert(original: Path, release: Release, out: Path) -> None:
     from refnet.checkpoints import conversion
+    from refnet.checkpoints.stated import Stated
 
     _log.info("converting %s", original.name)
-    conversion.convert(original, model=release.model, publisher=release.publisher, out=out, release=release)
+    conversion.convert(original, Stated(model=release.model, publisher=release.publisher), out=out, release=release)
 
 
 def _keep(original: Path, target: Path) -> None:

@@ -15,6 +15,7 @@ from refnet.checkpoints.conversion import convert
 from refnet.checkpoints.identity import identify
 from refnet.checkpoints.publishers import PUBLISHERS
 from refnet.checkpoints.state_dict import StateDict
+from refnet.checkpoints.stated import Stated
 from refnet.errors import CheckpointError, UnknownModelError
 from refnet.weights import reader
 from refnet.weights.releases import find, published, publisher_without_set
@@ -46,12 +47,14 @@ class TestWhoseItIs:
 
     @pytest.mark.parametrize(("word", "eps"), [("timm:ra", 1e-5), ("timm-tf:ap", 1e-3), ("timm:ra4", 1e-5)])
     def test_the_callers_word(self, save, tmp_path, word, eps):
-        weights = reader.read(convert(save("mine.safetensors", state("timm")), publisher=word, out=tmp_path / "a.h5"))
+        weights = reader.read(
+            convert(save("mine.safetensors", state("timm")), Stated(publisher=word), out=tmp_path / "a.h5")
+        )
         assert (weights.provenance.publisher, weights.bn_eps) == (word, eps)
 
     def test_a_publisher_whose_sets_differ(self, save, tmp_path):
         with pytest.raises(CheckpointError, match="do not tell how they want to be used") as caught:
-            convert(save("mine.safetensors", state("timm")), publisher="timm", out=tmp_path / "a.h5")
+            convert(save("mine.safetensors", state("timm")), Stated(publisher="timm"), out=tmp_path / "a.h5")
         assert "timm:ra: padding symmetric" in str(caught.value)
         assert "timm-tf" not in str(caught.value)
 
@@ -89,7 +92,7 @@ class TestWhoseItIs:
     )
     def test_a_word_that_does_not_fit(self, torchvision_file, tmp_path, options, error, text):
         with pytest.raises(error, match=text):
-            convert(torchvision_file, out=tmp_path / "a.h5", **options)
+            convert(torchvision_file, Stated(**options), out=tmp_path / "a.h5")
 
     def test_what_was_never_published(self, tmp_path):
         """Nobody published Lite3 under these names; it wants what Lite0 to Lite2 want, at its own size."""

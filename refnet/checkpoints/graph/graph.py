@@ -75,3 +75,22 @@ class Graph:
 
     nodes: Mapping[str, Node]
     outputs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Program:
+    """What a file computes.
+
+    Attributes
+    ----------
+    graph
+        Its nodes.
+    publisher
+        Whose conventions hold for what a graph does not say: how pictures are read.
+    told
+        What the file has besides, and why it changes no answer; one line each.
+    """
+
+    graph: Graph
+    publisher: str
+    told: tuple[str, ...] = ()

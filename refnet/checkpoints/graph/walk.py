@@ -56,7 +56,8 @@ class Trunk:
 
 
 def refusal(node: Node, does: str, wanted: str = "") -> CheckpointError:
-    """What refuses a node by its name."""
+    """What refuses a node by its name, and by what its front end found odd about it."""
+    does += f": {node.settings['reason']}" if "reason" in node.settings else ""
     return CheckpointError(f"node {node.name[:80]!r} ({node.kind[:80]}) {does}{wanted and '; ' + wanted}")
 
 
