@@ -8,7 +8,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from helpers.tflite_files import OPERATORS, File, changed, interpreted
 from helpers.tflite_networks import EXPECTED, FOLDER, answer, find
-from hypothesis import event, given, settings
+from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
 
 from refnet.errors import CheckpointError
@@ -40,6 +40,7 @@ def option(name, *values):
 
     def change(file: File, draw) -> None:
         having = [each for each in file.graph.operators if hasattr(each.builtinOptions, name)]
+        assume(having)
         setattr(draw(st.sampled_from(having)).builtinOptions, name, draw(st.sampled_from(values)))
 
     return change
@@ -91,7 +92,9 @@ def operator_more(file: File, draw) -> None:
 
 def reversed_operands(file: File, draw) -> None:
     kinds = (OPERATORS.ADD, OPERATORS.MUL, OPERATORS.SUB)
-    operator = draw(st.sampled_from(file.of_kind(*kinds)))
+    having = file.of_kind(*kinds)
+    assume(having)
+    operator = draw(st.sampled_from(having))
     operator.inputs = list(reversed(operator.inputs))
 
 
@@ -134,7 +137,7 @@ def numbers(file: File, draw) -> None:
     floats = [
         number
         for number, tensor in enumerate(file.graph.tensors)
-        if tensor.type == 0 and len(file.model.buffers[tensor.buffer].data or ()) > 0
+        if tensor.type == 0 and file.model.buffers[tensor.buffer].data is not None
     ]
     number = draw(st.sampled_from(floats))
     value = file.value(number).copy().reshape(-1)
@@ -180,13 +183,9 @@ CHANGES = {
 
 @pytest.mark.parametrize("change", CHANGES)
 @settings(max_examples=12, deadline=None, print_blob=True, derandomize=True)
-@given(data=st.data(), name=st.sampled_from(sorted(NETWORKS)))
+@given(data=st.data(), name=st.sampled_from(["plain.tflite", "head.tflite", "lite.tflite"]))
 def test_never_silently_wrong(change, data, name):
     def apply(file: File) -> None:
         CHANGES[change](file, data.draw)
 
-    try:
-        file = changed(NETWORKS[name], apply)
-    except IndexError:  # nothing of the kind is in this file
-        return
-    event(compared(name, file))
+    event(compared(name, changed(NETWORKS[name], apply)))
