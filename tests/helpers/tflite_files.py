@@ -104,3 +104,21 @@ def interpreted(data: bytes, pixels: np.ndarray) -> np.ndarray | None:
     except (RuntimeError, ValueError):
         return None
     return interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+
+
+def first_operators(data: bytes, count: int) -> bytes:
+    """A file of the first operators alone, with what they need."""
+    file = File(data)
+    del file.graph.operators[count:]
+    file.graph.outputs = list(file.graph.operators[-1].outputs)
+    used = sorted({int(n) for each in file.graph.operators for n in (*each.inputs, *each.outputs)})
+    new = {number: place for place, number in enumerate(used)}
+    tensors = [file.graph.tensors[number] for number in used]
+    file.graph.tensors = tensors
+    buffers = [file.model.buffers[0], *(file.model.buffers[tensor.buffer] for tensor in tensors)]
+    file.model.buffers, file.model.metadata, file.model.signatureDefs = buffers, [], []
+    for place, tensor in enumerate(tensors, start=1):
+        tensor.buffer = place
+    for part in (file.graph, *file.graph.operators):
+        part.inputs, part.outputs = ([new[int(n)] for n in numbers] for numbers in (part.inputs, part.outputs))
+    return file.packed()

@@ -5,9 +5,9 @@ from helpers.places import DATA
 
 from refnet.architecture.scaling import Coefficients
 from refnet.architecture.variants import efficientnet
-from refnet.checkpoints.graph.from_tflite import graph
 from refnet.checkpoints.graph.match import Found, match
-from refnet.checkpoints.readers import tflite_file
+from refnet.checkpoints.graph.tflite.build import graph
+from refnet.checkpoints.readers.tflite import tflite_file
 from refnet.network import Network
 from refnet.preprocessing.normalise import normalise
 from refnet.preprocessing.recipe import TENSORFLOW

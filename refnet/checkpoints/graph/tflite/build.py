@@ -10,9 +10,9 @@ from __future__ import annotations
 import numpy as np
 
 from refnet.checkpoints.graph.graph import Graph, Node
-from refnet.checkpoints.graph.tflite_operators import Scope, Translation, Work, translate
-from refnet.checkpoints.graph.tflite_shapes import Sides
-from refnet.checkpoints.readers.tflite_file import Model, Operator
+from refnet.checkpoints.graph.tflite.operators import Scope, Translation, Work, translate
+from refnet.checkpoints.graph.tflite.shapes import Sides
+from refnet.checkpoints.readers.tflite.tflite_file import Model, Operator
 from refnet.errors import CheckpointError
 
 MAX_LABEL = 100
@@ -28,7 +28,7 @@ def graph(model: Model) -> Graph:
 
     Examples
     --------
-    >>> from refnet.checkpoints.readers import tflite_file
+    >>> from refnet.checkpoints.readers.tflite import tflite_file
     >>> found = graph(tflite_file.read("tests/data/tflite/plain.tflite"))
     >>> [(node.kind, node.op) for node in found.nodes.values()][:4]
     [('input', 'input'), ('MUL', 'multiply'), ('SUB', 'subtract'), ('MUL', 'multiply')]

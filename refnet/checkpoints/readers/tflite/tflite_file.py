@@ -18,7 +18,7 @@ import numpy as np
 from refnet.arrays import Array
 from refnet.checkpoints.readers import file_bytes
 from refnet.checkpoints.readers.flatbuffer import Flatbuffer, Table
-from refnet.checkpoints.readers.tflite_operators import ACTIVATIONS, CUSTOM, FUSED, OPTIONS, Option, operator_name
+from refnet.checkpoints.readers.tflite.schema import ACTIVATIONS, CUSTOM, FUSED, OPTIONS, Option, operator_name
 from refnet.errors import CheckpointError
 
 IDENTIFIER = b"TFL3"  # from the fourth byte on

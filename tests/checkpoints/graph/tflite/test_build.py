@@ -8,7 +8,7 @@ import pytest
 from helpers.tflite_networks import EXPECTED, FOLDER, answer, found_in
 
 from refnet.architecture.top import Top, TopLayer
-from refnet.checkpoints.readers import tflite_file
+from refnet.checkpoints.readers.tflite import tflite_file
 
 HEAD = Top(pooling="max", layers=(TopLayer("dense", 6, "relu"),), output="sigmoid")
 # The top, classes and padding of each network.

@@ -12,9 +12,9 @@ import numpy as np
 from refnet.architecture.padding import NO_PADS, Pads
 from refnet.arrays import Array
 from refnet.checkpoints.graph.graph import NodeOp
-from refnet.checkpoints.graph.tflite_shapes import Sides, convolved, joined, one_pixel, padded, reshaped, whole
-from refnet.checkpoints.readers.tflite_file import Model, Operator
-from refnet.checkpoints.readers.tflite_operators import SAME
+from refnet.checkpoints.graph.tflite.shapes import Sides, convolved, joined, one_pixel, padded, reshaped, whole
+from refnet.checkpoints.readers.tflite.schema import SAME
+from refnet.checkpoints.readers.tflite.tflite_file import Model, Operator
 
 MAX_PAD = 64
 # Their axes in the order of ours.
