@@ -10,11 +10,13 @@ from pathlib import Path
 from refnet.checkpoints import keras_normalisation, own_export, tf_variables
 from refnet.checkpoints.graph.graph import Program
 from refnet.checkpoints.graph.keras.build import from_keras
+from refnet.checkpoints.graph.tflite.program import from_tflite
 from refnet.checkpoints.naming import keras
 from refnet.checkpoints.other_networks import no_network
 from refnet.checkpoints.readers import file_bytes, onnx_file, safetensors_file
 from refnet.checkpoints.readers.keras import keras_file
 from refnet.checkpoints.readers.tensorflow import tar, tensor_bundle
+from refnet.checkpoints.readers.tflite import tflite_file
 from refnet.checkpoints.readers.torch import torch_file
 from refnet.checkpoints.state_dict import StateDict, find_state_dict
 from refnet.checkpoints.stated import NOTHING, Stated
@@ -186,6 +188,10 @@ def _tensorflow(path: Path, stated: Stated) -> Checkpoint:
     return Checkpoint(StateDict(tensors, averaging=choice.averaging, dropped=choice.dropped))
 
 
+def _tflite(path: Path, stated: Stated) -> Checkpoint:
+    return Checkpoint(StateDict({}), program=from_tflite(tflite_file.read(path), stated.publisher))
+
+
 def _is_keras(path: Path, _: bytes) -> bool:
     with path.open("rb") as file:
         return keras_file.is_keras_file(file)
@@ -195,6 +201,7 @@ Recognise = Callable[[Path, bytes], bool]
 # The first that recognises a file reads it. Safetensors goes first: it begins with a length, which may be any bytes.
 FORMATS: tuple[tuple[str, Recognise, Callable[[Path, Stated], Checkpoint]], ...] = (
     ("safetensors", lambda _, head: head[8:9] == b"{", _safetensors),
+    ("TensorFlow Lite", lambda _, head: tflite_file.is_tflite(head), _tflite),
     ("Keras", _is_keras, _keras),
     ("PyTorch", lambda _, head: head.startswith((zip_archive.SIGNATURE, PICKLE)), _torch),
     ("TensorFlow", lambda path, head: path.suffix == tensor_bundle.INDEX or tar.is_archive(head), _tensorflow),

@@ -19,13 +19,19 @@ import safetensors.torch
 import torch
 from helpers import fuzzing
 from helpers.fuzzing import CHANGES, changed, fuzzed, harmless
+from helpers.places import DATA
 from helpers.tf_writer import entry, packed, shape_of, table
+from helpers.tflite_files import first_operators
+from helpers.tflite_metadata import NORMALIZATION, metadata
 from helpers.torch_files import legacy, tensor
 from hypothesis import given
 from onnx import helper, numpy_helper
 
+from refnet.checkpoints.graph.tflite.program import from_tflite
 from refnet.checkpoints.readers import onnx_file, safetensors_file
 from refnet.checkpoints.readers.tensorflow import bundle_index, tar, tensor_bundle
+from refnet.checkpoints.readers.tflite import metadata as tflite_metadata
+from refnet.checkpoints.readers.tflite import tflite_file
 from refnet.checkpoints.readers.torch import torch_file
 
 pytestmark = pytest.mark.usefixtures("good_checksums")
@@ -62,6 +68,8 @@ INDEX = table({b"a": entry(SIX, shape=shape_of(2, 3)), b"b": entry(SIX[:8], offs
 ARCHIVE = packed([("net/", "DIRTYPE"), ("net/x.index", INDEX), ("net/x.data-00000-of-00001", bytes(64))])
 STATE = {"a": torch.ones(2, 3), "h": torch.ones(3, dtype=torch.float16), "n": torch.tensor(5)}
 
+TFLITE = first_operators((DATA / "tflite" / "plain.tflite").read_bytes(), 18)
+
 
 def read_index(data: bytes) -> None:
     parsed = bundle_index.parse(data)
@@ -88,6 +96,8 @@ READERS: dict[str, tuple[Callable[[bytes], object], bytes]] = {
     "tar": (read_tar, ARCHIVE),
     "tar-pax": (read_tar, packed([("n" * 200, b"text"), ("ö", b"")], kind=1)),
     "onnx": (onnx_file.load, onnx_model()),
+    "tflite": (lambda data: from_tflite(tflite_file.load(data)), TFLITE),
+    "tflite-metadata": (tflite_metadata.parse, metadata((NORMALIZATION, {0: [1.0], 1: [2.0]}), files=("a.txt",))),
 }
 
 # Damage ---------------------------------------------------------------------------------------------------------------
