@@ -9,7 +9,7 @@ from pathlib import Path
 
 from refnet.checkpoints import keras_normalisation, own_export, tf_variables
 from refnet.checkpoints.naming import keras
-from refnet.checkpoints.readers import file_bytes, onnx_file, safetensors_file
+from refnet.checkpoints.readers import file_bytes, npz_file, onnx_file, safetensors_file
 from refnet.checkpoints.readers.keras import keras_file
 from refnet.checkpoints.readers.tensorflow import tar, tensor_bundle
 from refnet.checkpoints.readers.torch import torch_file
@@ -152,6 +152,10 @@ def _safetensors(path: Path) -> Checkpoint:
     return Checkpoint(find_state_dict(safetensors_file.read(path)))
 
 
+def _npz(path: Path) -> Checkpoint:
+    return Checkpoint(find_state_dict(npz_file.read(path)))
+
+
 def _onnx(path: Path) -> Checkpoint:
     model = onnx_file.read(path)
     state = find_state_dict(model.tensors)
@@ -184,6 +188,7 @@ Recognise = Callable[[Path, bytes], bool]
 FORMATS: tuple[tuple[str, Recognise, Callable[[Path], Checkpoint]], ...] = (
     ("safetensors", lambda _, head: head[8:9] == b"{", _safetensors),
     ("Keras", _is_keras, _keras),
+    ("NumPy", lambda path, _: npz_file.is_npz_file(path), _npz),
     ("PyTorch", lambda _, head: head.startswith((zip_archive.SIGNATURE, PICKLE)), _torch),
     ("TensorFlow", lambda path, head: path.suffix == tensor_bundle.INDEX or tar.is_archive(head), _tensorflow),
     ("ONNX", lambda path, _: path.suffix == ".onnx", _onnx),
