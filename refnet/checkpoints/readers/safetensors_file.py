@@ -120,7 +120,7 @@ def _entry(name: str, stated: object) -> HeaderEntry:
                     raise CheckpointError(f"{name[:80]!r} is {dtype[:20]!r}, not one of {', '.join(DTYPES)}")
                 size = math.prod(shape) * DTYPES[dtype].itemsize
                 sides = math.prod(side or 1 for side in shape)
-                if end - begin != size or sides > MAX_EMPTY:
+                if end - begin != size or (size == 0 and sides > MAX_EMPTY):
                     raise CheckpointError(f"{name[:80]!r}: {dtype} {shape} at bytes {begin} to {end} cannot be")
                 return HeaderEntry(DTYPES[dtype], tuple(shape), begin, end)
     raise CheckpointError(f"{name[:80]!r} is not described by a dtype, a shape and two data_offsets")
