@@ -178,7 +178,7 @@ def predict(
     Returns
     -------
     list
-        Of ``Prediction`` (index, wnid, label, probability) for one picture; a list of such lists for several.
+        Of ``Prediction`` (index, wnid, label, value, meaning) for one picture; a list of such lists for several.
 
     Raises
     ------

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from refnet.architecture import names
 from refnet.architecture.padding import Padding
 from refnet.architecture.plan import make_plan
 from refnet.architecture.variants import Architecture
@@ -81,7 +82,8 @@ class Weights:
 
 def check_tensors(weights: Weights) -> None:
     """Refuse tensors that a network cannot be run with; all that are missing, unknown or misshapen in one message."""
-    wanted = {weight.key: weight.shape for weight in make_plan(weights.architecture).weights}
+    plan = make_plan(weights.architecture)
+    wanted = {weight.key: weight.shape for weight in plan.weights}
     wrong = [f"{key} is missing" for key in wanted if key not in weights.tensors]
     for key, tensor in weights.tensors.items():
         if key not in wanted:
@@ -95,19 +97,21 @@ def check_tensors(weights: Weights) -> None:
         if not finite.all():
             index = [int(i) for i in np.argwhere(~finite)[0]]
             raise WeightsError(f"{key}{index} is {tensor[tuple(index)]}; every weight must be finite")
-    for key in wanted:
-        if key.endswith("/bn/variance"):
-            _check_batch_norm(weights, key.removesuffix("variance"))
+    for step in plan:
+        if step.normalized or step.op == "batch_norm":
+            _check_batch_norm(weights, names.weight_key(step.name, "bn/"), step.bn_eps(weights.bn_eps))
+        if step.op == "gem" and not (power := weights.tensors[step.weights[0].key][0]) > 0:
+            raise WeightsError(f"{step.weights[0].key}[0] is {power}; a generalised mean wants a power above 0")
 
 
-def _check_batch_norm(weights: Weights, prefix: str) -> None:
+def _check_batch_norm(weights: Weights, prefix: str, eps: float) -> None:
     gamma, beta, mean, variance = (
         weights.tensors[prefix + leaf].astype(np.float64) for leaf in ("gamma", "beta", "mean", "variance")
     )
-    if not (variance.min() >= 0 and variance.min() + weights.bn_eps > 0):
+    if not (variance.min() >= 0 and variance.min() + eps > 0):
         at = int(variance.argmin())
-        raise WeightsError(f"{prefix}variance[{at}] is {variance[at]}, which with bn_eps {weights.bn_eps} has no root")
-    scale = gamma / np.sqrt(variance + weights.bn_eps)
+        raise WeightsError(f"{prefix}variance[{at}] is {variance[at]}, which with eps {eps} has no root")
+    scale = gamma / np.sqrt(variance + eps)
     largest = float(np.abs([scale, beta - mean * scale]).max())
     if largest > float(np.finfo(np.float32).max):
         raise WeightsError(f"{prefix}*: a scale or shift of {largest:.3g} is beyond float32")
