@@ -85,4 +85,4 @@ def _array(name: str, member: memoryview) -> Array:
         raise CheckpointError(f"{where}: {dtype} {list(shape)[:9]} does not take {len(member) - start} bytes")
     flat = np.frombuffer(member, dtype, math.prod(shape), start)
     array = flat.reshape(shape[::-1]).T if header[3] == b"True" else flat.reshape(shape)
-    return np.require(array, requirements="AC")
+    return np.require(array, requirements=["A", "C"])
