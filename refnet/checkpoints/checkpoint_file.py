@@ -129,7 +129,7 @@ def _index_in(folder: Path) -> Path:
         return inside[indexes[0]]
     if SAVED_MODEL in inside:
         raise CheckpointError(f"a SavedModel of TensorFlow, which is a program; in TensorFlow, {tf_variables.INSTEAD}")
-    raise CheckpointError(f"a folder with one {tensor_bundle.INDEX} file is wanted, found {indexes!r:.500}")
+    raise CheckpointError(f"a folder with one {tensor_bundle.INDEX} file is wanted, found {indexes!r:.300}")
 
 
 def _read(path: Path, stated: Stated) -> tuple[str, Checkpoint]:
