@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from refnet.checkpoints import keras_normalisation, own_export, tf_variables
+from refnet.checkpoints.graph.graph import Program
+from refnet.checkpoints.graph.keras.build import from_keras
 from refnet.checkpoints.naming import keras
 from refnet.checkpoints.readers import file_bytes, npz_file, onnx_file, safetensors_file
 from refnet.checkpoints.readers.keras import keras_file
@@ -41,12 +43,15 @@ class Checkpoint:
         The network's tensors: of a moving average if the file has one.
     normalise
         What a model of Keras does to pixels by itself, where the file says so.
+    program
+        What the file computes, where it says so: then this decides, and names only map.
     exported
         All of it in our terms, if refnet exported the file.
     """
 
     state: StateDict
     normalise: Normalisation | None = None
+    program: Program | None = None
     exported: Weights | None = None
 
 
@@ -166,8 +171,10 @@ def _onnx(path: Path, stated: Stated) -> Checkpoint:
 
 def _keras(path: Path, stated: Stated) -> Checkpoint:
     content = keras_file.read(path)
+    if content.model is not None:
+        return Checkpoint(StateDict(content.tensors), program=from_keras(content))
     tensors = keras.with_classifier(keras.rename(content.tensors))
-    return Checkpoint(find_state_dict(tensors), keras_normalisation.normalisation_of(tensors, content.model))
+    return Checkpoint(find_state_dict(tensors), keras_normalisation.normalisation_of(tensors))
 
 
 def _tensorflow(path: Path, stated: Stated) -> Checkpoint:
