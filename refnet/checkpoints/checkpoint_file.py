@@ -13,7 +13,7 @@ from refnet.checkpoints.graph.keras.build import from_keras
 from refnet.checkpoints.graph.tflite.program import from_tflite
 from refnet.checkpoints.naming import keras
 from refnet.checkpoints.other_networks import no_network
-from refnet.checkpoints.readers import file_bytes, onnx_file, safetensors_file
+from refnet.checkpoints.readers import file_bytes, npz_file, onnx_file, safetensors_file
 from refnet.checkpoints.readers.keras import keras_file
 from refnet.checkpoints.readers.tensorflow import tar, tensor_bundle
 from refnet.checkpoints.readers.tflite import tflite_file
@@ -164,6 +164,10 @@ def _safetensors(path: Path, stated: Stated) -> Checkpoint:
     return Checkpoint(find_state_dict(safetensors_file.read(path)))
 
 
+def _npz(path: Path, stated: Stated) -> Checkpoint:
+    return Checkpoint(find_state_dict(npz_file.read(path)))
+
+
 def _onnx(path: Path, stated: Stated) -> Checkpoint:
     model = onnx_file.read(path)
     state = find_state_dict(model.tensors)
@@ -203,6 +207,7 @@ FORMATS: tuple[tuple[str, Recognise, Callable[[Path, Stated], Checkpoint]], ...]
     ("safetensors", lambda _, head: head[8:9] == b"{", _safetensors),
     ("TensorFlow Lite", lambda _, head: tflite_file.is_tflite(head), _tflite),
     ("Keras", _is_keras, _keras),
+    ("NumPy", lambda path, _: npz_file.is_npz_file(path), _npz),
     ("PyTorch", lambda _, head: head.startswith((zip_archive.SIGNATURE, PICKLE)), _torch),
     ("TensorFlow", lambda path, head: path.suffix == tensor_bundle.INDEX or tar.is_archive(head), _tensorflow),
     ("ONNX", lambda path, _: path.suffix == ".onnx", _onnx),
