@@ -263,8 +263,9 @@ def convert(
     publisher
         Such as ``timm-tf`` or ``timm-tf:ns``; ``published`` lists them.
     labels
-        A text file with the names of the classes: one a line, or id, tab and name. Without it, networks of 1000 or
-        1001 classes get those of ImageNet.
+        A file with the names of the classes: one a line, or id, tab and name; JSON such as ``id2label`` or
+        ``class_indices``; CSV. ``refnet.weights.labels.parse_labels`` says more. Without it, networks of 1000 or 1001
+        classes get those of ImageNet.
     out
         Where to; by default ``NAME.h5`` in the current directory, if that is not there yet.
 
