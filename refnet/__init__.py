@@ -146,6 +146,7 @@ def predict(
     *,
     top: int | None = None,
     recipe: str | Recipe | None = None,
+    as_published: bool = False,
 ) -> list[Prediction]: ...
 @overload
 def predict(
@@ -154,6 +155,7 @@ def predict(
     *,
     top: int | None = None,
     recipe: str | Recipe | None = None,
+    as_published: bool = False,
 ) -> list[list[Prediction]]: ...
 def predict(
     image: ImageLike | Several[ImageLike],
@@ -161,6 +163,7 @@ def predict(
     *,
     top: int | None = None,
     recipe: str | Recipe | None = None,
+    as_published: bool = False,
 ) -> list[Prediction] | list[list[Prediction]]:
     """Classify a picture, or several.
 
@@ -174,6 +177,9 @@ def predict(
         How many predictions, most probable first; by default five, or all where there are fewer classes.
     recipe
         See ``load``.
+    as_published
+        Read pictures as the publisher's own software does, rather than upright and on white: see
+        ``Network.preprocess``.
 
     Returns
     -------
@@ -202,7 +208,7 @@ def predict(
     request.check_top(top)
     for picture in as_images(image):
         check_image(picture)
-    return request.load_once().predict(image, top)
+    return request.load_once().predict(image, top, as_published=as_published)
 
 
 def list_models(filter: str = "*", *, here: bool = False) -> list[str]:
