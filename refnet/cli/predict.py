@@ -56,7 +56,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _classify(photos: list[str], request: Request, options: argparse.Namespace) -> list[dict[str, Any]]:
+    from refnet.checks import check_top
+
     network = request.load()
+    check_top(options.top, network.weights.architecture)
     if network.recipe != network.weights.recipe:
         terminal.say(f"recipe {network.recipe.name} is used instead of the weights' own, {network.weights.recipe.name}")
     results: list[dict[str, Any]] = []
