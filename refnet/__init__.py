@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from refnet.architecture.activations import Activation
+    from refnet.architecture.top import Output, Pooling
+    from refnet.checkpoints.stated import Head
     from refnet.comparison.compare import compare
     from refnet.golden.record import record
     from refnet.hub.warmup import Warm
@@ -184,7 +187,7 @@ def predict(
     Returns
     -------
     list
-        Of ``Prediction`` (index, wnid, label, probability) for one picture; a list of such lists for several.
+        Of ``Prediction`` (index, wnid, label, value, meaning) for one picture; a list of such lists for several.
 
     Raises
     ------
@@ -251,13 +254,19 @@ def convert(
     *,
     model: str | None = None,
     publisher: str | None = None,
+    key: str | None = None,
+    head: Head | None = None,
+    output: Output | None = None,
+    pooling: Pooling | None = None,
+    activation: Activation | None = None,
+    padding: str | None = None,
     labels: str | os.PathLike[str] | None = None,
     out: str | os.PathLike[str] | None = None,
 ) -> Path:
     """Convert a published or fine-tuned checkpoint into a weight file, and write a certificate beside it.
 
     No framework is needed, and nothing that the file says is executed. Format, publisher, variant and number of
-    classes are found out; what the file does not tell, ``publisher`` must.
+    classes are found out; what the file cannot tell may be stated. What is stated and contradicts the file is refused.
 
     Parameters
     ----------
@@ -268,6 +277,22 @@ def convert(
         The variant it must be, such as ``b1``.
     publisher
         Such as ``timm-tf`` or ``timm-tf:ns``; ``published`` lists them.
+    key
+        Which part of the checkpoint is the network, where it holds several: ``model_ema``.
+    head
+        ``"none"`` leaves out all that follows the pooled features.
+    output
+        What turns the classifier's numbers into the answer: ``"softmax"`` (probabilities), ``"sigmoid"`` (a score for
+        each class by itself), ``"none"`` (they are the answer, as of a regression), ``"log_softmax"``, ``"relu"``,
+        ``"tanh"``.
+    pooling
+        How the last feature map becomes a vector: ``"mean"``, ``"max"``, ``"gem"``, ``"mean+max"`` (half their sum) or
+        ``"concatenated"`` (both).
+    activation
+        Between dense layers before the classifier: ``"relu"``, ``"swish"``, ….
+    padding
+        ``"same"``, ``"symmetric"``, or the zeros that TensorFlow puts around a picture of one size whatever comes,
+        ``"same@224"``.
     labels
         A file with the names of the classes: one a line, or id, tab and name; JSON such as ``id2label`` or
         ``class_indices``; CSV. ``refnet.weights.labels.parse_labels`` says more. Without it, networks of 1000 or 1001
@@ -283,8 +308,8 @@ def convert(
     Raises
     ------
     RefnetError
-        Of the family in ``refnet.errors``: a file that cannot be read, tensors that are missing or unknown (all of
-        them in one message), a publisher that the file does not tell. Nothing is written then. Where a file
+        Of the family in ``refnet.errors``: a file that cannot be read, tensors that are missing or unknown, a publisher
+        that the file does not tell. Nothing is written then. Where a file
         is missing, it is a ``FileNotFoundError``.
 
     Examples
@@ -295,8 +320,10 @@ def convert(
     refnet.errors.CheckpointError: refnet/data/chelsea.png: in no format that is known here (...
     """
     from refnet.checkpoints import conversion
+    from refnet.checkpoints.stated import Stated
 
-    return conversion.convert(source, model=model, publisher=publisher, labels=labels, out=out)
+    stated = Stated(model, publisher, key, head, output, pooling, activation, padding)
+    return conversion.convert(source, stated, labels=labels, out=out)
 
 
 def fetch(name: str, *, keep: bool = False) -> Path:

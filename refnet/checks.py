@@ -81,7 +81,7 @@ def float_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
 
 
 def check_top(top: int | None, architecture: Architecture) -> int:
-    """Check how many predictions are asked for; None means five, or as many as there are classes.
+    """Check how many predictions are asked for; None means five, or as many as there are classes, and all values.
 
     Examples
     --------
@@ -89,9 +89,14 @@ def check_top(top: int | None, architecture: Architecture) -> int:
     >>> check_top(None, variant("b0", classes=3))
     3
     """
-    if not architecture.classes:
+    classes = architecture.classes
+    if not classes:
         raise InputError(f"{architecture.name} has no step {names.PROBABILITIES!r}{NO_CLASSIFIER}")
-    return min(USUAL_TOP, architecture.classes) if top is None else whole_number("top", top, architecture.classes)
+    if architecture.top.meaning == "value":
+        if top is not None:
+            raise InputError(f"top={top}: this network answers with values, which have no rank; leave top out")
+        return classes
+    return min(USUAL_TOP, classes) if top is None else whole_number("top", top, classes)
 
 
 def check_recipe(recipe: Recipe, architecture: Architecture) -> Recipe:

@@ -162,7 +162,10 @@ class Network:
         return self._collect(x, [names.LOGITS])[names.LOGITS]
 
     def probabilities(self, x: Array) -> Array:
-        """Run the network and the softmax: as ``logits``, but each row dtype[classes] adds up to 1, about.
+        """Run the network and its softmax: as ``logits``, but each row dtype[classes] adds up to 1, about.
+
+        Where the network ends with sigmoids, each number is a class's score by itself. If it ends with neither, that is
+        an ``InputError``; ``answer`` gives what there is.
 
         Examples
         --------
@@ -172,6 +175,21 @@ class Network:
         282
         """
         return self._collect(x, [names.PROBABILITIES])[names.PROBABILITIES]
+
+    def answer(self, x: Array) -> Array:
+        """Run the network to its end, whatever that is: ``plan.answer`` names it, ``weights.architecture.top`` says it.
+
+        Mostly these are the ``probabilities``; of a regression they are the ``logits``, as they are; without a
+        classifier the pooled features.
+
+        Examples
+        --------
+        >>> import refnet
+        >>> net = refnet.load("lite0")
+        >>> net.plan.answer, net.answer(net.preprocess("refnet/data/chelsea.png")).shape
+        ('probabilities', (1, 1000))
+        """
+        return self._collect(x, [self.plan.answer])[self.plan.answer]
 
     @overload
     def features(self, x: Array, at: str = names.POOL) -> Array: ...
@@ -349,14 +367,15 @@ class Network:
     def predict(
         self, image: ImageLike | Several[ImageLike], top: int | None = None, *, as_published: bool = False
     ) -> list[Prediction] | list[list[Prediction]]:
-        """Classify a picture, or several.
+        """Classify a picture, or several; or estimate values, if the network is a regression.
 
         Parameters
         ----------
         image
             As for ``preprocess``.
         top
-            How many predictions, most probable first; by default five, or all where there are fewer classes.
+            How many predictions, most probable first; by default five, or all where there are fewer classes. Values,
+            as of a regression, come all, in their order.
         as_published
             As for ``preprocess``.
 
@@ -370,7 +389,7 @@ class Network:
         ImageError, InputError
             As ``preprocess``; InputError also if there are fewer classes than ``top``, or there is no classifier.
         WeightsError
-            If a probability is not finite.
+            If a number of the answer is not finite.
 
         Examples
         --------
@@ -383,12 +402,13 @@ class Network:
         [5, 5]
         """
         top = check_top(top, self.weights.architecture)
-        probabilities = self.probabilities(self.preprocess(image, as_published=as_published))
-        if not np.isfinite(probabilities).all():
+        answers = self.answer(self.preprocess(image, as_published=as_published))
+        if not np.isfinite(answers).all():
             raise WeightsError(
                 f"{self.variant} gives no finite answer: its weights overflow {self.dtype} on this picture"
             )
-        results = [predictions(row, top, self.labels) for row in probabilities]
+        meaning = self.weights.architecture.top.meaning
+        results = [predictions(row, top, self.labels, meaning) for row in answers]
         return results if are_several(image) else results[0]
 
     def _collect(self, x: Array, wanted: str | Iterable[str]) -> dict[str, Array]:
@@ -409,7 +429,9 @@ class Network:
 
     def _why_not(self, name: Any) -> str:
         if isinstance(name, str) and name in (names.LOGITS, names.PROBABILITIES):
-            return NO_CLASSIFIER
+            if self.plan.answer == names.POOL:
+                return NO_CLASSIFIER
+            return f"; its answer is {self.plan.answer!r}, each number a {self.weights.architecture.top.meaning}"
         near = get_close_matches(str(name), self.plan.shapes, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         return f"; {hint}`refnet plan {self.variant}` lists them"

@@ -14,6 +14,7 @@ import pytest
 
 import refnet
 from refnet import errors
+from refnet.cli.convert import STATED
 
 HEAVY = {"numpy", "scipy", "numba", "llvmlite", "h5py", "PIL", "requests"}
 
@@ -202,13 +203,13 @@ def test_arguments_of_the_functions():
     assert arguments(refnet.published) == []
     assert arguments(refnet.convert) == [
         ("source", empty, False),
-        *((name, None, True) for name in ("model", "publisher", "labels", "out")),
+        *((name, None, True) for name in (*STATED, "labels", "out")),
     ]
     assert arguments(refnet.warmup) == [("models", empty, False), ("dtype", None, True), ("cache", None, True)]
 
 
 def test_errors_are_one_family():
-    family = [error for _, error in inspect.getmembers(errors, inspect.isclass)]
+    family = [each for _, each in inspect.getmembers(errors, inspect.isclass) if each.__module__ == errors.__name__]
     assert all(issubclass(error, refnet.RefnetError) for error in family)
     assert {error.__name__ for error in family} == set(ERRORS)
     assert not issubclass(refnet.RefnetError, (ValueError, OSError))

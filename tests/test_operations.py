@@ -19,7 +19,7 @@ from refnet.architecture.plan import Op, Step, make_plan
 from refnet.checkpoints.naming import keras
 from refnet.comparison.diagnosis import activations, computation, rounding
 from refnet.comparison.judgement.verdict import terms_added
-from refnet.export import onnx
+from refnet.export import onnx_nodes
 from refnet.export.c99.render import SOURCES
 from refnet.golden.cases import cases
 from refnet.golden.coverage import regions, regions_of_argument
@@ -55,7 +55,7 @@ def in_c(word: str, enum: str) -> bool:
 
 
 def in_onnx(step: Step) -> bool:
-    return onnx._nodes(step, 1e-3)[-1].output == step.name
+    return onnx_nodes.nodes_of(step, 1e-3)[-1].output == step.name
 
 
 def in_contract(word: str) -> bool:
@@ -66,7 +66,7 @@ def in_contract(word: str) -> bool:
 # Where an operation has to be known: whether a step is, or an error.
 OPERATION_PLACES = {
     "refnet/reference/ops.py": lambda step: step.op in ops.__all__,
-    "refnet/export/onnx.py, _nodes": in_onnx,
+    "refnet/export/onnx_nodes.py": in_onnx,
     "refnet/export/c99/program/refnet.h, Op, and refnet.c, evaluate": lambda step: in_c(step.op, "Op"),
     "refnet/golden/cases.py": lambda step: step.op in {case.op for case in cases()},
     "refnet/comparison/diagnosis/computation.py, OPERATIONS": lambda step: (
@@ -82,7 +82,7 @@ OPERATION_PLACES = {
 ACTIVATION_PLACES = {
     "refnet/reference/activation.py, ACTIVATIONS": lambda step: step.activation in ops.ACTIVATIONS,
     "refnet/kernels/epilogue.py, ACTIVATION_CODES": lambda step: step.activation in ACTIVATION_CODES,
-    "refnet/export/onnx.py, _nodes": in_onnx,
+    "refnet/export/onnx_nodes.py": in_onnx,
     "refnet/export/c99/program/refnet.h, Activation, and refnet.c, activate": lambda step: in_c(
         step.activation, "Activation"
     ),

@@ -36,6 +36,7 @@ from refnet.architecture import variants
 from refnet.architecture.scaling import TABLE
 from refnet.checkpoints import conversion
 from refnet.checkpoints.publishers import PUBLISHERS
+from refnet.checkpoints.stated import Stated
 from refnet.errors import UnknownModelError
 from refnet.network import Network
 from refnet.weights import reader, releases
@@ -74,7 +75,7 @@ class Cost:
 def convert(checkpoint: Path, publisher: str, out: Path) -> Cost:
     """Convert a checkpoint; in a process of its own, so that its peak of memory is that of the conversion."""
     begin = time.perf_counter()
-    conversion.convert(checkpoint, publisher=publisher, out=out)
+    conversion.convert(checkpoint, Stated(publisher=publisher), out=out)
     seconds = time.perf_counter() - begin
     # Not getrusage's ru_maxrss: a child begins with its parent's.
     lines = Path("/proc/self/status").read_text("ascii", "replace").splitlines()

@@ -14,6 +14,13 @@ HEAD = "head"
 POOL = "pool"
 LOGITS = "logits"
 PROBABILITIES = "probabilities"
+ANSWER = "answer"  # where it is none: logarithms of probabilities, bounded numbers
+
+# Between the last convolution and the classifier, and behind it: top.mean, top.dense1, top.norm1, …
+TOP = "top"
+MEAN, MAX, SUM = "mean", "max", "sum"
+DENSE, NORM, ACTIVATION = "dense", "norm", "act"
+SCALED = "scaled"
 
 EXPAND = "expand"
 DEPTHWISE = "depthwise"
@@ -56,6 +63,28 @@ def part_name(whole: str, part: str) -> str:
     'block1a.expand.bn'
     """
     return f"{whole}.{part}"
+
+
+def top_name(part: str, number: int | None = None) -> str:
+    """Name of a step of the top; layers of one kind count from 1.
+
+    Examples
+    --------
+    >>> top_name(MAX), top_name(DENSE, 2)
+    ('top.max', 'top.dense2')
+    """
+    return part_name(TOP, part if number is None else f"{part}{number}")
+
+
+def in_block(step: str) -> bool:
+    """Whether a step lies in a block: its vectors stay pictures of one pixel in frameworks.
+
+    Examples
+    --------
+    >>> in_block("block1a.reduce"), in_block("top.dense1")
+    (True, False)
+    """
+    return step.startswith("block")
 
 
 def weight_key(step: str, leaf: str) -> str:

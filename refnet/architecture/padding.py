@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Literal, NamedTuple
+import re
+from typing import NamedTuple
 
-Padding = Literal["same", "symmetric"]
+from refnet.errors import InputError
+
+#: A rule: ``same``, ``symmetric``, or ``same@224``, the zeros of ``same`` for a picture of 224 pixels, whatever comes.
+Padding = str
+SAME, SYMMETRIC = "same", "symmetric"
+_OF_ONE_SIZE = re.compile(r"same@([1-9]\d{0,4})")
 
 
 class Pads(NamedTuple):
@@ -19,9 +25,29 @@ class Pads(NamedTuple):
 
 NO_PADS = Pads()
 
+MAX_SIDE = 1 << 14  # of a picture: beyond any use; keeps every offset far from overflow
+
+
+def size_of(padding: Padding) -> int | None:
+    """Check a rule; the side of the one picture whose zeros it takes, or None where the picture's own size decides.
+
+    Examples
+    --------
+    >>> size_of("same@224"), size_of("same")
+    (224, None)
+    """
+    if padding in (SAME, SYMMETRIC):
+        return None
+    stated = _OF_ONE_SIZE.fullmatch(padding) if isinstance(padding, str) else None
+    if not (stated and int(stated[1]) <= MAX_SIDE):
+        raise InputError(
+            f"unknown padding rule {padding!r:.80}; one of same, symmetric, or same@SIZE, such as same@224"
+        )
+    return int(stated[1])
+
 
 def pads(padding: Padding, height: int, width: int, kernel: int, stride: int) -> Pads:
-    """Compute the zeros around a picture, by TensorFlow's SAME rule or as k // 2 on each side.
+    """Compute the zeros around a picture: k // 2 on each side, or by TensorFlow's SAME rule for all but ``symmetric``.
 
     SAME: the output has ceil(n / s) pixels, the total is what that needs, an odd one goes to the bottom and right.
 
@@ -32,7 +58,7 @@ def pads(padding: Padding, height: int, width: int, kernel: int, stride: int) ->
     >>> pads("symmetric", 224, 224, 3, 2)
     Pads(top=1, bottom=1, left=1, right=1)
     """
-    if padding == "symmetric":
+    if padding == SYMMETRIC:
         return Pads(*(kernel // 2,) * 4)
 
     def same(size: int) -> tuple[int, int]:

@@ -7,22 +7,28 @@ from __future__ import annotations
 
 import math
 import operator
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
 from refnet.architecture import names
 from refnet.architecture.activations import Activation
-from refnet.architecture.padding import NO_PADS, Padding, Pads, output_size, pads
+from refnet.architecture.padding import MAX_SIDE, NO_PADS, SAME, Padding, Pads, output_size, pads, size_of
+from refnet.architecture.top import TopLayer
 from refnet.architecture.variants import Architecture, Block
 from refnet.errors import InputError
 
-Op = Literal["convolution", "depthwise", "mean", "dense", "excite", "add", "softmax"]
+Op = Literal[
+    "convolution", "depthwise", "mean", "dense", "excite", "add", "softmax",
+    "max", "gem", "concatenate", "batch_norm", "identity", "divide", "log_softmax",
+]  # fmt: skip
 Shape = tuple[int, ...]
 
+CONVOLUTIONS = ("convolution", "depthwise")
+
 IMAGE_CHANNELS = 3
-MAX_SIDE = 1 << 14  # beyond any use; keeps every offset far from overflow
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,10 @@ class Step:
         The tensors it needs: kernels (R, S, C, K), depthwise (R, S, C), dense (C, K), the rest (K,).
     macs
         Multiply-adds of convolutions and dense layers, padding included, the usual way of counting.
+    eps
+        What the batch norm adds to the variance, where it is not what all others add.
+    divisor
+        What a ``divide`` divides by.
     """
 
     name: str
@@ -69,6 +79,8 @@ class Step:
     activation: Activation = "none"
     weights: tuple[Weight, ...] = ()
     macs: int = 0
+    eps: float | None = None
+    divisor: float = 1.0
 
     @property
     def params(self) -> int:
@@ -77,8 +89,17 @@ class Step:
 
     @property
     def normalized(self) -> bool:
-        """Whether a batch norm follows the operation."""
-        return any(w.key.endswith("/bn/gamma") for w in self.weights)
+        """Whether the operation is a convolution with a batch norm behind it."""
+        return self.op in CONVOLUTIONS and len(self.weights) > 2  # else a kernel and a bias
+
+    @property
+    def biased(self) -> bool:
+        """Whether a bias is added to its sums: to those of a dense layer, and of a convolution without batch norm."""
+        return self.op in (*CONVOLUTIONS, "dense") and not self.normalized
+
+    def bn_eps(self, of_others: float) -> float:
+        """What its batch norm adds to the variance, ``of_others`` being what the network's usually add."""
+        return of_others if self.eps is None else self.eps
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -120,7 +141,7 @@ class Plan:
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """What the network is run for: ``logits`` and ``probabilities``, or ``pool`` where there is no classifier.
+        """What the network is run for: ``logits`` and what the top makes of them, or ``pool`` without a classifier.
 
         Examples
         --------
@@ -128,12 +149,26 @@ class Plan:
         >>> make_plan(variant("b0")).output, make_plan(variant("b0", classes=0)).output
         ('logits', 'pool')
         """
-        return (names.LOGITS, names.PROBABILITIES) if self.architecture.classes else (names.POOL,)
+        if not self.architecture.classes:
+            return (names.POOL,)
+        return tuple(dict.fromkeys((names.LOGITS, self.answer)))
 
     @property
     def output(self) -> str:
         """The first of them: the step that a plain run ends with."""
         return self.outputs[0]
+
+    @property
+    def answer(self) -> str:
+        """The last step: ``probabilities``, ``answer`` where they are none, ``logits`` where nothing follows these.
+
+        Examples
+        --------
+        >>> from refnet.architecture.variants import variant
+        >>> make_plan(variant("b0")).answer
+        'probabilities'
+        """
+        return self.steps[-1].name
 
     @cached_property
     def shapes(self) -> dict[str, Shape]:
@@ -168,7 +203,8 @@ def make_plan(
     size
         Side of a square picture or (height, width), in pixels; by default the variant's own.
     padding
-        Rule of the weights: ``same`` (TensorFlow and what was converted from it) or ``symmetric`` (trained in PyTorch).
+        Rule of the weights: ``same`` (TensorFlow and what was converted from it), ``symmetric`` (trained in PyTorch),
+        or ``same@224``: the zeros of ``same`` for a picture of 224 pixels, whatever the size (Keras without a size).
 
     Raises
     ------
@@ -184,8 +220,7 @@ def make_plan(
     >>> plan["block3a.depthwise"].pads, plan["block3a.depthwise"].shape
     (Pads(top=1, bottom=2, left=1, right=2), (28, 28, 144))
     """
-    if padding not in ("same", "symmetric"):
-        raise InputError(f"unknown padding rule {padding!r}; one of same, symmetric")
+    size_of(padding)
     height, width = sides(architecture.resolution if size is None else size)
     steps = _PlanBuilder(architecture, padding).build(height, width)
     return Plan(architecture, height, width, padding, tuple(steps))
@@ -216,12 +251,21 @@ def _batch_norm(step: str, channels: int) -> tuple[Weight, ...]:
     )
 
 
+def _bias(step: str, channels: int) -> Weight:
+    return Weight(names.weight_key(step, "bias"), (channels,))
+
+
+_TOP_PARTS = {"dense": names.DENSE, "batch_norm": names.NORM, "activation": names.ACTIVATION}
+
+
 class _PlanBuilder:
     """Builds the steps one after the other; knows the name and shape of the last one."""
 
     def __init__(self, architecture: Architecture, padding: Padding) -> None:
         self.architecture = architecture
         self.padding = padding
+        side = size_of(padding)
+        self.of_one_size = None if side is None else (side, side)  # of the picture that the zeros are computed for
         self.steps: list[Step] = []
 
     def build(self, height: int, width: int) -> list[Step]:
@@ -232,10 +276,11 @@ class _PlanBuilder:
         for block in net.blocks:
             last, shape = self.block(block, last, shape)
         last, shape = self.convolution(names.HEAD, last, shape, net.head_channels, net.activation)
-        last, shape = self.mean(names.POOL, last, shape)
+        last, shape = self.pool(last, shape)
         if net.classes:
+            last, shape = self.layers(last, shape)
             last, shape = self.dense(names.LOGITS, last, shape, net.classes)
-            self.append(Step(names.PROBABILITIES, "softmax", (last,), shape, shape))
+            self.output(last, shape)
         return self.steps
 
     def append(self, step: Step) -> tuple[str, Shape]:
@@ -274,37 +319,100 @@ class _PlanBuilder:
         stride: int = 1,
     ) -> tuple[str, Shape]:
         H, W, C = shape
-        around = pads(self.padding, H, W, kernel, stride)
+        around = self.zeros(H, W, kernel, stride)
         out = (*output_size(H, W, around, kernel, stride), K)
         weight = Weight(names.weight_key(name, "kernel"), (kernel, kernel, C, K))
         return self.append(
             Step(
                 name, "convolution", (last,), shape, out, kernel, stride, around, activation,
-                weights=(weight, *_batch_norm(name, K)),
+                weights=(weight, *self.behind(name, K)),
                 macs=math.prod(out) * kernel * kernel * C,
             )
         )  # fmt: skip
 
     def depthwise(self, name: str, last: str, shape: Shape, block: Block, activation: Activation) -> tuple[str, Shape]:
         H, W, C = shape
-        around = pads(self.padding, H, W, block.kernel, block.stride)
+        around = self.zeros(H, W, block.kernel, block.stride)
         out = (*output_size(H, W, around, block.kernel, block.stride), C)
         weight = Weight(names.weight_key(name, "kernel"), (block.kernel, block.kernel, C))
         return self.append(
             Step(
                 name, "depthwise", (last,), shape, out, block.kernel, block.stride, around, activation,
-                weights=(weight, *_batch_norm(name, C)),
+                weights=(weight, *self.behind(name, C)),
                 macs=math.prod(out) * block.kernel * block.kernel,
             )
         )  # fmt: skip
 
+    def zeros(self, H: int, W: int, kernel: int, stride: int) -> Pads:
+        """Zeros around a picture that is the next one to be convolved."""
+        if self.of_one_size is None:
+            return pads(self.padding, H, W, kernel, stride)
+        around = pads(SAME, *self.of_one_size, kernel, stride)
+        self.of_one_size = output_size(*self.of_one_size, around, kernel, stride)
+        return around
+
+    def behind(self, name: str, K: int) -> tuple[Weight, ...]:
+        """Weights behind the kernel of a convolution."""
+        return (_bias(name, K),) if self.architecture.folded else _batch_norm(name, K)
+
+    def pool(self, last: str, shape: Shape) -> tuple[str, Shape]:
+        """The picture becomes a vector, by the name ``pool``."""
+        pooling = self.architecture.top.pooling
+        if pooling in ("mean", "max"):
+            return self.vector(names.POOL, pooling, last, shape)
+        if pooling == "gem":
+            return self.vector(names.POOL, "gem", last, shape, (Weight(names.weight_key(names.POOL, "p"), (1,)),))
+        mean, (C,) = self.vector(names.top_name(names.MEAN), "mean", last, shape)
+        largest, _ = self.vector(names.top_name(names.MAX), "max", last, shape)
+        if pooling == "concatenated":
+            return self.append(Step(names.POOL, "concatenate", (mean, largest), (C,), (2 * C,)))
+        both, _ = self.append(Step(names.top_name(names.SUM), "add", (mean, largest), (C,), (C,)))
+        return self.append(Step(names.POOL, "divide", (both,), (C,), (C,), divisor=2.0))
+
+    def layers(self, last: str, shape: Shape) -> tuple[str, Shape]:
+        """What lies between the pooled features and the classifier."""
+        counts: Counter[str] = Counter()
+        for layer in self.architecture.top.layers:
+            part = _TOP_PARTS[layer.kind]
+            counts[part] += 1
+            last, shape = self.layer(names.top_name(part, counts[part]), layer, last, shape)
+        return last, shape
+
+    def layer(self, name: str, layer: TopLayer, last: str, shape: Shape) -> tuple[str, Shape]:
+        if layer.kind == "dense":
+            return self.dense(name, last, shape, layer.units, layer.activation)
+        if layer.kind == "activation":
+            return self.append(Step(name, "identity", (last,), shape, shape, activation=layer.activation))
+        weights = _batch_norm(name, *shape)
+        step = Step(name, "batch_norm", (last,), shape, shape, activation=layer.activation, weights=weights)
+        return self.append(replace(step, eps=layer.eps))
+
+    def output(self, last: str, shape: Shape) -> tuple[str, Shape]:
+        """What is made of the classifier's numbers."""
+        top = self.architecture.top
+        if top.temperature != 1:
+            scaled = Step(names.top_name(names.SCALED), "divide", (last,), shape, shape, divisor=top.temperature)
+            last, shape = self.append(scaled)
+        match top.output:
+            case "none":
+                return last, shape
+            case "softmax":
+                return self.append(Step(names.PROBABILITIES, "softmax", (last,), shape, shape))
+            case "log_softmax":
+                return self.append(Step(names.ANSWER, "log_softmax", (last,), shape, shape))
+        name = names.PROBABILITIES if top.output == "sigmoid" else names.ANSWER
+        return self.append(Step(name, "identity", (last,), shape, shape, activation=top.output))
+
     def mean(self, name: str, last: str, shape: Shape) -> tuple[str, Shape]:
-        return self.append(Step(name, "mean", (last,), shape, shape[-1:]))
+        return self.vector(name, "mean", last, shape)
+
+    def vector(self, name: str, op: Op, last: str, shape: Shape, weights: tuple[Weight, ...] = ()) -> tuple[str, Shape]:
+        """One number of each channel of a picture."""
+        return self.append(Step(name, op, (last,), shape, shape[-1:], weights=weights))
 
     def dense(self, name: str, last: str, shape: Shape, K: int, activation: Activation = "none") -> tuple[str, Shape]:
         (C,) = shape
-        kernel = Weight(names.weight_key(name, "kernel"), (C, K))
-        bias = Weight(names.weight_key(name, "bias"), (K,))
+        weights = (Weight(names.weight_key(name, "kernel"), (C, K)), _bias(name, K))
         return self.append(
-            Step(name, "dense", (last,), shape, (K,), activation=activation, weights=(kernel, bias), macs=C * K)
+            Step(name, "dense", (last,), shape, (K,), activation=activation, weights=weights, macs=C * K)
         )

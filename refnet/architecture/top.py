@@ -11,6 +11,7 @@ from refnet.errors import InputError
 
 Pooling = Literal["mean", "max", "gem", "mean+max", "concatenated"]
 Output = Literal["softmax", "log_softmax", "sigmoid", "relu", "tanh", "none"]
+Meaning = Literal["probability", "score", "log_probability", "value"]
 LayerKind = Literal["dense", "batch_norm", "activation"]
 
 MAX_LAYERS = 32
@@ -102,5 +103,18 @@ class Top:
         if len(self.layers) > MAX_LAYERS:
             raise InputError(f"{len(self.layers)} layers in the top; want at most {MAX_LAYERS}")
 
+    @property
+    def meaning(self) -> Meaning:
+        """What each number of the answer is: a score is a probability of its own, whatever the others are.
+
+        Examples
+        --------
+        >>> Top().meaning, Top(output="sigmoid").meaning, Top(output="none").meaning
+        ('probability', 'score', 'value')
+        """
+        return _MEANINGS.get(self.output, "value")
+
+
+_MEANINGS: dict[str, Meaning] = {"softmax": "probability", "sigmoid": "score", "log_softmax": "log_probability"}
 
 PUBLISHED_TOP = Top()  # of every published network: mean, one dense layer, softmax

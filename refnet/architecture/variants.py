@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from refnet.architecture import names
 from refnet.architecture.activations import Activation
-from refnet.architecture.scaling import Coefficients, coefficients, round_filters, round_repeats
+from refnet.architecture.scaling import TABLE, Coefficients, coefficients, round_filters, round_repeats
 from refnet.architecture.top import PUBLISHED_TOP, Top
 from refnet.errors import InputError
 
 CLASSES = 1000
 SE_RATIO = 4  # the squeeze has a quarter of the block's input channels
+
+# The paper and every library spell a variant like this.
+_SPELLED_OUT = re.compile(rf"(?:efficientnet[-_ ]?)?({'|'.join(TABLE)})")
 
 
 @dataclass(frozen=True)
@@ -162,3 +166,15 @@ def variant(name: str, *, classes: int = CLASSES) -> Architecture:
     Block(name='block2a', kernel=3, stride=2, in_channels=16, channels=96, out_channels=24, se_channels=4)
     """
     return efficientnet(coefficients(name), name=name, classes=classes)
+
+
+def variant_name(text: str) -> str | None:
+    """Find which variant is meant by any of the ways to write one, ``EfficientNet-B0``; None for another word.
+
+    Examples
+    --------
+    >>> variant_name("EfficientNet-B1"), variant_name("LITE0"), variant_name("B9")
+    ('b1', 'lite0', None)
+    """
+    known = _SPELLED_OUT.fullmatch(text.lower())
+    return None if known is None else known[1]

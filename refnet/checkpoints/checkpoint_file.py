@@ -14,6 +14,7 @@ from refnet.checkpoints.readers.keras import keras_file
 from refnet.checkpoints.readers.tensorflow import tar, tensor_bundle
 from refnet.checkpoints.readers.torch import torch_file
 from refnet.checkpoints.state_dict import StateDict, find_state_dict
+from refnet.checkpoints.stated import NOTHING, Stated
 from refnet.errors import CheckpointError, CheckpointNotFoundError
 from refnet.files import hdf5, zip_archive
 from refnet.preprocessing.normalise import Normalisation
@@ -71,11 +72,11 @@ class Fingerprint:
     md5: str | None
 
 
-def read(path: Path) -> tuple[str, Checkpoint]:
+def read(path: Path, stated: Stated = NOTHING) -> tuple[str, Checkpoint]:
     """Read a file, TensorFlow's prefix of several, or a folder with one such prefix: the format's name and content."""
     path = main_file(path)
     try:
-        return _read(path)
+        return _read(path, stated)
     except (OSError, CheckpointError) as error:
         raise file_bytes.with_path(path, error) from None
 
@@ -128,10 +129,10 @@ def _index_in(folder: Path) -> Path:
         return inside[indexes[0]]
     if SAVED_MODEL in inside:
         raise CheckpointError(f"a SavedModel of TensorFlow, which is a program; in TensorFlow, {tf_variables.INSTEAD}")
-    raise CheckpointError(f"a folder with one {tensor_bundle.INDEX} file is wanted, found {indexes!r:.500}")
+    raise CheckpointError(f"a folder with one {tensor_bundle.INDEX} file is wanted, found {indexes!r:.300}")
 
 
-def _read(path: Path) -> tuple[str, Checkpoint]:
+def _read(path: Path, stated: Stated) -> tuple[str, Checkpoint]:
     with path.open("rb") as file:
         head = file.read(HEAD)
     for start, what in IMPOSTORS.items():
@@ -139,33 +140,33 @@ def _read(path: Path) -> tuple[str, Checkpoint]:
             raise CheckpointError(what)
     for name, recognise, reader in FORMATS:
         if recognise(path, head):
-            return name, reader(path)
+            return name, reader(path, stated)
     known = ", ".join(name for name, _, _ in FORMATS)
     raise CheckpointError(f"in no format that is known here ({known}); it begins with {head[:8]!r}")
 
 
-def _torch(path: Path) -> Checkpoint:
+def _torch(path: Path, stated: Stated) -> Checkpoint:
     return Checkpoint(find_state_dict(torch_file.read(path)))
 
 
-def _safetensors(path: Path) -> Checkpoint:
+def _safetensors(path: Path, stated: Stated) -> Checkpoint:
     return Checkpoint(find_state_dict(safetensors_file.read(path)))
 
 
-def _onnx(path: Path) -> Checkpoint:
+def _onnx(path: Path, stated: Stated) -> Checkpoint:
     model = onnx_file.read(path)
     state = find_state_dict(model.tensors)
     exported = own_export.restore(model) if own_export.is_own(model) else None
     return Checkpoint(replace(state, dropped=state.dropped + model.dropped), exported=exported)
 
 
-def _keras(path: Path) -> Checkpoint:
+def _keras(path: Path, stated: Stated) -> Checkpoint:
     content = keras_file.read(path)
     tensors = keras.with_classifier(keras.rename(content.tensors))
     return Checkpoint(find_state_dict(tensors), keras_normalisation.normalisation_of(tensors, content.model))
 
 
-def _tensorflow(path: Path) -> Checkpoint:
+def _tensorflow(path: Path, stated: Stated) -> Checkpoint:
     """Only the tensors that are taken are read."""
     with tensor_bundle.opened(path) as bundle:
         choice = tf_variables.choose_variables(bundle.entries)
@@ -181,7 +182,7 @@ def _is_keras(path: Path, _: bytes) -> bool:
 
 Recognise = Callable[[Path, bytes], bool]
 # The first that recognises a file reads it. Safetensors goes first: it begins with a length, which may be any bytes.
-FORMATS: tuple[tuple[str, Recognise, Callable[[Path], Checkpoint]], ...] = (
+FORMATS: tuple[tuple[str, Recognise, Callable[[Path, Stated], Checkpoint]], ...] = (
     ("safetensors", lambda _, head: head[8:9] == b"{", _safetensors),
     ("Keras", _is_keras, _keras),
     ("PyTorch", lambda _, head: head.startswith((zip_archive.SIGNATURE, PICKLE)), _torch),

@@ -9,12 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from refnet.architecture.scaling import TABLE
 from refnet.checkpoints import certificate, checkpoint_file
 from refnet.checkpoints.checkpoint_file import Checkpoint, Fingerprint
 from refnet.checkpoints.identity import Identity, identify
 from refnet.checkpoints.publishers import PUBLISHERS
-from refnet.errors import CheckpointError, InputError, UnknownModelError, WeightsError
+from refnet.checkpoints.stated import NOTHING, Stated
+from refnet.errors import CheckpointError, InputError, WeightsError
 from refnet.files.whole import check_file_target, not_written, whole_files
 from refnet.preprocessing.normalise import Normalisation, to_float32
 from refnet.preprocessing.recipe import Recipe
@@ -33,9 +33,8 @@ OnStage = Callable[[str], None]
 
 def convert(
     checkpoint: str | os.PathLike[str],
+    stated: Stated = NOTHING,
     *,
-    model: str | None = None,
-    publisher: str | None = None,
     labels: str | os.PathLike[str] | None = None,
     out: str | os.PathLike[str] | None = None,
     release: Release | None = None,
@@ -43,44 +42,41 @@ def convert(
 ) -> Path:
     """Convert a checkpoint; ``refnet.convert`` says how.
 
-    ``release`` is the published file that this is known to be, from where it was fetched. ``on_stage`` is called with
-    each of ``STAGES`` when it begins.
+    ``stated`` is what the caller says of it where the file cannot; every reader and every map to our terms gets it, and
+    what is not so in the end is refused. ``release`` is the published file that this is known to be, from where it was
+    fetched. ``on_stage`` is called with each of ``STAGES`` when it begins.
     """
     path = checked_path("the checkpoint", checkpoint)
-    _check_model_and_publisher(model, publisher)
     target = None if out is None else _checked_target(checked_path("the output", out), path)
     table = None if labels is None else read_labels(checked_path("the label table", labels))
     on_stage("reading")
     with ThreadPoolExecutor(1) as meanwhile:
         hashing = meanwhile.submit(checkpoint_file.fingerprint, path)
-        format_name, content = checkpoint_file.read(path)
+        format_name, content = checkpoint_file.read(path, stated)
         file = hashing.result()
     on_stage("mapping")
     try:
-        weights, by = _restore_own_export(content, publisher, model, table) or _map_to_ours(
-            content, identify(file, content.state, publisher=publisher, model=model, release=release), file, table
+        weights, by = _restore_own_export(content, stated, table) or _map_to_ours(
+            content,
+            identify(file, content.state, publisher=stated.publisher, model=stated.model, release=release),
+            file,
+            table,
         )
+        stated.check_honoured(weights, content.state.found_under)
     except CheckpointError as error:
-        raise CheckpointError(f"{path}: {error}") from None
+        raise error.about(path) from None
     if target is None:
         target = _checked_target(Path(f"{weights.architecture.name}.h5"), path)
         if target.exists():
             raise InputError(f"{target} is there already; name the output with -o, which replaces it")
     on_stage("certifying")
     check_tensors(weights)
-    stated = certificate.statement(weights)
-    text = certificate.text(stated, _facts_of_source(format_name, file, content, by))
+    statement = certificate.statement(weights)
+    text = certificate.text(statement, _facts_of_source(format_name, file, content, by))
     on_stage("writing")
     del content  # the source's own tensors, as large as all that is to be written
-    _write(target, weights, text, stated["digest"])
+    _write(target, weights, text, statement["digest"])
     return target
-
-
-def _check_model_and_publisher(model: Any, publisher: Any) -> None:
-    if model is not None and model not in TABLE:
-        raise UnknownModelError(f"unknown model {model!r}; known models: {', '.join(TABLE)}")
-    if publisher is not None:
-        releases.check_publisher(publisher)
 
 
 def checked_path(what: str, value: Any) -> Path:
@@ -99,7 +95,7 @@ def _write(target: Path, weights: Weights, text: str, digest: str) -> None:
             certified.write_text(text, "ascii", newline="\n")
             written.write_bytes(content)
     except WeightsError as error:
-        raise WeightsError(f"{target} not written: {error}") from error
+        raise error.saying(f"{target} not written: {error}") from error
     except OSError as error:
         raise WeightsError(f"{target} not written: {error.strerror or error}") from None
 
@@ -116,18 +112,16 @@ def _checked_target(target: Path, checkpoint: Path) -> Path:
     return target
 
 
-def _restore_own_export(
-    content: Checkpoint, publisher: str | None, model: str | None, table: Labels | None
-) -> tuple[Weights, str] | None:
+def _restore_own_export(content: Checkpoint, stated: Stated, table: Labels | None) -> tuple[Weights, str] | None:
     """What refnet exported itself, which says all but the labels."""
     weights = content.exported
     if weights is None:
         return None
     name, origin = weights.architecture.name, weights.provenance.publisher
-    if model not in (None, name):
-        raise CheckpointError(f"the tensors are those of {name}, not of {model}")
-    if publisher not in (None, origin, releases.publisher_without_set(origin)):
-        raise CheckpointError(f"exported from weights of {origin}, not of {publisher}")
+    if stated.model not in (None, name):
+        raise CheckpointError(f"the tensors are those of {name}, not of {stated.model}")
+    if stated.publisher not in (None, origin, releases.publisher_without_set(origin)):
+        raise CheckpointError(f"exported from weights of {origin}, not of {stated.publisher}")
     return replace(weights, labels=_labels(table, weights.architecture.classes)), "refnet's own export"
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from refnet import progress
+from refnet.architecture.activations import Activation
+from refnet.architecture.top import Output, Pooling
 from refnet.cli import terminal
 from refnet.errors import InputError
 
@@ -38,6 +40,7 @@ WORDS = {
     "dropped": "left out",
     "widened": "from 16 bits",
 }
+STATED = ("model", "publisher", "key", "head", "output", "pooling", "activation", "padding")  # fields of `Stated`
 AVERAGING = {"ema": "yes, a moving average", "raw": "no", "unknown": "the file does not say"}
 
 
@@ -60,29 +63,59 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--labels", metavar="FILE", help="names of the classes: one on each line, id2label or class_indices JSON, CSV"
     )
-    parser.add_argument("-o", "--output", metavar="OUT", help="the file to write (default: NAME.h5 in this folder)")
+    parser.add_argument("-o", "--out", metavar="OUT", help="the file to write (default: NAME.h5 in this folder)")
     parser.add_argument(
         "--invert",
         action="store_true",
         help="go back: write the publisher's names and axes to OUT.npz or OUT.safetensors",
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
+    _add_stated(parser.add_argument_group("what the file cannot tell"))
     parser.set_defaults(run=run)
+
+
+def _add_stated(group: Any) -> None:
+    """Add the options that state something about the network; refused where the file says otherwise."""
+    group.add_argument("--key", metavar="NAME", help="which part of the checkpoint is the network, such as model_ema")
+    group.add_argument("--head", choices=("none",), help="none: end with the pooled features")
+    group.add_argument(
+        "--output",
+        type=_output,
+        metavar="O",
+        help=f"what the classifier's numbers become: {', '.join(get_args(Output))}",
+    )
+    group.add_argument(
+        "--pooling", choices=get_args(Pooling), metavar="P", help=f"one of {', '.join(get_args(Pooling))}"
+    )
+    group.add_argument(
+        "--activation",
+        choices=get_args(Activation),
+        metavar="A",
+        help=f"between dense layers: {', '.join(get_args(Activation))}",
+    )
+    group.add_argument("--padding", metavar="RULE", help="same, symmetric, or same@SIZE: as for that size, always")
+
+
+def _output(text: str) -> str:
+    if text not in get_args(Output):
+        hint = f"; the file to write is `-o {text}`" if "." in text else ""
+        raise argparse.ArgumentTypeError(f"{text!r}: want one of {', '.join(get_args(Output))}{hint}")
+    return text
 
 
 def run(options: argparse.Namespace) -> int:
     """Convert a checkpoint, or convert it back, and print what was done."""
     from refnet.checkpoints import conversion
+    from refnet.checkpoints.stated import Stated
 
     if options.invert:
         return _invert(options)
     with progress.task("converting", len(conversion.STAGES), "stages") as update:
         written = conversion.convert(
             options.file,
-            model=options.model,
-            publisher=options.publisher,
+            Stated(**{name: getattr(options, name) for name in STATED}),
             labels=options.labels,
-            out=options.output,
+            out=options.out,
             on_stage=lambda stage: update(description=stage, completed=conversion.STAGES.index(stage), refresh=True),
         )
     _report(options, describe(options.file, written))
@@ -92,12 +125,12 @@ def run(options: argparse.Namespace) -> int:
 def _invert(options: argparse.Namespace) -> int:
     from refnet.checkpoints.inversion import invert
 
-    if options.output is None:
+    if options.out is None:
         raise InputError("--invert wants -o, a name that ends in .npz or .safetensors")
-    unused = [f"--{name}" for name in ("model", "publisher", "labels") if getattr(options, name) is not None]
+    unused = [f"--{name}" for name in (*STATED, "labels") if getattr(options, name) is not None]
     if unused:
         raise InputError(f"--invert takes no {', '.join(unused)}: the weight file says all of this")
-    _report(options, {"file": options.file, "output": str(invert(options.file, options.output))})
+    _report(options, {"file": options.file, "output": str(invert(options.file, options.out))})
     return 0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 from refnet.architecture.padding import Padding
 from refnet.architecture.plan import Plan, Step, make_plan
@@ -29,8 +29,8 @@ def add(commands: Any) -> None:
     parser.add_argument("--size", type=picture_size, metavar="HxW", help="of the picture (default: the variant's own)")
     parser.add_argument(
         "--padding",
-        choices=get_args(Padding),
-        help="rule of the weights (default: same; for an .h5 file, its own)",
+        metavar="RULE",
+        help="same, symmetric or same@SIZE: rule of the weights (default: same; for an .h5 file, its own)",
     )
     parser.add_argument("--memory", action="store_true", help="show the memory of a run as well, in bytes")
     parser.add_argument("--threads", type=int, metavar="N", help="for --memory: of the run (default: all cores)")

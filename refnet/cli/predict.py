@@ -62,6 +62,9 @@ def _classify(photos: list[str], request: Request, options: argparse.Namespace) 
     check_top(options.top, network.weights.architecture)
     if network.recipe != network.weights.recipe:
         terminal.say(f"recipe {network.recipe.name} is used instead of the weights' own, {network.weights.recipe.name}")
+    meaning = network.weights.architecture.top.meaning
+    if meaning in _MEANINGS:
+        terminal.say(_MEANINGS[meaning])
     results: list[dict[str, Any]] = []
     for photo in photos:
         predictions = _predict(network, photo, options.top, as_published=options.as_published)
@@ -69,7 +72,7 @@ def _classify(photos: list[str], request: Request, options: argparse.Namespace) 
             continue
         if not options.json:
             _show(predictions, heading=photo if len(options.photos) > 1 else None, first=not results)
-        answers = [prediction._asdict() for prediction in predictions]
+        answers = [prediction.fields() for prediction in predictions]
         result = {"file": photo, "model": options.model, "recipe": network.recipe.name, "predictions": answers}
         results.append(result)
     return results
@@ -106,8 +109,24 @@ def _predict(network: Network, photo: str, top: int | None, *, as_published: boo
 
 def _show(predictions: list[Prediction], *, heading: str | None, first: bool) -> None:
     """Print one photo's answers; with a heading they stand below it, indented, all photos' percentages in one line."""
-    rows = [[f"{p.probability:.2%}", p.label or f"class {p.index}", p.wnid] for p in predictions]
+    rows = [[_number(p), p.label or f"{_word(p)} {p.index}", p.wnid] for p in predictions]
     if heading is not None:
         print(("" if first else "\n") + terminal.printable(heading))
-        rows = [[f"{percent:>9}", *rest] for percent, *rest in rows]
-    terminal.print_columns("><<", rows, key=2)  # a percentage and whose it is
+        rows = [[f"{number:>9}", *rest] for number, *rest in rows]
+    terminal.print_columns("><<", rows, key=2)  # a number and whose it is
+
+
+def _word(prediction: Prediction) -> str:
+    return "value" if prediction.meaning == "value" else "class"
+
+
+def _number(prediction: Prediction) -> str:
+    return f"{prediction.value:.2%}" if prediction.meaning in ("probability", "score") else f"{prediction.value:.6g}"
+
+
+# Said once, where it is not what people expect.
+_MEANINGS = {
+    "score": "scores: each class has a probability of its own; they do not add up to 100 %",
+    "log_probability": "natural logarithms of probabilities",
+    "value": "values: numbers as the network gives them, no probabilities",
+}

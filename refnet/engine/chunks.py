@@ -47,7 +47,7 @@ def chunks_of(o: Operation, tiles: TileShapes) -> Chunks:
     height, width, channels = as_picture(o.shape)
     blocks = blocks_of(channels)
     panels = -(-blocks // tiles.blocks)
-    if o.op == rows.SOFTMAX:
+    if o.op in (rows.SOFTMAX, rows.LOG_SOFTMAX, rows.CONCATENATE):
         return Chunks(1, 1, blocks)
     if o.op == rows.CONVOLUTION:
         return Chunks(panels, height, 1)

@@ -15,7 +15,7 @@ from typing import TypeGuard
 from refnet.architecture import names
 from refnet.architecture.activations import Activation
 from refnet.architecture.padding import NO_PADS, Pads
-from refnet.architecture.plan import Shape, Step
+from refnet.architecture.plan import CONVOLUTIONS, Shape, Step
 from refnet.engine.packed import Offsets, WeightsLayout
 from refnet.kernels import rows
 
@@ -57,6 +57,13 @@ _CODES = {
     "add": rows.ADD,
     "dense": rows.POINTWISE,
     "softmax": rows.SOFTMAX,
+    "max": rows.MAX,
+    "gem": rows.GEM,
+    "concatenate": rows.CONCATENATE,
+    "batch_norm": rows.AFFINE,
+    "identity": rows.AFFINE,
+    "divide": rows.DIVIDE,
+    "log_softmax": rows.LOG_SOFTMAX,
 }
 
 
@@ -75,7 +82,7 @@ def fuse(steps: Sequence[Step], weights: WeightsLayout, visible: Collection[str]
     for step in steps:
         operation = _whole(step, weights)
         last = operations[-1] if operations and operations[-1].name == step.inputs[0] else None
-        if not step.normalized:
+        if step.op not in CONVOLUTIONS:
             if step.op == "add" and can_absorb(last, rows.POINTWISE):
                 operations[-1] = replace(last, name=step.name, inputs=(*last.inputs, step.inputs[1]))
             elif step.op == "mean" and last is not None and last.op == rows.DEPTHWISE:
@@ -86,8 +93,9 @@ def fuse(steps: Sequence[Step], weights: WeightsLayout, visible: Collection[str]
                 operations.append(operation)
             continue
         conv, bn, act = (names.part_name(step.name, part) for part in (names.CONV, names.BN, names.ACT))
-        aliases[bn if step.activation == "none" else act] = step.name
-        if not {conv, bn, act} & set(visible):
+        if step.normalized:
+            aliases[bn if step.activation == "none" else act] = step.name
+        if not set(step.parts) & set(visible):
             if step.op == "depthwise" and can_absorb(last, rows.POINTWISE, rows.CONVOLUTION):
                 operation = replace(operation, inputs=last.inputs, expansion=operations.pop())
             operations.append(operation)

@@ -6,14 +6,14 @@ The layout follows from the steps alone. Kernels are kept packed only, and unpac
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from refnet.architecture import names
-from refnet.architecture.plan import Step
+from refnet.architecture.plan import CONVOLUTIONS, Step
 from refnet.arrays import Array
 from refnet.engine.layout import blocks_of, pack_depthwise, pack_kernel, packed_size, unpack_depthwise, unpack_kernel
 from refnet.kernels.machine import LANES, tile_shapes
@@ -24,7 +24,7 @@ Take = Callable[[str], Array]  # gives the tensor of a key, once; where it came 
 
 @dataclass(frozen=True)
 class Offsets:
-    """Where a step's kernel, scale and shift begin in the flat array."""
+    """Where a step's kernel, scale and shift begin in the flat array; a lone number lies in the kernel's place."""
 
     kernel: int
     scale: int
@@ -50,14 +50,26 @@ def lay_out(steps: Sequence[Step]) -> WeightsLayout:
     identity, end = Offsets(0, 0, widest), 2 * widest
     offsets = {}
     for step in steps:
-        if not step.weights:
-            continue
-        kernel, end = end, end + packed_size(step.weights[0].shape)
+        found = identity
         vector = blocks_of(step.shape[-1]) * LANES
-        scale, end = (end, end + vector) if step.normalized else (identity.scale, end)
-        offsets[step.name] = Offsets(kernel, scale, end)
-        end += vector
+        if step.op in _ONE_NUMBER:
+            found, end = replace(found, kernel=end), end + LANES
+        if _has_kernel(step):
+            found, end = replace(found, kernel=end), end + packed_size(step.weights[0].shape)
+        if step.normalized or step.op == "batch_norm":
+            found, end = replace(found, scale=end), end + vector
+        if step.weights and step.op not in _ONE_NUMBER:
+            found, end = replace(found, shift=end), end + vector
+        if found is not identity:
+            offsets[step.name] = found
     return WeightsLayout(offsets, identity, end)
+
+
+_ONE_NUMBER = ("gem", "divide")  # a power, a divisor: where others have a kernel
+
+
+def _has_kernel(step: Step) -> bool:
+    return step.op in (*CONVOLUTIONS, "dense")
 
 
 class PackedWeights(Mapping[str, Array]):
@@ -75,11 +87,30 @@ class PackedWeights(Mapping[str, Array]):
         self.flat[identity.scale : identity.shift] = 1
         self.flat[identity.shift : 2 * identity.shift] = -0.0
         for step in steps:
-            if step.weights:
+            if step.name in self.layout.offsets:
                 self._pack(step, take, eps)
 
     def _pack(self, step: Step, take: Take, eps: float) -> None:
         at = self.layout.offsets[step.name]
+        if _has_kernel(step):
+            self._pack_kernel(step, at, take)
+        for weight in step.weights[_has_kernel(step) :]:
+            self._vectors[weight.key] = take(weight.key)
+        if step.op == "divide":
+            self._place(at.kernel, np.array([step.divisor]))
+        elif step.op == "gem":
+            self._place(at.kernel, self._vectors[names.weight_key(step.name, "p")])
+        elif step.biased:
+            self._place(at.shift, self._vectors[names.weight_key(step.name, "bias")])
+        else:
+            gamma, beta, mean, variance = (
+                self._vectors[names.weight_key(step.name, f"bn/{leaf}")] for leaf in names.BN_LEAVES
+            )
+            scale, shift = fold_batch_norm(gamma, beta, mean, variance, step.bn_eps(eps), self.flat.dtype)
+            self._place(at.scale, scale)
+            self._place(at.shift, shift)
+
+    def _pack_kernel(self, step: Step, at: Offsets, take: Take) -> None:
         key = names.weight_key(step.name, "kernel")
         self._kernels[key] = step
         kernel = take(key).astype(self.flat.dtype, copy=False)
@@ -87,17 +118,6 @@ class PackedWeights(Mapping[str, Array]):
             self._place(at.kernel, pack_depthwise(kernel))
         else:
             self._place(at.kernel, pack_kernel(kernel.reshape(-1, kernel.shape[-1]), self._panel_blocks))
-        for weight in step.weights[1:]:
-            self._vectors[weight.key] = take(weight.key)
-        if step.normalized:
-            gamma, beta, mean, variance = (
-                self._vectors[names.weight_key(step.name, f"bn/{leaf}")] for leaf in names.BN_LEAVES
-            )
-            scale, shift = fold_batch_norm(gamma, beta, mean, variance, eps, self.flat.dtype)
-            self._place(at.scale, scale)
-        else:
-            shift = self._vectors[names.weight_key(step.name, "bias")]
-        self._place(at.shift, shift)
 
     def _place(self, begin: int, values: Array) -> None:
         """Write values, and zeros up to a whole block of channels."""

@@ -158,7 +158,7 @@ def _plan_arena(fused: FusedSteps, given: Mapping[str, Shape]) -> tuple[dict[str
         arena.release(before=i)
         until = last_reader.get(operation.name, i)
         first = operation.inputs[0]
-        if operation.op in (rows.EXCITE, rows.ADD, rows.AFFINE) and last_reader[first] == i:
+        if operation.op in (rows.EXCITE, rows.ADD, rows.AFFINE, rows.DIVIDE) and last_reader[first] == i:
             offset = tensors[first].offset
             arena.extend(offset, until=until)
         else:

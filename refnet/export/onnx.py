@@ -3,7 +3,7 @@
 For those who run the same weights elsewhere, and for tools that read ONNX. The graph is the plan, step by step: its
 tensors are named like the steps (``block1a.expand``), its weights like the keys of a weight file
 (``block1a/expand/kernel``). ONNX puts channels first, so a picture is [N, C, H, W], and a vector inside a block
-[N, C, 1, 1], which lets other engines keep their own layout; ``pool``, ``logits`` and ``probabilities`` are [N, C].
+[N, C, 1, 1], which lets other engines keep their own layout; from ``pool`` on all are [N, C].
 Below a step are its parts: ``.conv`` (the sums), ``.bn``, ``.dense`` (with the bias), ``.sigmoid``. The last one is the
 step itself and goes by its name alone.
 
@@ -14,17 +14,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple, assert_never
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from refnet.architecture import names
-from refnet.architecture.plan import Plan, Shape, Step, make_plan
+from refnet.architecture.plan import Plan, Shape, make_plan
 from refnet.arrays import Array
 from refnet.checkpoints.naming import refnet_onnx
 from refnet.errors import InputError, RefnetError
+from refnet.export.onnx_nodes import FLOOR, SIX, ZERO, channels_first, nodes_of
 from refnet.files.whole import check_file_target, not_written, whole_file
-from refnet.reference.numerics import NUMERICS_VERSION
+from refnet.reference.numerics import GEM_FLOOR, NUMERICS_VERSION
 from refnet.version import __version__
 from refnet.weights import schema
 from refnet.weights.weights import Weights, check_tensors
@@ -38,26 +39,15 @@ IR_VERSION = 8  # the one that came with this opset, so that old readers are not
 BATCH = "N"
 MAX_BYTES = 1 << 31  # of a protobuf message, which an ONNX file is
 
-ZERO, SIX = "zero", "six"  # what ReLU6 clips to
-
-
-class _Node(NamedTuple):
-    """One operation of the graph: ONNX's name for it, what it reads, and the tensor it makes."""
-
-    op_type: str
-    inputs: tuple[str, ...]
-    output: str
-    shape: Shape  # of the output, channels first, without the batch
-    attributes: dict[str, Any]
-
 
 def export_onnx(weights: Weights, path: str | os.PathLike[str], *, size: int | tuple[int, int] | None = None) -> None:
     """Write a network as an ONNX file.
 
     The graph reads ``input`` f32[N, 3, H, W] with any N, normalised by the recipe in the file's metadata, and makes
-    ``logits`` and ``probabilities`` f32[N, classes], or ``pool`` f32[N, C] where there is no classifier. Its weights
-    are the published numbers: batch norm is a node of its own. The same weights and size give the same bytes. An
-    existing file is replaced in one step once the new one is complete and ``onnx.checker`` has found nothing wrong.
+    ``logits`` f32[N, classes] and what the top makes of them, mostly ``probabilities``, or ``pool`` f32[N, C] where
+    there is no classifier. Its weights are the published numbers: batch norm is a node of its own. The same weights and
+    size give the same bytes. An existing file is replaced in one step once the new one is complete and
+    ``onnx.checker`` has found nothing wrong.
 
     Parameters
     ----------
@@ -121,16 +111,16 @@ def _model(weights: Weights, plan: Plan) -> onnx.ModelProto:
     def value(name: str, shape: Shape) -> onnx.ValueInfoProto:
         return helper.make_tensor_value_info(name, TensorProto.FLOAT, [BATCH, *shape])
 
-    nodes = [node for step in plan for node in _nodes(step, weights.bn_eps)]
-    shapes = {node.output: node.shape for node in nodes}
-    outputs = [value(name, shapes.pop(name)) for name in plan.outputs]
+    nodes = [node for step in plan for node in nodes_of(step, weights.bn_eps)]
+    shapes = {node.output: node.shape for node in nodes if node.output not in plan.outputs}
+    outputs = [value(name, plan.shapes[name]) for name in plan.outputs]
     graph = helper.make_graph(
         [helper.make_node(n.op_type, n.inputs, [n.output], name=n.output, **n.attributes) for n in nodes],
         weights.architecture.name,
-        [value(names.INPUT, _channels_first(plan.steps[0].in_shape))],
+        [value(names.INPUT, channels_first(plan.steps[0].in_shape))],
         outputs,
-        [numpy_helper.from_array(tensor, name) for name, tensor in _initializers(weights)],
-        value_info=[value(name, shape) for name, shape in shapes.items()],
+        [numpy_helper.from_array(tensor, name) for name, tensor in _initializers(weights, plan)],
+        value_info=[value(name, shape) for name, shape in shapes.items() if shape is not None],
     )
     model = helper.make_model(
         graph,
@@ -161,77 +151,15 @@ def _metadata(weights: Weights) -> dict[str, str]:
     }
 
 
-def _initializers(weights: Weights) -> Iterator[tuple[str, Array]]:
-    """Name and value of each weight as ONNX wants it."""
+def _initializers(weights: Weights, plan: Plan) -> Iterator[tuple[str, Array]]:
+    """Name and value of each weight and constant as ONNX wants it."""
     for pair in refnet_onnx.pairs(weights.architecture):
         yield pair.theirs, pair.to_theirs(weights.tensors[pair.ours])
-    if weights.architecture.activation == "relu6":
+    if any(step.activation == "relu6" for step in plan):
         yield ZERO, np.array(0, np.float32)
         yield SIX, np.array(6, np.float32)
-
-
-def _nodes(step: Step, eps: float) -> list[_Node]:
-    """Operations of one step; the last one makes the tensor of its name."""
-    nodes: list[_Node] = []
-    shape = _shape(step)
-
-    def append(op_type: str, part: str, *inputs: str, **attributes: Any) -> str:
-        output = names.part_name(step.name, part)
-        nodes.append(_Node(op_type, inputs, output, shape, attributes))
-        return output
-
-    def weight(leaf: str) -> str:
-        return names.weight_key(step.name, leaf)
-
-    x = step.inputs[0]
-    match step.op:
-        case "convolution" | "depthwise":
-            norm = [weight(f"bn/{leaf}") for leaf in names.BN_LEAVES]
-            x = append("Conv", names.CONV, x, weight("kernel"), **_geometry(step))
-            x = append("BatchNormalization", names.BN, x, *norm, epsilon=eps)
-        case "dense":
-            op_type = "Gemm" if step.name == names.LOGITS else "Conv"
-            x = append(op_type, "dense", x, weight("kernel"), weight("bias"))
-        case "mean":
-            x = append("GlobalAveragePool", "mean", x)
-            if step.name == names.POOL:
-                nodes[-1] = nodes[-1]._replace(shape=(*shape, 1, 1))
-                append("Flatten", "flatten", x)
-        case "excite" | "add" | "softmax":
-            op_type = {"excite": "Mul", "add": "Add", "softmax": "Softmax"}[step.op]
-            append(op_type, step.op, *step.inputs)
-        case _:
-            assert_never(step.op)
-    match step.activation:
-        case "none":
-            pass
-        case "sigmoid":
-            append("Sigmoid", "sigmoid", x)
-        case "swish":
-            append("Mul", names.ACT, x, append("Sigmoid", "sigmoid", x))
-        case "relu6":
-            append("Clip", names.ACT, x, ZERO, SIX)
-        case _:
-            assert_never(step.activation)
-    nodes[-1] = nodes[-1]._replace(output=step.name)
-    return nodes
-
-
-def _geometry(step: Step) -> dict[str, Any]:
-    around = step.pads
-    return {
-        "kernel_shape": [step.kernel] * 2,
-        "strides": [step.stride] * 2,
-        "pads": [around.top, around.left, around.bottom, around.right],
-        "group": step.in_shape[-1] if step.op == "depthwise" else 1,
-    }
-
-
-def _shape(step: Step) -> Shape:
-    """Shape of what a step makes, channels first; the vectors of a squeeze-excite stay pictures of one pixel."""
-    in_block = step.name not in (names.POOL, names.LOGITS, names.PROBABILITIES)
-    return (*step.shape, 1, 1) if in_block and len(step.shape) == 1 else _channels_first(step.shape)
-
-
-def _channels_first(shape: Shape) -> Shape:
-    return (shape[-1], *shape[:-1])
+    for step in plan:
+        if step.op == "divide":
+            yield names.weight_key(step.name, "divisor"), np.array(step.divisor, np.float32)
+        if step.op == "gem":
+            yield FLOOR, np.array(GEM_FLOOR, np.float32)

@@ -119,6 +119,11 @@ def regions(tensor: Array, activation: Activation) -> CurveRegions | None:
             return CurveRegions(None, 1 - high, high)
         case "relu6":
             low, high = _share(tensor <= 0), _share(tensor >= 6)
+        case "relu":
+            low, high = _share(tensor <= 0), 0.0
+        case "tanh":
+            limit = math.tanh(CURVED / 2)
+            low, high = _share(tensor < -limit), _share(tensor > limit)
         case "sigmoid":
             limit = 1 / (1 + math.exp(CURVED))
             low, high = _share(tensor < limit), _share(tensor > 1 - limit)

@@ -15,7 +15,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from refnet.architecture.plan import MAX_SIDE
+from refnet.architecture.padding import MAX_SIDE
 from refnet.architecture.scaling import TABLE as VARIANTS
 from refnet.errors import InputError
 from refnet.files.shipped import DATA

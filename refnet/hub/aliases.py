@@ -7,14 +7,11 @@ import shlex
 from difflib import get_close_matches
 
 from refnet.architecture.scaling import TABLE
+from refnet.architecture.variants import variant_name
 from refnet.errors import UnknownModelError
 from refnet.weights import releases
 
 SYNTHETIC = "@synthetic"
-
-# The paper and every library spell a variant like this, each with weights of its own: so it names the network, never
-# somebody's weights.
-_SPELLED_OUT = re.compile(rf"(?:efficientnet[-_ ]?)?({'|'.join(TABLE)})")
 
 # timm's names say whose weights they are. What they stand for changed between its releases where there is no tag.
 _TIMM = re.compile(rf"(tf_)?efficientnet_({'|'.join(TABLE)})(?:([._])(\w+))?")
@@ -73,14 +70,17 @@ def canonical(model: object) -> str:
 def shortened(name: str) -> str:
     """Call a variant as it is called here, with whatever follows it; any other name stays as it is.
 
+    The paper and every library spell a variant like this, each with weights of its own: so it names the network, never
+    somebody's weights.
+
     Examples
     --------
     >>> shortened("EfficientNet-B1@TIMM-TF"), shortened("B9")
     ('b1@timm-tf', 'B9')
     """
     variant, at, publisher = name.partition("@")
-    known = _SPELLED_OUT.fullmatch(variant.lower())
-    return name if known is None else known[1] + at + publisher.lower()
+    known = variant_name(variant)
+    return name if known is None else known + at + publisher.lower()
 
 
 def _what_else(model: str, variant: str) -> str:

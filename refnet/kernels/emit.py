@@ -152,6 +152,10 @@ class Emitter:
 
     def clamp(self, x: ir.Value, low: float, high: float) -> ir.Value:
         """``low`` where x < low, ``high`` where x > high, else x."""
-        for comparison, bound in (("<", self.constant(low)), (">", self.constant(high))):
-            x = self.builder.select(self.builder.fcmp_ordered(comparison, x, bound), bound, x)
-        return x
+        x, bound = self.at_least(x, low), self.constant(high)
+        return self.builder.select(self.builder.fcmp_ordered(">", x, bound), bound, x)
+
+    def at_least(self, x: ir.Value, low: float) -> ir.Value:
+        """``low`` where x < low, else x."""
+        bound = self.constant(low)
+        return self.builder.select(self.builder.fcmp_ordered("<", x, bound), bound, x)

@@ -85,7 +85,17 @@ def _sigmoid(e: Emitter, ys: Vectors) -> Vectors:
     return [e.builder.fdiv(e.constant(1.0), d) for d in _one_plus_exp_of_minus(e, ys)]
 
 
-_FORMULAS = {"swish": _swish, "relu6": _relu6, "sigmoid": _sigmoid}
+def _relu(e: Emitter, ys: Vectors) -> Vectors:
+    return [e.at_least(y, 0.0) for y in ys]
+
+
+def _tanh(e: Emitter, ys: Vectors) -> Vectors:
+    b = e.builder
+    quotients = [b.fdiv(e.constant(2.0), d) for d in _one_plus_exp_of_minus(e, [b.fadd(y, y) for y in ys])]
+    return [b.fsub(q, e.constant(1.0)) for q in quotients]
+
+
+_FORMULAS = {"swish": _swish, "relu6": _relu6, "sigmoid": _sigmoid, "relu": _relu, "tanh": _tanh}
 
 # In a program's row.
 ACTIVATION_CODES = {name: code for code, name in enumerate(["none", *_FORMULAS])}

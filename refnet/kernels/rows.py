@@ -10,6 +10,7 @@ import numpy as np
 
 # Operation codes.
 CONVOLUTION, POINTWISE, DEPTHWISE, MEAN, EXCITE, ADD, AFFINE, SOFTMAX = range(8)
+MAX, GEM, DIVIDE, CONCATENATE, LOG_SOFTMAX = range(8, 13)  # of tops that few networks have
 
 ROW = np.dtype(
     [
@@ -41,7 +42,7 @@ ROW = np.dtype(
             "buffer_rows",  # of the line buffer, and the pixels in each
             "pitch",
             "count",  # what a mean is divided by
-            "weights",  # weights offsets
+            "weights",  # weights offsets: kernel, or what an operation has instead; scale; shift
             "scale",
             "shift",
             "activation",

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from numba import njit
 
-from refnet.kernels import atomic, elementwise, rows
+from refnet.kernels import atomic, elementwise, rows, tops
 from refnet.kernels.depthwise import OutputRow, row_k3s1, row_k3s2, row_k5s1, row_k5s2
 from refnet.kernels.epilogue import Epilogue
 from refnet.kernels.float_mode import restore_mode, set_default_mode
@@ -25,10 +25,12 @@ from refnet.kernels.pointwise import (
     strip_of_1,
     strip_of_2,
 )
-from refnet.kernels.softmax import softmax
+from refnet.kernels.softmax import log_softmax, softmax
 
 _CONVOLUTION, _POINTWISE, _DEPTHWISE = rows.CONVOLUTION, rows.POINTWISE, rows.DEPTHWISE
-_MEAN, _EXCITE, _ADD, _SOFTMAX = rows.MEAN, rows.EXCITE, rows.ADD, rows.SOFTMAX
+_MEAN, _EXCITE, _ADD, _AFFINE, _SOFTMAX = rows.MEAN, rows.EXCITE, rows.ADD, rows.AFFINE, rows.SOFTMAX
+_MAX, _GEM, _DIVIDE = rows.MAX, rows.GEM, rows.DIVIDE
+_CONCATENATE, _LOG_SOFTMAX = rows.CONCATENATE, rows.LOG_SOFTMAX
 
 
 class Constants(NamedTuple):
@@ -229,7 +231,13 @@ def _blocks_chunk(row: Any, strip: int, arena: Any, weights: Any, scratch: int) 
             elementwise.excite(arena, x, row.other + block * LANES, y, pixels)
         elif row.op == _ADD:
             elementwise.add(arena, x, row.other + block * row.x_block, y, pixels)
-        else:
+        elif row.op == _MAX:
+            tops.largest(arena, x, row.height * row.width, y)
+        elif row.op == _GEM:
+            tops.generalised_mean(arena, weights, row.weights, x, row.height, row.width, y)
+        elif row.op == _DIVIDE:
+            tops.divide(arena, weights, row.weights, x, y)
+        elif row.op == _AFFINE:
             elementwise.affine(arena, weights, x, y, pixels, _epilogue(row, block, NOWHERE, NOWHERE))
 
 
@@ -267,6 +275,10 @@ def make_run_rows(sources: str) -> Any:
                     _convolution_chunk(row, panel, strip, arena, weights, constants, scratch)
                 elif row.op == _SOFTMAX:
                     softmax(arena, row.x, row.y, row.channels)
+                elif row.op == _LOG_SOFTMAX:
+                    log_softmax(arena, row.x, row.y, row.channels)
+                elif row.op == _CONCATENATE:
+                    tops.concatenate(arena, row.x, row.other, row.y, row.channels)
                 else:
                     _blocks_chunk(row, strip, arena, weights, scratch)
                 computed += 1

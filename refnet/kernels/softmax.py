@@ -21,3 +21,17 @@ def softmax(arena: Any, x: int, y: int, classes: int) -> None:
         total += e
     for k in range(classes):
         arena[y + k] /= total
+
+
+@compiled
+def log_softmax(arena: Any, x: int, y: int, classes: int) -> None:
+    """(x - max) - log(the sum of exp(x - max) from +0 in order)."""
+    largest = arena[x]
+    for k in range(1, classes):
+        largest = max(largest, arena[x + k])
+    total = arena.dtype.type(0)
+    for k in range(classes):
+        total += scalar.exp(arena[x + k] - largest)
+    logarithm = scalar.log(total)
+    for k in range(classes):
+        arena[y + k] = (arena[x + k] - largest) - logarithm

@@ -1,4 +1,4 @@
-"""Activations: sigmoid, swish, ReLU6. ``dtype`` is float32 or float64 throughout."""
+"""Activations: sigmoid, swish, ReLU6, ReLU, tanh. ``dtype`` is float32 or float64 throughout."""
 
 from __future__ import annotations
 
@@ -57,5 +57,34 @@ def relu6(x: Array) -> Array:
     return np.where(x > six, six, x)
 
 
+def relu(x: Array) -> Array:
+    """0 where x < 0, else x: a zero keeps its sign, NaN stays NaN.
+
+    Examples
+    --------
+    >>> relu(np.array([-1, 3, 7], np.float32))
+    array([0., 3., 7.], dtype=float32)
+    """
+    return np.where(x < x.dtype.type(0), x.dtype.type(0), x)
+
+
+def tanh(x: Array) -> Array:
+    """2 / d - 1 with d = 1 + exp(clamp(-2 x)): right to a few units of the last place of 1, also near 0.
+
+    Examples
+    --------
+    >>> tanh(np.array([0, 100, -100], np.float32))
+    array([ 0.,  1., -1.], dtype=float32)
+    """
+    result: Array = x.dtype.type(2) / _one_plus_exp_of_minus(x + x) - x.dtype.type(1)
+    return result
+
+
 #: Activations by the names that a plan gives them.
-ACTIVATIONS: dict[str, Callable[[Array], Array]] = {"sigmoid": sigmoid, "swish": swish, "relu6": relu6}
+ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
+    "sigmoid": sigmoid,
+    "swish": swish,
+    "relu6": relu6,
+    "relu": relu,
+    "tanh": tanh,
+}

@@ -36,17 +36,30 @@ def evaluate_step(
     def weight(leaf: str) -> Array:
         return tensors[names.weight_key(step.name, leaf)]
 
-    operation = getattr(ops, step.op)  # a step is called like the function that defines it
-    if step.normalized:
-        x = operation(inputs[0], weight("kernel"), stride=step.stride, pads=step.pads)
-        yield names.part_name(step.name, names.CONV), x
+    def batch_norm(x: Array) -> Array:
         gamma, beta, mean, variance = (weight(f"bn/{leaf}") for leaf in names.BN_LEAVES)
-        x = ops.batch_norm(x, gamma, beta, mean, variance, eps)
+        return ops.batch_norm(x, gamma, beta, mean, variance, step.bn_eps(eps))
+
+    operation = getattr(ops, step.op)  # a step is called like the function that defines it
+    match step.op:
+        case "convolution" | "depthwise":
+            x = operation(inputs[0], weight("kernel"), stride=step.stride, pads=step.pads)
+        case "dense":
+            x = operation(inputs[0], weight("kernel"))
+        case "batch_norm":
+            x = batch_norm(inputs[0])
+        case "gem":
+            x = operation(inputs[0], weight("p"))
+        case "divide":
+            x = operation(inputs[0], step.divisor)
+        case _:
+            x = operation(*inputs)
+    if step.normalized:
+        yield names.part_name(step.name, names.CONV), x
+        x = batch_norm(x)
         yield names.part_name(step.name, names.BN), x
-    elif step.weights:
-        x = ops.bias(operation(*inputs, weight("kernel")), weight("bias"))
-    else:
-        x = operation(*inputs)
+    elif step.biased:
+        x = ops.bias(x, weight("bias"))
     if step.activation != "none":
         x = ops.ACTIVATIONS[step.activation](x)
         if step.normalized:

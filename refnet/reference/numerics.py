@@ -89,6 +89,40 @@ EXP: Final[dict[str, ExpConstants]] = {
 }  # fmt: skip
 
 
+@dataclass(frozen=True)
+class LogConstants:
+    """The constants of ``log`` in one format; ln 2 is that of ``EXP``.
+
+    log(2**n * m) = n ln 2 + 2 s (1 + s**2 / 3 + s**4 / 5 + …) with s = (m - 1) / (m + 1), the series of atanh.
+
+    Attributes
+    ----------
+    root_2
+        The square root of 2: m is at most that, and more than half of it.
+    least
+        The smallest normal number: arguments are at least that.
+    coefficients
+        1/23 or 1/9, …, 1/5, 1/3, in the order of Horner's rule: what is left out is below half of the last place.
+    """
+
+    root_2: float
+    least: float
+    coefficients: tuple[float, ...]
+
+
+LOG: Final[dict[str, LogConstants]] = {
+    name: LogConstants(
+        root_2=float(kind(2**0.5)),
+        least=float(np.finfo(kind).smallest_normal),
+        coefficients=tuple(float(kind(1 / k)) for k in range(last, 1, -2)),
+    )
+    for name, kind, last in (("float32", np.float32, 9), ("float64", np.float64, 23))
+}
+
+#: The generalised mean raises its inputs to this first: 0 has no logarithm. All who publish it do so.
+GEM_FLOOR: Final = 1e-6
+
+
 def fold_batch_norm(
     gamma: npt.NDArray[Any],
     beta: npt.NDArray[Any],

@@ -1,4 +1,4 @@
-"""Scalar functions for Numba-compiled code: fma and exp, the same bits on every CPU."""
+"""Scalar functions for Numba-compiled code: fma, exp and log, the same bits on every CPU."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic, overload
 
-from refnet.reference.numerics import EXP, ExpConstants
+from refnet.reference.numerics import EXP, LOG, ExpConstants, LogConstants
 
 
 @intrinsic
@@ -38,6 +38,36 @@ def power_of_two(typingctx: Any, exponent: Any, like: Any) -> Any:
         return builder.bitcast(builder.shl(word, ir.Constant(word.type, mantissa)), args[1].type)
 
     return like(types.int64, like), codegen
+
+
+@intrinsic
+def _exponent(typingctx: Any, x: Any) -> Any:
+    """Exponent of a positive normal number: 2**exponent is at most ``x``."""
+    if x not in (types.float32, types.float64):
+        return None
+    bits, bias, mantissa = (32, 127, 23) if x == types.float32 else (64, 1023, 52)
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        word = builder.bitcast(args[0], ir.IntType(bits))
+        exponent = builder.sub(builder.lshr(word, ir.Constant(word.type, mantissa)), ir.Constant(word.type, bias))
+        return builder.sext(exponent, ir.IntType(64)) if bits == 32 else exponent
+
+    return types.int64(x), codegen
+
+
+@intrinsic
+def _significand(typingctx: Any, x: Any) -> Any:
+    """A positive normal number over 2**exponent: from 1 to below 2, exact."""
+    if x not in (types.float32, types.float64):
+        return None
+    bits, bias, mantissa = (32, 127, 23) if x == types.float32 else (64, 1023, 52)
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        word = builder.bitcast(args[0], ir.IntType(bits))
+        digits = builder.and_(word, ir.Constant(word.type, (1 << mantissa) - 1))
+        return builder.bitcast(builder.or_(digits, ir.Constant(word.type, bias << mantissa)), args[0].type)
+
+    return x(x), codegen
 
 
 def _exp(x: Any) -> Any:
@@ -78,3 +108,46 @@ def _define_exp(dtype: Any) -> Any:
 def exp(x: Any) -> Any:
     """e**x of a float32 or float64; ``refnet.reference.exp`` says how."""
     return _exp(x)
+
+
+def _log(x: Any) -> Any:
+    raise NotImplementedError  # compiled code only
+
+
+@overload(_log)
+def _log_overload(x: Any) -> Any:
+    return _define_log(np.float32 if x == types.float32 else np.float64)
+
+
+def _define_log(dtype: Any) -> Any:
+    c: LogConstants = LOG[np.dtype(dtype).name]
+    of_exp: ExpConstants = EXP[np.dtype(dtype).name]
+    least, root_2, half, one, two = dtype(c.least), dtype(c.root_2), dtype(0.5), dtype(1), dtype(2)
+    ln2_high, ln2_low = dtype(of_exp.ln2_high), dtype(of_exp.ln2_low)
+    infinity = dtype(np.inf)
+    coefficients = tuple(dtype(a) for a in c.coefficients)
+
+    def log(x: Any) -> Any:
+        if not x < infinity:
+            return x
+        x = least if x < least else x
+        exponent, m = _exponent(x), _significand(x)
+        if m > root_2:
+            exponent, m = exponent + 1, m * half
+        f = m - one
+        s = f / (f + two)
+        z = s * s
+        p = coefficients[0]
+        for a in coefficients[1:]:
+            p = fma(p, z, a)
+        w = s + s
+        n = dtype(exponent)
+        return fma(n, ln2_high, fma(n, ln2_low, fma(w, z * p, w)))
+
+    return log
+
+
+@njit
+def log(x: Any) -> Any:
+    """Natural logarithm of a float32 or float64; ``refnet.reference.elementary.log`` says how."""
+    return _log(x)

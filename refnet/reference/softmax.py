@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from refnet.arrays import Array
-from refnet.reference.elementary import exp
+from refnet.reference.elementary import exp, log
 
 
 def softmax(x: Array) -> Array:
@@ -24,6 +24,23 @@ def softmax(x: Array) -> Array:
     for k in range(x.shape[-1]):
         total = total + e[..., k, None]
     result: Array = e / total
+    return result
+
+
+def log_softmax(x: Array) -> Array:
+    """Logarithms of probabilities of x [N, K]: (x - max) - log(the sum of exp(x - max), from +0 in order).
+
+    Examples
+    --------
+    >>> log_softmax(np.zeros((1, 4), np.float32))
+    array([[-1.3862944, -1.3862944, -1.3862944, -1.3862944]], dtype=float32)
+    """
+    shifted = x - np.max(x, axis=-1, keepdims=True)
+    e = exp(shifted)
+    total: Any = x.dtype.type(0)
+    for k in range(x.shape[-1]):
+        total = total + e[..., k, None]
+    result: Array = shifted - log(total)
     return result
 
 

@@ -25,14 +25,15 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from dataclasses import fields, replace
 from typing import Any, NamedTuple, get_args
 
-from refnet.architecture.padding import Padding
-from refnet.architecture.plan import MAX_SIDE
+from refnet.architecture.padding import MAX_SIDE, size_of
 from refnet.architecture.scaling import Coefficients
+from refnet.architecture.top import PUBLISHED_TOP, Top, TopLayer
 from refnet.architecture.variants import Architecture, efficientnet
 from refnet.checks import MAX_CLASSES
-from refnet.errors import RefnetError, WeightsError
+from refnet.errors import InputError, RefnetError, WeightsError
 from refnet.preprocessing.recipe import Recipe
 from refnet.weights.labels import Labels
 from refnet.weights.releases.release import Averaging
@@ -42,9 +43,9 @@ SCHEMA_VERSION = 1
 
 ATTRIBUTES: dict[str, type] = {
     "schema": int,  # version of this page
-    "architecture": str,  # JSON: name, width, depth, resolution, dropout, lite, classes (0: no classifier)
-    "padding": str,  # same or symmetric
-    "bn_eps": float,  # added to every variance
+    "architecture": str,  # JSON: name, width, depth, resolution, dropout, lite, classes (0: no classifier); see below
+    "padding": str,  # same, symmetric, or same@SIZE
+    "bn_eps": float,  # added to every variance of the convolutions' batch norms
     "recipe": str,  # JSON: how a picture becomes the network's input, the fields of refnet.preprocessing.recipe.Recipe
     "publisher": str,
     "source": str,  # name of the published file
@@ -58,6 +59,8 @@ LABELS = ("labels/wnid", "labels/text")
 DROPPED = ("dropped/name", "dropped/reason")
 TABLES = LABELS + DROPPED
 
+# Of the JSON of an architecture. Two more, only where they are not the usual ones: "top", the fields of
+# refnet.architecture.top.Top with its layers as objects of TopLayer's fields, and "folded": true.
 ARCHITECTURE: dict[str, type] = {
     "name": str,
     "width": float,
@@ -121,9 +124,12 @@ def from_metadata(metadata: Metadata, tensors: Tensors) -> Weights:
     """Read everything but the tensors, believing nothing."""
     _check_texts(metadata)
     stated = metadata.attributes
-    for name, known in (("padding", get_args(Padding)), ("averaging", get_args(Averaging))):
-        if stated[name] not in known:
-            raise WeightsError(f"{name} is {stated[name][:80]!r}, not one of {', '.join(known)}")
+    if stated["averaging"] not in get_args(Averaging):
+        raise WeightsError(f"averaging is {stated['averaging'][:80]!r}, not one of {', '.join(get_args(Averaging))}")
+    try:
+        size_of(stated["padding"])
+    except InputError as error:
+        raise WeightsError(str(error)) from None
     if not 0 <= stated["bn_eps"] < 1:
         raise WeightsError(f"bn_eps is {stated['bn_eps']}, not a number from 0 to below 1")
     if not SHA256.fullmatch(stated["source_sha256"]):
@@ -163,14 +169,46 @@ def parse_architecture(text: str) -> Architecture:
         stated = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise WeightsError(f"architecture is not JSON: {error}") from None
-    if not isinstance(stated, dict) or set(stated) != set(ARCHITECTURE):
+    if not isinstance(stated, dict) or set(stated) - {"top", "folded"} != set(ARCHITECTURE):
         raise WeightsError(f"architecture must be a JSON object of {', '.join(ARCHITECTURE)}")
+    top = _parse_top(stated.pop("top", {}))
+    folded = stated.pop("folded", False)
+    if type(folded) is not bool:
+        raise WeightsError(f"architecture: folded is {str(folded)[:40]}, not true or false")
     wrong = [key for key in ARCHITECTURE if not _possible(key, stated[key])]
     if wrong:
         values = ", ".join(f"{key} = {str(stated[key])[:40]}" for key in wrong)
         raise WeightsError(f"architecture has values that no network has: {values}")
     name, classes = stated.pop("name"), stated.pop("classes")
-    return efficientnet(Coefficients(**stated), name=name, classes=classes)
+    return replace(efficientnet(Coefficients(**stated), name=name, classes=classes), top=top, folded=folded)
+
+
+def _parse_top(stated: Any) -> Top:
+    """Read what follows the last convolution; what is left out is as usual."""
+    try:
+        layers = tuple(TopLayer(**_typed(layer, _LAYER)) for layer in _typed(stated, _TOP).pop("layers", []))
+        return Top(**{**stated, "layers": layers})
+    except (InputError, TypeError) as error:
+        raise WeightsError(f"architecture: top: {error}") from None
+
+
+_TOP: dict[str, tuple[type, ...]] = {
+    "pooling": (str,),
+    "layers": (list,),
+    "temperature": (float, int),
+    "output": (str,),
+}
+_LAYER: dict[str, tuple[type, ...]] = {"kind": (str,), "units": (int,), "activation": (str,), "eps": (float, int)}
+
+
+def _typed(stated: Any, types: dict[str, tuple[type, ...]]) -> dict[str, Any]:
+    """A copy of an object with no fields but these, of these types."""
+    if not isinstance(stated, dict):
+        raise InputError(f"{str(stated)[:40]} is not an object")
+    for key, value in stated.items():
+        if key not in types or type(value) not in types[key]:
+            raise InputError(f"{key[:40]!r} is {str(value)[:40]!r}; want {', '.join(types)}")
+    return dict(stated)
 
 
 def _possible(key: str, value: Any) -> bool:
@@ -188,6 +226,12 @@ def _possible(key: str, value: Any) -> bool:
 def architecture_to_json(architecture: Architecture) -> str:
     """Write down what ``parse_architecture`` reads."""
     coefs = architecture.coefficients
+    unusual: dict[str, Any] = {}
+    if architecture.top != PUBLISHED_TOP:
+        unusual["top"] = _without_defaults(architecture.top)
+        unusual["top"]["layers"] = [_without_defaults(layer) for layer in architecture.top.layers]
+    if architecture.folded:
+        unusual["folded"] = True
     return json.dumps({
         "name": architecture.name,
         "width": float(coefs.width),
@@ -196,7 +240,13 @@ def architecture_to_json(architecture: Architecture) -> str:
         "dropout": float(coefs.dropout),
         "lite": coefs.lite,
         "classes": architecture.classes,
+        **unusual,
     })  # fmt: skip
+
+
+def _without_defaults(stated: Top | TopLayer) -> dict[str, Any]:
+    """The fields that say something."""
+    return {each.name: value for each in fields(stated) if (value := getattr(stated, each.name)) != each.default}
 
 
 def _parse_labels(metadata: Metadata, architecture: Architecture) -> Labels | None:

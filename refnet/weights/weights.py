@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from refnet.architecture import names
 from refnet.architecture.padding import Padding
 from refnet.architecture.plan import make_plan
 from refnet.architecture.variants import Architecture
-from refnet.errors import WeightsError
+from refnet.errors import WeightsError, first_few
 from refnet.preprocessing.recipe import Recipe
 from refnet.reference.digest import tensors_digest
 from refnet.weights.labels import Labels
@@ -80,8 +81,9 @@ class Weights:
 
 
 def check_tensors(weights: Weights) -> None:
-    """Refuse tensors that a network cannot be run with; all that are missing, unknown or misshapen in one message."""
-    wanted = {weight.key: weight.shape for weight in make_plan(weights.architecture).weights}
+    """Refuse tensors that a network cannot be run with; all that are missing, unknown or misshapen in one error."""
+    plan = make_plan(weights.architecture)
+    wanted = {weight.key: weight.shape for weight in plan.weights}
     wrong = [f"{key} is missing" for key in wanted if key not in weights.tensors]
     for key, tensor in weights.tensors.items():
         if key not in wanted:
@@ -89,25 +91,27 @@ def check_tensors(weights: Weights) -> None:
         elif tensor.dtype.name != "float32" or tensor.shape != wanted[key]:
             wrong.append(f"{key} is {tensor.dtype.name}{list(tensor.shape)}, not float32{list(wanted[key])}")
     if wrong:
-        raise WeightsError(f"not the tensors of {weights.architecture.name}: {'; '.join(wrong)}")
+        raise WeightsError(f"not the tensors of {weights.architecture.name}: {first_few(wrong)}", details=wrong)
     for key, tensor in weights.tensors.items():
         finite = np.isfinite(tensor)
         if not finite.all():
             index = [int(i) for i in np.argwhere(~finite)[0]]
             raise WeightsError(f"{key}{index} is {tensor[tuple(index)]}; every weight must be finite")
-    for key in wanted:
-        if key.endswith("/bn/variance"):
-            _check_batch_norm(weights, key.removesuffix("variance"))
+    for step in plan:
+        if step.normalized or step.op == "batch_norm":
+            _check_batch_norm(weights, names.weight_key(step.name, "bn/"), step.bn_eps(weights.bn_eps))
+        if step.op == "gem" and not (power := weights.tensors[step.weights[0].key][0]) > 0:
+            raise WeightsError(f"{step.weights[0].key}[0] is {power}; a generalised mean wants a power above 0")
 
 
-def _check_batch_norm(weights: Weights, prefix: str) -> None:
+def _check_batch_norm(weights: Weights, prefix: str, eps: float) -> None:
     gamma, beta, mean, variance = (
         weights.tensors[prefix + leaf].astype(np.float64) for leaf in ("gamma", "beta", "mean", "variance")
     )
-    if not (variance.min() >= 0 and variance.min() + weights.bn_eps > 0):
+    if not (variance.min() >= 0 and variance.min() + eps > 0):
         at = int(variance.argmin())
-        raise WeightsError(f"{prefix}variance[{at}] is {variance[at]}, which with bn_eps {weights.bn_eps} has no root")
-    scale = gamma / np.sqrt(variance + weights.bn_eps)
+        raise WeightsError(f"{prefix}variance[{at}] is {variance[at]}, which with eps {eps} has no root")
+    scale = gamma / np.sqrt(variance + eps)
     largest = float(np.abs([scale, beta - mean * scale]).max())
     if largest > float(np.finfo(np.float32).max):
         raise WeightsError(f"{prefix}*: a scale or shift of {largest:.3g} is beyond float32")

@@ -15,6 +15,7 @@ from refnet.architecture.variants import variant
 from refnet.checkpoints import certificate
 from refnet.checkpoints.conversion import STAGES, convert
 from refnet.checkpoints.inversion import invert
+from refnet.checkpoints.stated import Stated
 from refnet.errors import InputError, WeightsError
 from refnet.export.onnx import export_onnx
 from refnet.hub.models import synthetic_weights
@@ -26,7 +27,7 @@ def test_all_that_goes_into_the_weight_file(save, tmp_path):
     counters = {"bn1.num_batches_tracked": np.array(0)}
     path = save("tf_efficientnet_b0_ns-c0e6a31c.safetensors", state("timm-tf") | counters)
     stages = []
-    written = convert(path, publisher="timm-tf:ns", out=tmp_path / "b0.h5", on_stage=stages.append)
+    written = convert(path, Stated(publisher="timm-tf:ns"), out=tmp_path / "b0.h5", on_stage=stages.append)
     weights = refnet.load(written).weights
     assert written == tmp_path / "b0.h5"
     assert tuple(stages) == STAGES

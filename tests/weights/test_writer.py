@@ -148,7 +148,7 @@ class TestRefusedWriting:
     def test_a_variance_of_zero_without_epsilon(self, tmp_path):
         weights = make_weights(bn_eps=0.0)
         weights.tensors["stem/bn/variance"][5] = 0
-        self.assert_refused(tmp_path, weights, r"stem/bn/variance\[5\] is 0.0, which with bn_eps 0.0 has no root")
+        self.assert_refused(tmp_path, weights, r"stem/bn/variance\[5\] is 0.0, which with eps 0.0 has no root")
 
     def test_all_that_is_missing_or_unknown_is_named(self, tmp_path):
         weights = make_weights()

@@ -6,7 +6,7 @@ our leaf       ONNX's axes             our axes
 kernel         (K, C, R, S)            (R, S, C, K)
 kernel         (C, 1, R, S)            (R, S, C) depthwise
 kernel         (K, C, 1, 1)            (C, K) squeeze-excite
-kernel         (C, K)                  (C, K) classifier
+kernel         (C, K)                  (C, K) dense, behind the pool
 all others     (K,)                    (K,)
 =============  ======================  =========================
 """
@@ -35,6 +35,6 @@ def pairs(architecture: Architecture) -> tuple[Pair, ...]:
 
 def _pair(step: Step, weight: Weight) -> Pair:
     axes, shape = tuple(range(len(weight.shape))), weight.shape
-    if weight.key == names.weight_key(step.name, "kernel") and step.name != names.LOGITS:
+    if weight.key == names.weight_key(step.name, "kernel") and (step.op != "dense" or names.in_block(step.name)):
         axes, shape = torch_layout.kernel(step, weight.shape)
     return Pair(weight.key, weight.shape, weight.key, shape, axes)

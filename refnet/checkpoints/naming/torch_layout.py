@@ -107,4 +107,4 @@ def kernel(step: Step, shape: Shape) -> tuple[tuple[int, ...], Shape]:
         return (1, 2, 0), (C, 1, R, S)
     C, K = shape
     # Squeeze-excite works on a picture of one pixel there, by convolutions.
-    return (1, 0), (K, C) if step.name == names.LOGITS else (K, C, 1, 1)
+    return (1, 0), (K, C, 1, 1) if names.in_block(step.name) else (K, C)
