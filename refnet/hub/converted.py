@@ -56,7 +56,7 @@ def convert_once(path: Path, stated: Stated = NOTHING) -> Converted:
         with suppress(WeightsError, WeightsNotFoundError):  # damaged, or gone: made again
             return Converted(read(folder / before.weights), folder / before.weights)
     name = f"{_beginning(path)}-{_short(content_of(path), stated, _code())}.h5"
-    with _working_in(folder) as (place, kept):
+    with _working_in(folder) as (place, can_be_kept):
         with suppress(WeightsError, WeightsNotFoundError):  # another time, the same content
             weights = read(folder / name)
             _note(entry, _Entry(name, state, _code()))
@@ -65,7 +65,7 @@ def convert_once(path: Path, stated: Stated = NOTHING) -> Converted:
         weights = read(place / name)
         if state_of(path) != state:
             raise CheckpointError(f"{path} changed while it was read; try again", filename=path)
-        kept = kept and _keep(place / name, entry, _Entry(name, state, _code()))
+        kept = can_be_kept and _keep(place / name, entry, _Entry(name, state, _code()))
     warn(f"converted {path}: {_described(weights)}{'; cached' if kept else ''}")
     return Converted(weights, folder / name if kept else None)
 
