@@ -15,8 +15,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from refnet.architecture.variants import Architecture
 from refnet.checkpoints.naming import refnet_onnx
-from refnet.checkpoints.publishers import publisher_of
+from refnet.checkpoints.naming.pairing import Pair
+from refnet.checkpoints.publishers import has_published_names, publisher_of
 from refnet.errors import WeightsError
 from refnet.reference.digest import digest_of_digests, tensor_digest
 from refnet.weights.labels import Labels
@@ -45,8 +47,7 @@ def statement(weights: Weights) -> dict[str, Any]:
     its digest. All are finite, or there would be no weight file.
     """
     origin, architecture = weights.provenance, weights.architecture
-    publisher = publisher_of(origin.publisher)
-    theirs = {pair.ours: pair for pair in (publisher.pairs if publisher else refnet_onnx.pairs)(architecture)}
+    theirs = {pair.ours: pair for pair in _pairs(origin.publisher, architecture)}
     tensors = [
         {
             "name": key,
@@ -75,6 +76,13 @@ def statement(weights: Weights) -> dict[str, Any]:
         "tensors": tensors,
         "dropped": [list(row) for row in origin.dropped],
     }
+
+
+def _pairs(publisher: str, architecture: Architecture) -> tuple[Pair, ...]:
+    """Names by the publisher; refnet's own for a network that the publisher has none for."""
+    known = publisher_of(publisher)
+    named = known is not None and architecture.name in known.variants and has_published_names(architecture)
+    return known.pairs(architecture) if known is not None and named else refnet_onnx.pairs(architecture)
 
 
 def text(stated: dict[str, Any], conversion: dict[str, Any]) -> str:

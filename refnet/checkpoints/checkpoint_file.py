@@ -8,10 +8,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from refnet.checkpoints import keras_normalisation, own_export, tf_variables
+from refnet.checkpoints.graph.graph import Program
+from refnet.checkpoints.graph.keras.build import from_keras
+from refnet.checkpoints.graph.tflite.program import from_tflite
 from refnet.checkpoints.naming import keras
-from refnet.checkpoints.readers import file_bytes, onnx_file, safetensors_file
+from refnet.checkpoints.other_networks import no_network
+from refnet.checkpoints.readers import file_bytes, npz_file, onnx_file, safetensors_file
 from refnet.checkpoints.readers.keras import keras_file
 from refnet.checkpoints.readers.tensorflow import tar, tensor_bundle
+from refnet.checkpoints.readers.tflite import tflite_file
 from refnet.checkpoints.readers.torch import torch_file
 from refnet.checkpoints.state_dict import StateDict, find_state_dict
 from refnet.checkpoints.stated import NOTHING, Stated
@@ -41,12 +46,15 @@ class Checkpoint:
         The network's tensors: of a moving average if the file has one.
     normalise
         What a model of Keras does to pixels by itself, where the file says so.
+    program
+        What the file computes, where it says so: then this decides, and names only map.
     exported
         All of it in our terms, if refnet exported the file.
     """
 
     state: StateDict
     normalise: Normalisation | None = None
+    program: Program | None = None
     exported: Weights | None = None
 
 
@@ -146,11 +154,18 @@ def _read(path: Path, stated: Stated) -> tuple[str, Checkpoint]:
 
 
 def _torch(path: Path, stated: Stated) -> Checkpoint:
-    return Checkpoint(find_state_dict(torch_file.read(path)))
+    content = torch_file.read(path)
+    if what := no_network(content):
+        raise CheckpointError(what)
+    return Checkpoint(find_state_dict(content))
 
 
 def _safetensors(path: Path, stated: Stated) -> Checkpoint:
     return Checkpoint(find_state_dict(safetensors_file.read(path)))
+
+
+def _npz(path: Path, stated: Stated) -> Checkpoint:
+    return Checkpoint(find_state_dict(npz_file.read(path)))
 
 
 def _onnx(path: Path, stated: Stated) -> Checkpoint:
@@ -162,8 +177,10 @@ def _onnx(path: Path, stated: Stated) -> Checkpoint:
 
 def _keras(path: Path, stated: Stated) -> Checkpoint:
     content = keras_file.read(path)
+    if content.model is not None:
+        return Checkpoint(StateDict(content.tensors), program=from_keras(content))
     tensors = keras.with_classifier(keras.rename(content.tensors))
-    return Checkpoint(find_state_dict(tensors), keras_normalisation.normalisation_of(tensors, content.model))
+    return Checkpoint(find_state_dict(tensors), keras_normalisation.normalisation_of(tensors))
 
 
 def _tensorflow(path: Path, stated: Stated) -> Checkpoint:
@@ -175,6 +192,10 @@ def _tensorflow(path: Path, stated: Stated) -> Checkpoint:
     return Checkpoint(StateDict(tensors, averaging=choice.averaging, dropped=choice.dropped))
 
 
+def _tflite(path: Path, stated: Stated) -> Checkpoint:
+    return Checkpoint(StateDict({}), program=from_tflite(tflite_file.read(path), stated.publisher))
+
+
 def _is_keras(path: Path, _: bytes) -> bool:
     with path.open("rb") as file:
         return keras_file.is_keras_file(file)
@@ -184,7 +205,9 @@ Recognise = Callable[[Path, bytes], bool]
 # The first that recognises a file reads it. Safetensors goes first: it begins with a length, which may be any bytes.
 FORMATS: tuple[tuple[str, Recognise, Callable[[Path, Stated], Checkpoint]], ...] = (
     ("safetensors", lambda _, head: head[8:9] == b"{", _safetensors),
+    ("TensorFlow Lite", lambda _, head: tflite_file.is_tflite(head), _tflite),
     ("Keras", _is_keras, _keras),
+    ("NumPy", lambda path, _: npz_file.is_npz_file(path), _npz),
     ("PyTorch", lambda _, head: head.startswith((zip_archive.SIGNATURE, PICKLE)), _torch),
     ("TensorFlow", lambda path, head: path.suffix == tensor_bundle.INDEX or tar.is_archive(head), _tensorflow),
     ("ONNX", lambda path, _: path.suffix == ".onnx", _onnx),

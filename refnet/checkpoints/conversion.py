@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from refnet.architecture.plan import sides
-from refnet.checkpoints import certificate, checkpoint_file
+from refnet.checkpoints import certificate, checkpoint_file, from_program
 from refnet.checkpoints.checkpoint_file import Checkpoint, Fingerprint
 from refnet.checkpoints.identity import Identity, identify
 from refnet.checkpoints.publishers import PUBLISHERS
@@ -62,12 +62,7 @@ def convert(
         file = hashing.result()
     on_stage("mapping")
     try:
-        weights, by = _restore_own_export(content, stated, table) or _map_to_ours(
-            content,
-            identify(file, content.state, publisher=stated.publisher, model=stated.model, release=release),
-            file,
-            table,
-        )
+        weights, by, facts = _to_ours(content, stated, file, table, release)
         stated.check_honoured(weights, content.state.found_under)
         weights = _prepared(weights, by_hand, content.normalise)
     except CheckpointError as error:
@@ -79,7 +74,7 @@ def convert(
     on_stage("certifying")
     check_tensors(weights)
     statement = certificate.statement(weights)
-    text = certificate.text(statement, _facts_of_source(format_name, file, content, by) | _said(by_hand))
+    text = certificate.text(statement, _facts_of_source(format_name, file, content, by) | facts | _said(by_hand))
     on_stage("writing")
     del content  # the source's own tensors, as large as all that is to be written
     _write(target, weights, text, statement["digest"])
@@ -130,6 +125,21 @@ def _restore_own_export(content: Checkpoint, stated: Stated, table: Labels | Non
     if stated.publisher not in (None, origin, releases.publisher_without_set(origin)):
         raise CheckpointError(f"exported from weights of {origin}, not of {stated.publisher}")
     return replace(weights, labels=_labels(table, weights.architecture.classes)), "refnet's own export"
+
+
+def _to_ours(
+    content: Checkpoint, stated: Stated, file: Fingerprint, table: Labels | None, release: Release | None
+) -> tuple[Weights, str, dict[str, object]]:
+    """A file's network in our terms, what its publisher was recognised by, and what else there is to say of it."""
+    own = _restore_own_export(content, stated, table)
+    if own is not None:
+        return (*own, {})
+    if content.program is not None:
+        mapped = from_program.map_program(content.program, file, stated, release)
+        labels = _labels(table, mapped.weights.architecture.classes)
+        return replace(mapped.weights, labels=labels), mapped.by, mapped.facts
+    identity = identify(file, content.state, publisher=stated.publisher, model=stated.model, release=release)
+    return (*_map_to_ours(content, identity, file, table), {})
 
 
 def _map_to_ours(

@@ -14,6 +14,7 @@ from refnet.architecture.scaling import TABLE
 from refnet.architecture.variants import Architecture
 from refnet.checkpoints.checkpoint_file import Fingerprint
 from refnet.checkpoints.names_and_shapes import publishers_by_names, variant_by_shapes
+from refnet.checkpoints.other_networks import looks_like
 from refnet.checkpoints.publishers import PUBLISHERS
 from refnet.checkpoints.state_dict import StateDict
 from refnet.errors import CheckpointError, UnknownModelError, first_few
@@ -79,7 +80,7 @@ def identify(
         releases.check_publisher(publisher)
     bases = (releases.publisher_without_set(publisher),) if publisher else publishers_by_names(shapes)
     if not bases:
-        raise CheckpointError(_unknown_names(list(shapes)))
+        raise CheckpointError(looks_like(shapes) or _unknown_names(list(shapes)), details=shapes)
     architecture = variant_by_shapes(shapes, PUBLISHERS[bases[0]])
     if model is not None and architecture.name != model:
         raise CheckpointError(f"the tensors are those of {architecture.name}, not of {model}")
@@ -209,6 +210,6 @@ def _unknown_names(names: list[str]) -> str:
             "convert the checkpoint that this graph was made of"
         )
     return (
-        f"the names are no publisher's that is known here ({', '.join(PUBLISHERS)}): {', '.join(names[:5])!r:.400}; "
-        "name one with --publisher to see all that is missing and unknown"
+        f"no network that refnet knows: the first names are {first_few([repr(name) for name in names], by=', ')}; "
+        f"names are known of {', '.join(PUBLISHERS)}: with `--publisher timm`, say, what is missing is named"
     )

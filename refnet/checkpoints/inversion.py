@@ -10,7 +10,7 @@ import numpy as np
 import safetensors.numpy
 
 from refnet.checkpoints.conversion import checked_path
-from refnet.checkpoints.publishers import publisher_of
+from refnet.checkpoints.publishers import has_published_names, publisher_of
 from refnet.errors import InputError
 from refnet.files.whole import check_file_target, not_written, whole_file
 from refnet.weights import reader
@@ -32,6 +32,8 @@ def invert(weight_file: str | os.PathLike[str], out: str | os.PathLike[str]) -> 
     publisher = publisher_of(origin.publisher)
     if publisher is None:
         raise InputError(f"{weight_file}: {origin.publisher!r} is no publisher whose names are known")
+    if not has_published_names(weights.architecture) or weights.architecture.name not in publisher.variants:
+        raise InputError(f"{weight_file}: its top is its author's own, which {origin.publisher} has no names for")
     theirs: dict[str, Any] = publisher.to_theirs(weights.tensors, weights.architecture, origin.averaging)
     with not_written(target), whole_file(target) as unfinished, unfinished.open("xb") as file:
         if target.suffix == ".npz":

@@ -14,6 +14,7 @@ from refnet.architecture.plan import Shape
 from refnet.architecture.variants import CLASSES, Architecture, variant
 from refnet.checkpoints.naming import pairing
 from refnet.checkpoints.naming.pairing import Pair
+from refnet.checkpoints.other_networks import looks_like
 from refnet.checkpoints.publishers import PUBLISHERS, Publisher
 from refnet.errors import CheckpointError
 
@@ -65,7 +66,9 @@ def variant_by_shapes(theirs: Mapping[str, Shape], publisher: Publisher) -> Arch
             return architecture
     nearest = min(wrong, key=lambda name: len(wrong[name]))
     raise CheckpointError(
-        f"no variant of {publisher.name} has these tensors; nearest is {nearest}: {pairing.in_short(wrong[nearest])}",
+        looks_like(theirs)
+        or f"no variant of {publisher.name} has these tensors; nearest is {nearest}: "
+        f"{pairing.in_short(wrong[nearest])}",
         details=wrong[nearest],
     )
 

@@ -134,3 +134,8 @@ def publisher_of(name: str) -> Publisher | None:
     'same'
     """
     return PUBLISHERS.get(publisher_without_set(name))
+
+
+def has_published_names(architecture: Architecture) -> bool:
+    """Whether a network has no more tensors than published ones: layers before the classifier have no usual names."""
+    return not (architecture.top.layers or architecture.top.pooling == "gem" or architecture.folded)

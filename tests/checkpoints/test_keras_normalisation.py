@@ -12,7 +12,6 @@ from refnet.checkpoints.keras_normalisation import DEVIATIONS, MEANS, normalisat
 from refnet.checkpoints.naming.keras import rename
 from refnet.checkpoints.publishers import PUBLISHERS
 from refnet.checkpoints.readers.keras import keras_file
-from refnet.checkpoints.readers.keras.keras_content import Layer
 from refnet.errors import CheckpointError
 from refnet.network import Network
 from refnet.preprocessing.recipe import TENSORFLOW
@@ -21,8 +20,8 @@ from refnet.weights.weights import Provenance, Weights
 FOLDER = DATA / "keras"
 SMALL = efficientnet(Coefficients(width=0.02, depth=0.3, resolution=64), name="small", classes=5)
 KERAS = PUBLISHERS["keras"]
-TWICE = {"weights.h5": "published", "model.h5": "published", "keras3.keras": "published"}
-ONCE = {"keras3.weights.h5": "other", "nested.h5": "other", "keras2.keras": "untouched"}
+TWICE = {"weights.h5": "published"}
+ONCE = {"keras3.weights.h5": "other"}
 DO = {"multiply": operator.mul, "subtract": operator.sub, "divide": operator.truediv}
 
 
@@ -47,7 +46,7 @@ class TestAgainstKeras:
         assert numbers_of(tensors) == (TWICE | ONCE)[file]
         with np.load(FOLDER / "expected.npz") as expected:
             pixels, theirs = expected["pixels"], expected[f"{dtype} {file}"]
-        operations = normalisation_of(tensors, content.model)
+        operations = normalisation_of(tensors)
         for name, numbers in operations:
             pixels = DO[name](pixels, np.float32(numbers))
         assert (pixels.shape, pixels.dtype) == ((2, 45, 64, 3), np.float32)
@@ -56,22 +55,6 @@ class TestAgainstKeras:
         weights = Weights(SMALL, KERAS.padding, KERAS.bn_eps["b0"], TENSORFLOW, ours, None, Provenance("keras"))
         difference = Network(weights, dtype=dtype, threads=1).logits(pixels) - theirs
         assert np.sqrt(np.square(difference).mean() / np.square(theirs).mean()) < most
-
-    @pytest.mark.parametrize("file", TWICE)
-    def test_the_second_scaling(self, file):
-        """As Keras 2 and Keras 3 write it, and as it is assumed: pixels less the means, over the deviations."""
-        content = keras_file.read(FOLDER / file)
-        operations = normalisation_of(content.tensors, content.model)
-        assert [name for name, _ in operations] == ["multiply", "subtract", "divide", "multiply"]
-        assert operations[0][1] == exactly(1 / 255)
-        assert operations[1][1] == tuple(np.float32(MEANS).tolist())
-        assert operations[2][1] == tuple(np.sqrt(np.float32(DEVIATIONS)).tolist())
-        assert np.allclose(operations[3][1], 1 / np.sqrt(DEVIATIONS), rtol=1e-7, atol=0)
-        x = np.float32([[0, 127, 255]])
-        exact = (np.float64(x) / 255 - MEANS) / DEVIATIONS
-        for name, numbers in operations:
-            x = DO[name](x, np.float32(numbers))
-        assert np.allclose(x, exact, rtol=5e-7, atol=5e-7)
 
 
 class TestNumbers:
@@ -94,7 +77,6 @@ class TestNumbers:
     def test_none(self):
         assert numbers_of({}) is None
         assert normalisation_of({}) is None
-        assert normalisation_of({}, Layer("m", "Functional", {})) is None
 
     def test_what_a_data_set_has(self):
         assert normalisation_of(stored((0.5, 0.25, 0), (0.25, 4, 0))) == (
@@ -117,69 +99,3 @@ class TestNumbers:
     def test_senseless(self, tensors):
         with pytest.raises(CheckpointError, match=r"three finite numbers each|has a number below 0"):
             normalisation_of(tensors)
-
-
-def model(*layers: Layer) -> Layer:
-    return Layer("model", "Functional", {}, (*layers, Layer("stem_conv", "Conv2D", {}), Layer("late", "Lambda", {})))
-
-
-def rescaling(scale: object, offset: object = 0.0) -> Layer:
-    return Layer("rescaling", "Rescaling", {"scale": scale, "offset": offset})
-
-
-NORMALIZATION = Layer("normalization_2", "Normalization", {"mean": None, "variance": None, "invert": False})
-
-
-def operation(function: str, y: object) -> Layer:
-    return Layer("tf.math", "TFOpLambda", {"function": function, "y": y})
-
-
-class TestConfigurations:
-    def test_the_published_numbers_without_the_second_scaling(self):
-        """As Keras computed before 2.9: whoever fine-tuned such a model trained it so."""
-        found = normalisation_of(PUBLISHED, model(rescaling(1 / 255), NORMALIZATION))
-        assert [name for name, _ in found] == ["multiply", "subtract", "divide"]
-
-    def test_augmentation_and_padding_do_nothing(self):
-        layers = [Layer("x", kind, {}) for kind in ("InputLayer", "RandomFlip", "RandomRotation", "ZeroPadding2D")]
-        assert len(normalisation_of(PUBLISHED, model(*layers, rescaling(2), NORMALIZATION))) == 3
-
-    def test_layers_of_a_model_inside(self):
-        inner = model(rescaling(1 / 255), NORMALIZATION)
-        found = normalisation_of(PUBLISHED, Layer("outer", "Functional", {}, (rescaling(2), inner)))
-        assert [numbers for name, numbers in found if name == "multiply"] == [exactly(2), exactly(1 / 255)]
-
-    @pytest.mark.parametrize(
-        ("layer", "expected"),
-        [
-            (rescaling(0.5, -1), [("multiply", (0.5,) * 3), ("subtract", (1.0,) * 3)]),
-            (rescaling([1, 2, 3]), [("multiply", (1.0, 2.0, 3.0))]),
-            (rescaling([[[[1, 2, 3]]]], [0, 1, 0]), [("multiply", (1.0, 2.0, 3.0)), ("subtract", (0.0, -1.0, 0.0))]),
-            (operation("math.multiply", 2), [("multiply", (2.0,) * 3)]),
-            (operation("math.truediv", [[[[1, 2, 4]]]]), [("divide", (1.0, 2.0, 4.0))]),
-        ],
-    )
-    def test_scaling(self, layer, expected):
-        assert list(normalisation_of(PUBLISHED, model(layer))) == expected
-
-    @pytest.mark.parametrize(
-        ("layers", "message"),
-        [
-            ([Layer("mine", "Lambda", {})], "changes pixels by its layer 'mine', a 'Lambda': unknown"),
-            ([Layer("mine", "Resizing", {})], "a 'Resizing': unknown"),
-            ([operation("math.add", 1)], "a 'TFOpLambda': unknown"),
-            ([Layer("normalization", "Normalization", {"mean": [1], "variance": [1]})], "a 'Normalization': unknown"),
-            ([Layer("normalization", "Normalization", {"invert": True})], "a 'Normalization': unknown"),
-            ([NORMALIZATION, NORMALIZATION], "normalises pixels twice"),
-            ([Layer("stem_conv", "Conv2D", {})], "has 2 layers stem_conv, not one"),
-            ([rescaling("1")], "has '1' for a number or one for each colour"),
-            ([rescaling([1, 2])], r"has \[1, 2\] for a number"),
-            ([rescaling(10**400)], "for a number or one"),
-            ([rescaling(float("nan"))], "has nan for a number"),
-            ([rescaling(True)], "has True for a number"),
-            ([rescaling(1, None)], "has None for a number"),
-        ],
-    )
-    def test_what_is_unknown(self, layers, message):
-        with pytest.raises(CheckpointError, match=message):
-            normalisation_of(PUBLISHED, model(*layers))

@@ -1,7 +1,8 @@
 """A file's program in one vocabulary, whichever framework wrote it: nodes, and what each does.
 
 Front ends (of Keras configurations, ONNX and TensorFlow Lite graphs) make it, ``match`` compares it with a plan.
-Nothing is run. Arrays are in our axes: pictures NHWC, kernels HWIO, depthwise kernels HWC, dense kernels CK.
+Nothing is run. Arrays are in our axes: pictures NHWC, kernels HWIO, depthwise kernels HWC, dense kernels CK. Whoever
+calls a node ``neutral`` has made sure of it; what is not sure is ``foreign``.
 """
 
 from __future__ import annotations
@@ -28,10 +29,12 @@ NodeOp = Literal[
     "multiply",
     "subtract",  # of the second input, or of a constant, from the first
     "divide",  # by a constant
+    "power",  # exponent
+    "clip",  # low, high; None where there is none
     "concatenate",  # over the last axis
     "pad",  # pads=Pads, of zeros
     "neutral",  # changes no number: dropout, identity, reshape of what has one pixel, transposition of axes, casts
-    "foreign",  # anything else
+    "foreign",  # anything else; reason="…", where there is more to say than its kind
 ]
 
 
@@ -52,7 +55,7 @@ class Node:
     settings
         Of the operation, as ``NodeOp`` lists them.
     tensors
-        By the words that ``NodeOp`` lists; ``constant`` for an addition or multiplication with one.
+        By the words that ``NodeOp`` lists; ``constant``, a number or one for each channel, for arithmetic with one.
     sources
         Name in the file of each of ``tensors``, where it has one.
     """
@@ -72,3 +75,22 @@ class Graph:
 
     nodes: Mapping[str, Node]
     outputs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Program:
+    """What a file computes.
+
+    Attributes
+    ----------
+    graph
+        Its nodes.
+    publisher
+        Whose conventions hold for what a graph does not say: how pictures are read.
+    told
+        What the file has besides, and why it changes no answer; one line each.
+    """
+
+    graph: Graph
+    publisher: str
+    told: tuple[str, ...] = ()

@@ -16,11 +16,14 @@ A model that is a layer of another has all its variables in one group, each path
 
 from __future__ import annotations
 
-from h5py import h5d, h5g
+from collections.abc import Iterator
 
-from refnet.checkpoints.readers.keras import keras_content
+from h5py import h5g
+
+from refnet.checkpoints.readers.keras import keras_content, placement
 from refnet.checkpoints.readers.keras.hdf5_tree import Tree
-from refnet.checkpoints.readers.keras.keras_content import MAX_CONFIG, Content
+from refnet.checkpoints.readers.keras.keras_content import MAX_CONFIG, Content, Layer
+from refnet.checkpoints.readers.keras.placement import Variable
 from refnet.files.hdf5 import RefusedError
 
 WHOLE = "model_weights"
@@ -38,30 +41,22 @@ def read(tree: Tree) -> Content:
     layers = tree.texts(top, LAYERS)
     if layers is None:
         raise RefusedError(f"attribute {LAYERS} is missing")
-    datasets: dict[str, h5d.DatasetID] = {}
-    for layer in layers:
-        for name, dataset in _variables(tree, top, layer):
-            if name in datasets:
-                raise RefusedError(f"two variables are called {name[:200]!r}")
-            datasets[name] = dataset
     config = tree.text(tree.root, "model_config", MAX_CONFIG)
-    return Content(
-        tree.read(datasets),
-        keras_content.parse_model(config) if config else None,
-        tree.text(top, "keras_version"),
-    )
+    model = keras_content.parse_model(config) if config else None
+    variables = (variable for layer in layers for variable in _variables(tree, top, layer, model))
+    return placement.content(tree, variables, model, tree.text(top, "keras_version"))
 
 
-def _variables(tree: Tree, top: h5g.GroupID, layer: str) -> list[tuple[str, h5d.DatasetID]]:
-    """Name and dataset of each variable of a layer, or of all layers of a model."""
+def _variables(tree: Tree, top: h5g.GroupID, layer: str, model: Layer | None) -> Iterator[Variable]:
+    """Find each variable of a layer, or of all layers of a model."""
     group = tree.group(top, layer)
     paths = tree.texts(group, VARIABLES)
     if paths is None:
         raise RefusedError(f"attribute {VARIABLES} of {layer[:200]!r} is missing")
     parts = [path.split("/") for path in paths]
     is_model = len({tuple(scopes) for *scopes, _ in parts}) > 1
-    owners = [part[-2] if is_model and len(part) > 1 else layer for part in parts]
-    return [
-        (keras_content.key(owner, part[-1]), tree.dataset(group, path, f"{layer}/{path}"))
-        for path, part, owner in zip(paths, parts, owners, strict=True)
-    ]
+    for path, part in zip(paths, parts, strict=True):
+        inner = part[-2] if len(part) > 1 else layer
+        where = f"{layer}/{path}"
+        place = placement.place_in_layer(model, layer, inner)
+        yield Variable(inner if is_model else layer, part[-1], tree.dataset(group, path, where), place, where)

@@ -19,21 +19,21 @@ lists the layers in the order in which Keras counts them.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 
-from h5py import h5d, h5g
+from h5py import h5g
 
-from refnet.checkpoints.readers.keras import hdf5_tree, keras_content
+from refnet.checkpoints.readers.keras import hdf5_tree, keras_content, placement
 from refnet.checkpoints.readers.keras.hdf5_tree import Tree
 from refnet.checkpoints.readers.keras.keras_content import Content, Layer
+from refnet.checkpoints.readers.keras.placement import Variable
 from refnet.errors import CheckpointError
 from refnet.files import zip_archive
 from refnet.files.hdf5 import RefusedError
 
-LAYERS, VARIABLES, NAME = "layers", "vars", "name"
+VARIABLES, NAME = "vars", "name"
 OF_TRAINING = ("optimizer", "metrics")
 MAX_DEPTH = 16  # of groups
 
@@ -61,8 +61,8 @@ def load_archive(data: bytes) -> Content:
     metadata = keras_content.parse_json(bytes(members[METADATA]), METADATA)
     version = metadata.get("keras_version") if isinstance(metadata, dict) else None
     model = keras_content.parse_model(bytes(members[CONFIG]))
-    content = hdf5_tree.parse(bytes(members[WEIGHTS]), partial(read, called=containers(model)))
-    return replace(content, model=model, version=version if isinstance(version, str) else "")
+    content = hdf5_tree.parse(bytes(members[WEIGHTS]), partial(read, model=model))
+    return replace(content, version=version if isinstance(version, str) else "")
 
 
 def is_archive(names: list[str]) -> bool:
@@ -72,47 +72,24 @@ def is_archive(names: list[str]) -> bool:
 
 def has_layout(tree: Tree) -> bool:
     """Whether an HDF5 file is laid out like this."""
-    return tree.has(tree.root, LAYERS)
+    return tree.has(tree.root, placement.LAYERS)
 
 
-def read(tree: Tree, called: Mapping[str, str] | None = None) -> Content:
-    """Read from a file that is open; ``called`` has the names of layers by the paths of their groups."""
-    known = called or {}
-    datasets: dict[str, h5d.DatasetID] = {}
+def read(tree: Tree, model: Layer | None = None) -> Content:
+    """Read from a file that is open; ``model`` says what its layers are called, and by which path each is found."""
+    known = {group: (place, layer) for group, place, layer in placement.groups(model)} if model else {}
+    return placement.content(tree, _found(tree, known), model)
+
+
+def _found(tree: Tree, known: Mapping[str, tuple[str, Layer]]) -> Iterator[Variable]:
     for path, group in _variables(tree, tree.root, ""):
         counted = path.rpartition("/")[2]
-        layer = tree.text(group, NAME) or known.get(path, counted)
+        place, layer = known.get(path, ("", None))
+        owner = tree.text(group, NAME) or (layer.name if layer else counted)
         for number in tree.links(group):
-            name = keras_content.key(layer, _leaf(counted, number))
-            if name in datasets:
-                raise RefusedError(f"two variables are called {name[:200]!r}")
-            datasets[name] = tree.dataset(group, number, f"{path}/{VARIABLES}/{number}")
-    return Content(tree.read(datasets))
-
-
-def containers(model: Layer, above: str = "") -> dict[str, str]:
-    """Paths of the groups of a model's layers, to the names of the layers.
-
-    Examples
-    --------
-    >>> containers(Layer("net", "Functional", {}, (Layer("a", "Conv2D", {}), Layer("b", "Conv2D", {}))))
-    {'layers/conv2d': 'a', 'layers/conv2d_1': 'b'}
-    """
-    found: dict[str, str] = {}
-    counts: Counter[str] = Counter()
-    for layer in model.inside:
-        snake = _snake(layer.kind)
-        path = f"{above}{LAYERS}/{snake}_{counts[snake]}" if counts[snake] else f"{above}{LAYERS}/{snake}"
-        counts[snake] += 1
-        found[path] = layer.name
-        found |= containers(layer, f"{path}/")
-    return found
-
-
-def _snake(kind: str) -> str:
-    """What Keras makes of the name of a class: ``DepthwiseConv2D`` becomes ``depthwise_conv2d``."""
-    words = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", re.sub(r"\W+", "", kind))
-    return re.sub(r"([a-z])([A-Z])", r"\1_\2", words).lower()
+            where = f"{path}/{VARIABLES}/{number}"
+            dataset = tree.dataset(group, number, where)
+            yield Variable(owner, _leaf(counted, number, layer), dataset, place, where)
 
 
 def _variables(tree: Tree, group: h5g.GroupID, path: str) -> Iterator[tuple[str, h5g.GroupID]]:
@@ -127,7 +104,12 @@ def _variables(tree: Tree, group: h5g.GroupID, path: str) -> Iterator[tuple[str,
             yield from _variables(tree, tree.group(group, name), child)
 
 
-def _leaf(counted: str, number: str) -> str:
+def _leaf(counted: str, number: str, layer: Layer | None) -> str:
     """Name of a variable by its number; the number where its layer is of a class that no EfficientNet has."""
     order = _ORDER.get(re.sub(r"_\d+\Z", "", counted), ())
+    if order == _NORM and layer is not None:
+        without = [
+            leaf for leaf, switch in (("gamma", "scale"), ("beta", "center")) if layer.settings.get(switch) is False
+        ]
+        order = tuple(leaf for leaf in _NORM if leaf not in without)
     return order[int(number)] if re.fullmatch(r"\d{1,3}", number) and int(number) < len(order) else number

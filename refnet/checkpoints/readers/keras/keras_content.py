@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy.typing as npt
-
+from refnet.arrays import Array
+from refnet.checkpoints.readers.keras import keras_hub
 from refnet.errors import CheckpointError
 
 MAX_CONFIG = 1 << 22  # bytes; that of B7 has less than a million
@@ -35,12 +35,19 @@ class Layer:
         Its configuration: JSON values by name. For an operation of TensorFlow the constants it is called with, too.
     inside
         The layers of a model, in its order.
+    inbound
+        The model's calls of the layer as the configuration has them: JSON, in the notation of Keras 2 or 3.
+    origin
+        Where the class comes from: its module, or the name that somebody registered it by; empty if the file, as
+        ``.h5``, does not say.
     """
 
     name: str
     kind: str
     settings: Mapping[str, Any] = field(repr=False)
     inside: tuple[Layer, ...] = ()
+    inbound: Any = field(default=None, repr=False)
+    origin: str = field(default="", repr=False)
 
     def flat(self) -> Iterator[Layer]:
         """All layers that are no models, in order.
@@ -72,11 +79,15 @@ class Content:
         The model with its layers, if the file says what it is.
     version
         Of Keras, as the file has it; empty if it has none.
+    placed
+        Where the file says what the model is: variable to array, by the path of names that leads to the layer,
+        ``efficientnetb0/stem_conv``. What no layer of the model has is not among them.
     """
 
-    tensors: dict[str, npt.NDArray[Any]] = field(repr=False)
+    tensors: dict[str, Array] = field(repr=False)
     model: Layer | None = None
     version: str = ""
+    placed: Mapping[str, Mapping[str, Array]] = field(default_factory=dict, repr=False)
 
 
 def key(layer: str, variable: str) -> str:
@@ -118,13 +129,22 @@ def parse_json(text: str | bytes, what: str) -> Any:
 
 
 def _layer(stated: Any, depth: int) -> Layer:
+    stated = keras_hub.as_functional(stated)
     match stated:
         case {"class_name": str(kind), "config": {"name": str(name)}} if depth <= MAX_DEPTH:
             settings = stated["config"] | _constants(stated)
             inside = settings.pop("layers", [])
             if isinstance(inside, list):
-                return Layer(name, kind, settings, tuple(_layer(layer, depth + 1) for layer in inside))
+                layers = tuple(_layer(layer, depth + 1) for layer in inside)
+                return Layer(name, kind, settings, layers, stated.get("inbound_nodes"), _origin(stated))
     raise CheckpointError(f"the model's configuration does not describe layers as Keras does: {stated!r:.200}")
+
+
+def _origin(stated: Mapping[str, Any]) -> str:
+    """Where a class comes from; what somebody registered has an angle in its name."""
+    names = [stated.get(key) for key in ("registered_name", "module", "class_name")]
+    registered, module, kind = (name if isinstance(name, str) else "" for name in names)
+    return next((name for name in (registered, kind) if ">" in name), module)
 
 
 def _constants(stated: Any) -> dict[str, Any]:

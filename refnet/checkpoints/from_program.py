@@ -1,0 +1,92 @@
+"""A network from what its file computes: the program decides, and the publisher is left what it does not say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from refnet.architecture.variants import Architecture
+from refnet.checkpoints.checkpoint_file import Fingerprint
+from refnet.checkpoints.graph.graph import Program
+from refnet.checkpoints.graph.match import Found, match
+from refnet.checkpoints.stated import Stated
+from refnet.errors import CheckpointError, UnknownModelError
+from refnet.preprocessing.normalise import to_float32
+from refnet.preprocessing.recipe import RECIPES, Recipe
+from refnet.weights import releases
+from refnet.weights.releases import Release
+from refnet.weights.releases.recipes import of_release
+from refnet.weights.weights import Provenance, Weights
+
+BY = "its program"
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """A network in our terms.
+
+    Attributes
+    ----------
+    weights
+        Without labels.
+    by
+        What its publisher was recognised by.
+    facts
+        For the certificate: what was told, and where each tensor comes from.
+    """
+
+    weights: Weights
+    by: str
+    facts: dict[str, object]
+
+
+def map_program(
+    program: Program,
+    file: Fingerprint,
+    stated: Stated,
+    release: Release | None = None,
+    candidates: Iterable[Architecture] | None = None,
+) -> Mapped:
+    """Match a program, and make weights of what it is."""
+    found = match(program.graph, head="none" if stated.head == "none" else "own", candidates=candidates)
+    if stated.model not in (None, found.architecture.name):
+        raise CheckpointError(f"the network is {found.architecture.name}, not {stated.model}")
+    recipe, told = _recipe(program.publisher, found)
+    weights = Weights(
+        architecture=found.architecture,
+        padding=found.padding,
+        bn_eps=found.bn_eps,
+        recipe=recipe,
+        tensors=found.tensors,
+        labels=None,
+        provenance=Provenance(
+            publisher=release.publisher if release else program.publisher,
+            source=file.name,
+            source_sha256=file.sha256,
+            averaging="unknown",
+            licence=release.licence if release else "",
+        ),
+    )
+    facts: dict[str, object] = {
+        "normalisation": "the file's" if found.normalise else "the publisher's",
+        "told": [*program.told, *found.told, *told],
+        "sources": found.sources,
+    }
+    return Mapped(weights, BY, facts)
+
+
+def _recipe(publisher: str, found: Found) -> tuple[Recipe, tuple[str, ...]]:
+    """How pictures are read by the publisher; what the program itself does to pixels is right about that."""
+    recipe = RECIPES.get(publisher) or _published(publisher, found.architecture.name)
+    if not found.normalise:
+        return recipe, (f"the program does not change pixels: they are taken to be normalised by recipe {recipe.name}",)
+    if to_float32(found.normalise) == to_float32(recipe.normalise):
+        return recipe, ()
+    return replace(recipe, name=f"{recipe.name}-own", normalise=found.normalise), ()
+
+
+def _published(publisher: str, model: str) -> Recipe:
+    try:
+        return of_release(releases.find(f"{model}@{publisher}"))
+    except UnknownModelError:
+        raise CheckpointError(f"{publisher} did not publish {model}; name another with --publisher") from None
