@@ -13,7 +13,8 @@ from refnet.checkpoints.graph.graph import Program
 from refnet.checkpoints.graph.keras.build import from_keras
 from refnet.checkpoints.graph.tflite.program import from_tflite
 from refnet.checkpoints.naming import keras
-from refnet.checkpoints.readers import file_bytes, onnx_file, safetensors_file
+from refnet.checkpoints.other_networks import no_network
+from refnet.checkpoints.readers import file_bytes, npz_file, onnx_file, safetensors_file
 from refnet.checkpoints.readers.keras import keras_file
 from refnet.checkpoints.readers.keras.keras_content import Content
 from refnet.checkpoints.readers.tensorflow import saved_model, tar, tensor_bundle
@@ -147,7 +148,7 @@ def _index_in(folder: Path) -> Path:
     indexes = sorted(name for name in inside if name.endswith(tensor_bundle.INDEX))
     if len(indexes) == 1:
         return inside[indexes[0]]
-    raise CheckpointError(f"a folder with one {tensor_bundle.INDEX} file is wanted, found {indexes!r:.500}")
+    raise CheckpointError(f"a folder with one {tensor_bundle.INDEX} file is wanted, found {indexes!r:.300}")
 
 
 def _read(path: Path, stated: Stated) -> tuple[str, Checkpoint]:
@@ -164,11 +165,18 @@ def _read(path: Path, stated: Stated) -> tuple[str, Checkpoint]:
 
 
 def _torch(path: Path, stated: Stated) -> Checkpoint:
-    return Checkpoint(find_state_dict(torch_file.read(path)))
+    content = torch_file.read(path)
+    if what := no_network(content):
+        raise CheckpointError(what)
+    return Checkpoint(find_state_dict(content))
 
 
 def _safetensors(path: Path, stated: Stated) -> Checkpoint:
     return Checkpoint(find_state_dict(safetensors_file.read(path)))
+
+
+def _npz(path: Path, stated: Stated) -> Checkpoint:
+    return Checkpoint(find_state_dict(npz_file.read(path)))
 
 
 def _onnx(path: Path, stated: Stated) -> Checkpoint:
@@ -219,6 +227,7 @@ FORMATS: tuple[tuple[str, Recognise, Callable[[Path, Stated], Checkpoint]], ...]
     ("safetensors", lambda _, head: head[8:9] == b"{", _safetensors),
     ("TensorFlow Lite", lambda _, head: tflite_file.is_tflite(head), _tflite),
     ("Keras", _is_keras, _keras),
+    ("NumPy", lambda path, _: npz_file.is_npz_file(path), _npz),
     ("PyTorch", lambda _, head: head.startswith((zip_archive.SIGNATURE, PICKLE)), _torch),
     ("TensorFlow", lambda path, head: path.suffix == tensor_bundle.INDEX or tar.is_archive(head), _tensorflow),
     ("ONNX", lambda path, _: path.suffix == ".onnx", _onnx),
