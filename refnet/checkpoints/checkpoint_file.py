@@ -203,9 +203,7 @@ def _tensorflow(path: Path, stated: Stated) -> Checkpoint:
     """Only the tensors that are taken are read."""
     with tensor_bundle.opened(path) as bundle:
         if tf_objects.is_of_objects(bundle):
-            found = tf_objects.read(path, bundle)
-            read = _of_keras(found.content)
-            return replace(read, state=replace(read.state, dropped=read.state.dropped + found.dropped))
+            return _of_objects(tf_objects.read(path, bundle))
         choice = tf_variables.choose_variables(bundle.entries)
         stored = bundle.read(choice.stored_as.values())
     tensors = {name: stored[there] for name, there in choice.stored_as.items()}
@@ -213,7 +211,15 @@ def _tensorflow(path: Path, stated: Stated) -> Checkpoint:
 
 
 def _tflite(path: Path, stated: Stated) -> Checkpoint:
-    return Checkpoint(StateDict({}), program=from_tflite(tflite_file.read(path), stated.publisher))
+    return Checkpoint(
+        StateDict({}), program=from_tflite(tflite_file.read(path), is_stated=stated.publisher is not None)
+    )
+
+
+def _of_objects(found: tf_objects.Found) -> Checkpoint:
+    read = _of_keras(found.content)
+    program = read.program and replace(read.program, told=(*read.program.told, *found.told))
+    return replace(read, state=replace(read.state, dropped=read.state.dropped + found.dropped), program=program)
 
 
 def _is_keras(path: Path, _: bytes) -> bool:

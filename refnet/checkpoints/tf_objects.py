@@ -7,6 +7,7 @@ What optimisers, metrics and counters left behind is told from the network by it
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,12 +16,14 @@ from refnet.arrays import Array
 from refnet.checkpoints.readers.keras.keras_content import Content
 from refnet.checkpoints.readers.keras.placement import LEAVES
 from refnet.checkpoints.readers.tensorflow import object_graph, saved_model
+from refnet.checkpoints.readers.tensorflow.bundle_index import IndexEntry
 from refnet.checkpoints.readers.tensorflow.object_graph import Object, Place
 from refnet.checkpoints.readers.tensorflow.tensor_bundle import Bundle
 from refnet.errors import CheckpointError
 
 OPTIMISER = "the optimiser's, by its place in the object graph; inference does not use it"
 METRIC = "a metric's or a loss's, by its place in the object graph; inference does not use it"
+STEP = "a whole number beside the model, by its place in the object graph, such as a count of steps"
 COUNTER = "counts how often it was saved; inference does not use it"
 _OPTIMISERS = frozenset({"optimizer", "opt", "_optimizer"})
 _OF_OPTIMISERS = frozenset({"_iterations", "iterations", "iter", "_learning_rate", "_momentums"})
@@ -47,6 +50,12 @@ class Found:
     content: Content
     dropped: tuple[tuple[str, str], ...] = field(repr=False)
 
+    @property
+    def told(self) -> tuple[str, ...]:
+        """What was left out, one line for each reason."""
+        counts = Counter(reason for _, reason in self.dropped)
+        return tuple(f"{count} tensors left out: {reason}" for reason, count in counts.items())
+
 
 def is_of_objects(bundle: Bundle) -> bool:
     """Whether a checkpoint has an object graph."""
@@ -61,6 +70,9 @@ def read(path: Path, bundle: Bundle) -> Found:
     objects = object_graph.parse(bundle.text(object_graph.KEY))
     network, left_out = _parted(objects)
     network = [place for place in network if place.variable.key in bundle.entries]
+    steps = {place.variable.key for place in network if _is_step(place, bundle.entries[place.variable.key])}
+    left_out |= dict.fromkeys(steps, STEP)
+    network = [place for place in network if place.variable.key not in steps]
     if not network:
         raise CheckpointError("its object graph has no variables of a model")
     keys = {place.variable.key for place in network}
@@ -90,6 +102,14 @@ def _parted(objects: tuple[Object, ...]) -> tuple[list[Place], dict[str, str]]:
         for place in object_graph.places(objects, number):
             left_out.setdefault(place.variable.key, reason)
     return network, left_out
+
+
+def _is_step(place: Place, entry: IndexEntry) -> bool:
+    """Whether it is one whole number of the very object that was saved, whose parts are the model, an optimiser, ….
+
+    Keras has such a number in a normalization layer, which counts pixels, but that is a part of a model.
+    """
+    return len(place.path) == 1 and entry.shape == () and "int" in entry.dtype
 
 
 def _reason(path: object_graph.Path, part: Object) -> str:

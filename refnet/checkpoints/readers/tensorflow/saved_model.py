@@ -99,7 +99,7 @@ def _model(root: dict[str, Any]) -> keras_content.Layer:
     stated = root.get("model_config")
     if not isinstance(stated, dict) or not isinstance(stated.get("config"), dict):
         raise CheckpointError(
-            f"a model of its author's own class {root.get('class_name')!r:.80}, of which {METADATA} does not say what it "
-            f"computes; {AS_LITE}"
+            f"a model of its author's own class {root.get('class_name')!r:.80}, of which {METADATA} does not say what "
+            f"it computes; {AS_LITE}"
         )
     return keras_content.parse_model(json.dumps(stated))
