@@ -149,6 +149,7 @@ def predict(
     *,
     top: int | None = None,
     recipe: str | Recipe | None = None,
+    as_published: bool = False,
 ) -> list[Prediction]: ...
 @overload
 def predict(
@@ -157,6 +158,7 @@ def predict(
     *,
     top: int | None = None,
     recipe: str | Recipe | None = None,
+    as_published: bool = False,
 ) -> list[list[Prediction]]: ...
 def predict(
     image: ImageLike | Several[ImageLike],
@@ -164,6 +166,7 @@ def predict(
     *,
     top: int | None = None,
     recipe: str | Recipe | None = None,
+    as_published: bool = False,
 ) -> list[Prediction] | list[list[Prediction]]:
     """Classify a picture, or several.
 
@@ -177,6 +180,9 @@ def predict(
         How many predictions, most probable first; by default five, or all where there are fewer classes.
     recipe
         See ``load``.
+    as_published
+        Read pictures as the publisher's own software does, rather than upright and on white: see
+        ``Network.preprocess``.
 
     Returns
     -------
@@ -205,7 +211,7 @@ def predict(
     request.check_top(top)
     for picture in as_images(image):
         check_image(picture)
-    return request.load_once().predict(image, top)
+    return request.load_once().predict(image, top, as_published=as_published)
 
 
 def list_models(filter: str = "*", *, here: bool = False) -> list[str]:
@@ -288,8 +294,9 @@ def convert(
         ``"same"``, ``"symmetric"``, or the zeros that TensorFlow puts around a picture of one size whatever comes,
         ``"same@224"``.
     labels
-        A text file with the names of the classes: one a line, or id, tab and name. Without it, networks of 1000 or
-        1001 classes get those of ImageNet.
+        A file with the names of the classes: one a line, or id, tab and name; JSON such as ``id2label`` or
+        ``class_indices``; CSV. ``refnet.weights.labels.parse_labels`` says more. Without it, networks of 1000 or 1001
+        classes get those of ImageNet.
     out
         Where to; by default ``NAME.h5`` in the current directory, if that is not there yet.
 

@@ -322,13 +322,17 @@ class Network:
             name, first = tensors[0]
             yield name, first[None] if len(tensors) == 1 else np.stack([tensor for _, tensor in tensors])
 
-    def preprocess(self, image: ImageLike | Several[ImageLike]) -> Array:
+    def preprocess(self, image: ImageLike | Several[ImageLike], *, as_published: bool = False) -> Array:
         """Turn a picture, or several, into the network's input by its recipe: crop, resize, normalise.
 
         Parameters
         ----------
         image
             A path, the bytes of a file, a PIL image, or an array u8[H, W, 3] in RGB order; or a list of these.
+        as_published
+            Read files as the publisher's own software does: it does not turn what EXIF says is turned, drops the
+            transparency, and takes 16 bits its own way. By default a picture is what a viewer shows: upright, on white.
+            Where that makes a difference, the logger ``refnet`` says so at the level INFO.
 
         Returns
         -------
@@ -351,15 +355,17 @@ class Network:
         ((1, 224, 224, 3), dtype('float32'))
         """
         size = (self.plan.height, self.plan.width)
-        inputs = [preprocess(picture, self.recipe, *size) for picture in as_images(image)]
+        inputs = [preprocess(picture, self.recipe, *size, as_published=as_published) for picture in as_images(image)]
         return np.stack(inputs) if inputs else np.empty((0, *size, IMAGE_CHANNELS), np.float32)
 
     @overload
-    def predict(self, image: ImageLike, top: int | None = None) -> list[Prediction]: ...
+    def predict(self, image: ImageLike, top: int | None = None, *, as_published: bool = False) -> list[Prediction]: ...
     @overload
-    def predict(self, image: Several[ImageLike], top: int | None = None) -> list[list[Prediction]]: ...
     def predict(
-        self, image: ImageLike | Several[ImageLike], top: int | None = None
+        self, image: Several[ImageLike], top: int | None = None, *, as_published: bool = False
+    ) -> list[list[Prediction]]: ...
+    def predict(
+        self, image: ImageLike | Several[ImageLike], top: int | None = None, *, as_published: bool = False
     ) -> list[Prediction] | list[list[Prediction]]:
         """Classify a picture, or several; or estimate values, if the network is a regression.
 
@@ -370,6 +376,8 @@ class Network:
         top
             How many predictions, most probable first; by default five, or all where there are fewer classes. Values,
             as of a regression, come all, in their order.
+        as_published
+            As for ``preprocess``.
 
         Returns
         -------
@@ -394,7 +402,7 @@ class Network:
         [5, 5]
         """
         top = check_top(top, self.weights.architecture)
-        answers = self.answer(self.preprocess(image))
+        answers = self.answer(self.preprocess(image, as_published=as_published))
         if not np.isfinite(answers).all():
             raise WeightsError(
                 f"{self.variant} gives no finite answer: its weights overflow {self.dtype} on this picture"

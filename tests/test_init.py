@@ -209,7 +209,7 @@ def test_arguments_of_the_functions():
 
 
 def test_errors_are_one_family():
-    family = [error for _, error in inspect.getmembers(errors, inspect.isclass)]
+    family = [each for _, each in inspect.getmembers(errors, inspect.isclass) if each.__module__ == errors.__name__]
     assert all(issubclass(error, refnet.RefnetError) for error in family)
     assert {error.__name__ for error in family} == set(ERRORS)
     assert not issubclass(refnet.RefnetError, (ValueError, OSError))

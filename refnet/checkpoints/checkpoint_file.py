@@ -10,10 +10,13 @@ from pathlib import Path
 from refnet.checkpoints import keras_normalisation, own_export, tf_variables
 from refnet.checkpoints.graph.graph import Program
 from refnet.checkpoints.graph.keras.build import from_keras
+from refnet.checkpoints.graph.tflite.program import from_tflite
 from refnet.checkpoints.naming import keras
-from refnet.checkpoints.readers import file_bytes, onnx_file, safetensors_file
+from refnet.checkpoints.other_networks import no_network
+from refnet.checkpoints.readers import file_bytes, npz_file, onnx_file, safetensors_file
 from refnet.checkpoints.readers.keras import keras_file
 from refnet.checkpoints.readers.tensorflow import tar, tensor_bundle
+from refnet.checkpoints.readers.tflite import tflite_file
 from refnet.checkpoints.readers.torch import torch_file
 from refnet.checkpoints.state_dict import StateDict, find_state_dict
 from refnet.checkpoints.stated import NOTHING, Stated
@@ -134,7 +137,7 @@ def _index_in(folder: Path) -> Path:
         return inside[indexes[0]]
     if SAVED_MODEL in inside:
         raise CheckpointError(f"a SavedModel of TensorFlow, which is a program; in TensorFlow, {tf_variables.INSTEAD}")
-    raise CheckpointError(f"a folder with one {tensor_bundle.INDEX} file is wanted, found {indexes!r:.500}")
+    raise CheckpointError(f"a folder with one {tensor_bundle.INDEX} file is wanted, found {indexes!r:.300}")
 
 
 def _read(path: Path, stated: Stated) -> tuple[str, Checkpoint]:
@@ -151,11 +154,18 @@ def _read(path: Path, stated: Stated) -> tuple[str, Checkpoint]:
 
 
 def _torch(path: Path, stated: Stated) -> Checkpoint:
-    return Checkpoint(find_state_dict(torch_file.read(path)))
+    content = torch_file.read(path)
+    if what := no_network(content):
+        raise CheckpointError(what)
+    return Checkpoint(find_state_dict(content))
 
 
 def _safetensors(path: Path, stated: Stated) -> Checkpoint:
     return Checkpoint(find_state_dict(safetensors_file.read(path)))
+
+
+def _npz(path: Path, stated: Stated) -> Checkpoint:
+    return Checkpoint(find_state_dict(npz_file.read(path)))
 
 
 def _onnx(path: Path, stated: Stated) -> Checkpoint:
@@ -182,6 +192,10 @@ def _tensorflow(path: Path, stated: Stated) -> Checkpoint:
     return Checkpoint(StateDict(tensors, averaging=choice.averaging, dropped=choice.dropped))
 
 
+def _tflite(path: Path, stated: Stated) -> Checkpoint:
+    return Checkpoint(StateDict({}), program=from_tflite(tflite_file.read(path), stated.publisher))
+
+
 def _is_keras(path: Path, _: bytes) -> bool:
     with path.open("rb") as file:
         return keras_file.is_keras_file(file)
@@ -191,7 +205,9 @@ Recognise = Callable[[Path, bytes], bool]
 # The first that recognises a file reads it. Safetensors goes first: it begins with a length, which may be any bytes.
 FORMATS: tuple[tuple[str, Recognise, Callable[[Path, Stated], Checkpoint]], ...] = (
     ("safetensors", lambda _, head: head[8:9] == b"{", _safetensors),
+    ("TensorFlow Lite", lambda _, head: tflite_file.is_tflite(head), _tflite),
     ("Keras", _is_keras, _keras),
+    ("NumPy", lambda path, _: npz_file.is_npz_file(path), _npz),
     ("PyTorch", lambda _, head: head.startswith((zip_archive.SIGNATURE, PICKLE)), _torch),
     ("TensorFlow", lambda path, head: path.suffix == tensor_bundle.INDEX or tar.is_archive(head), _tensorflow),
     ("ONNX", lambda path, _: path.suffix == ".onnx", _onnx),

@@ -59,7 +59,7 @@ def convert(
         weights, by, facts = _to_ours(content, stated, file, table, release)
         stated.check_honoured(weights, content.state.found_under)
     except CheckpointError as error:
-        raise CheckpointError(f"{path}: {error}") from None
+        raise error.about(path) from None
     if target is None:
         target = _checked_target(Path(f"{weights.architecture.name}.h5"), path)
         if target.exists():
@@ -90,7 +90,7 @@ def _write(target: Path, weights: Weights, text: str, digest: str) -> None:
             certified.write_text(text, "ascii", newline="\n")
             written.write_bytes(content)
     except WeightsError as error:
-        raise WeightsError(f"{target} not written: {error}") from error
+        raise error.saying(f"{target} not written: {error}") from error
     except OSError as error:
         raise WeightsError(f"{target} not written: {error.strerror or error}") from None
 

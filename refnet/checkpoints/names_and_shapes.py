@@ -14,6 +14,7 @@ from refnet.architecture.plan import Shape
 from refnet.architecture.variants import CLASSES, Architecture, variant
 from refnet.checkpoints.naming import pairing
 from refnet.checkpoints.naming.pairing import Pair
+from refnet.checkpoints.other_networks import looks_like
 from refnet.checkpoints.publishers import PUBLISHERS, Publisher
 from refnet.errors import CheckpointError
 
@@ -44,8 +45,8 @@ def publishers_by_names(tensors: Collection[str]) -> tuple[str, ...]:
 def variant_by_shapes(theirs: Mapping[str, Shape], publisher: Publisher) -> Architecture:
     """Find the variant whose tensors these are, with as many classes as the classifier has, 0 if there is none.
 
-    Where no variant has exactly these, the error names the nearest, and all that is missing, unknown or of another
-    shape.
+    Where no variant has exactly these, the error names the nearest; what is missing, unknown or of another shape is in
+    its details.
 
     Examples
     --------
@@ -65,7 +66,10 @@ def variant_by_shapes(theirs: Mapping[str, Shape], publisher: Publisher) -> Arch
             return architecture
     nearest = min(wrong, key=lambda name: len(wrong[name]))
     raise CheckpointError(
-        f"no variant of {publisher.name} has these tensors; nearest is {nearest}: {'; '.join(wrong[nearest])}"
+        looks_like(theirs)
+        or f"no variant of {publisher.name} has these tensors; nearest is {nearest}: "
+        f"{pairing.in_short(wrong[nearest])}",
+        details=wrong[nearest],
     )
 
 

@@ -113,14 +113,14 @@ def _choose(content: Mapping[str, object]) -> tuple[str, Mapping[Any, object]]:
         return "", content
     there = [str(name)[:80] for name in content]
     wanted = ", ".join((*AVERAGED, *PLAIN))
-    raise CheckpointError(f"no state dict: neither tensors by name nor one of {wanted}, but {there!r:.1000}")
+    raise CheckpointError(f"no state dict: neither tensors by name nor one of {wanted}, but {there!r:.300}")
 
 
 def _arrays(state: Mapping[Any, object], taken: str) -> dict[str, Array]:
     arrays = {name: value for name, value in state.items() if isinstance(name, str) and isinstance(value, np.ndarray)}
     others = [str(name)[:80] for name in state if name not in arrays]
     if others or arrays.keys() <= {COUNTER}:
-        what = f"more than tensors by name: {others!r:.1000}" if others else "nothing"
+        what = f"more than tensors by name: {others!r:.300}" if others else "nothing"
         raise CheckpointError(f"{repr(taken) if taken else 'the checkpoint'} holds {what}")
     longest = max(arrays, key=len)
     if len(longest) > MAX_NAME:

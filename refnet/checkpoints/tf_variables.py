@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from refnet.checkpoints.naming.tensorflow import AVERAGE
-from refnet.errors import CheckpointError
+from refnet.errors import CheckpointError, first_few
 
 COUNTERS = {
     "global_step": "counts training steps; inference does not use it",
@@ -66,8 +66,9 @@ def choose_variables(stored: Collection[str]) -> Choice:
     plain = [name for name in stored if name not in dropped and not name.endswith(AVERAGE)]
     if averages and plain:
         raise CheckpointError(
-            "some variables have a moving average and others have none; the two are never mixed. "
-            f"Without one: {', '.join(plain)}"
+            f"some variables have a moving average and others have none; the two are never mixed. "
+            f"Without one: {first_few(plain, by=', ')}",
+            details=plain,
         )
     return Choice(
         stored_as=averages or {name: name for name in plain},

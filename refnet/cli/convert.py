@@ -61,7 +61,7 @@ def add(commands: Any) -> None:
         help="who published it, such as timm-tf or timm-tf:ns; `refnet info --published` lists them",
     )
     parser.add_argument(
-        "--labels", metavar="FILE", help="names of the classes: one on each line, or an id, a tab and the name"
+        "--labels", metavar="FILE", help="names of the classes: one on each line, id2label or class_indices JSON, CSV"
     )
     parser.add_argument("-o", "--out", metavar="OUT", help="the file to write (default: NAME.h5 in this folder)")
     parser.add_argument(

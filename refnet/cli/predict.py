@@ -23,12 +23,17 @@ def add(commands: Any) -> None:
         "`refnet fetch --help`. A photo that cannot be read is reported; the others are classified all the "
         "same, and the exit code is then 2.",
     )
-    parser.add_argument("photos", nargs="+", metavar="PHOTO", help="PNG, JPEG, WebP, GIF, BMP, TIFF or PPM")
+    parser.add_argument("photos", nargs="+", metavar="PHOTO", help="PNG, JPEG, WebP, AVIF, HEIC, TIFF, GIF, …")
     parser.add_argument("-m", "--model", default="lite0", help=f"{terminal.MODEL} (default: lite0)")
     parser.add_argument(
         "--recipe",
         metavar="NAME",
         help="prepare photos as another publisher does: tf, timm, keras, b4@torchvision, … (default: as it should be)",
+    )
+    parser.add_argument(
+        "--as-published",
+        action="store_true",
+        help="read photos as the publisher's own software does: not turned as EXIF says, transparency dropped",
     )
     parser.add_argument("--top", type=int, metavar="N", help="how many classes (default: 5, or all if there are fewer)")
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -51,7 +56,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _classify(photos: list[str], request: Request, options: argparse.Namespace) -> list[dict[str, Any]]:
+    from refnet.checks import check_top
+
     network = request.load()
+    check_top(options.top, network.weights.architecture)
     if network.recipe != network.weights.recipe:
         terminal.say(f"recipe {network.recipe.name} is used instead of the weights' own, {network.weights.recipe.name}")
     meaning = network.weights.architecture.top.meaning
@@ -59,7 +67,7 @@ def _classify(photos: list[str], request: Request, options: argparse.Namespace) 
         terminal.say(_MEANINGS[meaning])
     results: list[dict[str, Any]] = []
     for photo in photos:
-        predictions = _predict(network, photo, options.top)
+        predictions = _predict(network, photo, options.top, as_published=options.as_published)
         if predictions is None:
             continue
         if not options.json:
@@ -82,10 +90,18 @@ def _is_there(photo: str) -> bool:
     return True
 
 
-def _predict(network: Network, photo: str, top: int | None) -> list[Prediction] | None:
+def _predict(network: Network, photo: str, top: int | None, *, as_published: bool) -> list[Prediction] | None:
     """Classify one photo; say why it cannot be done and return None if it is the photo's fault."""
+    from refnet.preprocessing.loaders import SOFTWARE
+    from refnet.preprocessing.read_image import read_as
+
+    loader = network.recipe.loader
     try:
-        return network.predict(photo, top)
+        reading = read_as(photo, loader, as_published=as_published)
+        if reading.differs:
+            how = " and ".join(reading.differs)
+            terminal.say(f"{photo}: {how}, unlike {SOFTWARE[loader]}; --as-published reads it as that does")
+        return network.predict(reading.picture, top)
     except ImageError as error:
         terminal.say(f"error: {error}")
         return None

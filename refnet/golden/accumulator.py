@@ -164,10 +164,10 @@ def _after(step: Step, value: Any, tensors: dict[str, Array], k: int, eps: float
     after: dict[str, Any] = {}
     if step.normalized:
         gamma, beta, mean, variance = (tensors[f"bn/{leaf}"] for leaf in names.BN_LEAVES)
-        scale, shift = fold_batch_norm(gamma, beta, mean, variance, eps, number)
+        scale, shift = fold_batch_norm(gamma, beta, mean, variance, step.bn_eps(eps), number)
         value = ops.fma(value, scale[k], shift[k])
         after |= {"scale": scale[k], "shift": shift[k], names.BN: value}
-    elif step.op == "dense":
+    elif step.biased:
         bias = number(tensors["bias"][k])
         value = value + bias
         after |= {"bias": bias, "biased": value}

@@ -164,7 +164,7 @@ class TestWrong:
         ("content", "text"),
         [
             (b"", "in no format that is known here"),
-            (b"hello, world", "in no format that is known here (safetensors, Keras, PyTorch, TensorFlow, ONNX)"),
+            (b"hello, world", "in no format that is known here (safetensors, Keras, NumPy, PyTorch, TensorFlow, ONNX)"),
             (b"version https://git-lfs.github.com/spec/v1\noid sha256:00", "a pointer of Git LFS, not the file itself"),
             (b"<!DOCTYPE html><title>Not found", "a web page; download the file itself"),
             (b"\x89HDF\r\n\x1a\n" + bytes(100), "HDF5"),

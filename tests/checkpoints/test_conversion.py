@@ -60,7 +60,7 @@ class TestClasses:
 
     def test_labels_that_do_not_fit(self, torchvision_file, tmp_path):
         (tmp_path / "labels.txt").write_text("daisy\nrose\n")
-        with pytest.raises(InputError, match="2 classes does not fit a network of 1000"):
+        with pytest.raises(InputError, match="2 names do not fit a network of 1000 classes"):
             convert(torchvision_file, labels=tmp_path / "labels.txt", out=tmp_path / "a.h5")
 
     def test_background_first(self, save, tmp_path):

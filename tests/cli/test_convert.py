@@ -130,7 +130,7 @@ WRONG = {
     "convert .": ".: a folder with one .index file is wanted, found []",
     "convert {checkpoint} -m b0": "the tensors are those of lite0, not of b0",
     "convert {checkpoint} --publisher google": "unknown publisher 'google'; known are tf, keras, lukemelas",
-    "convert {checkpoint} --publisher timm": "no variant of timm has these tensors; nearest is lite0: conv_stem.weight",
+    "convert {checkpoint} --publisher timm": "no variant of timm has these tensors; nearest is lite0: ",
     "convert {checkpoint} --labels nothing.txt": "nothing.txt: cannot read a label table",
     "convert {checkpoint} -o a.bin": "a.bin: want a name that ends in .h5",
     "convert {checkpoint} -o no/a.h5": "no/a.h5 not written: there is no directory no",
@@ -158,3 +158,27 @@ def test_a_bar_on_a_terminal(checkpoint, tmp_path):
         STAGES
     )
     assert screen(seen)[0].startswith("file ")
+
+
+class TestRefusals:
+    @pytest.fixture
+    def other(self, tmp_path):
+        path = tmp_path / "other.safetensors"
+        safetensors.numpy.save_file({f"conv{i}.weight": np.ones(3, np.float32) for i in range(500)}, path)
+        return path
+
+    def test_a_line_and_all_of_it_on_demand(self, run, other):
+        code, out, short = run("convert", other, "--publisher", "timm")
+        assert (code, out) == (2, "")
+        assert short.count("\n") == 1
+        assert short.endswith("500 are unknown: 'conv0.weight', 'conv1.weight', …; --verbose lists all\n")
+        _, _, whole = run("convert", other, "--publisher", "timm", "--verbose")
+        assert whole.startswith(short)
+        assert "refnet:   'conv499.weight' is unknown\n" in whole
+
+    def test_for_programs(self, run, other):
+        code, out, _ = run("convert", other, "--publisher", "timm", "--json")
+        refused = json.loads(out)
+        assert code == 2
+        assert refused["error"].startswith(f"{other}: no variant of timm has these tensors")
+        assert "'conv499.weight' is unknown" in refused["details"]

@@ -34,7 +34,7 @@ NodeOp = Literal[
     "concatenate",  # over the last axis
     "pad",  # pads=Pads, of zeros
     "neutral",  # changes no number: dropout, identity, reshape of what has one pixel, transposition of axes, casts
-    "foreign",  # anything else
+    "foreign",  # anything else; reason="…", where there is more to say than its kind
 ]
 
 

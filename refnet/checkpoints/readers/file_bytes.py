@@ -37,4 +37,6 @@ def with_path(path: str | Path, error: OSError | CheckpointError) -> CheckpointE
     """
     text = str(error) if isinstance(error, CheckpointError) else error.strerror or str(error)
     kind = CheckpointNotFoundError if isinstance(error, FileNotFoundError) else CheckpointError
-    return kind(text if text.startswith(str(path)) else f"{path}: {text}", filename=error.filename or path)
+    details = error.details if isinstance(error, CheckpointError) else ()
+    named = text if text.startswith(str(path)) else f"{path}: {text}"
+    return kind(named, filename=error.filename or path, details=details)

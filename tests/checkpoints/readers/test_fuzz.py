@@ -5,8 +5,10 @@ proportion. Checksums would refuse almost every damaged file at the door; a host
 all checksums are good.
 """
 
+import argparse
 import gzip
 import io
+import pathlib
 import tempfile
 import warnings
 from collections.abc import Callable
@@ -19,13 +21,19 @@ import safetensors.torch
 import torch
 from helpers import fuzzing
 from helpers.fuzzing import CHANGES, changed, fuzzed, harmless
+from helpers.places import DATA
 from helpers.tf_writer import entry, packed, shape_of, table
-from helpers.torch_files import legacy, tensor
+from helpers.tflite_files import first_operators
+from helpers.tflite_metadata import NORMALIZATION, metadata
+from helpers.torch_files import SCRIPT, legacy, tensor
 from hypothesis import given
 from onnx import helper, numpy_helper
 
-from refnet.checkpoints.readers import onnx_file, safetensors_file
+from refnet.checkpoints.graph.tflite.program import from_tflite
+from refnet.checkpoints.readers import npz_file, onnx_file, safetensors_file
 from refnet.checkpoints.readers.tensorflow import bundle_index, tar, tensor_bundle
+from refnet.checkpoints.readers.tflite import metadata as tflite_metadata
+from refnet.checkpoints.readers.tflite import tflite_file
 from refnet.checkpoints.readers.torch import torch_file
 
 pytestmark = pytest.mark.usefixtures("good_checksums")
@@ -46,6 +54,27 @@ def saved(new: bool) -> bytes:
     return buffer.getvalue()
 
 
+def saved_with_others() -> bytes:
+    """Protocol 4, and all that lies beside tensors."""
+    content = {
+        "w": torch.ones(2),
+        ("a", 1): {1, 2},
+        "path": pathlib.PurePosixPath("a/b"),
+        "number": np.float64(1),
+        "options": argparse.Namespace(lr=0.1, device=torch.device("cpu")),
+        "flags": torch.tensor([True]),
+    }
+    buffer = io.BytesIO()
+    torch.save(content, buffer, pickle_protocol=4)
+    return buffer.getvalue()
+
+
+def numpy_archive() -> bytes:
+    buffer = io.BytesIO()
+    np.savez(buffer, **{"a": np.ones((2, 3), np.float32), "b/c": np.arange(6.0).reshape(2, 3).T, "n": np.array(5)})
+    return buffer.getvalue()
+
+
 def onnx_model() -> bytes:
     arrays = {"a": np.ones((2, 3), np.float32), "h": np.ones(3, np.float16), "i": np.int64([1, 2]), "s": np.float32(6)}
     constants = [numpy_helper.from_array(array, name) for name, array in arrays.items()]
@@ -61,6 +90,8 @@ SIX = np.arange(6, dtype="<f4").tobytes()
 INDEX = table({b"a": entry(SIX, shape=shape_of(2, 3)), b"b": entry(SIX[:8], offset=24), b"n": entry(SIX, offset=32)}, 2)
 ARCHIVE = packed([("net/", "DIRTYPE"), ("net/x.index", INDEX), ("net/x.data-00000-of-00001", bytes(64))])
 STATE = {"a": torch.ones(2, 3), "h": torch.ones(3, dtype=torch.float16), "n": torch.tensor(5)}
+
+TFLITE = first_operators((DATA / "tflite" / "plain.tflite").read_bytes(), 18)
 
 
 def read_index(data: bytes) -> None:
@@ -84,10 +115,15 @@ READERS: dict[str, tuple[Callable[[bytes], object], bytes]] = {
     "torch-legacy": (torch_file.load, saved(new=False)),
     "torch-legacy-state": (torch_file.load, legacy({"x": tensor()})),
     "safetensors": (safetensors_file.load, safetensors.torch.save(STATE, {"format": "pt"})),
+    "npz": (npz_file.load, numpy_archive()),
+    "torch-others": (torch_file.load, saved_with_others()),
+    "torch-script": (torch_file.load, SCRIPT),
     "tf-index": (read_index, INDEX),
     "tar": (read_tar, ARCHIVE),
     "tar-pax": (read_tar, packed([("n" * 200, b"text"), ("ö", b"")], kind=1)),
     "onnx": (onnx_file.load, onnx_model()),
+    "tflite": (lambda data: from_tflite(tflite_file.load(data)), TFLITE),
+    "tflite-metadata": (tflite_metadata.parse, metadata((NORMALIZATION, {0: [1.0], 1: [2.0]}), files=("a.txt",))),
 }
 
 # Damage ---------------------------------------------------------------------------------------------------------------
