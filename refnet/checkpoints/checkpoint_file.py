@@ -153,6 +153,13 @@ def _read(path: Path, stated: Stated) -> tuple[str, Checkpoint]:
     raise CheckpointError(f"in no format that is known here ({known}); it begins with {head[:8]!r}")
 
 
+def is_recognised(path: Path) -> bool:
+    """Whether a file is in a format that is known here, or is what people have instead of one."""
+    with path.open("rb") as file:
+        head = file.read(HEAD)
+    return head.lower().startswith(tuple(IMPOSTORS)) or any(recognise(path, head) for _, recognise, _ in FORMATS)
+
+
 def _torch(path: Path, stated: Stated) -> Checkpoint:
     content = torch_file.read(path)
     if what := no_network(content):
