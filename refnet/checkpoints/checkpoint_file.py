@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from refnet.checkpoints import keras_normalisation, own_export, tf_variables
+from refnet.checkpoints.graph import from_onnx
 from refnet.checkpoints.graph.graph import Program
 from refnet.checkpoints.graph.keras.build import from_keras
 from refnet.checkpoints.graph.tflite.program import from_tflite
@@ -177,9 +178,11 @@ def _npz(path: Path, stated: Stated) -> Checkpoint:
 
 def _onnx(path: Path, stated: Stated) -> Checkpoint:
     model = onnx_file.read(path)
-    state = find_state_dict(model.tensors)
-    exported = own_export.restore(model) if own_export.is_own(model) else None
-    return Checkpoint(replace(state, dropped=state.dropped + model.dropped), exported=exported)
+    if own_export.is_own(model):
+        state = find_state_dict(model.tensors)
+        return Checkpoint(replace(state, dropped=state.dropped + model.dropped), exported=own_export.restore(model))
+    told = [f"values from {name[:80]!r} beside it, SHA-256 {digest}" for name, digest in model.beside.items()]
+    return Checkpoint(StateDict({}), program=Program(from_onnx.graph_of(model), None, tuple(told)))
 
 
 def _keras(path: Path, stated: Stated) -> Checkpoint:
