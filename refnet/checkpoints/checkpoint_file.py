@@ -7,12 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from refnet.checkpoints import keras_normalisation, own_export, tf_objects, tf_variables
+from refnet.checkpoints import keras_normalisation, keras_weights, own_export, tf_objects, tf_variables
 from refnet.checkpoints.graph import from_onnx
 from refnet.checkpoints.graph.graph import Program
 from refnet.checkpoints.graph.keras.build import from_keras
 from refnet.checkpoints.graph.tflite.program import from_tflite
-from refnet.checkpoints.naming import keras
 from refnet.checkpoints.other_networks import no_network
 from refnet.checkpoints.readers import file_bytes, npz_file, onnx_file, safetensors_file
 from refnet.checkpoints.readers.keras import keras_file
@@ -202,8 +201,8 @@ def _keras(path: Path, stated: Stated) -> Checkpoint:
 def _of_keras(content: Content) -> Checkpoint:
     if content.model is not None:
         return Checkpoint(StateDict(content.tensors), program=from_keras(content))
-    tensors = keras.with_classifier(keras.rename(content.tensors))
-    return Checkpoint(find_state_dict(tensors), keras_normalisation.normalisation_of(tensors))
+    state = keras_weights.find_network(content.tensors, stated)
+    return Checkpoint(state, keras_normalisation.normalisation_of(state.tensors))
 
 
 def _tensorflow(path: Path, stated: Stated) -> Checkpoint:
