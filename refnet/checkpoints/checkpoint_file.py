@@ -195,10 +195,10 @@ def _onnx(path: Path, stated: Stated) -> Checkpoint:
 
 
 def _keras(path: Path, stated: Stated) -> Checkpoint:
-    return _of_keras(keras_file.read(path))
+    return _of_keras(keras_file.read(path), stated)
 
 
-def _of_keras(content: Content) -> Checkpoint:
+def _of_keras(content: Content, stated: Stated) -> Checkpoint:
     if content.model is not None:
         return Checkpoint(StateDict(content.tensors), program=from_keras(content))
     state = keras_weights.find_network(content.tensors, stated)
@@ -209,7 +209,7 @@ def _tensorflow(path: Path, stated: Stated) -> Checkpoint:
     """Only the tensors that are taken are read."""
     with tensor_bundle.opened(path) as bundle:
         if tf_objects.is_of_objects(bundle):
-            return _of_objects(tf_objects.read(path, bundle))
+            return _of_objects(tf_objects.read(path, bundle), stated)
         choice = tf_variables.choose_variables(bundle.entries)
         stored = bundle.read(choice.stored_as.values())
     tensors = {name: stored[there] for name, there in choice.stored_as.items()}
@@ -222,8 +222,8 @@ def _tflite(path: Path, stated: Stated) -> Checkpoint:
     )
 
 
-def _of_objects(found: tf_objects.Found) -> Checkpoint:
-    read = _of_keras(found.content)
+def _of_objects(found: tf_objects.Found, stated: Stated) -> Checkpoint:
+    read = _of_keras(found.content, stated)
     program = read.program and replace(read.program, told=(*read.program.told, *found.told))
     return replace(read, state=replace(read.state, dropped=read.state.dropped + found.dropped), program=program)
 
