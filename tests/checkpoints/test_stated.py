@@ -35,7 +35,7 @@ def test_a_variant_may_be_spelled_out(spelled):
         ({"head": "flat"}, InputError, "unknown head 'flat'; want one of none"),
         ({"pooling": "median"}, InputError, "unknown pooling"),
         ({"activation": "gelu"}, InputError, "unknown activation 'gelu'"),
-        ({"padding": "same@"}, InputError, "unknown padding rule 'same@'; one of same, symmetric, or same@SIZE"),
+        ({"padding": "same@"}, InputError, "padding is 'same@', not one of same, symmetric, or same@SIZE"),
         ({"key": ""}, InputError, "a key cannot be ''"),
         ({"head": "none", "output": "sigmoid"}, InputError, "without a head there is neither"),
     ],
