@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from refnet.architecture.variants import Architecture
 from refnet.checkpoints.checkpoint_file import Fingerprint
 from refnet.checkpoints.graph.graph import Program
-from refnet.checkpoints.graph.match import Found, match
+from refnet.checkpoints.graph.match import Found, Head, match
+from refnet.checkpoints.origin import Origin, find_origin, from_pixels
 from refnet.checkpoints.stated import Stated
 from refnet.errors import CheckpointError, UnknownModelError
 from refnet.preprocessing.normalise import to_float32
@@ -48,19 +49,23 @@ def map_program(
     candidates: Iterable[Architecture] | None = None,
 ) -> Mapped:
     """Match a program, and make weights of what it is."""
-    found = match(program.graph, head="none" if stated.head == "none" else "own", candidates=candidates)
+    head: Head = "none" if stated.head == "none" else "own"
+    found = match(program.graph, head=head, candidates=candidates, padding=stated.padding)
     if stated.model not in (None, found.architecture.name):
         raise CheckpointError(f"the network is {found.architecture.name}, not {stated.model}")
-    recipe, told = _recipe(program.publisher, found)
+    if program.publisher is None:
+        origin = find_origin(found, file, stated, release)
+    else:
+        origin = Origin(program.publisher, found.architecture, found.padding, *_recipe(program.publisher, found), BY)
     weights = Weights(
-        architecture=found.architecture,
-        padding=found.padding,
+        architecture=origin.architecture,
+        padding=origin.padding,
         bn_eps=found.bn_eps,
-        recipe=recipe,
+        recipe=origin.recipe,
         tensors=found.tensors,
         labels=None,
         provenance=Provenance(
-            publisher=release.publisher if release else program.publisher,
+            publisher=release.publisher if release else origin.publisher,
             source=file.name,
             source_sha256=file.sha256,
             averaging="unknown",
@@ -69,10 +74,10 @@ def map_program(
     )
     facts: dict[str, object] = {
         "normalisation": "the file's" if found.normalise else "the publisher's",
-        "told": [*program.told, *found.told, *told],
+        "told": [*program.told, *found.told, *origin.told],
         "sources": found.sources,
     }
-    return Mapped(weights, BY, facts)
+    return Mapped(weights, origin.by, facts)
 
 
 def _recipe(publisher: str, found: Found) -> tuple[Recipe, tuple[str, ...]]:
@@ -80,9 +85,10 @@ def _recipe(publisher: str, found: Found) -> tuple[Recipe, tuple[str, ...]]:
     recipe = RECIPES.get(publisher) or _published(publisher, found.architecture.name)
     if not found.normalise:
         return recipe, (f"the program does not change pixels: they are taken to be normalised by recipe {recipe.name}",)
-    if to_float32(found.normalise) == to_float32(recipe.normalise):
+    operations, _ = from_pixels(found.normalise)
+    if to_float32(operations) == to_float32(recipe.normalise):
         return recipe, ()
-    return replace(recipe, name=f"{recipe.name}-own", normalise=found.normalise), ()
+    return replace(recipe, name=f"{recipe.name}-own", normalise=operations), ()
 
 
 def _published(publisher: str, model: str) -> Recipe:

@@ -7,6 +7,7 @@ file's name; and else the caller must.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -103,6 +104,12 @@ def identify(
         return _identity_by_use(named, publisher, architecture, "the file's name")
     every = [release for base in bases for release in _published(base, architecture)]
     return _identity_by_use(every, None, architecture, "the tensors' names", remark)
+
+
+def identity_by_use(publishers: Iterable[str], stated: str | None, architecture: Architecture, by: str) -> Identity:
+    """Choose the one way in which what these published wants to be used, or say what differs between them."""
+    every = [release for publisher in publishers for release in _published(publisher, architecture)]
+    return _identity_by_use(every, stated, architecture, by)
 
 
 def _identity_by_hash(file: Fingerprint, match: Match, stated: str | None, architecture: Architecture) -> Identity:

@@ -69,7 +69,7 @@ class Request:
 
     def load_once(self) -> Network:
         """Load the network, or return the one that was loaded for the same request, unless its file has changed."""
-        return _load(self, _state_of(find_file(self.model)))
+        return _load(self, _state_of(self.model))
 
 
 def make_request(
@@ -103,15 +103,14 @@ def _known(model: str | os.PathLike[str]) -> Outline | None:
     return None
 
 
-def _state_of(path: Path | None) -> tuple[int, ...]:
-    """What changes with a file's content, whether it is replaced or written anew in place."""
-    try:
-        found = path.stat() if path is not None else None
-    except OSError:  # to be told when it is read
-        found = None
-    return () if found is None else (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+def _state_of(model: str | Path) -> tuple[tuple[int | str, ...], ...]:
+    """What changes with the content of a model's file, whether it is replaced or written anew in place."""
+    from refnet.hub.source_files import state_of
+
+    path = find_file(model)
+    return () if path is None else tuple(tuple(file) for file in state_of(path))
 
 
 @lru_cache(KEPT)
-def _load(request: Request, state: tuple[int, ...]) -> Network:
+def _load(request: Request, state: tuple[tuple[int | str, ...], ...]) -> Network:
     return request.load()

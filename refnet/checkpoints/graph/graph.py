@@ -86,11 +86,12 @@ class Program:
     graph
         Its nodes.
     publisher
-        Whose conventions hold for what a graph does not say: how pictures are read.
+        Whose conventions hold for what a graph does not say: how pictures are read. None where tensors' names, or the
+        caller, must tell.
     told
         What the file has besides, and why it changes no answer; one line each.
     """
 
     graph: Graph
-    publisher: str
+    publisher: str | None
     told: tuple[str, ...] = ()

@@ -16,7 +16,7 @@ from refnet.architecture.scaling import TABLE
 from refnet.architecture.variants import Architecture, variant
 from refnet.checkpoints.graph import numbers
 from refnet.checkpoints.graph.graph import Graph, Node
-from refnet.checkpoints.graph.padding_rule import Size, find_padding
+from refnet.checkpoints.graph.padding_rule import Size, find_paddings
 from refnet.checkpoints.graph.simplify import Simple, alive, simplify
 from refnet.checkpoints.graph.walk import CHANNELS, Trunk, Unit, refusal, walk_trunk
 from refnet.checkpoints.graph.walk_top import FoundTop, walk_top
@@ -47,6 +47,10 @@ class Found:
         What the graph itself does to its input before the first convolution.
     told
         What the graph has besides, and why it changes no answer; one line each.
+    size
+        Height and width of the one picture that it takes; None where any may come.
+    paddings
+        Every rule that pads as it does; at its one size they may be two.
     """
 
     architecture: Architecture
@@ -56,6 +60,8 @@ class Found:
     sources: dict[str, str] = field(repr=False)
     normalise: Normalisation = ()
     told: tuple[str, ...] = ()
+    size: Size | None = None
+    paddings: tuple[str, ...] = ()
 
 
 def match(
@@ -64,11 +70,13 @@ def match(
     output: str | None = None,
     head: Head = "own",
     candidates: Iterable[Architecture] | None = None,
+    padding: str | None = None,
 ) -> Found:
     """Find the network that a graph computes, or refuse the node that departs from every one.
 
     ``output`` names the node with the answer, where the graph has several; ``head="none"`` stops at the pool;
-    ``candidates`` are the architectures that it may be, by default all that were published.
+    ``candidates`` are the architectures that it may be, by default all that were published; ``padding`` is the rule to
+    name, where its pads follow that one too.
     """
     simple = simplify(graph, _answer(graph) if output is None else output)
     size = _picture(simple.nodes[simple.input])
@@ -80,7 +88,9 @@ def match(
     for step, unit in units.values():
         _check(step, unit, folded)
     eps = 0.0 if folded else _eps(units)
-    padding = find_padding(network, [(step, unit.node) for step, unit in units.values() if step.op != "dense"], size)
+    layers = [(step, unit.node) for step, unit in units.values() if step.op != "dense"]
+    paddings = find_paddings(network, layers, size, padding)
+    rule = padding if padding is not None and padding in paddings else paddings[0]
     if size is not None and size[0] == size[1]:
         network = replace(network, coefficients=replace(network.coefficients, resolution=size[0]))
     network = replace(network, classes=top.classes, top=top.top, folded=folded)
@@ -92,7 +102,7 @@ def match(
     for name, node in top.nodes.items():
         kept.of_top(name, node)
     told = tuple(_told(simple, top, size, folded))
-    return Found(network, padding, eps, kept.tensors, kept.sources, trunk.normalise, (*told, *kept.told))
+    return Found(network, rule, eps, kept.tensors, kept.sources, trunk.normalise, (*told, *kept.told), size, paddings)
 
 
 @cache

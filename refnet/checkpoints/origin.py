@@ -1,0 +1,160 @@
+"""Who published the network in a graph, and so how pictures are made for it; the graph itself decides all else.
+
+An exported graph keeps names of some tensors, which narrow down the publisher, and its pads and epsilon tell the
+publisher's two families apart. Where they do not tell, the caller must; and may not say what the graph contradicts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from refnet.architecture.top import PUBLISHED_TOP
+from refnet.architecture.variants import Architecture
+from refnet.checkpoints.checkpoint_file import Fingerprint
+from refnet.checkpoints.graph.match import Found
+from refnet.checkpoints.identity import identity_by_use
+from refnet.checkpoints.publishers import PUBLISHERS, Publisher
+from refnet.checkpoints.stated import Stated
+from refnet.errors import CheckpointError
+from refnet.preprocessing.normalise import MOST_OPERATIONS, Normalisation, to_float32
+from refnet.preprocessing.recipe import Recipe
+from refnet.weights import releases
+from refnet.weights.releases import Release
+from refnet.weights.releases.recipes import of_release
+
+FEW = 8  # shared names that are no evidence: "classifier.weight" is anybody's
+# What networks are given: a range and a middle that are neither nothing nor that of raw pixels.
+_SPREADS, _FURTHEST = (0.5, 16.0), 16.0
+_UNIT = ("divide", (255.0, 255.0, 255.0))
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a graph's publisher decides: the network at its size, the rule's name, the recipe; and what told it."""
+
+    publisher: str
+    architecture: Architecture
+    padding: str
+    recipe: Recipe
+    told: tuple[str, ...]
+    by: str
+
+
+def find_origin(found: Found, file: Fingerprint, stated: Stated, release: Release | None) -> Origin:
+    """Find the publisher by names, pads and epsilon, or by the caller's word."""
+    by, publishers = _publishers(found, stated)
+    if release is not None:
+        publisher, chosen, by = release.publisher, release, "where it was fetched from"
+    else:
+        identity = identity_by_use(publishers, stated.publisher, found.architecture, by)
+        publisher, chosen, by = identity.publisher, identity.release, identity.by
+    rules = PUBLISHERS[releases.publisher_without_set(publisher)]
+    recipe, told = _recipe(chosen, found)
+    return Origin(publisher, _at_size(found, chosen), _padding(rules, found, stated), recipe, told, by)
+
+
+def _publishers(found: Found, stated: Stated) -> tuple[str, tuple[str, ...]]:
+    """Whose it may be, and what says so."""
+    if stated.publisher is not None:
+        rules = PUBLISHERS[releases.publisher_without_set(stated.publisher)]
+        for what, has, wants in _contradictions(rules, found):
+            raise CheckpointError(
+                f"the graph has {what} {has}, but {stated.publisher}'s {found.architecture.name} has {wants}; "
+                f"of those that are known here it may be of {_listed(_consistent(found))}"
+            )
+        return "the caller's word", (stated.publisher,)
+    consistent = _consistent(found)
+    named = [publisher for publisher in consistent if _shared(PUBLISHERS[publisher], found) >= FEW]
+    if not named:
+        raise CheckpointError(
+            f"the graph is {found.architecture.name} with {found.padding} pads{_eps(found)}; its tensors' names do not "
+            f"tell how pictures are made for it. Say whose it is like with --publisher: {_listed(consistent)}"
+        )
+    most = max(_shared(PUBLISHERS[publisher], found) for publisher in named)
+    best = tuple(publisher for publisher in named if _shared(PUBLISHERS[publisher], found) == most)
+    return "its tensors' names, pads and epsilon", best
+
+
+def _consistent(found: Found) -> list[str]:
+    """Publishers whose network of this name is as the graph is."""
+    return [name for name, rules in PUBLISHERS.items() if not any(_contradictions(rules, found))]
+
+
+def _contradictions(rules: Publisher, found: Found) -> Iterator[tuple[str, object, object]]:
+    """What the graph has otherwise than a publisher: its name, what the graph has, what the publisher has."""
+    name = found.architecture.name
+    if name not in rules.variants:
+        yield "the blocks of", name, "none of these"
+        return
+    if rules.padding not in [rule.partition("@")[0] for rule in found.paddings]:
+        yield "pads by the rule", found.padding, rules.padding
+    if not found.architecture.folded and found.bn_eps != rules.bn_eps[name]:
+        yield "an epsilon of", f"{found.bn_eps:g}", f"{rules.bn_eps[name]:g}"
+
+
+def _shared(rules: Publisher, found: Found) -> int:
+    """How many of the graph's names are the publisher's."""
+    theirs = {pair.theirs for pair in rules.pairs(replace(found.architecture, folded=False, top=PUBLISHED_TOP))}
+    return len(theirs & set(found.sources.values()))
+
+
+def _listed(publishers: list[str]) -> str:
+    return ", ".join(publishers) or "none"
+
+
+def _eps(found: Found) -> str:
+    return "" if found.architecture.folded else f" and an epsilon of {found.bn_eps:g}"
+
+
+def _padding(rules: Publisher, found: Found, stated: Stated) -> str:
+    """The rule's name: where two pad alike, the publisher's."""
+    if stated.padding is None and rules.padding in found.paddings:
+        return rules.padding
+    return found.padding
+
+
+def _at_size(found: Found, release: Release) -> Architecture:
+    """The network for the graph's own size, or where it takes any, the published one."""
+    if found.size is not None:
+        return found.architecture
+    coefficients = replace(found.architecture.coefficients, resolution=release.size)
+    return replace(found.architecture, coefficients=coefficients)
+
+
+# Pixels ---------------------------------------------------------------------------------------------------------------
+
+
+def _recipe(release: Release, found: Found) -> tuple[Recipe, tuple[str, ...]]:
+    """The publisher's recipe; but what the graph itself does to its input is right about that."""
+    recipe = of_release(release)
+    if not found.normalise:
+        return recipe, ()
+    operations, told = from_pixels(found.normalise)
+    if to_float32(operations) == to_float32(recipe.normalise):
+        return recipe, told
+    return replace(recipe, name=f"{recipe.name}-own", normalise=operations), told
+
+
+def from_pixels(operations: Normalisation) -> tuple[Normalisation, tuple[str, ...]]:
+    """Operations on pixels of 0 to 255: a graph may want these, or numbers of 0 to 1, which only their effect tells."""
+    of_255, of_1 = (_is_usual(operations, largest) for largest in (255.0, 1.0))
+    if of_255 == of_1 or (of_1 and len(operations) == MOST_OPERATIONS):
+        raise CheckpointError(
+            "the graph changes its input by itself, and no telling whether that is pixels of 0 to 255 or numbers of "
+            "0 to 1; export the network without what comes before its first convolution"
+        )
+    if of_255:
+        return operations, ("the graph normalises pixels of 0 to 255 by itself",)
+    return (_UNIT, *operations), ("the graph normalises by itself, and wants pixels divided by 255",)
+
+
+def _is_usual(operations: Normalisation, largest: float) -> bool:
+    """Whether inputs of 0 to the largest become numbers as networks want them."""
+    ends = np.array([[0.0] * 3, [largest] * 3])
+    for name, numbers in operations:
+        ends = {"subtract": np.subtract, "divide": np.divide, "multiply": np.multiply}[name](ends, numbers)
+    spread, middle = np.abs(ends[1] - ends[0]), np.abs(ends.mean(axis=0))
+    return bool((spread >= _SPREADS[0]).all() and (spread <= _SPREADS[1]).all() and (middle <= _FURTHEST).all())
