@@ -112,13 +112,17 @@ def load(data: bytes, folder: Path | None = None) -> Model:
         raise CheckpointError("the graph has sparse constants; the weights of a checkpoint are dense")
     beside = Beside(folder)
     constants: dict[str, Array] = {}
-    for tensor in protobuf.messages(graph, _INITIALIZER):
-        _add(constants, *onnx_tensor.constant(protobuf.parse(tensor), beside))
+    for each in protobuf.messages(graph, _INITIALIZER):
+        tensor = protobuf.parse(each)
+        name = onnx_tensor.name_of(tensor)
+        _check_new(constants, name)
+        constants[name] = onnx_tensor.value_of(tensor, beside)
     nodes = tuple(_node(protobuf.parse(each), beside) for each in protobuf.messages(graph, _NODE))
     found = dict(constants)
     for node in nodes:
         if node.op_type == "Identity" and node.inputs and node.inputs[0] in found and node.outputs:
-            _add(found, node.outputs[0], found[node.inputs[0]])
+            _check_new(found, node.outputs[0])
+            found[node.outputs[0]] = found[node.inputs[0]]
     return Model(
         tensors={name: array for name, array in found.items() if _is_weight(array)},
         dropped=tuple((name, CONSTANT) for name, array in found.items() if not _is_weight(array)),
@@ -136,12 +140,11 @@ def _is_weight(array: Array) -> bool:
     return array.dtype.kind in "fV" and array.ndim > 0 and array.size > 0
 
 
-def _add(found: dict[str, Array], name: str, array: Array) -> None:
+def _check_new(found: Mapping[str, Array], name: str) -> None:
     if not name:
         raise CheckpointError("the graph has a constant without a name")
     if name in found:
         raise CheckpointError(f"the graph has two constants of the name {name[:80]!r}")
-    found[name] = array
 
 
 def _metadata(model: Message) -> dict[str, str]:
@@ -184,7 +187,7 @@ def _attribute(message: Message, beside: Beside) -> Attribute:
     elif number == _TEXT:
         value = protobuf.text(message, _TEXT)
     elif number == _TENSOR and len(tensors := protobuf.messages(message, _TENSOR)) == 1:
-        value = onnx_tensor.constant(protobuf.parse(tensors[0]), beside)[1]
+        value = onnx_tensor.value_of(protobuf.parse(tensors[0]), beside)
     elif number == _INTS:
         numbers = tuple(islice(protobuf.numbers(message, _INTS), MAX_LIST + 1))
         value = tuple(each - (each >> 63 << 64) for each in numbers) if len(numbers) <= MAX_LIST else OTHER

@@ -101,13 +101,17 @@ class Beside:
         return path
 
 
-def constant(tensor: Message, beside: Beside) -> tuple[str, Array]:
-    """Name and value of a tensor."""
-    name = protobuf.text(tensor, _NAME)
+def name_of(tensor: Message) -> str:
+    """What a tensor is called; a constant in a node has no name."""
+    return protobuf.text(tensor, _NAME)
+
+
+def value_of(tensor: Message, beside: Beside) -> Array:
+    """The numbers of a tensor."""
     try:
-        return name, _value(tensor, beside)
+        return _value(tensor, beside)
     except CheckpointError as error:
-        raise CheckpointError(f"{name[:80]!r}: {error}") from None
+        raise CheckpointError(f"{name_of(tensor)[:80]!r}: {error}") from None
 
 
 def _value(tensor: Message, beside: Beside) -> Array:
