@@ -7,12 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from refnet.checkpoints import keras_normalisation, own_export, tf_objects, tf_variables
+from refnet.checkpoints import keras_normalisation, keras_weights, own_export, tf_objects, tf_variables
 from refnet.checkpoints.graph import from_onnx
 from refnet.checkpoints.graph.graph import Program
 from refnet.checkpoints.graph.keras.build import from_keras
 from refnet.checkpoints.graph.tflite.program import from_tflite
-from refnet.checkpoints.naming import keras
 from refnet.checkpoints.other_networks import no_network
 from refnet.checkpoints.readers import file_bytes, npz_file, onnx_file, safetensors_file
 from refnet.checkpoints.readers.keras import keras_file
@@ -164,6 +163,13 @@ def _read(path: Path, stated: Stated) -> tuple[str, Checkpoint]:
     raise CheckpointError(f"in no format that is known here ({known}); it begins with {head[:8]!r}")
 
 
+def is_recognised(path: Path) -> bool:
+    """Whether a file is in a format that is known here, or is what people have instead of one."""
+    with path.open("rb") as file:
+        head = file.read(HEAD)
+    return head.lower().startswith(tuple(IMPOSTORS)) or any(recognise(path, head) for _, recognise, _ in FORMATS)
+
+
 def _torch(path: Path, stated: Stated) -> Checkpoint:
     content = torch_file.read(path)
     if what := no_network(content):
@@ -189,21 +195,21 @@ def _onnx(path: Path, stated: Stated) -> Checkpoint:
 
 
 def _keras(path: Path, stated: Stated) -> Checkpoint:
-    return _of_keras(keras_file.read(path))
+    return _of_keras(keras_file.read(path), stated)
 
 
-def _of_keras(content: Content) -> Checkpoint:
+def _of_keras(content: Content, stated: Stated) -> Checkpoint:
     if content.model is not None:
         return Checkpoint(StateDict(content.tensors), program=from_keras(content))
-    tensors = keras.with_classifier(keras.rename(content.tensors))
-    return Checkpoint(find_state_dict(tensors), keras_normalisation.normalisation_of(tensors))
+    state = keras_weights.find_network(content.tensors, stated)
+    return Checkpoint(state, keras_normalisation.normalisation_of(state.tensors))
 
 
 def _tensorflow(path: Path, stated: Stated) -> Checkpoint:
     """Only the tensors that are taken are read."""
     with tensor_bundle.opened(path) as bundle:
         if tf_objects.is_of_objects(bundle):
-            return _of_objects(tf_objects.read(path, bundle))
+            return _of_objects(tf_objects.read(path, bundle), stated)
         choice = tf_variables.choose_variables(bundle.entries)
         stored = bundle.read(choice.stored_as.values())
     tensors = {name: stored[there] for name, there in choice.stored_as.items()}
@@ -216,8 +222,8 @@ def _tflite(path: Path, stated: Stated) -> Checkpoint:
     )
 
 
-def _of_objects(found: tf_objects.Found) -> Checkpoint:
-    read = _of_keras(found.content)
+def _of_objects(found: tf_objects.Found, stated: Stated) -> Checkpoint:
+    read = _of_keras(found.content, stated)
     program = read.program and replace(read.program, told=(*read.program.told, *found.told))
     return replace(read, state=replace(read.state, dropped=read.state.dropped + found.dropped), program=program)
 

@@ -129,7 +129,7 @@ def parse_json(text: str | bytes, what: str, hook: Callable[[dict[str, Any]], An
 
 
 def _layer(stated: Any, depth: int) -> Layer:
-    stated = keras_hub.as_functional(stated)
+    stated = keras_hub.as_functional(stated, outermost=depth == 0)
     match stated:
         case {"class_name": str(kind), "config": {"name": str(name)}} if depth <= MAX_DEPTH:
             settings = stated["config"] | _constants(stated)
