@@ -23,6 +23,7 @@ from refnet.errors import WeightsError
 from refnet.reference.digest import digest_of_digests, tensor_digest
 from refnet.weights import schema
 from refnet.weights.labels import Labels
+from refnet.weights.schema import architecture_to_json
 from refnet.weights.weights import Weights
 
 VERSION = 1
@@ -65,6 +66,7 @@ def statement(weights: Weights) -> dict[str, Any]:
         "resolution": architecture.resolution,
         "padding": weights.padding,
         "bn_eps": weights.bn_eps,
+        **_unusual(architecture),
         "recipe": json.loads(weights.recipe.to_json()),
         "publisher": origin.publisher,
         "source": origin.source,
@@ -78,6 +80,12 @@ def statement(weights: Weights) -> dict[str, Any]:
         "tensors": tensors,
         "dropped": [list(row) for row in origin.dropped],
     }
+
+
+def _unusual(architecture: Architecture) -> dict[str, Any]:
+    """What no published network has: a top of its own, batch norms folded away; in a weight file's words."""
+    written = json.loads(architecture_to_json(architecture))
+    return {key: written[key] for key in ("top", "folded") if key in written}
 
 
 def _pairs(publisher: str, architecture: Architecture) -> tuple[Pair, ...]:

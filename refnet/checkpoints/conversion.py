@@ -64,15 +64,17 @@ def convert(
     try:
         weights, by, facts = _to_ours(content, stated, file, table, release)
         stated.check_honoured(weights, content.state.found_under)
+        check_tensors(weights)
         weights = _prepared(weights, by_hand, content.normalise)
     except CheckpointError as error:
         raise error.about(path) from None
+    except WeightsError as error:
+        raise error.saying(f"{path}: {error}") from None
     if target is None:
         target = _checked_target(Path(f"{weights.architecture.name}.h5"), path)
         if target.exists():
             raise InputError(f"{target} is there already; name the output with -o, which replaces it")
     on_stage("certifying")
-    check_tensors(weights)
     statement = certificate.statement(weights)
     text = certificate.text(statement, _facts_of_source(format_name, file, content, by) | facts | _said(by_hand))
     on_stage("writing")
@@ -139,7 +141,11 @@ def _to_ours(
         labels = _labels(table, mapped.weights.architecture.classes)
         return replace(mapped.weights, labels=labels), mapped.by, mapped.facts
     identity = identify(file, content.state, publisher=stated.publisher, model=stated.model, release=release)
-    return (*_map_to_ours(content, identity, file, table), {})
+    weights, by = _map_to_ours(content, identity, file, table)
+    if stated.padding in (None, weights.padding) or identity.is_release:
+        return weights, by, {}
+    told = f"padding {stated.padding} as stated, where {identity.base} has {weights.padding}"
+    return replace(weights, padding=stated.padding), by, {"told": [told]}
 
 
 def _map_to_ours(
