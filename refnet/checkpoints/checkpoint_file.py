@@ -151,20 +151,20 @@ def _read(path: Path, stated: Stated) -> tuple[str, Checkpoint]:
 
 
 def _torch(path: Path, stated: Stated) -> Checkpoint:
-    return Checkpoint(find_state_dict(torch_file.read(path)))
+    return Checkpoint(find_state_dict(torch_file.read(path), stated.key))
 
 
 def _safetensors(path: Path, stated: Stated) -> Checkpoint:
-    return Checkpoint(find_state_dict(safetensors_file.read(path)))
+    return Checkpoint(find_state_dict(safetensors_file.read(path), stated.key))
 
 
 def _npz(path: Path, stated: Stated) -> Checkpoint:
-    return Checkpoint(find_state_dict(npz_file.read(path)))
+    return Checkpoint(find_state_dict(npz_file.read(path), stated.key))
 
 
 def _onnx(path: Path, stated: Stated) -> Checkpoint:
     model = onnx_file.read(path)
-    state = find_state_dict(model.tensors)
+    state = find_state_dict(model.tensors, stated.key)
     exported = own_export.restore(model) if own_export.is_own(model) else None
     return Checkpoint(replace(state, dropped=state.dropped + model.dropped), exported=exported)
 

@@ -11,8 +11,9 @@ from typing import Any
 
 from refnet.checkpoints import certificate, checkpoint_file, from_program
 from refnet.checkpoints.checkpoint_file import Checkpoint, Fingerprint
-from refnet.checkpoints.identity import Identity, identify
+from refnet.checkpoints.identity import Identity
 from refnet.checkpoints.publishers import PUBLISHERS
+from refnet.checkpoints.recognition import recognise
 from refnet.checkpoints.stated import NOTHING, Stated
 from refnet.errors import CheckpointError, InputError, WeightsError
 from refnet.files.whole import check_file_target, not_written, whole_files
@@ -131,8 +132,8 @@ def _to_ours(
         mapped = from_program.map_program(content.program, file, stated, release)
         labels = _labels(table, mapped.weights.architecture.classes)
         return replace(mapped.weights, labels=labels), mapped.by, mapped.facts
-    identity = identify(file, content.state, publisher=stated.publisher, model=stated.model, release=release)
-    return (*_map_to_ours(content, identity, file, table), {})
+    identity, state = recognise(file, content.state, stated, release)
+    return (*_map_to_ours(replace(content, state=state), identity, file, table), {"told": list(state.told)})
 
 
 def _map_to_ours(
