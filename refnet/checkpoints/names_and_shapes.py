@@ -12,6 +12,7 @@ from functools import cache
 
 from refnet.architecture import names
 from refnet.architecture.plan import Shape
+from refnet.architecture.top import PUBLISHED_TOP, Top
 from refnet.architecture.variants import CLASSES, IMAGE_CHANNELS, Architecture, variant
 from refnet.checkpoints.naming import pairing
 from refnet.checkpoints.naming.pairing import Pair
@@ -43,8 +44,10 @@ def publishers_by_names(tensors: Collection[str]) -> tuple[str, ...]:
     return tuple(name for name, part in shared.items() if part == most >= 0.5)
 
 
-def variant_by_shapes(theirs: Mapping[str, Shape], publisher: Publisher) -> Architecture:
+def variant_by_shapes(theirs: Mapping[str, Shape], publisher: Publisher, top: Top = PUBLISHED_TOP) -> Architecture:
     """Find the variant whose tensors these are, with as many classes as the classifier has, 0 if there is none.
+
+    ``top`` is what is known to follow its last convolution.
 
     Where no variant has exactly these, the error names the nearest; what is missing, unknown or of another shape is in
     its details.
@@ -60,7 +63,8 @@ def variant_by_shapes(theirs: Mapping[str, Shape], publisher: Publisher) -> Arch
     wrong: dict[str, list[str]] = {}
     for name in publisher.variants:
         usual = publisher.pairs(variant(name))
-        architecture = replace(variant(name, classes=_classes(theirs, usual)), channels=_channels(theirs, usual))
+        classes, channels = _classes(theirs, usual), _channels(theirs, usual)
+        architecture = replace(variant(name, classes=classes), channels=channels, top=top)
         pairs = publisher.pairs(architecture)
         wanted = {pair.theirs: str(list(pair.their_shape)) for pair in pairs}
         wrong[name] = pairing.differences(found, wanted, publisher.spare(pairs))
