@@ -99,13 +99,17 @@ def check_top(top: int | None, architecture: Architecture) -> int:
     return min(USUAL_TOP, classes) if top is None else whole_number("top", top, classes)
 
 
-def check_recipe(recipe: Recipe, architecture: Architecture) -> Recipe:
-    """Refuse a recipe that would leave a black border around every picture, as it makes them smaller than the input."""
-    side = architecture.resolution
+def check_recipe(recipe: Recipe, architecture: Architecture, size: tuple[int, int] | None = None) -> Recipe:
+    """Refuse a recipe that would leave a black border around every picture, as it makes them smaller than the input.
+
+    ``size`` is that of the input, if it is another than the network was made for.
+    """
+    side = architecture.resolution if size is None else min(size)
     if recipe.crop == "shorter-side" and recipe.crop_amount < side:
         raise InputError(
             f"recipe {recipe.name} makes the shorter side {recipe.crop_amount:g} pixels long, fewer than the network's "
-            f"{side}; name that of a published model, such as {architecture.name}@torchvision"
+            f"{side}; name that of a published model, such as {architecture.name}@torchvision, or a crop that fits any "
+            "size, such as 'center 0.875'"
         )
     return recipe
 

@@ -48,11 +48,13 @@ class Network:
     recipe
         What pictures are prepared by, a name in ``refnet.preprocessing.recipe.RECIPES`` or a recipe; by default that of
         the weights.
+    size
+        Side of the pictures that it makes, or (height, width); by default what the network was made for.
 
     Raises
     ------
     InputError
-        If the dtype or the number of threads is not possible, or there is no such recipe.
+        If the dtype, the number of threads or the size is not possible, or there is no such recipe.
     WeightsError
         If the tensors are not those of the architecture.
 
@@ -73,9 +75,10 @@ class Network:
         dtype: npt.DTypeLike = "float32",
         threads: int | None = None,
         recipe: str | Recipe | None = None,
+        size: int | tuple[int, int] | None = None,
     ) -> None:
         check_tensors(weights)
-        self._set_up(weights, weights.tensors.__getitem__, dtype, threads, recipe)
+        self._set_up(weights, weights.tensors.__getitem__, dtype, threads, recipe, size)
 
     @classmethod
     def _consume(
@@ -85,6 +88,7 @@ class Network:
         dtype: npt.DTypeLike = "float32",
         threads: int | None = None,
         recipe: str | Recipe | None = None,
+        size: int | tuple[int, int] | None = None,
     ) -> Network:
         """Make a network of weights that are checked already and that nobody else needs.
 
@@ -94,7 +98,7 @@ class Network:
         network = cls.__new__(cls)
         tensors = weights.tensors
         take = tensors.pop if isinstance(tensors, dict) else tensors.__getitem__
-        network._set_up(weights, take, dtype, threads, recipe)
+        network._set_up(weights, take, dtype, threads, recipe, size)
         return network
 
     def _set_up(
@@ -104,12 +108,16 @@ class Network:
         dtype: npt.DTypeLike,
         threads: int | None,
         recipe: str | Recipe | None,
+        size: int | tuple[int, int] | None,
     ) -> None:
         self.dtype = float_dtype(dtype)
         self.threads = thread_count(threads)
         self._plan_for = plan_for = lru_cache(8)(partial(_plan_for, weights.architecture, weights.padding))
-        self.plan = plan_for(weights.architecture.resolution, weights.architecture.resolution)
-        self.recipe = weights.recipe if recipe is None else check_recipe(find_recipe(recipe), weights.architecture)
+        own = sides(weights.architecture.resolution if size is None else size)
+        self.plan = plan_for(*own)
+        self.recipe = weights.recipe if recipe is None else find_recipe(recipe)
+        if recipe is not None or size is not None:
+            check_recipe(self.recipe, weights.architecture, own)
         self._engine = Engine(
             self.plan.steps,
             lambda height, width: plan_for(height, width).steps,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from refnet.checkpoints import keras_normalisation, keras_weights, own_export, tf_variables
+from refnet.checkpoints import keras_normalisation, keras_weights, own_export, tf_objects, tf_variables
 from refnet.checkpoints.graph import from_onnx
 from refnet.checkpoints.graph.graph import Program
 from refnet.checkpoints.graph.keras.build import from_keras
@@ -15,7 +15,8 @@ from refnet.checkpoints.graph.tflite.program import from_tflite
 from refnet.checkpoints.other_networks import no_network
 from refnet.checkpoints.readers import file_bytes, npz_file, onnx_file, safetensors_file
 from refnet.checkpoints.readers.keras import keras_file
-from refnet.checkpoints.readers.tensorflow import tar, tensor_bundle
+from refnet.checkpoints.readers.keras.keras_content import Content
+from refnet.checkpoints.readers.tensorflow import saved_model, tar, tensor_bundle
 from refnet.checkpoints.readers.tflite import tflite_file
 from refnet.checkpoints.readers.torch import torch_file
 from refnet.checkpoints.state_dict import StateDict, find_state_dict
@@ -27,7 +28,6 @@ from refnet.weights.weights import Weights
 
 HEAD = 512  # bytes that tell the format
 PICKLE = b"\x80"
-SAVED_MODEL = "saved_model.pb"
 # What people have instead of the file, and what it begins with.
 IMPOSTORS = {
     b"version https://git-lfs": "a pointer of Git LFS, not the file itself; `git lfs pull` brings it",
@@ -116,12 +116,13 @@ def _printable(name: str) -> str:
 def main_file(path: Path) -> Path:
     """Find the file that stands for a checkpoint: itself, or the index of one in several files."""
     try:
-        if path.is_dir():
-            return _index_in(path)
+        saved = saved_model.index_of(path)
+        if saved is not None or path.is_dir():
+            return saved or _index_in(path)
         if path.exists():
             if not path.is_file():
                 raise CheckpointError(f"{path} is not a file")
-            return path
+            return _index_of_shard(path)
         index = path.with_name(path.name + tensor_bundle.INDEX)
         if index.is_file():
             return index
@@ -130,13 +131,22 @@ def main_file(path: Path) -> Path:
         raise file_bytes.with_path(path, error) from None
 
 
+def _index_of_shard(path: Path) -> Path:
+    """The index, given one of the files that hold a checkpoint's numbers; any other file itself."""
+    prefix = tensor_bundle.prefix_of_shard(path.name)
+    if prefix is None:
+        return path
+    index = path.with_name(prefix + tensor_bundle.INDEX)
+    if not index.is_file():
+        raise CheckpointError(f"a checkpoint's numbers alone: {index.name}, which says whose they are, must lie beside")
+    return index
+
+
 def _index_in(folder: Path) -> Path:
     inside = {path.name: path for path in folder.iterdir()}
     indexes = sorted(name for name in inside if name.endswith(tensor_bundle.INDEX))
     if len(indexes) == 1:
         return inside[indexes[0]]
-    if SAVED_MODEL in inside:
-        raise CheckpointError(f"a SavedModel of TensorFlow, which is a program; in TensorFlow, {tf_variables.INSTEAD}")
     raise CheckpointError(f"a folder with one {tensor_bundle.INDEX} file is wanted, found {indexes!r:.300}")
 
 
@@ -185,7 +195,10 @@ def _onnx(path: Path, stated: Stated) -> Checkpoint:
 
 
 def _keras(path: Path, stated: Stated) -> Checkpoint:
-    content = keras_file.read(path)
+    return _of_keras(keras_file.read(path), stated)
+
+
+def _of_keras(content: Content, stated: Stated) -> Checkpoint:
     if content.model is not None:
         return Checkpoint(StateDict(content.tensors), program=from_keras(content))
     state = keras_weights.find_network(content.tensors, stated)
@@ -195,6 +208,8 @@ def _keras(path: Path, stated: Stated) -> Checkpoint:
 def _tensorflow(path: Path, stated: Stated) -> Checkpoint:
     """Only the tensors that are taken are read."""
     with tensor_bundle.opened(path) as bundle:
+        if tf_objects.is_of_objects(bundle):
+            return _of_objects(tf_objects.read(path, bundle), stated)
         choice = tf_variables.choose_variables(bundle.entries)
         stored = bundle.read(choice.stored_as.values())
     tensors = {name: stored[there] for name, there in choice.stored_as.items()}
@@ -202,7 +217,15 @@ def _tensorflow(path: Path, stated: Stated) -> Checkpoint:
 
 
 def _tflite(path: Path, stated: Stated) -> Checkpoint:
-    return Checkpoint(StateDict({}), program=from_tflite(tflite_file.read(path), stated.publisher))
+    return Checkpoint(
+        StateDict({}), program=from_tflite(tflite_file.read(path), is_stated=stated.publisher is not None)
+    )
+
+
+def _of_objects(found: tf_objects.Found, stated: Stated) -> Checkpoint:
+    read = _of_keras(found.content, stated)
+    program = read.program and replace(read.program, told=(*read.program.told, *found.told))
+    return replace(read, state=replace(read.state, dropped=read.state.dropped + found.dropped), program=program)
 
 
 def _is_keras(path: Path, _: bytes) -> bool:

@@ -132,13 +132,13 @@ def _recipe(release: Release, found: Found) -> tuple[Recipe, tuple[str, ...]]:
     recipe = of_release(release)
     if not found.normalise:
         return recipe, ()
-    operations, told = _from_pixels(found.normalise)
+    operations, told = from_pixels(found.normalise)
     if to_float32(operations) == to_float32(recipe.normalise):
         return recipe, told
     return replace(recipe, name=f"{recipe.name}-own", normalise=operations), told
 
 
-def _from_pixels(operations: Normalisation) -> tuple[Normalisation, tuple[str, ...]]:
+def from_pixels(operations: Normalisation) -> tuple[Normalisation, tuple[str, ...]]:
     """Operations on pixels of 0 to 255: a graph may want these, or numbers of 0 to 1, which only their effect tells."""
     of_255, of_1 = (_is_usual(operations, largest) for largest in (255.0, 1.0))
     if of_255 == of_1 or (of_1 and len(operations) == MOST_OPERATIONS):

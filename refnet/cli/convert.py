@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from refnet import progress
 from refnet.architecture.activations import Activation
 from refnet.architecture.top import Output, Pooling
-from refnet.cli import terminal
+from refnet.cli import recipe_options, terminal
 from refnet.errors import InputError
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ def add(commands: Any) -> None:
         help="go back: write the publisher's names and axes to OUT.npz or OUT.safetensors",
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
+    recipe_options.add(parser.add_argument_group("a recipe by hand, where the file does not know it"))
     _add_stated(parser.add_argument_group("what the file cannot tell"))
     parser.set_defaults(run=run)
 
@@ -114,6 +115,7 @@ def run(options: argparse.Namespace) -> int:
         written = conversion.convert(
             options.file,
             Stated(**{name: getattr(options, name) for name in STATED}),
+            by_hand=recipe_options.read(options),
             labels=options.labels,
             out=options.out,
             on_stage=lambda stage: update(description=stage, completed=conversion.STAGES.index(stage), refresh=True),
@@ -127,7 +129,7 @@ def _invert(options: argparse.Namespace) -> int:
 
     if options.out is None:
         raise InputError("--invert wants -o, a name that ends in .npz or .safetensors")
-    unused = [f"--{name}" for name in (*STATED, "labels") if getattr(options, name) is not None]
+    unused = [f"--{name}" for name in (*STATED, *recipe_options.NAMES, "labels") if getattr(options, name) is not None]
     if unused:
         raise InputError(f"--invert takes no {', '.join(unused)}: the weight file says all of this")
     _report(options, {"file": options.file, "output": str(invert(options.file, options.out))})

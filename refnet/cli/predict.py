@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from refnet.cli import terminal
+from refnet.cli import recipe_options, terminal
 from refnet.errors import ImageError
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ def add(commands: Any) -> None:
         metavar="NAME",
         help="prepare photos as another publisher does: tf, timm, keras, b4@torchvision, … (default: as it should be)",
     )
+    recipe_options.add(parser.add_argument_group("a recipe by hand, where the weights do not know it"))
     parser.add_argument(
         "--as-published",
         action="store_true",
@@ -46,7 +47,13 @@ def run(options: argparse.Namespace) -> int:
     """Classify each photo with one network; what can be told before it is fetched is told then."""
     from refnet.hub.request import make_request
 
-    request = make_request(options.model, dtype=options.dtype, threads=options.threads, recipe=options.recipe)
+    request = make_request(
+        options.model,
+        dtype=options.dtype,
+        threads=options.threads,
+        recipe=options.recipe,
+        by_hand=recipe_options.read(options),
+    )
     request.check_top(options.top)
     photos = [photo for photo in options.photos if _is_there(photo)]
     results = _classify(photos, request, options) if photos else []

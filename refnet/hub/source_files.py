@@ -84,7 +84,7 @@ def _files(path: Path) -> list[Path]:
         return [path]
     if len(found) > MAX_FILES:
         raise CheckpointError(f"{path}: {len(found)} files lie there, and a checkpoint has at most {MAX_FILES}")
-    return found or [path]
+    return found if found or path.is_dir() else [path]
 
 
 def _has_external_data(path: Path) -> bool:

@@ -71,3 +71,8 @@ def test_keras_without_a_size_pads_as_for_even_sides():
 def test_unknown_rules(rule):
     with pytest.raises(InputError, match="not one of same, symmetric, or same@SIZE"):
         size_of(rule)
+
+
+def test_a_picture_too_small_for_the_zeros_of_another():
+    with pytest.raises(InputError, match=r"padding same@64 leaves nothing of \d+x1 pixels at block6a.depthwise"):
+        make_plan(variant("b0"), (33, 19), padding="same@64")

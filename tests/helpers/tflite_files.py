@@ -47,9 +47,9 @@ class File:
         buffer = schema.BufferT()
         buffer.data = np.frombuffer(value.tobytes(), np.uint8)
         self.model.buffers.append(buffer)
-        return self._tensor(value.shape, {"f4": 0, "i4": 2}[value.dtype.str[1:]], len(self.model.buffers) - 1)
+        return self.tensor(value.shape, {"f4": 0, "i4": 2}[value.dtype.str[1:]], len(self.model.buffers) - 1)
 
-    def _tensor(self, shape: tuple[int, ...], kind: int, buffer: int) -> int:
+    def tensor(self, shape: tuple[int, ...], kind: int, buffer: int) -> int:
         tensor = schema.TensorT()
         tensor.shape, tensor.type, tensor.buffer = list(shape), kind, buffer
         tensor.name = f"added_{len(self.graph.tensors)}"
@@ -61,17 +61,22 @@ class File:
         data = np.asarray(self.model.buffers[tensor.buffer].data, np.uint8)
         return np.frombuffer(data.tobytes(), dtype).reshape(tensor.shape)
 
+    def operator(self, kind: int, options: object, inputs: list[int], like: int) -> schema.OperatorT:
+        """Make an operator with an output like a tensor that is there."""
+        made = schema.OperatorT()
+        self.become(made, kind, options)
+        stated = self.graph.tensors[like]
+        output = self.tensor(tuple(stated.shape), stated.type, 0)
+        self.graph.tensors[output].shapeSignature = copy(stated.shapeSignature)
+        made.inputs, made.outputs = inputs, [output]
+        return made
+
     def insert(self, after: int, kind: int, options: object = None, *constants: np.ndarray) -> None:
         """Put an operator behind the one with this number; all that read its output read the new one's."""
         operators = self.graph.operators
         before = operators[after].outputs[0]
-        made = schema.OperatorT()
-        self.become(made, kind, options)
-        like = self.graph.tensors[before]
-        output = self._tensor(tuple(like.shape), like.type, 0)
-        self.graph.tensors[output].shapeSignature = copy(like.shapeSignature)
-        made.inputs = [before, *(self.constant(value) for value in constants)]
-        made.outputs = [output]
+        made = self.operator(kind, options, [before, *(self.constant(value) for value in constants)], like=before)
+        (output,) = made.outputs
         for operator in operators[after + 1 :]:
             operator.inputs = [output if number == before else number for number in operator.inputs]
         self.graph.outputs = [output if number == before else number for number in self.graph.outputs]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from helpers import any_torchvision  # noqa: F401
 from helpers.places import DATA
-from PIL import Image
+from PIL import Image, features
 
 import refnet
 from refnet.errors import ImageError
@@ -26,6 +26,7 @@ with np.load(DATA / "pictures.npz") as archive:  # tools/make_reading_fixtures.p
 FILES = {name.partition("/")[2]: bytes(STORED[name]) for name in STORED if name.startswith("file/")}
 NOT_EIGHT_BITS = ("grey16.png", "grey16.tif", "dark16.png")  # what Pillow makes of them depends on its version
 
+RAMP = (np.add.outer(np.arange(17) * 7, np.arange(22) * 4)[..., None] + [0, 20, 40]).astype(np.uint8)
 TIMMS = create_transform((3, 32, 32), interpolation="bicubic", crop_pct=0.875)
 TORCHS = ImageClassification(crop_size=32, resize_size=36, interpolation=InterpolationMode.BICUBIC)
 
@@ -120,6 +121,21 @@ def test_it_is_told_where_the_default_is_another(name):
     assert published.differs == ()
     assert np.array_equal(reading.picture, published.picture) == (not reading.differs)
     assert np.array_equal(reading.picture, read_image(FILES[name]))
+
+
+@pytest.mark.parametrize("turn", range(1, 9))
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF", "AVIF", "JPEG2000"])
+def test_orientation_in_every_format(kind, turn, tmp_path):
+    """Pillow itself turns what TIFF says is turned; then both ways are one."""
+    if kind == "AVIF" and not features.check("avif"):
+        pytest.skip("a Pillow without AVIF")
+    exif = Image.Exif()
+    exif[0x0112] = turn
+    Image.fromarray(RAMP).save(tmp_path / "a", kind, exif=exif)
+    shown, published = read_as(tmp_path / "a"), read_as(tmp_path / "a", as_published=True)
+    assert np.array_equal(published.picture, np.asarray(pil_loader(tmp_path / "a")))
+    assert bool(shown.differs) == (not np.array_equal(shown.picture, published.picture))
+    assert bool(shown.differs) == (turn > 1 and kind not in ("TIFF", "JPEG2000"))
 
 
 def test_transparency_that_is_white_below_makes_no_difference():

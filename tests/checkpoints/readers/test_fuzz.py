@@ -22,7 +22,7 @@ import torch
 from helpers import fuzzing
 from helpers.fuzzing import CHANGES, changed, fuzzed, harmless
 from helpers.places import DATA
-from helpers.tf_writer import entry, packed, shape_of, table
+from helpers.tf_writer import entry, field, packed, shape_of, table
 from helpers.tflite_files import first_operators
 from helpers.tflite_metadata import NORMALIZATION, metadata
 from helpers.torch_files import SCRIPT, legacy, tensor
@@ -31,7 +31,7 @@ from onnx import helper, numpy_helper
 
 from refnet.checkpoints.graph.tflite.program import from_tflite
 from refnet.checkpoints.readers import npz_file, onnx_file, safetensors_file
-from refnet.checkpoints.readers.tensorflow import bundle_index, tar, tensor_bundle
+from refnet.checkpoints.readers.tensorflow import bundle_index, object_graph, saved_model, tar, tensor_bundle
 from refnet.checkpoints.readers.tflite import metadata as tflite_metadata
 from refnet.checkpoints.readers.tflite import tflite_file
 from refnet.checkpoints.readers.torch import torch_file
@@ -110,6 +110,24 @@ def read_bundle(path: Path) -> None:
         bundle.read([n for n, e in bundle.entries.items() if not e.sliced and e.dtype in tensor_bundle.READABLE])
 
 
+def read_objects(data: bytes) -> None:
+    list(object_graph.places(object_graph.parse(data), 0))
+
+
+def object_graph_of_three() -> bytes:
+    value = field(2, field(1, b"VARIABLE_VALUE") + field(2, b"a/kernel") + field(3, b"a/x"))
+    part = field(1, field(1, 1) + field(2, b"a")) + field(1, field(1, 2) + field(2, b"b"))
+    return field(1, part) + field(1, value + field(3, field(3, 2))) + field(1, field(1, field(1, 0) + field(2, b"up")))
+
+
+def keras_metadata() -> bytes:
+    layer = b'{"class_name": "Dense", "config": {"name": "d", "units": 3}}'
+    model = b'{"class_name": "Functional", "config": {"name": "m", "layers": [' + layer + b"]}}"
+    text = b'{"name": "m", "keras_version": "2.21.0", "model_config": ' + model + b"}"
+    root = field(3, b"root") + field(4, b"_tf_keras_network") + field(5, text)
+    return field(1, root) + field(1, field(2, 1) + field(3, b"root.layer-0") + field(5, b'{"name": "d"}'))
+
+
 READERS: dict[str, tuple[Callable[[bytes], object], bytes]] = {
     "torch-zip": (torch_file.load, saved(new=True)),
     "torch-legacy": (torch_file.load, saved(new=False)),
@@ -122,6 +140,8 @@ READERS: dict[str, tuple[Callable[[bytes], object], bytes]] = {
     "tar": (read_tar, ARCHIVE),
     "tar-pax": (read_tar, packed([("n" * 200, b"text"), ("ö", b"")], kind=1)),
     "onnx": (onnx_file.load, onnx_model()),
+    "tf-objects": (read_objects, object_graph_of_three()),
+    "keras-metadata": (saved_model.parse_metadata, keras_metadata()),
     "tflite": (lambda data: from_tflite(tflite_file.load(data)), TFLITE),
     "tflite-metadata": (tflite_metadata.parse, metadata((NORMALIZATION, {0: [1.0], 1: [2.0]}), files=("a.txt",))),
 }

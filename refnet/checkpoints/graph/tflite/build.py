@@ -16,6 +16,7 @@ from refnet.checkpoints.readers.tflite.tflite_file import Model, Operator
 from refnet.errors import CheckpointError
 
 MAX_LABEL = 100
+VARIABLES = ("VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE")
 MAX_LIST = 8  # numbers that a shape has
 INSTEAD = (
     "convert the model it was made of, or make a float one in TensorFlow, with no optimizations set: "
@@ -58,6 +59,11 @@ def _check(model: Model) -> None:
     for tensor in model.tensors:
         if tensor.strange:
             raise CheckpointError(f"its tensor {_short(tensor.name)!r} is {tensor.strange}; {INSTEAD}")
+    if any(operator.kind in VARIABLES for operator in model.operators):
+        raise CheckpointError(
+            "its weights are variables, whose numbers are not in the file; where the model is, model.export('FOLDER'), "
+            "and then tf.lite.TFLiteConverter.from_saved_model('FOLDER').convert()"
+        )
     if len(model.inputs) != 1:
         raise CheckpointError(f"the graph has {len(model.inputs)} inputs; a network has one, the picture")
 

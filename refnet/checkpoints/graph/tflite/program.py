@@ -18,16 +18,11 @@ LITE = "lite"
 LITE_TOLD = (
     "the graph does not change pixels: they are taken to be (x - 127) / 128, as all publishers of Lites have them"
 )
-UNKNOWN = (
-    "the graph takes pixels that are normalised already, and the file does not say how; say whose network it is, with "
-    "--publisher tf, lukemelas, torchvision, timm or timm-tf (ImageNet's mean and deviation), or "
-    "--publisher tf:advprop (from -1 to 1)"
-)
 SHOWN = 3
 
 
-def from_tflite(model: Model, publisher: str | None = None) -> Program:
-    """Make the graph of a file, and find out how pictures come to it; ``publisher`` is the caller's word on that.
+def from_tflite(model: Model, *, is_stated: bool = False) -> Program:
+    """Make the graph of a file, and find out how pictures come to it, unless the caller states whose it is.
 
     Examples
     --------
@@ -44,13 +39,17 @@ def from_tflite(model: Model, publisher: str | None = None) -> Program:
         )
     told = (*_on_numbers(model), *_on_files(noted))
     if noted.mean is not None and noted.deviation is not None:
-        return Program(_normalised(found, noted), publisher or FROM_KERAS, told)
-    if publisher is not None or _changes_pixels(found):
-        return Program(found, publisher or FROM_KERAS, told)
+        found = _normalised(found, noted)
+    return Program(found, None if is_stated else _publisher(found), told)
+
+
+def _publisher(found: Graph) -> str | None:
+    """Whose conventions hold for pictures, as far as the graph tells."""
+    if _changes_pixels(found):
+        return FROM_KERAS
     functions = {node.settings["function"] for node in found.nodes.values() if node.op == "activation"}
-    if functions <= {"relu6", "sigmoid"} and "relu6" in functions:
-        return Program(found, LITE, told)  # all publishers of Lites have pixels of one kind
-    raise CheckpointError(UNKNOWN)
+    is_lite = functions <= {"relu6", "sigmoid"} and "relu6" in functions
+    return LITE if is_lite else None  # all publishers of Lites have pixels of one kind
 
 
 def _on_numbers(model: Model) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -118,12 +118,12 @@ def parse_model(text: str | bytes) -> Layer:
     return model
 
 
-def parse_json(text: str | bytes, what: str) -> Any:
-    """Read JSON of a bounded size."""
+def parse_json(text: str | bytes, what: str, hook: Callable[[dict[str, Any]], Any] | None = None) -> Any:
+    """Read JSON of a bounded size; ``hook`` may give another value for an object."""
     if len(text) > MAX_CONFIG:
         raise CheckpointError(f"{what} has {len(text)} bytes, more than that of any EfficientNet")
     try:
-        return json.loads(text)
+        return json.loads(text, object_hook=hook)
     except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{what} is not JSON: {error!s:.200}") from None
 

@@ -189,3 +189,69 @@ def test_never_silently_wrong(change, data, name):
         CHANGES[change](file, data.draw)
 
     event(compared(name, changed(NETWORKS[name], apply)))
+
+
+# Other ways to say the same -------------------------------------------------------------------------------------------
+
+
+def pool_of_the_whole_picture(file: File) -> None:
+    """As older converters have it: a window as large as the picture."""
+    pool = file.of_kind(OPERATORS.MEAN)[-1]
+    options = schema.Pool2DOptionsT()
+    options.padding, options.strideW, options.strideH, options.filterWidth, options.filterHeight = 1, 2, 2, 2, 2
+    file.become(pool, OPERATORS.AVERAGE_POOL_2D, options)
+    pool.inputs = [pool.inputs[0]]
+    tensor = file.graph.tensors[pool.outputs[0]]
+    tensor.shape, tensor.shapeSignature = [1, 1, 1, tensor.shape[-1]], None
+
+
+def symmetric_pads(file: File) -> None:
+    """As converters from PyTorch have it: zeros by themselves, then a convolution without."""
+    for convolution in file.of_kind(*CONVOLUTIONS):
+        side = int(file.graph.tensors[convolution.inputs[1]].shape[1])
+        if side > 1:
+            place = file.graph.operators.index(convolution)
+            before = convolution.inputs[0]
+            around = np.int32([(0, 0), (side // 2,) * 2, (side // 2,) * 2, (0, 0)])
+            made = file.operator(OPERATORS.PAD, schema.PadOptionsT(), [before, file.constant(around)], like=before)
+            file.graph.operators.insert(place, made)
+            convolution.inputs = [made.outputs[0], *convolution.inputs[1:]]
+            convolution.builtinOptions.padding = 1
+
+
+def channels_first(file: File) -> None:
+    """As converters from PyTorch have it: the picture's channels come first, and are moved."""
+    (picture,) = file.graph.inputs
+    entry = file.tensor((1, 3, 64, 64), 0, 0)
+    made = file.operator(
+        OPERATORS.TRANSPOSE, schema.TransposeOptionsT(), [entry, file.constant(np.int32([0, 2, 3, 1]))], like=picture
+    )
+    made.outputs = [picture]
+    file.graph.operators.insert(0, made)
+    file.graph.inputs = [entry]
+
+
+def score_for_each(file: File) -> None:
+    file.insert(len(file.graph.operators) - 1, OPERATORS.LOGISTIC)
+
+
+def warm_softmax(file: File) -> None:
+    file.insert(len(file.graph.operators) - 1, OPERATORS.SOFTMAX, _softmax(0.5))
+
+
+def batch_of_one(file: File) -> None:
+    for tensor in file.graph.tensors:
+        tensor.shapeSignature = None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [pool_of_the_whole_picture, symmetric_pads, channels_first, score_for_each, warm_softmax, batch_of_one],
+)
+def test_is_honoured(change):
+    data = changed(NETWORKS["plain.tflite"], change)
+    pixels = EXPECTED["pixels plain.tflite"][:1]
+    theirs = interpreted(data, pixels.transpose(0, 3, 1, 2) if change is channels_first else pixels)
+    found = find(data)
+    assert np.abs(answer(found, pixels, "float64") - theirs).max() < 2e-5
+    assert found.padding == ("symmetric" if change is symmetric_pads else "same")
