@@ -21,6 +21,7 @@ from refnet.checkpoints.naming.pairing import Pair
 from refnet.checkpoints.publishers import has_published_names, publisher_of
 from refnet.errors import WeightsError
 from refnet.reference.digest import digest_of_digests, tensor_digest
+from refnet.weights import schema
 from refnet.weights.labels import Labels
 from refnet.weights.schema import architecture_to_json
 from refnet.weights.weights import Weights
@@ -60,6 +61,7 @@ def statement(weights: Weights) -> dict[str, Any]:
     ]
     return {
         "model": architecture.name,
+        "architecture": json.loads(schema.architecture_to_json(architecture)),
         "classes": architecture.classes,
         "resolution": architecture.resolution,
         "padding": weights.padding,
@@ -152,7 +154,7 @@ def _first_difference(stated: Any, found: Any, where: str = "weights") -> str | 
     if isinstance(found, dict) and isinstance(stated, dict) and stated.keys() == found.keys():
         parts = [(f"{where}.{key}", stated[key], found[key]) for key in found]
     elif isinstance(found, list) and isinstance(stated, list) and len(stated) == len(found):
-        names = [item["name"] if isinstance(item, dict) else str(number) for number, item in enumerate(found)]
+        names = [item.get("name", str(n)) if isinstance(item, dict) else str(n) for n, item in enumerate(found)]
         parts = [(f"{where}[{name}]", *both) for name, *both in zip(names, stated, found, strict=True)]
     else:
         same = type(stated) is type(found) and stated == found

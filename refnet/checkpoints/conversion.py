@@ -12,8 +12,9 @@ from typing import Any
 from refnet.architecture.plan import sides
 from refnet.checkpoints import certificate, checkpoint_file, from_program
 from refnet.checkpoints.checkpoint_file import Checkpoint, Fingerprint
-from refnet.checkpoints.identity import Identity, identify
+from refnet.checkpoints.identity import Identity
 from refnet.checkpoints.publishers import PUBLISHERS
+from refnet.checkpoints.recognition import recognise
 from refnet.checkpoints.stated import NOTHING, Stated
 from refnet.checks import check_recipe
 from refnet.errors import CheckpointError, InputError, WeightsError
@@ -140,12 +141,13 @@ def _to_ours(
         mapped = from_program.map_program(content.program, file, stated, release)
         labels = _labels(table, mapped.weights.architecture.classes)
         return replace(mapped.weights, labels=labels), mapped.by, mapped.facts
-    identity = identify(file, content.state, publisher=stated.publisher, model=stated.model, release=release)
-    weights, by = _map_to_ours(content, identity, file, table)
-    if stated.padding in (None, weights.padding) or identity.is_release:
-        return weights, by, {}
-    told = f"padding {stated.padding} as stated, where {identity.base} has {weights.padding}"
-    return replace(weights, padding=stated.padding), by, {"told": [told]}
+    identity, state = recognise(file, content.state, stated, release)
+    weights, by = _map_to_ours(replace(content, state=state), identity, file, table)
+    told = list(state.told)
+    if stated.padding not in (None, weights.padding) and not identity.is_release:
+        told.append(f"padding {stated.padding} as stated, where {identity.base} has {weights.padding}")
+        weights = replace(weights, padding=stated.padding)
+    return weights, by, {"told": told}
 
 
 def _map_to_ours(

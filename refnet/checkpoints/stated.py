@@ -148,9 +148,10 @@ def _facts(weights: Weights, found_under: str) -> dict[str, str | None]:
 
 
 def _activation(architecture: Architecture) -> str | None:
-    """Of the dense layers before the classifier; several where they differ."""
-    functions = dict.fromkeys(layer.activation for layer in architecture.top.layers if layer.kind == "dense")
-    return ", ".join(functions) or None
+    """Of the layers before the classifier; several where they differ."""
+    layers = architecture.top.layers
+    functions = dict.fromkeys(layer.activation for layer in layers if layer.activation != "none")
+    return ", ".join(functions) or ("none" if layers else None)
 
 
 def _without_set(name: str, found: str) -> str:
