@@ -16,7 +16,8 @@ from helpers.tops import TOPS, weights_with
 import refnet
 from refnet.architecture import names
 from refnet.architecture.activations import Activation
-from refnet.architecture.plan import Op, Step, make_plan
+from refnet.architecture.plan import make_plan
+from refnet.architecture.step import Op, Step
 from refnet.checkpoints.naming import keras
 from refnet.comparison.diagnosis import activations, computation, rounding
 from refnet.export import onnx_nodes

@@ -4,8 +4,9 @@
 ``padding`` computes; ``names`` makes every name, and ``needed`` says which steps lead from some tensors to others.
 """
 
-from refnet.architecture.plan import Plan, Step, make_plan
+from refnet.architecture.plan import Plan, make_plan
 from refnet.architecture.scaling import alone, compound, grid_search
+from refnet.architecture.step import Step
 from refnet.architecture.variants import Architecture, efficientnet, variant
 
 __all__ = [

@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from refnet.architecture import names
-from refnet.architecture.plan import Step, make_plan
+from refnet.architecture.plan import make_plan
 from refnet.architecture.scaling import TABLE
+from refnet.architecture.step import Step
 from refnet.architecture.variants import Architecture, variant
 from refnet.checkpoints.graph import numbers
 from refnet.checkpoints.graph.graph import Graph, Node
