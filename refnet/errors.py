@@ -17,21 +17,47 @@ Within refnet, ``except RefnetError: raise`` comes before a handler of those aro
 from __future__ import annotations
 
 import os
+import shlex
+from collections.abc import Iterable, Sequence
 from errno import ENOENT
+from typing import Self
 
 _MISSING = os.strerror(ENOENT)
+FEW = 4  # things of a list that a text names
+LONGEST = 80  # letters of one of them
+VERBOSE = "--verbose"
 
 
 class RefnetError(Exception):
-    """Base of all errors of refnet: ``str`` of one is its whole text, which the command line prints in one line."""
+    """Base of all errors of refnet: ``str`` of one is its text, which the command line prints in one line.
+
+    ``details`` are all the things of which the text names the first few; the command line lists them with --verbose.
+    """
 
     # Beside an `OSError`'s own, which would change its text.
     filename: str | None = None
+    details: tuple[str, ...] = ()
 
-    def __init__(self, *text: object, filename: str | os.PathLike[str] | None = None) -> None:
+    def __init__(
+        self, *text: object, filename: str | os.PathLike[str] | None = None, details: Iterable[str] = ()
+    ) -> None:
         super().__init__(*text)
         if filename is not None:
             self.filename = os.fsdecode(filename)
+        if found := tuple(details):
+            self.details = found
+
+    def saying(self, text: str) -> Self:
+        """Make the same error with another text.
+
+        Examples
+        --------
+        >>> WeightsError("cut short", details=["a", "b"]).saying("b1.h5: cut short").details
+        ('a', 'b')
+        """
+        error = type(self)(text, filename=self.filename)
+        vars(error).update(vars(self))
+        return error
 
 
 class UnknownModelError(RefnetError, ValueError):
@@ -50,7 +76,35 @@ class WeightsError(RefnetError):
 
 
 class CheckpointError(RefnetError):
-    """A published checkpoint that cannot be read or does not match its publisher's names."""
+    """A published checkpoint that cannot be read or does not match its publisher's names.
+
+    ``options`` are those of `refnet convert` of which any one answers what the file leaves open.
+    """
+
+    options: tuple[str, ...] = ()
+
+    def __init__(
+        self,
+        *text: object,
+        filename: str | os.PathLike[str] | None = None,
+        details: Iterable[str] = (),
+        options: Iterable[str] = (),
+    ) -> None:
+        super().__init__(*text, filename=filename, details=details)
+        if found := tuple(options):
+            self.options = found
+
+    def about(self, path: str | os.PathLike[str]) -> Self:
+        """Make the same error, naming its file, and a command that works if there is one.
+
+        Examples
+        --------
+        >>> print(CheckpointError("whose is it", options=["--publisher timm"]).about("my b1.pth"))
+        my b1.pth: whose is it; for one, `refnet convert 'my b1.pth' --publisher timm`
+        """
+        shown = os.fspath(path)
+        command = f"; for one, `refnet convert {shlex.quote(str(shown))} {self.options[0]}`" if self.options else ""
+        return self.saying(f"{shown!s}: {self}{command}")
 
 
 class CheckpointNotFoundError(CheckpointError, FileNotFoundError):
@@ -95,3 +149,22 @@ def input_error(text: str, path: str | os.PathLike[str], error: Exception) -> In
     """
     kind = InputNotFoundError if isinstance(error, FileNotFoundError) else InputError
     return kind(text, filename=path)
+
+
+def first_few(things: Sequence[str], few: int = FEW, *, by: str = "; ", longest: int = LONGEST) -> str:
+    """Name the first few of a list, each cut to ``longest`` letters, and say how many there are more.
+
+    Examples
+    --------
+    >>> first_few(["a is missing", "b is missing", "c is missing"], 2)
+    'a is missing; b is missing; and 1 more, which --verbose lists'
+    """
+    named = [shortened(thing, longest) for thing in things[:few]]
+    if len(things) > few:
+        named.append(f"and {len(things) - few} more, which {VERBOSE} lists")
+    return by.join(named)
+
+
+def shortened(text: str, longest: int = LONGEST) -> str:
+    """Cut a text that is too long to be read."""
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"

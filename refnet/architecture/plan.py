@@ -28,8 +28,6 @@ Shape = tuple[int, ...]
 
 CONVOLUTIONS = ("convolution", "depthwise")
 
-IMAGE_CHANNELS = 3
-
 
 @dataclass(frozen=True)
 class Weight:
@@ -271,7 +269,7 @@ class _PlanBuilder:
     def build(self, height: int, width: int) -> list[Step]:
         net = self.architecture
         last = names.INPUT
-        shape: Shape = (height, width, IMAGE_CHANNELS)
+        shape: Shape = (height, width, net.channels)
         last, shape = self.convolution(names.STEM, last, shape, net.stem_channels, net.activation, kernel=3, stride=2)
         for block in net.blocks:
             last, shape = self.block(block, last, shape)
@@ -320,7 +318,7 @@ class _PlanBuilder:
     ) -> tuple[str, Shape]:
         H, W, C = shape
         around = self.zeros(H, W, kernel, stride)
-        out = (*output_size(H, W, around, kernel, stride), K)
+        out = (*self.size_behind(name, shape, around, kernel, stride), K)
         weight = Weight(names.weight_key(name, "kernel"), (kernel, kernel, C, K))
         return self.append(
             Step(
@@ -333,7 +331,7 @@ class _PlanBuilder:
     def depthwise(self, name: str, last: str, shape: Shape, block: Block, activation: Activation) -> tuple[str, Shape]:
         H, W, C = shape
         around = self.zeros(H, W, block.kernel, block.stride)
-        out = (*output_size(H, W, around, block.kernel, block.stride), C)
+        out = (*self.size_behind(name, shape, around, block.kernel, block.stride), C)
         weight = Weight(names.weight_key(name, "kernel"), (block.kernel, block.kernel, C))
         return self.append(
             Step(
@@ -350,6 +348,17 @@ class _PlanBuilder:
         around = pads(SAME, *self.of_one_size, kernel, stride)
         self.of_one_size = output_size(*self.of_one_size, around, kernel, stride)
         return around
+
+    def size_behind(self, name: str, shape: Shape, around: Pads, kernel: int, stride: int) -> tuple[int, int]:
+        """Height and width of what a convolution makes; with the zeros of another picture it may be nothing."""
+        H, W, _ = shape
+        height, width = output_size(H, W, around, kernel, stride)
+        if min(height, width) < 1:
+            raise InputError(
+                f"padding {self.padding} leaves nothing of {H}x{W} pixels at {name}; want a larger picture, such as "
+                "the one whose zeros these are"
+            )
+        return height, width
 
     def behind(self, name: str, K: int) -> tuple[Weight, ...]:
         """Weights behind the kernel of a convolution."""

@@ -9,13 +9,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from refnet.architecture.plan import sides
 from refnet.checkpoints import certificate, checkpoint_file, from_program
 from refnet.checkpoints.checkpoint_file import Checkpoint, Fingerprint
-from refnet.checkpoints.identity import Identity, identify
+from refnet.checkpoints.identity import Identity
 from refnet.checkpoints.publishers import PUBLISHERS
+from refnet.checkpoints.recognition import recognise
 from refnet.checkpoints.stated import NOTHING, Stated
+from refnet.checks import check_recipe
 from refnet.errors import CheckpointError, InputError, WeightsError
 from refnet.files.whole import check_file_target, not_written, whole_files
+from refnet.preprocessing.by_hand import NOTHING as BY_FILE
+from refnet.preprocessing.by_hand import ByHand
 from refnet.preprocessing.normalise import Normalisation, to_float32
 from refnet.preprocessing.recipe import Recipe
 from refnet.weights import releases
@@ -35,6 +40,7 @@ def convert(
     checkpoint: str | os.PathLike[str],
     stated: Stated = NOTHING,
     *,
+    by_hand: ByHand = BY_FILE,
     labels: str | os.PathLike[str] | None = None,
     out: str | os.PathLike[str] | None = None,
     release: Release | None = None,
@@ -43,8 +49,9 @@ def convert(
     """Convert a checkpoint; ``refnet.convert`` says how.
 
     ``stated`` is what the caller says of it where the file cannot; every reader and every map to our terms gets it, and
-    what is not so in the end is refused. ``release`` is the published file that this is known to be, from where it was
-    fetched. ``on_stage`` is called with each of ``STAGES`` when it begins.
+    what is not so in the end is refused. ``by_hand`` is what the caller says of the recipe. ``release`` is the
+    published file that this is known to be, from where it was fetched. ``on_stage`` is called with each of ``STAGES``
+    when it begins.
     """
     path = checked_path("the checkpoint", checkpoint)
     target = None if out is None else _checked_target(checked_path("the output", out), path)
@@ -58,16 +65,19 @@ def convert(
     try:
         weights, by, facts = _to_ours(content, stated, file, table, release)
         stated.check_honoured(weights, content.state.found_under)
+        check_tensors(weights)
+        weights = _prepared(weights, by_hand, content.normalise)
     except CheckpointError as error:
-        raise CheckpointError(f"{path}: {error}") from None
+        raise error.about(path) from None
+    except WeightsError as error:
+        raise error.saying(f"{path}: {error}") from None
     if target is None:
         target = _checked_target(Path(f"{weights.architecture.name}.h5"), path)
         if target.exists():
             raise InputError(f"{target} is there already; name the output with -o, which replaces it")
     on_stage("certifying")
-    check_tensors(weights)
     statement = certificate.statement(weights)
-    text = certificate.text(statement, _facts_of_source(format_name, file, content, by) | facts)
+    text = certificate.text(statement, _facts_of_source(format_name, file, content, by) | facts | _said(by_hand))
     on_stage("writing")
     del content  # the source's own tensors, as large as all that is to be written
     _write(target, weights, text, statement["digest"])
@@ -90,7 +100,7 @@ def _write(target: Path, weights: Weights, text: str, digest: str) -> None:
             certified.write_text(text, "ascii", newline="\n")
             written.write_bytes(content)
     except WeightsError as error:
-        raise WeightsError(f"{target} not written: {error}") from error
+        raise error.saying(f"{target} not written: {error}") from error
     except OSError as error:
         raise WeightsError(f"{target} not written: {error.strerror or error}") from None
 
@@ -131,8 +141,13 @@ def _to_ours(
         mapped = from_program.map_program(content.program, file, stated, release)
         labels = _labels(table, mapped.weights.architecture.classes)
         return replace(mapped.weights, labels=labels), mapped.by, mapped.facts
-    identity = identify(file, content.state, publisher=stated.publisher, model=stated.model, release=release)
-    return (*_map_to_ours(content, identity, file, table), {})
+    identity, state = recognise(file, content.state, stated, release)
+    weights, by = _map_to_ours(replace(content, state=state), identity, file, table)
+    told = list(state.told)
+    if stated.padding not in (None, weights.padding) and not identity.is_release:
+        told.append(f"padding {stated.padding} as stated, where {identity.base} has {weights.padding}")
+        weights = replace(weights, padding=stated.padding)
+    return weights, by, {"told": told}
 
 
 def _map_to_ours(
@@ -170,6 +185,32 @@ def _recipe(release: Release, normalise: Normalisation | None) -> Recipe:
     if normalise is None or to_float32(normalise) == to_float32(recipe.normalise):
         return recipe
     return replace(recipe, name=f"{recipe.name}-own", normalise=normalise)
+
+
+def _prepared(weights: Weights, by_hand: ByHand, normalise: Normalisation | None) -> Weights:
+    """Change the size and the recipe as the caller says; a file that says itself how pixels are normalised is right."""
+    recipe = by_hand.apply(weights.recipe)
+    if normalise is not None and to_float32(recipe.normalise) != to_float32(weights.recipe.normalise):
+        raise CheckpointError(
+            "the file says itself how pixels are normalised, and not by this mean and std; convert it without --mean "
+            "and --std, or give them to `refnet predict`"
+        )
+    height, width = by_hand.sides or (weights.architecture.resolution,) * 2
+    if height != width:
+        raise InputError(
+            f"size {height}x{width}: a weight file states one side; convert it for a square, and give the size to "
+            "`refnet predict --size`"
+        )
+    coefficients = replace(weights.architecture.coefficients, resolution=sides(height)[0])
+    architecture = replace(weights.architecture, coefficients=coefficients)
+    if by_hand.given:
+        check_recipe(recipe, architecture)
+    return replace(weights, architecture=architecture, recipe=recipe)
+
+
+def _said(by_hand: ByHand) -> dict[str, object]:
+    """What the caller said of the recipe, for the certificate."""
+    return {"recipe_by_hand": by_hand.given} if by_hand.given else {}
 
 
 def _labels(table: Labels | None, classes: int) -> Labels | None:

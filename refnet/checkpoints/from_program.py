@@ -9,12 +9,14 @@ from refnet.architecture.variants import Architecture
 from refnet.checkpoints.checkpoint_file import Fingerprint
 from refnet.checkpoints.graph.graph import Program
 from refnet.checkpoints.graph.match import Found, Head, match
-from refnet.checkpoints.origin import Origin, find_origin
+from refnet.checkpoints.origin import Origin, find_origin, from_pixels
 from refnet.checkpoints.stated import Stated
-from refnet.errors import CheckpointError
+from refnet.errors import CheckpointError, UnknownModelError
 from refnet.preprocessing.normalise import to_float32
 from refnet.preprocessing.recipe import RECIPES, Recipe
+from refnet.weights import releases
 from refnet.weights.releases import Release
+from refnet.weights.releases.recipes import of_release
 from refnet.weights.weights import Provenance, Weights
 
 BY = "its program"
@@ -80,9 +82,17 @@ def map_program(
 
 def _recipe(publisher: str, found: Found) -> tuple[Recipe, tuple[str, ...]]:
     """How pictures are read by the publisher; what the program itself does to pixels is right about that."""
-    recipe = RECIPES[publisher]
+    recipe = RECIPES.get(publisher) or _published(publisher, found.architecture.name)
     if not found.normalise:
         return recipe, (f"the program does not change pixels: they are taken to be normalised by recipe {recipe.name}",)
-    if to_float32(found.normalise) == to_float32(recipe.normalise):
+    operations, _ = from_pixels(found.normalise)
+    if to_float32(operations) == to_float32(recipe.normalise):
         return recipe, ()
-    return replace(recipe, name=f"{recipe.name}-own", normalise=found.normalise), ()
+    return replace(recipe, name=f"{recipe.name}-own", normalise=operations), ()
+
+
+def _published(publisher: str, model: str) -> Recipe:
+    try:
+        return of_release(releases.find(f"{model}@{publisher}"))
+    except UnknownModelError:
+        raise CheckpointError(f"{publisher} did not publish {model}; name another with --publisher") from None

@@ -12,12 +12,14 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from refnet.architecture.scaling import TABLE
+from refnet.architecture.top import PUBLISHED_TOP, Top
 from refnet.architecture.variants import Architecture
 from refnet.checkpoints.checkpoint_file import Fingerprint
 from refnet.checkpoints.names_and_shapes import publishers_by_names, variant_by_shapes
+from refnet.checkpoints.other_networks import looks_like
 from refnet.checkpoints.publishers import PUBLISHERS
 from refnet.checkpoints.state_dict import StateDict
-from refnet.errors import CheckpointError, UnknownModelError
+from refnet.errors import CheckpointError, UnknownModelError, first_few
 from refnet.weights import releases
 from refnet.weights.releases import Match, Release
 
@@ -27,6 +29,9 @@ _EVIDENCE = {
     "md5": "the published MD5",
     "name": "the file's name",
 }
+
+
+MOST_WAYS, LONGEST_WAY = 5, 140  # that a refusal names, and letters of one
 
 
 @dataclass(frozen=True)
@@ -66,19 +71,21 @@ def identify(
     publisher: str | None = None,
     model: str | None = None,
     release: Release | None = None,
+    top: Top = PUBLISHED_TOP,
 ) -> Identity:
     """Find out whose checkpoint it is, or say what it may be and what differs between these.
 
     ``publisher`` is the caller's word, with a set or without, where the file does not tell or is not trusted to;
-    ``model`` the variant it must be; ``release`` the published file that it is known to be.
+    ``model`` the variant it must be; ``release`` the published file that it is known to be; ``top`` what follows the
+    last convolution.
     """
     shapes = {name: tensor.shape for name, tensor in state.tensors.items()}
     if publisher is not None:
         releases.check_publisher(publisher)
     bases = (releases.publisher_without_set(publisher),) if publisher else publishers_by_names(shapes)
     if not bases:
-        raise CheckpointError(_unknown_names(list(shapes)))
-    architecture = variant_by_shapes(shapes, PUBLISHERS[bases[0]])
+        raise CheckpointError(looks_like(shapes) or _unknown_names(list(shapes)), details=shapes)
+    architecture = variant_by_shapes(shapes, PUBLISHERS[bases[0]], top)
     if model is not None and architecture.name != model:
         raise CheckpointError(f"the tensors are those of {architecture.name}, not of {model}")
     if release is not None:
@@ -121,16 +128,22 @@ def _identity_by_use(
     candidates: list[Release], stated: str | None, architecture: Architecture, by: str, remark: str = ""
 ) -> Identity:
     """Choose the one way in which all candidates want to be used, if it is one."""
-    ways: dict[str, list[str]] = {}
+    ways: dict[tuple[str, ...], list[str]] = {}
     for release in candidates:
         ways.setdefault(_use(release, architecture), []).append(release.publisher)
     if len(ways) == 1:
         by = "; ".join(filter(None, (by, remark, _likeness(candidates[0]))))
         return _identity(stated or _base(candidates[0]), architecture, candidates[0], by)
-    options = "; ".join(f"{', '.join(publishers)}: {use}" for use, publishers in ways.items())
+    alike = set.intersection(*map(set, ways))
+    choices = [
+        f"{', '.join(publishers)}: {', '.join(words for words in use if words not in alike)}"
+        for use, publishers in ways.items()
+    ]
     raise CheckpointError(
         f"{remark}{remark and '; '}the tensors are those of {architecture.name}, but do not tell how they want to be "
-        f"used; say which with --publisher. {options}"
+        f"used; say which with --publisher. {first_few(choices, MOST_WAYS, longest=LONGEST_WAY)}",
+        details=choices,
+        options=[f"--publisher {publishers[0]}" for publishers in ways.values()],
     )
 
 
@@ -178,13 +191,17 @@ def _base(release: Release) -> str:
     return releases.publisher_without_set(release.publisher)
 
 
-def _use(release: Release, architecture: Architecture) -> str:
+def _use(release: Release, architecture: Architecture) -> tuple[str, ...]:
     """How weights want to be used, in words; the same words for the same use."""
     publisher = PUBLISHERS[_base(release)]
     recipe = release.recipe
     return (
-        f"padding {publisher.padding}, eps {publisher.bn_eps[architecture.name]:g}, {release.size} pixels, "
-        f"{recipe.crop} {recipe.amount:g}, {recipe.resize}, {recipe.normalise}"
+        f"padding {publisher.padding}",
+        f"eps {publisher.bn_eps[architecture.name]:g}",
+        f"{release.size} pixels",
+        f"{recipe.crop} {recipe.amount:g}",
+        recipe.resize,
+        recipe.normalise,
     )
 
 
@@ -203,6 +220,6 @@ def _unknown_names(names: list[str]) -> str:
             "convert the checkpoint that this graph was made of"
         )
     return (
-        f"the names are no publisher's that is known here ({', '.join(PUBLISHERS)}): {', '.join(names[:5])!r:.400}; "
-        "name one with --publisher to see all that is missing and unknown"
+        f"no network that refnet knows: the first names are {first_few([repr(name) for name in names], by=', ')}; "
+        f"names are known of {', '.join(PUBLISHERS)}: with `--publisher timm`, say, what is missing is named"
     )

@@ -11,7 +11,7 @@ import sys
 from typing import Any, NoReturn
 
 from refnet.cli import bench, compare, convert, export, fetch, golden, info, plan, predict, terminal, verify, warmup
-from refnet.errors import InputError, RefnetError
+from refnet.errors import VERBOSE, InputError, RefnetError
 from refnet.version import __version__
 
 COMMANDS = (predict, info, fetch, convert, plan, verify, golden, compare, bench, export, warmup)
@@ -38,10 +38,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _guarded(arguments: list[str] | None) -> int:
+    options = argparse.Namespace(verbose=False, json=False)
     try:
-        return _run(arguments)
+        _parser().parse_args(arguments, options)
+        return _run(options)
     except RefnetError as error:
-        terminal.say(f"error: {error}")
+        _tell(error, options)
         return ERROR
     except MemoryError as error:
         terminal.say(f"error: not enough memory: {error}")
@@ -50,16 +52,24 @@ def _guarded(arguments: list[str] | None) -> int:
         return terminal.INTERRUPTED
 
 
-def _run(arguments: list[str] | None) -> int:
-    parser = _parser()
-    options = parser.parse_args(arguments)
+def _tell(error: RefnetError, options: argparse.Namespace) -> None:
+    """Say what is wrong, in one line; with --verbose, all of what that names the first few; as JSON to a program."""
+    terminal.say(f"error: {error}")
+    if options.verbose:
+        for detail in error.details:
+            terminal.say(f"  {detail}")
+    if options.json and error.details:
+        terminal.print_json({"error": str(error), "details": error.details})
+
+
+def _run(options: argparse.Namespace) -> int:
     if options.version:
         from refnet.reference.numerics import NUMERICS_VERSION
 
         print(f"refnet {__version__}, numerics version {NUMERICS_VERSION}")
         return 0
     if options.command is None:
-        parser.print_help(sys.stderr)
+        _parser().print_help(sys.stderr)
         return ERROR
     code: int = options.run(options)
     return code
@@ -74,6 +84,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     for command in COMMANDS:
         command.add(commands)
+    for each in commands.choices.values():
+        each.add_argument(VERBOSE, action="store_true", help="list all that an error names the first few of")
     return parser
 
 

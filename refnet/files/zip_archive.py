@@ -11,6 +11,7 @@ import io
 import struct
 import zipfile
 import zlib
+from collections.abc import Callable
 from typing import IO, cast
 
 from refnet.errors import CheckpointError
@@ -25,8 +26,10 @@ _HEADER = struct.Struct("<4s22xHH")  # a member's own header: signature, …, le
 BROKEN = (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, EOFError, OverflowError, struct.error)
 
 
-def members(data: bytes) -> dict[str, memoryview]:
+def members(data: bytes, unread: Callable[[str], bool] = lambda name: False) -> dict[str, memoryview]:
     """Find the bytes of every member by its name: all stored as they are, each inside the file and none on another.
+
+    Members that are ``unread`` may be compressed, and are left out.
 
     Examples
     --------
@@ -40,7 +43,7 @@ def members(data: bytes) -> dict[str, memoryview]:
     listed, limit = _directory(io.BytesIO(data))
     if len({info.filename for info in listed}) < len(listed):
         raise CheckpointError("the archive has two members of one name")
-    places = {info.filename: _place(data, info) for info in listed}
+    places = {info.filename: _place(data, info, compressed=unread(info.filename)) for info in listed}
     end = 0
     for info in sorted(listed, key=lambda info: info.header_offset):
         if info.header_offset < end:
@@ -48,10 +51,10 @@ def members(data: bytes) -> dict[str, memoryview]:
         end = places[info.filename].stop
     if end > limit:
         raise CheckpointError("a member overlaps the archive's directory, or the file is cut short")
-    found = {name: memoryview(data)[place] for name, place in places.items()}
+    found = {name: memoryview(data)[place] for name, place in places.items() if not unread(name)}
     for info in listed:
         # PyTorch can leave the checksums out, and then writes 0.
-        if info.CRC and zlib.crc32(found[info.filename]) != info.CRC:
+        if info.filename in found and info.CRC and zlib.crc32(found[info.filename]) != info.CRC:
             raise CheckpointError(f"member {info.filename[:80]!r} is damaged: its checksum disagrees")
     return found
 
@@ -73,12 +76,12 @@ def _directory(file: IO[bytes]) -> tuple[list[zipfile.ZipInfo], int]:
     return listed, start
 
 
-def _place(data: bytes, info: zipfile.ZipInfo) -> slice:
+def _place(data: bytes, info: zipfile.ZipInfo, *, compressed: bool) -> slice:
     """Say where a member's bytes are; the caller checks where they end."""
     name = repr(info.filename[:80])
     if info.flag_bits & _ENCRYPTED:
         raise CheckpointError(f"member {name} is encrypted")
-    if info.compress_type != zipfile.ZIP_STORED or info.compress_size != info.file_size:
+    if not compressed and (info.compress_type != zipfile.ZIP_STORED or info.compress_size != info.file_size):
         raise CheckpointError(f"member {name} is compressed; PyTorch and Keras store members as they are")
     if not 0 <= info.header_offset <= len(data) - _HEADER.size:
         raise CheckpointError(f"member {name} begins outside the file")
@@ -88,7 +91,7 @@ def _place(data: bytes, info: zipfile.ZipInfo) -> slice:
     if signature != SIGNATURE or data[start : start + name_length] != encoded:
         raise CheckpointError(f"member {name} is not where the archive's directory says")
     start += name_length + extra_length
-    return slice(start, start + info.file_size)
+    return slice(start, start + info.compress_size)
 
 
 class Guarded:

@@ -157,8 +157,8 @@ def _convert_or_explain(original: Path, release: Release, made: Path, target: Pa
             raise error.__cause__ from None
         reason = str(error).replace(f"{made.parent}{os.sep}", "")
         if release.package is not None:
-            raise type(error)(f"{release.name} not fetched: {reason}") from None
-        raise type(error)(
+            raise error.saying(f"{release.name} not fetched: {reason}") from None
+        raise error.saying(
             f"{release.name} not fetched: what came from {release.url} cannot be converted: {reason}; "
             f"{_by_hand(release, target)}"
         ) from None

@@ -12,7 +12,7 @@ from refnet.architecture import names
 from refnet.architecture.padding import Padding
 from refnet.architecture.plan import make_plan
 from refnet.architecture.variants import Architecture
-from refnet.errors import WeightsError
+from refnet.errors import WeightsError, first_few
 from refnet.preprocessing.recipe import Recipe
 from refnet.reference.digest import tensors_digest
 from refnet.weights.labels import Labels
@@ -81,7 +81,7 @@ class Weights:
 
 
 def check_tensors(weights: Weights) -> None:
-    """Refuse tensors that a network cannot be run with; all that are missing, unknown or misshapen in one message."""
+    """Refuse tensors that a network cannot be run with; all that are missing, unknown or misshapen in one error."""
     plan = make_plan(weights.architecture)
     wanted = {weight.key: weight.shape for weight in plan.weights}
     wrong = [f"{key} is missing" for key in wanted if key not in weights.tensors]
@@ -91,7 +91,7 @@ def check_tensors(weights: Weights) -> None:
         elif tensor.dtype.name != "float32" or tensor.shape != wanted[key]:
             wrong.append(f"{key} is {tensor.dtype.name}{list(tensor.shape)}, not float32{list(wanted[key])}")
     if wrong:
-        raise WeightsError(f"not the tensors of {weights.architecture.name}: {'; '.join(wrong)}")
+        raise WeightsError(f"not the tensors of {weights.architecture.name}: {first_few(wrong)}", details=wrong)
     for key, tensor in weights.tensors.items():
         finite = np.isfinite(tensor)
         if not finite.all():

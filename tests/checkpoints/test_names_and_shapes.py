@@ -67,7 +67,7 @@ class TestVariantOf:
     def test_counters_may_be_absent(self):
         assert variant_by_shapes(TIMM.shapes(variant("b2")), TIMM) == variant("b2")
 
-    def test_all_that_is_wrong_is_in_one_message(self):
+    def test_all_that_is_wrong_is_in_one_error(self):
         """B2 differs from B1 in widths only; one narrow tensor does not make it a B1."""
         theirs = checkpoint(TIMM, "b2", 10)
         del theirs["conv_stem.weight"], theirs["classifier.bias"]
@@ -75,13 +75,20 @@ class TestVariantOf:
         with pytest.raises(CheckpointError) as caught:
             variant_by_shapes(theirs, TIMM)
         assert str(caught.value) == (
-            "no variant of timm has these tensors; nearest is b2: conv_stem.weight is missing; "
-            "classifier.bias is missing; bn1.weight is [40], not [32]; 'extra.weight' is unknown; "
-            "'extra.num_batches_tracked' is unknown"
+            "no variant of timm has these tensors; nearest is b2: 2 are missing: conv_stem.weight, classifier.bias; "
+            "1 is different: bn1.weight is [40], not [32]; "
+            "2 are unknown: 'extra.weight', 'extra.num_batches_tracked'; --verbose lists all"
+        )
+        assert caught.value.details == (
+            "conv_stem.weight is missing",
+            "classifier.bias is missing",
+            "bn1.weight is [40], not [32]",
+            "'extra.weight' is unknown",
+            "'extra.num_batches_tracked' is unknown",
         )
 
     def test_of_a_publisher_who_has_no_lite(self):
-        with pytest.raises(CheckpointError, match=r"nearest is b0: .*_se_reduce\.weight is missing"):
+        with pytest.raises(CheckpointError, match=r"nearest is b0: \d+ are missing: .*_se_reduce\.weight"):
             variant_by_shapes(checkpoint(PUBLISHERS["lite"], "lite0"), PUBLISHERS["lukemelas"])
 
     @pytest.mark.parametrize("shape", [(), (0, 1280), (1000,), (1000, 1280, 1, 1), (1000, 1281), None])

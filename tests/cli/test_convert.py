@@ -52,6 +52,10 @@ def test_what_is_said(run, checkpoint):
         "certificate": "lite0.certificate.json",
         "model": "lite0",
         "classes": "3",
+        "answer": "probabilities that add up to 1 (softmax)",
+        "pooling": "mean",
+        "padding": "same",
+        "size": "224",
         "publisher": "lite",
         "recognised by": "the tensors' names",
         "format": "safetensors",
@@ -130,7 +134,7 @@ WRONG = {
     "convert .": ".: a folder with one .index file is wanted, found []",
     "convert {checkpoint} -m b0": "the tensors are those of lite0, not of b0",
     "convert {checkpoint} --publisher google": "unknown publisher 'google'; known are tf, keras, lukemelas",
-    "convert {checkpoint} --publisher timm": "no variant of timm has these tensors; nearest is lite0: conv_stem.weight",
+    "convert {checkpoint} --publisher timm": "no variant of timm has these tensors; nearest is lite0: ",
     "convert {checkpoint} --labels nothing.txt": "nothing.txt: cannot read a label table",
     "convert {checkpoint} -o a.bin": "a.bin: want a name that ends in .h5",
     "convert {checkpoint} -o no/a.h5": "no/a.h5 not written: there is no directory no",
@@ -158,3 +162,51 @@ def test_a_bar_on_a_terminal(checkpoint, tmp_path):
         STAGES
     )
     assert screen(seen)[0].startswith("file ")
+
+
+class TestRefusals:
+    @pytest.fixture
+    def other(self, tmp_path):
+        path = tmp_path / "other.safetensors"
+        safetensors.numpy.save_file({f"conv{i}.weight": np.ones(3, np.float32) for i in range(500)}, path)
+        return path
+
+    def test_a_line_and_all_of_it_on_demand(self, run, other):
+        code, out, short = run("convert", other, "--publisher", "timm")
+        assert (code, out) == (2, "")
+        assert short.count("\n") == 1
+        assert short.endswith("500 are unknown: 'conv0.weight', 'conv1.weight', …; --verbose lists all\n")
+        _, _, whole = run("convert", other, "--publisher", "timm", "--verbose")
+        assert whole.startswith(short)
+        assert "refnet:   'conv499.weight' is unknown\n" in whole
+
+    def test_for_programs(self, run, other):
+        code, out, _ = run("convert", other, "--publisher", "timm", "--json")
+        refused = json.loads(out)
+        assert code == 2
+        assert refused["error"].startswith(f"{other}: no variant of timm has these tensors")
+        assert "'conv499.weight' is unknown" in refused["details"]
+
+
+class TestNotes:
+    """What a conversion has to tell: the first few lines, all with --verbose."""
+
+    @pytest.fixture
+    def made(self, monkeypatch):
+        from refnet.cli import convert
+
+        monkeypatch.setattr(convert, "MOST_TOLD", 2)
+        facts = {"model": "b0", "classes": 1, "answer": "none", "told": ["first " * 20, "second", "third"]}
+        return lambda *options: convert._report(cli._parser().parse_args(["convert", "a.pth", *options]), dict(facts))
+
+    def test_in_a_file(self, made, capsys):
+        made()
+        lines = capsys.readouterr().out.splitlines()
+        assert lines[2] == "answer   the numbers themselves, no probabilities"
+        assert lines[4:] == ["note     second", "         and 1 more, which --verbose lists, and the certificate"]
+        made("--verbose")
+        assert capsys.readouterr().out.endswith("note     third\n")
+
+    def test_for_programs(self, made, capsys):
+        made("--json")
+        assert len(json.loads(capsys.readouterr().out)["told"]) == 3

@@ -23,9 +23,9 @@ STATE = collections.OrderedDict(
 )
 
 
-def saved(content: object, new: bool = True) -> bytes:
+def saved(content: object, new: bool = True, protocol: int = 2) -> bytes:
     buffer = io.BytesIO()
-    torch.save(content, buffer, _use_new_zipfile_serialization=new)
+    torch.save(content, buffer, pickle_protocol=protocol, _use_new_zipfile_serialization=new)
     return buffer.getvalue()
 
 
@@ -87,3 +87,10 @@ def archive(content: object = None, members: dict[str, bytes | None] | None = No
             if data is not None:
                 file.writestr(folder + name, data)
     return buffer.getvalue()
+
+
+# TorchScript of one module with one tensor.
+SCRIPT = archive(
+    named("__torch__ M") + program(()) + b"\x81" + program({"x": tensor()}) + b"b",
+    {"constants.pkl": b"", "code/x.py": b"x"},
+)

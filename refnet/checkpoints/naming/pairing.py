@@ -6,7 +6,7 @@ from names and shapes alone, so it is total and one-to-one, whatever the order o
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from refnet.architecture.plan import Shape
-from refnet.errors import CheckpointError
+from refnet.errors import FEW, VERBOSE, CheckpointError, first_few, shortened
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 
@@ -80,8 +80,34 @@ def differences(found: Mapping[str, str], wanted: Mapping[str, str], spare: Coll
     return wrong
 
 
+def in_short(wrong: Sequence[str]) -> str:
+    """Say what ``differences`` found: how much is missing, different and unknown, and the first of each.
+
+    Examples
+    --------
+    >>> in_short(["a is missing"])
+    'a is missing'
+    >>> in_short([f"{letter} is missing" for letter in "abcdef"] + ["'x' is unknown"])
+    "6 are missing: a, b, …; 1 is unknown: 'x'; --verbose lists all"
+    """
+    if len(wrong) <= FEW:
+        return first_few(wrong)
+    kinds: dict[str, list[str]] = {" is missing": [], "": [], " is unknown": []}
+    for text in wrong:
+        ending = next(ending for ending in (*filter(None, kinds), "") if text.endswith(ending))
+        kinds[ending].append(text.removesuffix(ending))
+    parts = [_counted(ending.removeprefix(" is ") or "different", texts) for ending, texts in kinds.items() if texts]
+    return "; ".join([*parts, f"{VERBOSE} lists all"])
+
+
+def _counted(what: str, texts: list[str]) -> str:
+    """How many are so, and the first two of them."""
+    shown = [*map(shortened, texts[:2]), *(["…"] if len(texts) > 2 else [])]
+    return f"{len(texts)} {'is' if len(texts) == 1 else 'are'} {what}: {', '.join(shown)}"
+
+
 def _check(arrays: Arrays, wanted: Mapping[str, Shape], spare: Collection[str], network: str) -> None:
     found = {name: f"{array.dtype}{list(array.shape)}" for name, array in arrays.items()}
     wrong = differences(found, {name: f"float32{list(shape)}" for name, shape in wanted.items()}, spare)
     if wrong:
-        raise CheckpointError(f"not the tensors of {network}: {'; '.join(wrong)}")
+        raise CheckpointError(f"not the tensors of {network}: {in_short(wrong)}", details=wrong)

@@ -22,6 +22,7 @@ from refnet.errors import CheckpointError
 
 MAX_HEADER = 1 << 24  # that of B7 has 150,000 bytes
 MAX_RANK = 8
+MAX_EMPTY = 1 << 40  # product of the other sides of a tensor without elements
 DTYPES: dict[str, np.dtype[Any]] = {
     "F64": np.dtype("<f8"),
     "F32": np.dtype("<f4"),
@@ -29,7 +30,10 @@ DTYPES: dict[str, np.dtype[Any]] = {
     "BF16": BFLOAT16,
     "I64": np.dtype("<i8"),
     "I32": np.dtype("<i4"),
+    "I16": np.dtype("<i2"),
+    "I8": np.dtype("i1"),
     "U8": np.dtype("u1"),
+    "BOOL": np.dtype("?"),
 }
 
 
@@ -50,11 +54,17 @@ def read(path: str | Path) -> dict[str, Array]:
 def load(data: bytes) -> dict[str, Array]:
     """Read the bytes of a safetensors file, in the order of the bytes: arrays that cannot be written to."""
     entries, start = _entries(data)
-    arrays = {
-        name: np.frombuffer(data, entry.dtype, math.prod(entry.shape), start + entry.begin).reshape(entry.shape)
-        for name, entry in entries.items()
-    }
-    return {name: np.require(array, requirements="A") for name, array in arrays.items()}  # few headers are unpadded
+    return {name: _array(data, entry, start) for name, entry in entries.items()}
+
+
+def _array(data: bytes, entry: HeaderEntry, start: int) -> Array:
+    count = math.prod(entry.shape)
+    if count == 0:
+        return np.empty(entry.shape, entry.dtype)
+    array = np.frombuffer(data, entry.dtype, count, start + entry.begin).reshape(entry.shape)
+    if entry.dtype == np.bool_:
+        array = array.view(np.uint8) != 0  # any byte but 0 is true
+    return np.require(array, requirements="A")  # few headers are unpadded
 
 
 def _entries(data: bytes) -> tuple[dict[str, HeaderEntry], int]:
@@ -109,7 +119,8 @@ def _entry(name: str, stated: object) -> HeaderEntry:
                 if dtype not in DTYPES:
                     raise CheckpointError(f"{name[:80]!r} is {dtype[:20]!r}, not one of {', '.join(DTYPES)}")
                 size = math.prod(shape) * DTYPES[dtype].itemsize
-                if size == 0 or end - begin != size:
+                sides = math.prod(side or 1 for side in shape)
+                if end - begin != size or (size == 0 and sides > MAX_EMPTY):
                     raise CheckpointError(f"{name[:80]!r}: {dtype} {shape} at bytes {begin} to {end} cannot be")
                 return HeaderEntry(DTYPES[dtype], tuple(shape), begin, end)
     raise CheckpointError(f"{name[:80]!r} is not described by a dtype, a shape and two data_offsets")

@@ -5,8 +5,10 @@ proportion. Checksums would refuse almost every damaged file at the door; a host
 all checksums are good.
 """
 
+import argparse
 import gzip
 import io
+import pathlib
 import tempfile
 import warnings
 from collections.abc import Callable
@@ -20,15 +22,21 @@ import safetensors.torch
 import torch
 from helpers import fuzzing
 from helpers.fuzzing import CHANGES, changed, fuzzed, harmless
-from helpers.tf_writer import entry, packed, shape_of, table
-from helpers.torch_files import legacy, tensor
+from helpers.places import DATA
+from helpers.tf_writer import entry, field, packed, shape_of, table
+from helpers.tflite_files import first_operators
+from helpers.tflite_metadata import NORMALIZATION, metadata
+from helpers.torch_files import SCRIPT, legacy, tensor
 from hypothesis import given
 from onnx import helper, numpy_helper
 
 from refnet.checkpoints.graph.from_onnx import graph_of
 from refnet.checkpoints.graph.match import match
-from refnet.checkpoints.readers import onnx_file, safetensors_file
-from refnet.checkpoints.readers.tensorflow import bundle_index, tar, tensor_bundle
+from refnet.checkpoints.graph.tflite.program import from_tflite
+from refnet.checkpoints.readers import npz_file, onnx_file, safetensors_file
+from refnet.checkpoints.readers.tensorflow import bundle_index, object_graph, saved_model, tar, tensor_bundle
+from refnet.checkpoints.readers.tflite import metadata as tflite_metadata
+from refnet.checkpoints.readers.tflite import tflite_file
 from refnet.checkpoints.readers.torch import torch_file
 from refnet.errors import CheckpointError
 
@@ -47,6 +55,27 @@ def saved(new: bool) -> bytes:
     }
     buffer = io.BytesIO()
     torch.save(content, buffer, _use_new_zipfile_serialization=new)
+    return buffer.getvalue()
+
+
+def saved_with_others() -> bytes:
+    """Protocol 4, and all that lies beside tensors."""
+    content = {
+        "w": torch.ones(2),
+        ("a", 1): {1, 2},
+        "path": pathlib.PurePosixPath("a/b"),
+        "number": np.float64(1),
+        "options": argparse.Namespace(lr=0.1, device=torch.device("cpu")),
+        "flags": torch.tensor([True]),
+    }
+    buffer = io.BytesIO()
+    torch.save(content, buffer, pickle_protocol=4)
+    return buffer.getvalue()
+
+
+def numpy_archive() -> bytes:
+    buffer = io.BytesIO()
+    np.savez(buffer, **{"a": np.ones((2, 3), np.float32), "b/c": np.arange(6.0).reshape(2, 3).T, "n": np.array(5)})
     return buffer.getvalue()
 
 
@@ -105,6 +134,8 @@ INDEX = table({b"a": entry(SIX, shape=shape_of(2, 3)), b"b": entry(SIX[:8], offs
 ARCHIVE = packed([("net/", "DIRTYPE"), ("net/x.index", INDEX), ("net/x.data-00000-of-00001", bytes(64))])
 STATE = {"a": torch.ones(2, 3), "h": torch.ones(3, dtype=torch.float16), "n": torch.tensor(5)}
 
+TFLITE = first_operators((DATA / "tflite" / "plain.tflite").read_bytes(), 18)
+
 
 def read_index(data: bytes) -> None:
     parsed = bundle_index.parse(data)
@@ -122,16 +153,41 @@ def read_bundle(path: Path) -> None:
         bundle.read([n for n, e in bundle.entries.items() if not e.sliced and e.dtype in tensor_bundle.READABLE])
 
 
+def read_objects(data: bytes) -> None:
+    list(object_graph.places(object_graph.parse(data), 0))
+
+
+def object_graph_of_three() -> bytes:
+    value = field(2, field(1, b"VARIABLE_VALUE") + field(2, b"a/kernel") + field(3, b"a/x"))
+    part = field(1, field(1, 1) + field(2, b"a")) + field(1, field(1, 2) + field(2, b"b"))
+    return field(1, part) + field(1, value + field(3, field(3, 2))) + field(1, field(1, field(1, 0) + field(2, b"up")))
+
+
+def keras_metadata() -> bytes:
+    layer = b'{"class_name": "Dense", "config": {"name": "d", "units": 3}}'
+    model = b'{"class_name": "Functional", "config": {"name": "m", "layers": [' + layer + b"]}}"
+    text = b'{"name": "m", "keras_version": "2.21.0", "model_config": ' + model + b"}"
+    root = field(3, b"root") + field(4, b"_tf_keras_network") + field(5, text)
+    return field(1, root) + field(1, field(2, 1) + field(3, b"root.layer-0") + field(5, b'{"name": "d"}'))
+
+
 READERS: dict[str, tuple[Callable[[bytes], object], bytes]] = {
     "torch-zip": (torch_file.load, saved(new=True)),
     "torch-legacy": (torch_file.load, saved(new=False)),
     "torch-legacy-state": (torch_file.load, legacy({"x": tensor()})),
     "safetensors": (safetensors_file.load, safetensors.torch.save(STATE, {"format": "pt"})),
+    "npz": (npz_file.load, numpy_archive()),
+    "torch-others": (torch_file.load, saved_with_others()),
+    "torch-script": (torch_file.load, SCRIPT),
     "tf-index": (read_index, INDEX),
     "tar": (read_tar, ARCHIVE),
     "tar-pax": (read_tar, packed([("n" * 200, b"text"), ("ö", b"")], kind=1)),
     "onnx": (onnx_file.load, onnx_model()),
     "onnx-graph": (read_onnx_graph, onnx_graph()),
+    "tf-objects": (read_objects, object_graph_of_three()),
+    "keras-metadata": (saved_model.parse_metadata, keras_metadata()),
+    "tflite": (lambda data: from_tflite(tflite_file.load(data)), TFLITE),
+    "tflite-metadata": (tflite_metadata.parse, metadata((NORMALIZATION, {0: [1.0], 1: [2.0]}), files=("a.txt",))),
 }
 
 # Damage ---------------------------------------------------------------------------------------------------------------

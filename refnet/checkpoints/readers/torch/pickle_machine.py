@@ -11,13 +11,16 @@ from __future__ import annotations
 import io
 import pickle  # only for the letters of its opcodes
 import pickletools  # only for what they are called
-import struct
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from refnet.checkpoints.readers.torch import pickle_operands as operands
+from refnet.checkpoints.readers.torch.foreign import Foreign, Opaque, may_be_foreign
 from refnet.errors import CheckpointError
 
 MAX_OPCODES = 1 << 17  # a state dict of B7 takes about 45,000
+MAX_KEY = 16  # items of a tuple that is a key of a dictionary: each use computes its hash again
+PROTOCOLS = range(2, 6)  # PyTorch writes 2 unless told otherwise; 0 and 1 are Python 2's
 
 INSTEAD = 'where PyTorch is, save the tensors alone: torch.save(model.state_dict(), "weights.pth")'
 
@@ -26,13 +29,23 @@ Function = Callable[[Any], Any]
 _CALLED = {opcode.code: opcode.name for opcode in pickletools.opcodes}
 
 
+class Options(dict[Any, Any]):
+    """A dictionary whose attributes are its content: an ``argparse.Namespace``."""
+
+
 def load(
-    stream: io.BytesIO, names: Mapping[str, object], persistent: Function | None = None, limit: int = MAX_OPCODES
+    stream: io.BytesIO,
+    names: Mapping[str, object],
+    persistent: Function | None = None,
+    limit: int = MAX_OPCODES,
+    *,
+    foreign: bool = False,
 ) -> Any:
-    """Run one pickle of protocol 2 and return what it describes.
+    """Run one pickle of protocol 2 to 5 and return what it describes.
 
     The stream is left at the first byte after the pickle. ``names`` are what the pickle may name, as "MODULE NAME";
     functions among them may be called, with the tuple that the pickle gives, unchecked, like the persistent ids.
+    ``foreign`` names are allowed as markers, if ``may_be_foreign`` says so.
 
     Examples
     --------
@@ -43,9 +56,9 @@ def load(
     Traceback (most recent call last):
     refnet.errors.CheckpointError: the pickle names '__builtin__ print', which no checkpoint needs; ...
     """
-    machine = _Machine(names, persistent)
+    machine = _Machine(names, persistent, foreign)
     for _ in range(limit):
-        opcode = _take(stream, 1)
+        opcode = operands.take(stream, 1)
         if opcode == pickle.STOP:
             return machine.pop()
         if opcode not in _OPCODES:
@@ -57,16 +70,17 @@ def load(
 
 
 class _Machine:
-    def __init__(self, names: Mapping[str, object], persistent: Function | None) -> None:
+    def __init__(self, names: Mapping[str, object], persistent: Function | None, foreign: bool) -> None:
         self.names = names
         self.persistent = persistent
+        self.foreign = foreign
         self.stack: list[Any] = []
         self.marks: list[int] = []
         self.memo: dict[int, Any] = {}
 
     def check_protocol(self, version: int) -> None:
-        if version != 2:
-            raise CheckpointError(f"the pickle is of protocol {version}, where PyTorch writes 2")
+        if version not in PROTOCOLS:
+            raise CheckpointError(f"the pickle is of protocol {version}; PyTorch writes 2, and 3 to 5 are read too")
 
     def push(self, value: Any) -> None:
         self.stack.append(value)
@@ -98,18 +112,33 @@ class _Machine:
         return self.stack[-1]
 
     def extend(self, items: list[Any]) -> None:
-        self.top(list).extend(items)
+        top = self.top()
+        if isinstance(top, Opaque):
+            top.parts.extend(items)
+        else:
+            self.top(list).extend(items)
 
     def update(self, items: list[Any]) -> None:
         keys, values = items[::2], items[1::2]
-        # Texts and numbers only: a nested tuple as a key could take forever to hash.
-        if len(keys) != len(values) or not all(type(key) in (str, int) for key in keys):
-            raise CheckpointError("the pickle is malformed: a dictionary takes pairs of a text or number and a value")
-        self.top(dict).update(zip(keys, values, strict=True))
+        if len(keys) != len(values) or not all(map(_is_key, keys)):
+            raise CheckpointError("the pickle is malformed: a dictionary takes pairs of a plain key and a value")
+        top = self.top()
+        if isinstance(top, Opaque):
+            top.parts.extend(items)
+        else:
+            self.top(dict).update(zip(keys, values, strict=True))
 
-    def skip_attributes(self) -> None:
-        self.pop()  # a state dict's _metadata, for one: not the content of the container
-        self.top(dict)
+    def set_attributes(self) -> None:
+        attributes = self.pop()
+        top = self.top()
+        if isinstance(top, Opaque):
+            top.parts.append(attributes)
+        elif isinstance(top, Options):
+            if not (isinstance(attributes, dict) and all(type(name) is str for name in attributes)):
+                raise CheckpointError("the pickle is malformed: options are not a dictionary by name")
+            top.update(attributes)
+        else:
+            self.top(dict)  # a state dict's _metadata, for one: not the content of the container
 
     def store(self, index: int) -> None:
         self.memo[index] = self.top()
@@ -119,16 +148,37 @@ class _Machine:
             raise CheckpointError(f"the pickle is malformed: it recalls item {index}, which it never stored")
         self.push(self.memo[index])
 
+    def memoize(self) -> None:
+        self.store(len(self.memo))
+
     def name(self, name: str) -> None:
-        if name not in self.names:
+        if name in self.names:
+            self.push(self.names[name])
+        elif self.foreign and may_be_foreign(name):
+            self.push(Foreign(name))
+        else:
             raise CheckpointError(f"the pickle names {name[:80]!r}, which no checkpoint needs; {INSTEAD}")
-        self.push(self.names[name])
+
+    def name_from_stack(self) -> None:
+        module, name = self.pop_many(2)
+        if not (type(module) is type(name) is str):
+            raise CheckpointError("the pickle is malformed: what it names is no text")
+        self.name(f"{module} {name}")
 
     def call(self) -> None:
         function, arguments = self.pop_many(2)
-        if not (callable(function) and type(arguments) is tuple):
+        if isinstance(function, Foreign) and type(arguments) is tuple:
+            self.push(Opaque(function.name, list(arguments)))
+        elif callable(function) and type(arguments) is tuple:
+            self.push(function(arguments))
+        else:
             raise CheckpointError("the pickle calls what is not a function")
-        self.push(function(arguments))
+
+    def call_with_keywords(self) -> None:
+        function, arguments, keywords = self.pop_many(3)
+        if not (isinstance(function, Foreign) and type(arguments) is tuple and type(keywords) is dict):
+            raise CheckpointError("the pickle calls what is not a function")
+        self.push(Opaque(function.name, [*arguments, keywords]))
 
     def refer(self) -> None:
         if self.persistent is None:
@@ -136,83 +186,61 @@ class _Machine:
         self.push(self.persistent(self.pop()))
 
 
-def _take(stream: io.BytesIO, count: int) -> bytes:
-    data = stream.read(count)
-    if len(data) < count:
-        raise CheckpointError("the pickle is malformed: it is cut short")
-    return data
-
-
-def _nothing(stream: io.BytesIO) -> None:
-    return None
-
-
-def _unsigned(width: int) -> Callable[[io.BytesIO], int]:
-    return lambda stream: int.from_bytes(_take(stream, width), "little")
-
-
-def _signed_32(stream: io.BytesIO) -> int:
-    return int.from_bytes(_take(stream, 4), "little", signed=True)
-
-
-def _long(stream: io.BytesIO) -> int:
-    return int.from_bytes(_take(stream, _take(stream, 1)[0]), "little", signed=True)
-
-
-def _float(stream: io.BytesIO) -> Any:
-    return struct.unpack(">d", _take(stream, 8))[0]
-
-
-def _text(stream: io.BytesIO) -> str:
-    return _decode(_take(stream, _unsigned(4)(stream)))
-
-
-def _module_and_name(stream: io.BytesIO) -> str:
-    lines = stream.readline(), stream.readline()
-    if not all(line.endswith(b"\n") for line in lines):
-        raise CheckpointError("the pickle is malformed: it is cut short")
-    return " ".join(_decode(line[:-1]) for line in lines)
-
-
-def _decode(text: bytes) -> str:
-    try:
-        return text.decode()
-    except UnicodeDecodeError:
-        raise CheckpointError("the pickle is malformed: a text is not UTF-8") from None
+def _is_key(key: object) -> bool:
+    """Whether a key's hash is computed in no time: a tuple in a tuple in a tuple … could take forever."""
+    if type(key) is tuple:
+        return len(key) <= MAX_KEY and all(type(item) is not tuple and _is_key(item) for item in key)
+    return key is None or type(key) in (str, int, float, bool, bytes, Foreign, Opaque)
 
 
 # The closed list of opcodes: how to read the argument, and what to do with it. Their manual is the source of the
 # module pickletools.
 _OPCODES: dict[bytes, tuple[Callable[[io.BytesIO], Any], Callable[[_Machine, Any], None]]] = {
-    pickle.PROTO: (_unsigned(1), _Machine.check_protocol),
-    pickle.MARK: (_nothing, lambda machine, _: machine.mark()),
-    pickle.NONE: (_nothing, lambda machine, _: machine.push(None)),
-    pickle.NEWTRUE: (_nothing, lambda machine, _: machine.push(True)),
-    pickle.NEWFALSE: (_nothing, lambda machine, _: machine.push(False)),
-    pickle.BININT: (_signed_32, _Machine.push),
-    pickle.BININT1: (_unsigned(1), _Machine.push),
-    pickle.BININT2: (_unsigned(2), _Machine.push),
-    pickle.LONG1: (_long, _Machine.push),
-    pickle.BINFLOAT: (_float, _Machine.push),
-    pickle.BINUNICODE: (_text, _Machine.push),
-    pickle.EMPTY_TUPLE: (_nothing, lambda machine, _: machine.push(())),
-    pickle.TUPLE1: (_nothing, lambda machine, _: machine.push(tuple(machine.pop_many(1)))),
-    pickle.TUPLE2: (_nothing, lambda machine, _: machine.push(tuple(machine.pop_many(2)))),
-    pickle.TUPLE3: (_nothing, lambda machine, _: machine.push(tuple(machine.pop_many(3)))),
-    pickle.TUPLE: (_nothing, lambda machine, _: machine.push(tuple(machine.pop_to_mark()))),
-    pickle.EMPTY_LIST: (_nothing, lambda machine, _: machine.push([])),
-    pickle.APPEND: (_nothing, lambda machine, _: machine.extend(machine.pop_many(1))),
-    pickle.APPENDS: (_nothing, lambda machine, _: machine.extend(machine.pop_to_mark())),
-    pickle.EMPTY_DICT: (_nothing, lambda machine, _: machine.push({})),
-    pickle.SETITEM: (_nothing, lambda machine, _: machine.update(machine.pop_many(2))),
-    pickle.SETITEMS: (_nothing, lambda machine, _: machine.update(machine.pop_to_mark())),
-    pickle.BINPUT: (_unsigned(1), _Machine.store),
-    pickle.LONG_BINPUT: (_unsigned(4), _Machine.store),
-    pickle.BINGET: (_unsigned(1), _Machine.recall),
-    pickle.LONG_BINGET: (_unsigned(4), _Machine.recall),
-    pickle.GLOBAL: (_module_and_name, _Machine.name),
-    pickle.REDUCE: (_nothing, lambda machine, _: machine.call()),
-    pickle.NEWOBJ: (_nothing, lambda machine, _: machine.call()),
-    pickle.BINPERSID: (_nothing, lambda machine, _: machine.refer()),
-    pickle.BUILD: (_nothing, lambda machine, _: machine.skip_attributes()),
+    pickle.PROTO: (operands.unsigned(1), _Machine.check_protocol),
+    pickle.FRAME: (operands.unsigned(8), lambda machine, _: None),  # how far a reader may read ahead
+    pickle.MARK: (operands.nothing, lambda machine, _: machine.mark()),
+    pickle.NONE: (operands.nothing, lambda machine, _: machine.push(None)),
+    pickle.NEWTRUE: (operands.nothing, lambda machine, _: machine.push(True)),
+    pickle.NEWFALSE: (operands.nothing, lambda machine, _: machine.push(False)),
+    pickle.BININT: (operands.signed_32, _Machine.push),
+    pickle.BININT1: (operands.unsigned(1), _Machine.push),
+    pickle.BININT2: (operands.unsigned(2), _Machine.push),
+    pickle.LONG1: (operands.long, _Machine.push),
+    pickle.BINFLOAT: (operands.double, _Machine.push),
+    pickle.BINUNICODE: (operands.text(4), _Machine.push),
+    pickle.SHORT_BINUNICODE: (operands.text(1), _Machine.push),
+    pickle.BINUNICODE8: (operands.text(8), _Machine.push),
+    pickle.BINSTRING: (operands.old_text(4), _Machine.push),
+    pickle.SHORT_BINSTRING: (operands.old_text(1), _Machine.push),
+    pickle.BINBYTES: (operands.raw(4), _Machine.push),
+    pickle.SHORT_BINBYTES: (operands.raw(1), _Machine.push),
+    pickle.BINBYTES8: (operands.raw(8), _Machine.push),
+    pickle.BYTEARRAY8: (operands.raw(8), _Machine.push),
+    pickle.EMPTY_TUPLE: (operands.nothing, lambda machine, _: machine.push(())),
+    pickle.TUPLE1: (operands.nothing, lambda machine, _: machine.push(tuple(machine.pop_many(1)))),
+    pickle.TUPLE2: (operands.nothing, lambda machine, _: machine.push(tuple(machine.pop_many(2)))),
+    pickle.TUPLE3: (operands.nothing, lambda machine, _: machine.push(tuple(machine.pop_many(3)))),
+    pickle.TUPLE: (operands.nothing, lambda machine, _: machine.push(tuple(machine.pop_to_mark()))),
+    pickle.EMPTY_LIST: (operands.nothing, lambda machine, _: machine.push([])),
+    pickle.APPEND: (operands.nothing, lambda machine, _: machine.extend(machine.pop_many(1))),
+    pickle.APPENDS: (operands.nothing, lambda machine, _: machine.extend(machine.pop_to_mark())),
+    # Sets are lists here: what they hold may have no hash.
+    pickle.EMPTY_SET: (operands.nothing, lambda machine, _: machine.push([])),
+    pickle.ADDITEMS: (operands.nothing, lambda machine, _: machine.extend(machine.pop_to_mark())),
+    pickle.FROZENSET: (operands.nothing, lambda machine, _: machine.push(machine.pop_to_mark())),
+    pickle.EMPTY_DICT: (operands.nothing, lambda machine, _: machine.push({})),
+    pickle.SETITEM: (operands.nothing, lambda machine, _: machine.update(machine.pop_many(2))),
+    pickle.SETITEMS: (operands.nothing, lambda machine, _: machine.update(machine.pop_to_mark())),
+    pickle.MEMOIZE: (operands.nothing, lambda machine, _: machine.memoize()),
+    pickle.BINPUT: (operands.unsigned(1), _Machine.store),
+    pickle.LONG_BINPUT: (operands.unsigned(4), _Machine.store),
+    pickle.BINGET: (operands.unsigned(1), _Machine.recall),
+    pickle.LONG_BINGET: (operands.unsigned(4), _Machine.recall),
+    pickle.GLOBAL: (operands.module_and_name, _Machine.name),
+    pickle.STACK_GLOBAL: (operands.nothing, lambda machine, _: machine.name_from_stack()),
+    pickle.REDUCE: (operands.nothing, lambda machine, _: machine.call()),
+    pickle.NEWOBJ: (operands.nothing, lambda machine, _: machine.call()),
+    pickle.NEWOBJ_EX: (operands.nothing, lambda machine, _: machine.call_with_keywords()),
+    pickle.BINPERSID: (operands.nothing, lambda machine, _: machine.refer()),
+    pickle.BUILD: (operands.nothing, lambda machine, _: machine.set_attributes()),
 }

@@ -1,6 +1,7 @@
 """PyTorch's ``.pth`` files since version 1.6 to arrays, without PyTorch, executing nothing.
 
-Such a file is a zip archive of one folder of any name, its members stored as they are, never compressed:
+Such a file is a zip archive of one folder of any name, its members stored as they are, never compressed;
+``torch_script`` says what a program has besides:
 
 ======================  ==============================================================
 member                  content
@@ -21,6 +22,7 @@ from __future__ import annotations
 import io
 from typing import Any
 
+from refnet.checkpoints.readers.torch import torch_script
 from refnet.checkpoints.readers.torch.tensors import Storages
 from refnet.errors import CheckpointError
 from refnet.files import zip_archive
@@ -30,10 +32,8 @@ VERSIONS = range(1, 11)  # what PyTorch itself accepts; it has written 3 since 1
 
 def load(data: bytes) -> dict[str, Any]:
     """Read a whole checkpoint from the bytes of a file."""
-    # The names first: a TorchScript archive has compressed members besides, which would be a riddle.
-    if any(name.endswith("/constants.pkl") for name in zip_archive.names(io.BytesIO(data))):
-        raise CheckpointError("a TorchScript archive, which is a program; save the model's state_dict() instead")
-    members = _in_folder(zip_archive.members(data))
+    script = torch_script.is_program(zip_archive.names(io.BytesIO(data)))
+    members = _in_folder(zip_archive.members(data, torch_script.is_unread) if script else zip_archive.members(data))
     _check_facts(members)
     storages = Storages()
     stream = io.BytesIO(members["data.pkl"])
@@ -41,7 +41,7 @@ def load(data: bytes) -> dict[str, Any]:
     if stream.read(1):
         raise CheckpointError("data.pkl goes on after its pickle")
     _fill(storages, {name[5:]: member for name, member in members.items() if name.startswith("data/")})
-    return storages.content(state)
+    return storages.content(torch_script.content(state) if script else state)
 
 
 def _in_folder(members: dict[str, memoryview]) -> dict[str, memoryview]:

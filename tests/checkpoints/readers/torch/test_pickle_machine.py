@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from refnet.checkpoints.readers.torch import pickle_machine, torch_legacy
+from refnet.checkpoints.readers.torch.tensors import NAMES
 from refnet.errors import CheckpointError
 
 
@@ -22,7 +23,8 @@ def refused(data: bytes, message: str) -> None:
         (b"", "malformed"),
         (b".", "takes from an empty stack"),
         (b"\x80\x02", "malformed"),
-        (b"\x80\x04N.", "protocol 4"),
+        (b"\x80\x01N.", "protocol 1"),
+        (b"\x80\x06N.", "protocol 6"),
         (b"\x80\xffN.", "protocol 255"),
         (b"t.", "a mark that it never set"),
         (b"(t0.", "opcode POP"),
@@ -32,17 +34,22 @@ def refused(data: bytes, message: str) -> None:
         (b"a.", "takes from an empty stack"),
         (b"NNa.", "no list where one is needed"),
         (b"NX\x01\x00\x00\x00aNs.", "no dict where one is needed"),
-        (b"}(Nu.", "pairs of a text or number and a value"),
-        (b"}NNs.", "pairs of a text or number and a value"),
-        (b"}))s.", "pairs of a text or number and a value"),
-        (b"}]Ns.", "pairs of a text or number and a value"),
+        (b"}(Nu.", "pairs of a plain key and a value"),
+        (b"})\x85Ns.", "pairs of a plain key and a value"),
+        (b"}(" + b"N" * 17 + b"tNs.", "pairs of a plain key and a value"),
+        (b"}]Ns.", "pairs of a plain key and a value"),
         (b"q\x00.", "no object where one is needed"),
         (b"h\x00.", "recalls item 0, which it never stored"),
         (b"j\xff\xff\xff\xff.", "recalls item 4294967295"),
         (b"X\xff\xff\xff\xffabc.", "malformed"),
         (b"X\x02\x00\x00\x00\xff\xff.", "malformed"),
         (b"\x8a\xff\x00.", "malformed"),
-        (b"\x8d\xff\xff\xff\xff\xff\xff\xff\x7fabc.", "opcode BINUNICODE8"),
+        (b"\x8d\xff\xff\xff\xff\xff\xff\xff\x7fabc.", "malformed"),
+        (b"\x8e\xff\xff\xff\xff\xff\xff\xff\xffabc.", "malformed"),
+        (b"\x8c\x02\xff\xff.", "not UTF-8"),
+        (b"NN\x93.", "what it names is no text"),
+        (b"NNN\x92.", "calls what is not a function"),
+        (b"\x94.", "no object where one is needed"),
         (b"I" + b"9" * 10000 + b"\n.", "opcode INT"),
         (b"\xff.", r"the opcode b'\\xff'"),
         (b"cos", "malformed"),
@@ -62,7 +69,7 @@ def test_malformed(pickled, message):
         (b"(" * 2_000_000, "more than 131072 opcodes"),
         (b")" + b"\x85" * 130_000 + b".", "magic number"),  # a tuple in a tuple in a tuple …
         (b"]" * 65_000 + b"a" * 64_999 + b".", "magic number"),
-        (b"})" + b"\x85" * 130_000 + b"Ns.", "pairs of a text or number"),  # … as a key
+        (b"})" + b"\x85" * 130_000 + b"Ns.", "pairs of a plain key"),  # … as a key
         (b")" + b"q\x00h\x00\x86" * 40_000 + b".", "magic number"),  # twice as wide at every level
         (b"}q\x00X\x01\x00\x00\x00ah\x00s.", "magic number"),  # a dictionary in itself
         (b"]q\x00h\x00a.", "magic number"),
@@ -73,6 +80,9 @@ def test_bombs(pickled, message):
     refused(pickled, message)
 
 
+KEYS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=3)
+
+
 class TestMachine:
     """The pickle machine by itself, against Python's own."""
 
@@ -81,16 +91,25 @@ class TestMachine:
         lambda inner: (
             st.lists(inner, max_size=4)
             | st.lists(inner, max_size=5).map(tuple)
-            | st.dictionaries(st.text(max_size=3) | st.integers(), inner, max_size=4)
+            | st.dictionaries(KEYS | st.lists(KEYS, max_size=3).map(tuple), inner, max_size=4)
         ),
         max_leaves=20,
     )
 
-    @given(PLAIN)
-    def test_plain_data(self, value):
-        stream = io.BytesIO(pickle.dumps(value, protocol=2) + b"what follows")
+    @given(PLAIN, st.integers(2, 5))
+    def test_plain_data(self, value, protocol):
+        stream = io.BytesIO(pickle.dumps(value, protocol=protocol) + b"what follows")
         assert pickle_machine.load(stream, {}) == value
         assert stream.read() == b"what follows"
+
+    @pytest.mark.parametrize("protocol", [3, 4, 5])
+    def test_bytes_and_sets(self, protocol):
+        value = {b"key": b"x" * 300, "array": bytearray(b"abc"), "set": {3}, "frozen": frozenset({"x"})}
+        found = pickle_machine.load(io.BytesIO(pickle.dumps(value, protocol=protocol)), NAMES, foreign=True)
+        assert (found[b"key"], found["set"], found["frozen"]) == (b"x" * 300, [3], ["x"])
+
+    def test_strings_of_python_2(self):
+        assert pickle_machine.load(io.BytesIO(b"\x80\x02U\x03abcT\x01\x00\x00\x00\xff\x86."), {}) == ("abc", b"\xff")
 
     def test_one_object_twice_stays_one(self):
         inner = ["x"]

@@ -76,7 +76,7 @@ def test_one_key_for_two_storages():
 def test_a_bomb_for_a_state_dict():
     wide = b")" + b"q\x00h\x00\x86" * 1000
     refused(legacy({"x": wide}, keys=(), data=b""), "'x.0.0.* lies deeper than 16 containers")
-    refused(legacy(wide, keys=(), data=b""), "not a dictionary of things by name")
+    refused(legacy(wide, keys=(), data=b""), "deeper than 16 containers")
 
 
 def test_other_kinds_of_file():
@@ -101,7 +101,7 @@ def test_damaged_anywhere(changes):
         arrays = torch_legacy.load(bytes(damaged))
     except CheckpointError:
         return
-    assert sum(array.nbytes for array in arrays.values()) <= len(GOOD)
+    assert sum(array.nbytes for array in arrays.values() if isinstance(array, np.ndarray)) <= len(GOOD)
 
 
 @given(st.binary(max_size=200))

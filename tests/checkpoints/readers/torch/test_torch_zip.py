@@ -118,7 +118,7 @@ ARCHIVES = {
         added("y/data.pkl", b""),
     ],
     "members outside the folder 'x/'": [added("y/version", b"3"), added("version", b"3")],
-    "a TorchScript archive, which is a program": [archive(members={"constants.pkl": b"", "code/x.py": b"print()"})],
+    "a TorchScript archive without tensors": [archive(members={"constants.pkl": b"", "code/x.py": b"print()"})],
     "members that no checkpoint has: \\['code/x.py'\\]": [archive(members={"code/x.py": b"print()"})],
     "the checkpoint's numbers are b'big'-endian": [archive(members={"byteorder": b"big"})],
     "the checkpoint's numbers are b'middle": [archive(members={"byteorder": b"middle" * 1000})],

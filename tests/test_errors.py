@@ -1,0 +1,45 @@
+"""Errors: a text that can be read, and all of what it names the first few of."""
+
+import pickle
+
+import pytest
+
+from refnet.checkpoints.naming.pairing import in_short
+from refnet.errors import CheckpointError, CheckpointNotFoundError, RefnetError, first_few
+
+
+def test_a_short_list_is_named_whole():
+    assert first_few(["a", "b", "c", "d"]) == "a; b; c; d"
+
+
+def test_of_a_long_list_the_first_are_named():
+    assert first_few([str(i) for i in range(300)], by=", ") == "0, 1, 2, 3, and 296 more, which --verbose lists"
+
+
+def test_a_long_name_is_cut():
+    assert len(first_few(["x" * 1000] * 300)) < 500
+
+
+@pytest.mark.parametrize("many", [10, 10_000])
+def test_differences_in_short(many):
+    wrong = [f"{i} is missing" for i in range(many)] + [f"{'x' * 500} is [3], not [4]"] * many + ["'y' is unknown"]
+    text = in_short(wrong)
+    assert text.startswith(f"{many} are missing: 0, 1, …; {many} are different: xxx")
+    assert text.endswith("…; 1 is unknown: 'y'; --verbose lists all")
+    assert len(text) < 400
+
+
+def test_what_an_error_knows_survives():
+    error = CheckpointNotFoundError("gone", filename="a.pth", details=["a", "b"], options=["--key ema", "--key net"])
+    for each in (error, pickle.loads(pickle.dumps(error)), error.saying("gone")):
+        assert (type(each), str(each), each.filename) == (CheckpointNotFoundError, "gone", "a.pth")
+        assert (each.details, each.options, each.errno) == (("a", "b"), ("--key ema", "--key net"), 2)
+
+
+def test_a_command_names_the_file_so_that_a_shell_reads_it():
+    text = str(CheckpointError("which", options=["--key ema"]).about("my file.pth"))
+    assert text == "my file.pth: which; for one, `refnet convert 'my file.pth' --key ema`"
+
+
+def test_without_details_there_are_none():
+    assert RefnetError("a").details == ()
