@@ -91,8 +91,13 @@ def _contradictions(rules: Publisher, found: Found) -> Iterator[tuple[str, objec
         return
     if rules.padding not in [rule.partition("@")[0] for rule in found.paddings]:
         yield "pads by the rule", found.padding, rules.padding
-    if not found.architecture.folded and found.bn_eps != rules.bn_eps[name]:
+    if not _is_folded(found) and found.bn_eps != rules.bn_eps[name]:
         yield "an epsilon of", f"{found.bn_eps:g}", f"{rules.bn_eps[name]:g}"
+
+
+def _is_folded(found: Found) -> bool:
+    """Whether no batch norm is left as it was, and with it the publisher's epsilon."""
+    return found.architecture.folded or found.bn_eps == 0
 
 
 def _shared(rules: Publisher, found: Found) -> int:
@@ -106,7 +111,7 @@ def _listed(publishers: list[str]) -> str:
 
 
 def _eps(found: Found) -> str:
-    return "" if found.architecture.folded else f" and an epsilon of {found.bn_eps:g}"
+    return "" if _is_folded(found) else f" and an epsilon of {found.bn_eps:g}"
 
 
 def _padding(rules: Publisher, found: Found, stated: Stated) -> str:
