@@ -31,6 +31,7 @@ from refnet.weights.weights import Provenance, Weights, check_tensors
 from refnet.weights.writer import file_bytes
 
 IMAGENET_CLASSES = 1000
+BY_THE_FILE = "the file's"  # who says how pixels are normalised, in the certificate
 STAGES = ("reading", "mapping", "certifying", "writing")
 
 OnStage = Callable[[str], None]
@@ -66,7 +67,8 @@ def convert(
         weights, by, facts = _to_ours(content, stated, file, table, release)
         stated.check_honoured(weights, content.state.found_under)
         check_tensors(weights)
-        weights = _prepared(weights, by_hand, content.normalise)
+        facts = _facts_of_source(format_name, file, content, by) | facts | _said(by_hand)
+        weights = _prepared(weights, by_hand, is_certain=facts["normalisation"] == BY_THE_FILE)
     except CheckpointError as error:
         raise error.about(path) from None
     except WeightsError as error:
@@ -77,7 +79,7 @@ def convert(
             raise InputError(f"{target} is there already; name the output with -o, which replaces it")
     on_stage("certifying")
     statement = certificate.statement(weights)
-    text = certificate.text(statement, _facts_of_source(format_name, file, content, by) | facts | _said(by_hand))
+    text = certificate.text(statement, facts | {"labels": _whose(weights.labels, table)})
     on_stage("writing")
     del content  # the source's own tensors, as large as all that is to be written
     _write(target, weights, text, statement["digest"])
@@ -187,10 +189,10 @@ def _recipe(release: Release, normalise: Normalisation | None) -> Recipe:
     return replace(recipe, name=f"{recipe.name}-own", normalise=normalise)
 
 
-def _prepared(weights: Weights, by_hand: ByHand, normalise: Normalisation | None) -> Weights:
-    """Change the size and the recipe as the caller says; a file that says itself how pixels are normalised is right."""
+def _prepared(weights: Weights, by_hand: ByHand, *, is_certain: bool) -> Weights:
+    """Change the size and the recipe as the caller says; a file that is certain how pixels are normalised is right."""
     recipe = by_hand.apply(weights.recipe)
-    if normalise is not None and to_float32(recipe.normalise) != to_float32(weights.recipe.normalise):
+    if is_certain and to_float32(recipe.normalise) != to_float32(weights.recipe.normalise):
         raise CheckpointError(
             "the file says itself how pixels are normalised, and not by this mean and std; convert it without --mean "
             "and --std, or give them to `refnet predict`"
@@ -220,6 +222,13 @@ def _labels(table: Labels | None, classes: int) -> Labels | None:
     return labels_for(imagenet_labels(), classes) if classes in (IMAGENET_CLASSES, IMAGENET_CLASSES + 1) else None
 
 
+def _whose(labels: Labels | None, table: Labels | None) -> str:
+    """Where the names of the classes are from; a network of as many classes as ImageNet may have others."""
+    if table is not None:
+        return "the given table"
+    return "none" if labels is None else "ImageNet's, by the number of classes; others go with --labels"
+
+
 def _facts_of_source(format_name: str, file: Fingerprint, content: Checkpoint, by: str) -> dict[str, object]:
     """What was seen of the source and cannot be seen in the weight file."""
     return {
@@ -229,7 +238,7 @@ def _facts_of_source(format_name: str, file: Fingerprint, content: Checkpoint, b
         "md5": file.md5,
         "format": format_name,
         "recognised_by": by,
-        "normalisation": "the publisher's" if content.normalise is None else "the file's",
+        "normalisation": "the publisher's" if content.normalise is None else BY_THE_FILE,
         "state_dict": content.state.found_under,
         "prefix": content.state.prefix,
         "widened": list(content.state.widened),

@@ -61,6 +61,7 @@ def test_what_is_said(run, checkpoint):
         "format": "safetensors",
         "averaged": "the file does not say",
         "recipe": "lite",
+        "labels": "none",
         "tensors": "247",
         "left out": "0",
         "from 16 bits": "0",
