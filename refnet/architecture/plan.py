@@ -28,8 +28,6 @@ Shape = tuple[int, ...]
 
 CONVOLUTIONS = ("convolution", "depthwise")
 
-IMAGE_CHANNELS = 3
-
 
 @dataclass(frozen=True)
 class Weight:
@@ -271,7 +269,7 @@ class _PlanBuilder:
     def build(self, height: int, width: int) -> list[Step]:
         net = self.architecture
         last = names.INPUT
-        shape: Shape = (height, width, IMAGE_CHANNELS)
+        shape: Shape = (height, width, net.channels)
         last, shape = self.convolution(names.STEM, last, shape, net.stem_channels, net.activation, kernel=3, stride=2)
         for block in net.blocks:
             last, shape = self.block(block, last, shape)

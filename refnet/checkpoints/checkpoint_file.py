@@ -181,15 +181,15 @@ def _torch(path: Path, stated: Stated) -> Checkpoint:
     content = torch_file.read(path)
     if what := no_network(content):
         raise CheckpointError(what)
-    return Checkpoint(find_state_dict(content))
+    return Checkpoint(find_state_dict(content, stated.key))
 
 
 def _safetensors(path: Path, stated: Stated) -> Checkpoint:
-    return Checkpoint(find_state_dict(safetensors_file.read(path)))
+    return Checkpoint(find_state_dict(safetensors_file.read(path), stated.key))
 
 
 def _npz(path: Path, stated: Stated) -> Checkpoint:
-    return Checkpoint(find_state_dict(npz_file.read(path)))
+    return Checkpoint(find_state_dict(npz_file.read(path), stated.key))
 
 
 def _onnx(path: Path, stated: Stated) -> Checkpoint:

@@ -12,8 +12,9 @@ from typing import Any
 from refnet.architecture.plan import sides
 from refnet.checkpoints import certificate, checkpoint_file, from_program
 from refnet.checkpoints.checkpoint_file import Checkpoint, Fingerprint
-from refnet.checkpoints.identity import Identity, identify
+from refnet.checkpoints.identity import Identity
 from refnet.checkpoints.publishers import PUBLISHERS
+from refnet.checkpoints.recognition import recognise
 from refnet.checkpoints.stated import NOTHING, Stated
 from refnet.checks import check_recipe
 from refnet.errors import CheckpointError, InputError, WeightsError
@@ -64,15 +65,17 @@ def convert(
     try:
         weights, by, facts = _to_ours(content, stated, file, table, release)
         stated.check_honoured(weights, content.state.found_under)
+        check_tensors(weights)
         weights = _prepared(weights, by_hand, content.normalise)
     except CheckpointError as error:
         raise error.about(path) from None
+    except WeightsError as error:
+        raise error.saying(f"{path}: {error}") from None
     if target is None:
         target = _checked_target(Path(f"{weights.architecture.name}.h5"), path)
         if target.exists():
             raise InputError(f"{target} is there already; name the output with -o, which replaces it")
     on_stage("certifying")
-    check_tensors(weights)
     statement = certificate.statement(weights)
     text = certificate.text(statement, _facts_of_source(format_name, file, content, by) | facts | _said(by_hand))
     on_stage("writing")
@@ -138,8 +141,13 @@ def _to_ours(
         mapped = from_program.map_program(content.program, file, stated, release)
         labels = _labels(table, mapped.weights.architecture.classes)
         return replace(mapped.weights, labels=labels), mapped.by, mapped.facts
-    identity = identify(file, content.state, publisher=stated.publisher, model=stated.model, release=release)
-    return (*_map_to_ours(content, identity, file, table), {})
+    identity, state = recognise(file, content.state, stated, release)
+    weights, by = _map_to_ours(replace(content, state=state), identity, file, table)
+    told = list(state.told)
+    if stated.padding not in (None, weights.padding) and not identity.is_release:
+        told.append(f"padding {stated.padding} as stated, where {identity.base} has {weights.padding}")
+        weights = replace(weights, padding=stated.padding)
+    return weights, by, {"told": told}
 
 
 def _map_to_ours(

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from refnet.architecture.scaling import TABLE
+from refnet.architecture.top import PUBLISHED_TOP, Top
 from refnet.architecture.variants import Architecture
 from refnet.checkpoints.checkpoint_file import Fingerprint
 from refnet.checkpoints.names_and_shapes import publishers_by_names, variant_by_shapes
@@ -70,11 +71,13 @@ def identify(
     publisher: str | None = None,
     model: str | None = None,
     release: Release | None = None,
+    top: Top = PUBLISHED_TOP,
 ) -> Identity:
     """Find out whose checkpoint it is, or say what it may be and what differs between these.
 
     ``publisher`` is the caller's word, with a set or without, where the file does not tell or is not trusted to;
-    ``model`` the variant it must be; ``release`` the published file that it is known to be.
+    ``model`` the variant it must be; ``release`` the published file that it is known to be; ``top`` what follows the
+    last convolution.
     """
     shapes = {name: tensor.shape for name, tensor in state.tensors.items()}
     if publisher is not None:
@@ -82,7 +85,7 @@ def identify(
     bases = (releases.publisher_without_set(publisher),) if publisher else publishers_by_names(shapes)
     if not bases:
         raise CheckpointError(looks_like(shapes) or _unknown_names(list(shapes)), details=shapes)
-    architecture = variant_by_shapes(shapes, PUBLISHERS[bases[0]])
+    architecture = variant_by_shapes(shapes, PUBLISHERS[bases[0]], top)
     if model is not None and architecture.name != model:
         raise CheckpointError(f"the tensors are those of {architecture.name}, not of {model}")
     if release is not None:

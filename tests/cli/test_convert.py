@@ -52,6 +52,10 @@ def test_what_is_said(run, checkpoint):
         "certificate": "lite0.certificate.json",
         "model": "lite0",
         "classes": "3",
+        "answer": "probabilities that add up to 1 (softmax)",
+        "pooling": "mean",
+        "padding": "same",
+        "size": "224",
         "publisher": "lite",
         "recognised by": "the tensors' names",
         "format": "safetensors",
@@ -182,3 +186,27 @@ class TestRefusals:
         assert code == 2
         assert refused["error"].startswith(f"{other}: no variant of timm has these tensors")
         assert "'conv499.weight' is unknown" in refused["details"]
+
+
+class TestNotes:
+    """What a conversion has to tell: the first few lines, all with --verbose."""
+
+    @pytest.fixture
+    def made(self, monkeypatch):
+        from refnet.cli import convert
+
+        monkeypatch.setattr(convert, "MOST_TOLD", 2)
+        facts = {"model": "b0", "classes": 1, "answer": "none", "told": ["first " * 20, "second", "third"]}
+        return lambda *options: convert._report(cli._parser().parse_args(["convert", "a.pth", *options]), dict(facts))
+
+    def test_in_a_file(self, made, capsys):
+        made()
+        lines = capsys.readouterr().out.splitlines()
+        assert lines[2] == "answer   the numbers themselves, no probabilities"
+        assert lines[4:] == ["note     second", "         and 1 more, which --verbose lists, and the certificate"]
+        made("--verbose")
+        assert capsys.readouterr().out.endswith("note     third\n")
+
+    def test_for_programs(self, made, capsys):
+        made("--json")
+        assert len(json.loads(capsys.readouterr().out)["told"]) == 3

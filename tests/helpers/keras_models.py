@@ -1,4 +1,4 @@
-"""Small models of Keras 3, run by PyTorch; what they answer in float64, and what refnet makes of them.
+"""Small models of Keras 3, run by PyTorch, and what they answer in float64.
 
 Importing this chooses Keras's backend.
 """
@@ -14,21 +14,12 @@ os.environ["KERAS_BACKEND"] = "torch"
 import keras
 import numpy as np
 import torch
+from helpers.keras_programs import DEPTH, WIDTH
 from keras import layers
 from keras.src.applications.efficientnet import EfficientNet
 from keras.src.backend.common import dtypes
 
-from refnet.architecture.plan import make_plan
-from refnet.architecture.scaling import Coefficients
-from refnet.architecture.variants import efficientnet
-from refnet.checkpoints.graph.graph import Program
-from refnet.checkpoints.graph.match import Found, every_variant, match
-from refnet.reference.evaluate import evaluate
-
-WIDTH, DEPTH = 0.02, 0.25
 SIDE = 32
-SMALL = efficientnet(Coefficients(width=WIDTH, depth=DEPTH, resolution=64), name="small", classes=5)
-TOLERANCE = 1e-9  # of the rms
 
 torch.set_num_threads(1)  # networks are too small to be shared
 # Keras computes in float64 only where TensorFlow does the work; PyTorch can as well.
@@ -104,47 +95,3 @@ def _compute_in(layer: keras.Layer, policy: keras.DTypePolicy) -> None:
         layer.build(layer._build_input_shape)  # converts its constants
     elif isinstance(layer, layers.Normalization):
         layer.finalize_state()
-
-
-def found_in(program: Program, **options: object) -> Found:
-    """The network that a program is; the narrow one is among those that are known."""
-    return match(program.graph, candidates=candidates(), **options)
-
-
-@cache
-def candidates() -> tuple:
-    return (SMALL, *every_variant())
-
-
-def ours(program: Program, found: Found, x: np.ndarray) -> np.ndarray:
-    """What the definition answers in float64: the whole network, from pixels on."""
-    plan = make_plan(found.architecture, x.shape[1:3], padding=found.padding)
-    answer = dict(evaluate(plan.steps, found.tensors, found.bn_eps, normalised(program, found, x)))
-    return answer[plan.outputs[-1]]
-
-
-def normalised(program: Program, found: Found, x: np.ndarray) -> np.ndarray:
-    """Pixels as the model changes them, by the numbers in its file before they are rounded to float32."""
-    do = {"multiply": np.multiply, "subtract": np.subtract, "divide": np.divide, "add": np.add}
-    constants = []
-    for node in program.graph.nodes.values():
-        if node.op == "convolution":
-            break
-        if "constant" in node.tensors:
-            constants.append((node.op, np.broadcast_to(node.tensors["constant"], 3)))
-            x = do[node.op](x, node.tensors["constant"])
-    rounded = [("subtract", -array) if op == "add" else (op, array) for op, array in constants]
-    identities = {("multiply", 1.0), ("divide", 1.0), ("subtract", 0.0)}
-    rounded = [
-        (op, array)
-        for op, array in rounded
-        if not any((op, array.max(), array.min()) == (o, n, n) for o, n in identities)
-    ]
-    assert found.normalise == tuple((op, tuple(np.float32(array).tolist())) for op, array in rounded)
-    return x
-
-
-def difference(first: np.ndarray, second: np.ndarray) -> float:
-    """The largest difference, relative to the rms of the second."""
-    assert first.shape == second.shape
-    return float(np.abs(first - second).max() / np.sqrt(np.square(second).mean()))

@@ -157,9 +157,12 @@ def _biases(nodes: dict[str, Node], output: str) -> tuple[dict[str, Node], str]:
 def _pads(nodes: dict[str, Node], output: str) -> tuple[dict[str, Node], str]:
     """Give a convolution the zeros that stand before it as a node."""
     for name, node in nodes.items():
-        if node.op not in ("convolution", "depthwise", "pad"):
+        if node.op not in ("convolution", "depthwise", "pad", "foreign") or not node.inputs:
             continue
         before = nodes[node.inputs[0]]
+        if node.op == "foreign" and before.op == "pad":
+            nodes[name] = replace(node, inputs=before.inputs)  # so that it is the one that is refused
+            continue
         around = node.settings.get("pads", NO_PADS)
         if before.op == "pad" and around != "same":
             both = Pads(*(a + b for a, b in zip(around, before.settings["pads"], strict=True)))

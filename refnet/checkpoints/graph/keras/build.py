@@ -11,6 +11,7 @@ from refnet.checkpoints.graph.keras.calls import BY_DEFAULT, INPUT, Call, calls
 from refnet.checkpoints.graph.keras.parts import Context, Part, Shape
 from refnet.checkpoints.graph.keras.settings import FULL, UnlikeError, precision
 from refnet.checkpoints.graph.keras.shapes import shape_of
+from refnet.checkpoints.readers.keras import keras_hub
 from refnet.checkpoints.readers.keras.keras_content import Content
 from refnet.checkpoints.readers.keras.placement import RANDOM_STATE
 from refnet.checkpoints.state_dict import widen
@@ -85,7 +86,7 @@ def from_keras(content: Content) -> Program:
     for call in found:
         builder.add(call)
     graph = Graph(builder.nodes, tuple(builder.value[name] for name in outputs))
-    return Program(graph, PUBLISHER, (*builder.told(), *_unplaced(content)))
+    return Program(graph, PUBLISHER, (*builder.told(), *_of_file(content)))
 
 
 class _Builder:
@@ -145,8 +146,11 @@ class _Builder:
             yield f"Keras computes this model in {', '.join(self.halves)}; here it is computed in float32"
 
 
-def _unplaced(content: Content) -> Iterator[str]:
-    """Variables that no layer of the model has, so that it cannot read them."""
+def _of_file(content: Content) -> Iterator[str]:
+    """A resize that is the recipe's here, and variables that no layer of the model has, so that it cannot read them."""
+    resize = content.model.settings.get(keras_hub.RESIZE) if content.model else None
+    if resize and content.model and keras_hub.is_network(content.model.kind):
+        yield f"its preprocessor resizes pictures by {resize}, in its own way; here the recipe says how"
     used = {id(array) for inside in content.placed.values() for array in inside.values()}
     spare = [name for name, array in content.tensors.items() if id(array) not in used]
     others = [name for name in spare if RANDOM_STATE not in name.split("/")]

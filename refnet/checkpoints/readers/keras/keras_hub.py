@@ -15,6 +15,7 @@ BACKBONE = "EfficientNetBackbone"
 CLASSIFIERS = ("EfficientNetImageClassifier", "ImageClassifier")
 PACKAGE = "keras_hub"
 PREPROCESSOR = "preprocessor"
+RESIZE = "resize"  # how pictures of another size are made one of the network's
 MAX_BLOCKS = 1 << 9  # L2 has 88
 INPUT = "input"
 
@@ -57,8 +58,7 @@ def _is_of_package(stated: Mapping[str, Any]) -> bool:
 
 def _classifier(config: Json) -> Json:
     layers = _Layers(config["backbone"]["config"]["input_shape"])
-    if config[PREPROCESSOR]:
-        _prepare(layers, config[PREPROCESSOR])
+    resize = _prepare(layers, config[PREPROCESSOR]) if config[PREPROCESSOR] else ""
     backbone = as_functional(config["backbone"])
     layers.append(BACKBONE, backbone["config"]["name"], whole=backbone)
     pooling = {"avg": "GlobalAveragePooling2D", "max": "GlobalMaxPooling2D"}[config["pooling"]]
@@ -67,10 +67,10 @@ def _classifier(config: Json) -> Json:
     layers.append(
         "Dense", "predictions", units=config["num_classes"], use_bias=True, activation=config.get("activation")
     )
-    return layers.model(config["name"])
+    return layers.model(config["name"]) | {RESIZE: resize}
 
 
-def _prepare(layers: _Layers, preprocessor: Json) -> None:
+def _prepare(layers: _Layers, preprocessor: Json) -> str:
     """What a classifier does to pictures before they are its input: those of any size are made one, then scaled."""
     converter = preprocessor["config"]["image_converter"]
     if not (_is_of_package(preprocessor) and _is_of_package(converter)):
@@ -82,6 +82,7 @@ def _prepare(layers: _Layers, preprocessor: Json) -> None:
     absent = {"scale": 1.0, "offset": 0.0}
     scale, offset = (absent[key] if stated.get(key) is None else stated[key] for key in absent)
     layers.append("Rescaling", "image_converter", scale=scale, offset=offset)
+    return str(stated["interpolation"])[:20] if stated["image_size"] else ""
 
 
 def _backbone(config: Json) -> Json:

@@ -3,19 +3,8 @@
 import warnings
 
 import pytest
-from helpers.keras_models import (
-    SIDE,
-    TOLERANCE,
-    difference,
-    fill,
-    found_in,
-    keras,
-    layers,
-    network,
-    ours,
-    pixels,
-    theirs,
-)
+from helpers.keras_models import SIDE, fill, keras, layers, network, pixels, theirs
+from helpers.keras_programs import TOLERANCE, difference, found_in, ours
 
 from refnet.architecture.top import Top, TopLayer
 from refnet.checkpoints.graph.keras.build import from_keras
