@@ -147,7 +147,14 @@ def _index_in(folder: Path) -> Path:
     indexes = sorted(name for name in inside if name.endswith(tensor_bundle.INDEX))
     if len(indexes) == 1:
         return inside[indexes[0]]
-    raise CheckpointError(f"a folder with one {tensor_bundle.INDEX} file is wanted, found {indexes!r:.300}")
+    raise CheckpointError(
+        f"a folder with one {tensor_bundle.INDEX} file is wanted, found {indexes!r:.300}{_which(folder, indexes)}"
+    )
+
+
+def _which(folder: Path, indexes: list[str]) -> str:
+    """The way out where there are several."""
+    return f"; name one, such as {folder / indexes[-1].removesuffix(tensor_bundle.INDEX)}" if indexes else ""
 
 
 def _read(path: Path, stated: Stated) -> tuple[str, Checkpoint]:
@@ -207,6 +214,7 @@ def _of_keras(content: Content, stated: Stated) -> Checkpoint:
 
 def _tensorflow(path: Path, stated: Stated) -> Checkpoint:
     """Only the tensors that are taken are read."""
+    tf_objects.check_program(path)
     with tensor_bundle.opened(path) as bundle:
         if tf_objects.is_of_objects(bundle):
             return _of_objects(tf_objects.read(path, bundle), stated)
