@@ -211,3 +211,18 @@ class TestNotes:
     def test_for_programs(self, made, capsys):
         made("--json")
         assert len(json.loads(capsys.readouterr().out)["told"]) == 3
+
+
+@pytest.mark.parametrize("width", [60, 120])
+def test_at_the_width_of_a_terminal(checkpoint, tmp_path, width):
+    """A table keeps to it, with nothing of it lost; a refusal has at most eight lines there at 120."""
+    code, seen = run_in_terminal("-m", "refnet", "convert", checkpoint, "-o", "a.h5", where=tmp_path, columns=width)
+    lines = screen(seen)
+    assert code == 0
+    assert max(map(len, lines)) <= width
+    assert "answer         probabilities that add up to 1 (softmax)" in lines
+    stranger = tmp_path / "a.safetensors"
+    safetensors.numpy.save_file({f"{'part.' * 20}{i}": np.ones(3, np.float32) for i in range(500)}, stranger)
+    code, seen = run_in_terminal("-m", "refnet", "plan", stranger, where=tmp_path, columns=width)
+    assert code == 2
+    assert len("".join(screen(seen))) <= 8 * 120
