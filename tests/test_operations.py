@@ -119,7 +119,7 @@ def knows(place, step: Step) -> bool:
 @pytest.mark.parametrize("op", OPS)
 def test_every_operation_is_in_a_plan(op):
     assert op in steps(), (
-        f"refnet/architecture/network_steps.py lays out no step of the kind {op!r} for b0, lite0 or TOPS of helpers/tops.py"
+        f"network_steps.py lays out no step of the kind {op!r} for b0, lite0 or TOPS of helpers/tops.py"
     )
 
 

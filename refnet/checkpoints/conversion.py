@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from refnet.architecture.plan import sides
+from refnet.architecture.variants import Architecture
 from refnet.checkpoints import certificate, checkpoint_file, from_program
 from refnet.checkpoints.checkpoint_file import Checkpoint, Fingerprint
 from refnet.checkpoints.identity import Identity
@@ -143,9 +144,9 @@ def _to_ours(
         mapped = from_program.map_program(content.program, file, stated, release)
         labels = _labels(table, mapped.weights.architecture.classes)
         return replace(mapped.weights, labels=labels), mapped.by, mapped.facts
-    identity, state = recognise(file, content.state, stated, release)
+    identity, state = recognise(file, content.state, stated, release, content.card)
     weights, by = _map_to_ours(replace(content, state=state), identity, file, table)
-    told = list(state.told)
+    told = [*content.card.told, *state.told]
     if stated.padding not in (None, weights.padding) and not identity.is_release:
         told.append(f"padding {stated.padding} as stated, where {identity.base} has {weights.padding}")
         weights = replace(weights, padding=stated.padding)
@@ -156,19 +157,22 @@ def _map_to_ours(
     content: Checkpoint, identity: Identity, file: Fingerprint, table: Labels | None
 ) -> tuple[Weights, str]:
     """Another publisher's tensors in our terms, and what the publisher was recognised by."""
-    state = content.state
+    state, card = content.state, content.card
     publisher, architecture = PUBLISHERS[identity.base], identity.architecture
+    if card.pictures.size is not None:
+        coefficients = replace(architecture.coefficients, resolution=card.pictures.size)
+        architecture = replace(architecture, coefficients=coefficients)
     converted = publisher.to_ours(state.tensors, architecture)
     averaging = state.averaging
     if averaging == "unknown" and identity.is_release:
         averaging = identity.release.averaging
     weights = Weights(
         architecture=architecture,
-        padding=publisher.padding,
-        bn_eps=publisher.bn_eps[architecture.name],
-        recipe=_recipe(identity.release, content.normalise),
+        padding=card.padding or publisher.padding,
+        bn_eps=publisher.bn_eps[architecture.name] if card.bn_eps is None else card.bn_eps,
+        recipe=card.pictures.apply(_recipe(identity.release, content.normalise)),
         tensors=converted.tensors,
-        labels=_labels(table, architecture.classes),
+        labels=_labels(table if table is not None else _fitting(card.labels, architecture), architecture.classes),
         provenance=Provenance(
             publisher=identity.publisher,
             source=file.name,
@@ -213,6 +217,13 @@ def _prepared(weights: Weights, by_hand: ByHand, *, is_certain: bool) -> Weights
 def _said(by_hand: ByHand) -> dict[str, object]:
     """What the caller said of the recipe, for the certificate."""
     return {"recipe_by_hand": by_hand.given} if by_hand.given else {}
+
+
+def _fitting(labels: Labels | None, architecture: Architecture) -> Labels | None:
+    """The names in a configuration, for as many classes as the network has."""
+    if labels is not None and architecture.classes and len(labels) != architecture.classes:
+        raise CheckpointError(f"the configuration names {len(labels)} classes, the network has {architecture.classes}")
+    return labels if architecture.classes else None
 
 
 def _labels(table: Labels | None, classes: int) -> Labels | None:
