@@ -109,8 +109,10 @@ def load(
     ----------
     model
         ``b0`` … ``b8``, ``l2``, ``lite0`` … ``lite4`` (trained weights), one of these with ``@`` and a publisher (see
-        ``list_models``) or with ``@synthetic`` (generated weights), or the path of an ``.h5`` file. Published weights
-        that are not on this machine are fetched, see ``fetch``. A variant may be spelled out, ``EfficientNet-B0`` or
+        ``list_models``) or with ``@synthetic`` (generated weights), or the path of a file: an ``.h5`` file of refnet,
+        or a framework's own checkpoint (or its folder), which is converted first and kept in the cache until it
+        changes; see ``convert`` for what the file may leave open. Published weights that are not on this machine are
+        fetched, see ``fetch``. A variant may be spelled out, ``EfficientNet-B0`` or
         ``efficientnet_b0``: that names the network, not the weights that some other library has under that name.
     dtype
         ``float32`` or ``float64``.
@@ -142,7 +144,8 @@ def load(
     WeightsNotFoundError
         If weights are missing and cannot be fetched, or there is no such file (it is a ``FileNotFoundError``).
     WeightsError, CheckpointError
-        If weights are damaged, or what was published cannot be converted.
+        If weights are damaged, or a checkpoint cannot be converted; its ``details`` list all of what its text names
+        the first few of, its ``options`` those of `refnet convert` that answer an open question.
     InputError
         If the dtype, the threads, the recipe or a part of it is none (it is a ``ValueError``).
 

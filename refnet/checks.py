@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from refnet.architecture import names
-from refnet.architecture.plan import IMAGE_CHANNELS, Plan
-from refnet.architecture.variants import Architecture
+from refnet.architecture.plan import Plan
+from refnet.architecture.variants import IMAGE_CHANNELS, Architecture
 from refnet.errors import InputError
 
 if TYPE_CHECKING:
@@ -114,18 +114,18 @@ def check_recipe(recipe: Recipe, architecture: Architecture, size: tuple[int, in
     return recipe
 
 
-def pictures(x: Any) -> npt.NDArray[np.float32]:
-    """Check a network's input.
+def pictures(x: Any, channels: int | None = IMAGE_CHANNELS) -> npt.NDArray[np.float32]:
+    """Check a network's input: of so many channels, or, with None, of any number.
 
     Examples
     --------
     >>> pictures(np.zeros((1, 2, 2, 3), np.float32)).shape
     (1, 2, 2, 3)
     """
-    want = "want a batch of normalised pictures, float32 [N, H, W, 3], as Network.preprocess makes it"
+    want = f"want a batch of normalised pictures, float32 [N, H, W, {channels or 'C'}], as Network.preprocess makes it"
     if not isinstance(x, np.ndarray):
         raise InputError(f"the input is {type(x).__name__}; {want}")
-    if x.ndim != 4 or x.shape[3] != IMAGE_CHANNELS:
+    if x.ndim != 4 or x.shape[3] != (channels or x.shape[3]):
         raise InputError(f"the input has the shape {list(x.shape)}; {want}")
     if x.dtype != np.float32:
         raise InputError(f"the input is of {x.dtype}; {want}")

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from refnet.architecture import names
 from refnet.architecture.needed import needed
 from refnet.architecture.padding import Padding
-from refnet.architecture.plan import IMAGE_CHANNELS, Plan, make_plan, sides
+from refnet.architecture.plan import Plan, make_plan, sides
 from refnet.architecture.variants import Architecture
 from refnet.arrays import Array
 from refnet.checks import NO_CLASSIFIER, check_recipe, check_top, float_dtype, given_tensors, pictures, thread_count
@@ -267,7 +267,7 @@ class Network:
         >>> name, tensor.shape
         ('stem', (1, 112, 112, 32))
         """
-        x = pictures(x)
+        x = pictures(x, self.weights.architecture.channels)
         plan = self._plan_for(*x.shape[1:3])
         wanted = [step.name for step in plan] if steps is None else self._check_names(steps)
         size = (plan.height, plan.width)
@@ -313,7 +313,7 @@ class Network:
         if not isinstance(given, Mapping):
             raise InputError(f"the given tensors are {type(given).__name__}; want a dictionary of names and arrays")
         if names.INPUT in given:
-            shape = pictures(given[names.INPUT]).shape
+            shape = pictures(given[names.INPUT], self.weights.architecture.channels).shape
             size = shape[1:3] if size is None else size
         plan = self.plan if size is None else self._plan_for(*sides(size))
         checked = given_tensors(given, plan, self.dtype)
@@ -345,7 +345,8 @@ class Network:
         Returns
         -------
         array
-            f32[N, H, W, 3]: N pictures of the size that the network was made for; N is 1 for one picture.
+            f32[N, H, W, 3]: N pictures of the size that the network was made for; N is 1 for one picture. A network of
+            grey pictures has one channel, and pictures are made grey for it.
 
         Raises
         ------
@@ -363,8 +364,12 @@ class Network:
         ((1, 224, 224, 3), dtype('float32'))
         """
         size = (self.plan.height, self.plan.width)
-        inputs = [preprocess(picture, self.recipe, *size, as_published=as_published) for picture in as_images(image)]
-        return np.stack(inputs) if inputs else np.empty((0, *size, IMAGE_CHANNELS), np.float32)
+        channels = self.weights.architecture.channels
+        inputs = [
+            preprocess(picture, self.recipe, *size, channels=channels, as_published=as_published)
+            for picture in as_images(image)
+        ]
+        return np.stack(inputs) if inputs else np.empty((0, *size, channels), np.float32)
 
     @overload
     def predict(self, image: ImageLike, top: int | None = None, *, as_published: bool = False) -> list[Prediction]: ...
@@ -421,7 +426,7 @@ class Network:
 
     def _collect(self, x: Array, wanted: str | Iterable[str]) -> dict[str, Array]:
         """Run all pictures; as many are in memory at once as there are threads."""
-        x = pictures(x)
+        x = pictures(x, self.weights.architecture.channels)
         wanted = self._check_names(wanted)
         plan = self._plan_for(*x.shape[1:3])
         tensors = {name: np.empty((len(x), *plan.shapes[name]), self.dtype) for name in wanted}

@@ -1,4 +1,4 @@
-"""Find the tensors by name in what a checkpoint file holds, whichever framework wrote it.
+"""Find the network's tensors by name in what a checkpoint file holds, whichever framework wrote it.
 
 People save a state dict by itself or beside other things, with a moving average of the weights or without,
 and with the names of wrappers in front of all names. What was found and done is part of the result.
@@ -6,30 +6,32 @@ and with the names of wrappers in front of all names. What was found and done is
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 import numpy as np
 
 from refnet.arrays import Array
-from refnet.errors import CheckpointError
+from refnet.checkpoints.layout.networks import Network, find_networks
+from refnet.checkpoints.layout.strays import sort_out
+from refnet.checkpoints.layout.tree import Tree, flatten
+from refnet.errors import CheckpointError, first_few
 from refnet.weights.releases.release import Averaging
 
 # NumPy has no bfloat16; a reader hands out the bits under this type.
 BFLOAT16 = np.dtype([("bfloat16", "<u2")])
 
-AVERAGED = ("state_dict_ema", "model_ema", "ema")
-PLAIN = ("state_dict", "model", "model_state_dict")
-# Of PyTorch: DataParallel and averaged models, Lightning, compiled models; moving averages; parts of own models.
-AVERAGED_PREFIXES = ("ema.", "ema_model.")
-PREFIXES = ("module.", "model.", "_orig_mod.", *AVERAGED_PREFIXES, "backbone.", "net.")
-MAX_NESTED = 8
-MAX_NAME = 1 << 10
-# A network has hundreds of tensors; a loss or a metric beside it has a few.
-MANY, FEW = 100, 10
-COUNTER = "n_averaged"
-COUNTER_DROPPED = "counts the steps of the moving average; inference does not use it"
+# Of names of parts: what is a moving average of the weights.
+_AVERAGED = re.compile(r"(\w+_)?(ema|swa|averaged?|avg)(_\w+)?")
+ONLINE = "online"  # the other network in ema-pytorch's state dict
+# Wrappers of PyTorch and parts of own models, taken off the names of a stranger's network.
+PREFIXES = ("module.", "model.", "_orig_mod.", "backbone.", "net.")
+MAX_WRAPPERS = 8
+ROOT = "."  # the key of a network whose names have no prefix
+SCRIPT = "TorchScript"  # the name of what a program's archive holds
 
 
 @dataclass(frozen=True)
@@ -44,13 +46,19 @@ class StateDict:
         ``ema`` if a moving average of the weights was taken by its name, else ``unknown``: many publish the
         average under a plain name.
     found_under
-        The name under which it was found; empty if it was all there is.
+        The name under which it was found, or that was asked for; empty if it was all there is.
     prefix
         What was taken off the front of every name.
     widened
         Names of tensors that came in a 16-bit float type and are float32 now, which is exact.
     dropped
         Name and reason for each tensor that was left out.
+    beside
+        Tensors outside the network's own names that may change its answers: a classifier by another name, for one.
+    key
+        What names the network alone, without anything that is beside it.
+    told
+        What else was found and done, in words.
     """
 
     tensors: dict[str, Array] = field(repr=False)
@@ -59,38 +67,154 @@ class StateDict:
     prefix: str = ""
     widened: tuple[str, ...] = ()
     dropped: tuple[tuple[str, str], ...] = ()
+    beside: dict[str, Array] = field(default_factory=dict, repr=False)
+    key: str = ""
+    told: tuple[str, ...] = ()
 
 
-def find_state_dict(content: Mapping[str, object]) -> StateDict:
-    """Pick the state dict from the content of a checkpoint file; of several, the moving average.
+def find_state_dict(content: Mapping[Any, object], key: str | None = None) -> StateDict:
+    """Pick the network's tensors from the content of a checkpoint file; of several copies, the moving average.
+
+    ``key`` names the part to take: that of a mapping in the file, of a prefix, or a dot for names without a prefix.
 
     Examples
     --------
-    >>> import numpy as np
-    >>> weight = {"module.fc.weight": np.float32([[1, 2]])}
-    >>> found = find_state_dict({"epoch": 3, "state_dict": weight, "state_dict_ema": weight})
-    >>> found.tensors
-    {'fc.weight': array([[1., 2.]], dtype=float32)}
-    >>> found
-    StateDict(averaging='ema', found_under='state_dict_ema', prefix='module.', widened=(), dropped=())
+    >>> from refnet.architecture.variants import variant
+    >>> from refnet.checkpoints.publishers import PUBLISHERS
+    >>> shapes = PUBLISHERS["timm"].shapes(variant("b0", classes=2))
+    >>> weights = {f"module.{name}": np.empty(shape, np.float32) for name, shape in shapes.items()}
+    >>> found = find_state_dict({"epoch": 3, "state_dict": weights, "state_dict_ema": weights})
+    >>> len(found.tensors), found.found_under, found.prefix, found.averaging
+    (311, 'state_dict_ema', 'module.', 'ema')
     """
-    taken, state = _choose(content)
-    arrays = _arrays(state, taken)
-    counted = arrays.pop(COUNTER, None) is not None
-    wrappers = _wrappers(arrays)
-    prefix = "".join(wrappers)
-    named = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+    tree = flatten(content)
+    networks = find_networks(tree.tensors)
+    if not networks:
+        return _of_a_stranger(tree, key)
+    _check_program(tree, networks, key)
+    chosen = _choose(networks, tree, key)
+    others = [network for network in networks if network is not chosen]
+    beside, dropped = sort_out(tree, chosen, others, "" if key is None else key)
+    _check_others(tree, chosen)
+    place = tree.place[next(iter(chosen.names.values()))]
+    under = place if chosen.shown.startswith(f"{place}.") else ""
+    named = {clean: tree.tensors[name] for clean, name in chosen.names.items()}
+    return _state(
+        named,
+        averaging="ema" if _is_average(chosen) else "unknown",
+        found_under=under if key is None else key,
+        prefix=chosen.shown.removeprefix(f"{under}.") if under else chosen.shown,
+        dropped=tuple(dropped),
+        beside={name: widen(array) for name, array in beside.items()},
+        key=chosen.key,
+    )
+
+
+def _state(named: Mapping[str, Array], **facts: Any) -> StateDict:
     _check_precision(named)
     wide = {name: widen(array) for name, array in named.items()}
-    dropped = [(name, f"outside {prefix!r}, where the network is") for name in arrays if not name.startswith(prefix)]
-    return StateDict(
-        tensors=wide,
-        averaging="ema" if taken in AVERAGED or not set(wrappers).isdisjoint(AVERAGED_PREFIXES) else "unknown",
-        found_under=taken,
-        prefix=prefix,
-        widened=tuple(name for name, array in named.items() if wide[name] is not array),
-        dropped=(*([(COUNTER, COUNTER_DROPPED)] if counted else []), *dropped),
+    return StateDict(wide, widened=tuple(name for name, array in named.items() if wide[name] is not array), **facts)
+
+
+def _choose(networks: list[Network], tree: Tree, key: str | None) -> Network:
+    """Of several networks the one that was asked for; else the moving average of another one, or one of equals."""
+    options = [f"--key {network.key}" for network in networks]
+    if key is not None:
+        asked = [network for network in networks if f"{network.key}.".startswith(f"{key}.") or network.key == key]
+        if not asked:
+            there = first_few([repr(network.key) for network in networks], by=", ")
+            raise CheckpointError(f"no network under {key!r}; there is {there}", options=options)
+        networks = asked
+    averaged = [network for network in networks if _is_average(network)]
+    candidates = averaged if len(averaged) == 1 and _are_one(networks, tree) else networks
+    if len(candidates) > 1 and not _are_equal(candidates, tree):
+        there = first_few([repr(network.key) for network in candidates], by=", ")
+        raise CheckpointError(
+            f"{len(candidates)} networks, and no telling which is meant: {there}; name one with --key",
+            details=[network.key for network in candidates],
+            options=[f"--key {network.key}" for network in candidates],
+        )
+    return candidates[0]
+
+
+def _is_average(network: Network) -> bool:
+    parts = network.prefix.lower().split(".")
+    return any(map(_AVERAGED.fullmatch, parts)) and not any(part.startswith(ONLINE) for part in parts)
+
+
+def _are_one(networks: list[Network], tree: Tree) -> bool:
+    """Whether all are copies of one network: the same names and shapes."""
+    first, *others = [{clean: tree.tensors[name].shape for clean, name in each.names.items()} for each in networks]
+    return all(other == first for other in others)
+
+
+def _are_equal(networks: list[Network], tree: Tree) -> bool:
+    """Whether all have the same names and numbers."""
+    first, *others = networks
+    return _are_one(networks, tree) and all(
+        tree.tensors[name] is tree.tensors[other.names[clean]]
+        or tree.tensors[name].tobytes() == tree.tensors[other.names[clean]].tobytes()
+        for other in others
+        for clean, name in first.names.items()
     )
+
+
+def _check_program(tree: Tree, networks: list[Network], key: str | None) -> None:
+    """Take the tensors of a program only for one who says that the program is the publisher's own."""
+    if key is None and all(network.prefix.startswith(f"{SCRIPT}.") for network in networks):
+        raise CheckpointError(
+            "a TorchScript archive: its program is not read, and may do something else with these tensors than "
+            "their publisher's network does; if it is that network as it was, take the tensors with --key",
+            options=[f"--key {networks[0].key}"],
+        )
+
+
+def _check_others(tree: Tree, chosen: Network) -> None:
+    """Refuse what is no tensor among the network's own names."""
+    shown = [name for name in tree.others if name.startswith(chosen.shown)]
+    inside = [name for name in shown if name[len(chosen.shown) :].partition(".")[0] in chosen.family.roots]
+    inside = [name for name in inside if "." in name[len(chosen.shown) :]]
+    if inside:
+        raise CheckpointError(
+            f"more than tensors among the network's own: {first_few([name[:80] for name in inside], by=', ')}; "
+            "leave it out where PyTorch is: torch.save({name: tensor for name, tensor in model.state_dict().items() "
+            'if torch.is_tensor(tensor)}, "weights.pth")',
+            details=inside,
+        )
+
+
+def _of_a_stranger(tree: Tree, key: str | None) -> StateDict:
+    """What holds the most tensors, so that it can be said whose they may be."""
+    scope = "" if key in (None, ROOT) else f"{key}."
+    names = [name for name in tree.tensors if name.startswith(scope)]
+    if not names:
+        if key is not None:
+            raise CheckpointError(f"nothing under {key!r}")
+        there = first_few([name[:80] for name in (*tree.others, *tree.training)], by=", ") or "nothing"
+        raise CheckpointError(f"no tensors by name, but {there}")
+    by_place = {place: list(group) for place, group in groupby(sorted(names, key=_place(tree)), key=_place(tree))}
+    place = max(by_place, key=lambda place: len(by_place[place]))
+    under = f"{place}." if place else ""
+    inside = set(by_place[place])
+    named = {name.removeprefix(under): tree.tensors[name] for name in names if name in inside}
+    prefix = _wrappers(named)
+    named = {name.removeprefix(prefix): array for name, array in named.items()}
+    return _state(named, found_under=place if key is None else key, prefix=prefix)
+
+
+def _place(tree: Tree) -> Any:
+    return tree.place.__getitem__
+
+
+def _wrappers(names: Mapping[str, Array]) -> str:
+    """What wrappers put in front of all names; they may be nested."""
+    found = ""
+    for _ in range(MAX_WRAPPERS):
+        more = next((each for each in PREFIXES if all(name.startswith(found + each) for name in names)), None)
+        if more is None:
+            break
+        found += more
+    return found
 
 
 def widen(array: Array) -> Array:
@@ -99,54 +223,6 @@ def widen(array: Array) -> Array:
         bits = array["bfloat16"].astype(np.uint32) << np.uint32(16)
         return bits.view(np.float32)
     return array.astype(np.float32) if array.dtype == np.float16 else array
-
-
-def _choose(content: Mapping[str, object]) -> tuple[str, Mapping[Any, object]]:
-    """Find the name and the state dict under it; the name is empty if the content itself is one."""
-    for names in (AVERAGED, PLAIN):
-        found = {name: value for name in names if isinstance(value := content.get(name), Mapping)}
-        if len(found) > 1:
-            raise CheckpointError(f"several state dicts, and no telling which is meant: {', '.join(found)}")
-        if found:
-            return found.popitem()
-    if any(isinstance(value, np.ndarray) for value in content.values()):
-        return "", content
-    there = [str(name)[:80] for name in content]
-    wanted = ", ".join((*AVERAGED, *PLAIN))
-    raise CheckpointError(f"no state dict: neither tensors by name nor one of {wanted}, but {there!r:.300}")
-
-
-def _arrays(state: Mapping[Any, object], taken: str) -> dict[str, Array]:
-    arrays = {name: value for name, value in state.items() if isinstance(name, str) and isinstance(value, np.ndarray)}
-    others = [str(name)[:80] for name in state if name not in arrays]
-    if others or arrays.keys() <= {COUNTER}:
-        what = f"more than tensors by name: {others!r:.300}" if others else "nothing"
-        raise CheckpointError(f"{repr(taken) if taken else 'the checkpoint'} holds {what}")
-    longest = max(arrays, key=len)
-    if len(longest) > MAX_NAME:
-        raise CheckpointError(f"a tensor's name has {len(longest)} letters, more than {MAX_NAME}: {longest[:80]!r}…")
-    return arrays
-
-
-def _wrappers(arrays: Mapping[str, Array]) -> list[str]:
-    """Find what wrappers put in front of the network's names, the outermost first; they may be nested."""
-    found: list[str] = []
-    while len(found) < MAX_NESTED:
-        inside = (prefix for prefix in PREFIXES if _is_network("".join(found) + prefix, arrays))
-        more = next(inside, None)
-        if more is None:
-            break
-        found.append(more)
-    return found
-
-
-def _is_network(prefix: str, arrays: Mapping[str, Array]) -> bool:
-    """Whether all names begin so, or so many that the rest is a loss or a metric; a kernel may be the classifier."""
-    outside = [array for name, array in arrays.items() if not name.startswith(prefix)]
-    inside = len(arrays) - len(outside)
-    if not outside:
-        return inside > 0
-    return inside >= MANY and len(outside) < FEW and all(array.ndim < 2 for array in outside)
 
 
 def _check_precision(arrays: Mapping[str, Array]) -> None:

@@ -9,7 +9,7 @@ from refnet import progress
 from refnet.architecture.activations import Activation
 from refnet.architecture.top import Output, Pooling
 from refnet.cli import recipe_options, terminal
-from refnet.errors import InputError
+from refnet.errors import VERBOSE, InputError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,6 +40,13 @@ WORDS = {
     "dropped": "left out",
     "widened": "from 16 bits",
 }
+ANSWERS = {
+    "softmax": "probabilities that add up to 1 (softmax)",
+    "sigmoid": "a score for each class by itself (sigmoid)",
+    "log_softmax": "logarithms of probabilities (log_softmax)",
+    "none": "the numbers themselves, no probabilities",
+}
+MOST_TOLD = 6  # notes that are printed
 STATED = ("model", "publisher", "key", "head", "output", "pooling", "activation", "padding")  # fields of `Stated`
 AVERAGING = {"ema": "yes, a moving average", "raw": "no", "unknown": "the file does not say"}
 
@@ -145,31 +152,46 @@ def describe(file: str, written: Path) -> dict[str, Any]:
     path = certificate.beside(written)
     content = json.loads(path.read_text("ascii"))
     weights, conversion = content["weights"], content["conversion"]
+    top = {"pooling": "mean", "output": "softmax"} | weights.get("top", {})
     return {
         "file": file,
         "output": str(written),
         "certificate": str(path),
         "model": weights["model"],
         "classes": weights["classes"],
+        "answer": top["output"] if weights["classes"] else "features",
+        "pooling": top["pooling"],
+        "padding": weights["padding"],
+        "size": weights["resolution"],
         "publisher": weights["publisher"],
         "recognised by": conversion["recognised_by"],
         "format": conversion["format"],
         "averaging": weights["averaging"],
         "recipe": weights["recipe"]["name"],
+        "labels": conversion["labels"],
         "tensors": len(weights["tensors"]),
         "dropped": len(weights["dropped"]),
         "widened": len(conversion["widened"]),
         "subnormals": weights["subnormals"],
         "digest": weights["digest"],
+        "told": conversion.get("told", []),
     }
 
 
 def _report(options: argparse.Namespace, made: dict[str, Any]) -> None:
     if options.json:
         terminal.print_json({key.replace(" ", "_"): value for key, value in made.items()})
-    else:
-        terminal.print_columns("<<", [[WORDS.get(key, key), _in_words(key, value)] for key, value in made.items()])
+        return
+    told = made.pop("told", [])
+    rows = [[WORDS.get(key, key), _in_words(key, value)] for key, value in made.items()]
+    shown = told if options.verbose else told[:MOST_TOLD]
+    rows += [["note", text] for text in shown]
+    if len(told) > len(shown):
+        rows.append(["", f"and {len(told) - len(shown)} more, which {VERBOSE} lists, and the certificate"])
+    terminal.print_columns("<<", rows)
 
 
 def _in_words(key: str, value: Any) -> str:
+    if key == "answer":
+        return ANSWERS.get(value, str(value))
     return AVERAGING[value] if key == "averaging" else str(value)

@@ -19,7 +19,11 @@ Reader = Callable[[Sequence[str]], "Rows | None"]
 
 _NUMBER = re.compile(r"\d{1,9}")
 _WORDNET = re.compile(r"n\d{8}")
-_PYTHON = re.compile(r"""\s*(\d{1,9})\s*:\s*('(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*")\s*(,|$)""")
+# Items of a list or a dictionary as Python prints them.
+_QUOTED = r"""(?P<name>'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*")"""
+_NAME = re.compile(rf"\s*{_QUOTED}\s*(,|$)")
+_NUMBER_NAME = re.compile(rf"\s*(?P<index>\d{{1,9}})\s*:\s*{_QUOTED}\s*(,|$)")
+_NAME_NUMBER = re.compile(rf"\s*{_QUOTED}\s*:\s*(?P<index>\d{{1,9}})\s*(,|$)")
 # A number and a name in one line, whichever comes first.
 _NUMBERED = (
     re.compile(r"(?P<index>\d{1,9})(?:\s*[:.)]\s*|\s+)(?P<name>\S.*)"),
@@ -67,18 +71,22 @@ def parse_table(table: str) -> Rows:
 
 
 def _python(table: str) -> Rows | None:
-    """A dictionary as Python prints it, ``{0: 'tench, Tinca tinca', …}``; nothing is evaluated."""
+    """A list or dictionary as Python prints it, ``{0: 'tench, Tinca tinca', …}``; nothing is evaluated."""
     text = table.strip()
-    if not (text.startswith("{") and text.endswith("}")):
+    body = text[1:-1].strip()
+    if not body or "'" not in body or text[0] + text[-1] not in ("{}", "[]"):
         return None
-    body, at, pairs = text[1:-1].rstrip(), 0, []
-    while at < len(body):
-        match = _PYTHON.match(body, at)
-        if match is None:
-            return None
-        pairs.append((int(match[1]), re.sub(r"\\(['\"\\])", r"\1", match[2][1:-1])))
-        at = match.end()
-    return (None, in_order(pairs)) if pairs else None
+    for item in (_NAME,) if text[0] == "[" else (_NUMBER_NAME, _NAME_NUMBER):
+        found, at = [], 0
+        while at < len(body) and (match := item.match(body, at)):
+            found.append(match)
+            at = match.end()
+        if at >= len(body):
+            names = [re.sub(r"\\(['\"\\])", r"\1", match["name"][1:-1]) for match in found]
+            return None, tuple(names) if item is _NAME else in_order(
+                (int(match["index"]), name) for match, name in zip(found, names, strict=True)
+            )
+    return None
 
 
 def _tabs(lines: Sequence[str]) -> Rows | None:

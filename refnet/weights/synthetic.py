@@ -21,8 +21,9 @@ import math
 import numpy as np
 
 from refnet.architecture import names
-from refnet.architecture.plan import Shape, Step, Weight, make_plan
-from refnet.architecture.variants import Architecture
+from refnet.architecture.plan import make_plan
+from refnet.architecture.step import Shape, Step, Weight
+from refnet.architecture.variants import IMAGE_CHANNELS, Architecture
 from refnet.arrays import Array
 
 
@@ -49,9 +50,9 @@ def uniform(key: str, shape: Shape) -> Array:
     return u.reshape(shape)
 
 
-def picture_tensor(height: int, width: int) -> Array:
-    """Return a generated network input: f32[1, H, W, 3] in [-2, 2), the range of a normalised picture."""
-    return uniform("input", (1, height, width, 3)) * np.float32(2)
+def picture_tensor(height: int, width: int, channels: int = IMAGE_CHANNELS) -> Array:
+    """Return a generated network input: f32[1, H, W, channels] in [-2, 2), the range of a normalised picture."""
+    return uniform("input", (1, height, width, channels)) * np.float32(2)
 
 
 def tensors(architecture: Architecture) -> dict[str, Array]:

@@ -206,3 +206,18 @@ def test_names_and_files(tmp_path, monkeypatch, model, file):
     Path("b0").touch()
     Path("prefix.index").touch()
     assert is_file(model) is file
+
+
+def test_what_there_is_to_tell_is_told(mine, caplog):
+    convert_once(mine, Stated(padding="same@224"))
+    assert caplog.messages == [
+        "converted mine.safetensors: b0, 3 classes, output softmax, padding same@224; cached; "
+        "padding same@224 as stated, where torchvision has symmetric"
+    ]
+
+
+def test_a_variant_to_verify_may_be_spelled_out(monkeypatch, capsys):
+    asked = []
+    monkeypatch.setattr("refnet.cli.verify._verify", lambda models, _: asked.extend(models) or [])
+    assert cli.main(["verify", "EfficientNet-B0", "LITE0@synthetic", "b1"]) == 0
+    assert asked == ["b0", "lite0@synthetic", "b1"]

@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 from helpers.places import ROOT
+from helpers.small_weights import make_weights
 
 from refnet.errors import InputError
 from refnet.weights.labels import Label, Labels, imagenet_labels, labels_for, parse_labels, read_labels
+from refnet.weights.reader import read
+from refnet.weights.writer import write
 
 IMAGENET = ROOT / "refnet" / "data" / "imagenet_labels.tsv"
 
@@ -131,6 +134,12 @@ def test_lines_end_at_line_feeds_only():
 def test_a_byte_order_mark_is_no_part_of_the_first_label(tmp_path):
     (tmp_path / "labels.txt").write_bytes("\ufeffröse\r\ndaisy\r\n".encode())
     assert read_labels(tmp_path / "labels.txt").texts == ("röse", "daisy")
+
+
+def test_a_weight_file_keeps_names_that_come_twice(tmp_path):
+    labels = parse_labels("crane\nheron\ncrane\n")
+    write(tmp_path / "a.h5", make_weights(classes=3, labels=labels))
+    assert read(tmp_path / "a.h5").labels == labels
 
 
 def test_what_is_not_a_regular_file(tmp_path):

@@ -11,12 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from refnet.architecture import names
-from refnet.architecture.plan import Step, make_plan
+from refnet.architecture.plan import make_plan
 from refnet.architecture.scaling import TABLE
+from refnet.architecture.step import Step
 from refnet.architecture.variants import Architecture, variant
 from refnet.checkpoints.graph import numbers
 from refnet.checkpoints.graph.graph import Graph, Node
 from refnet.checkpoints.graph.padding_rule import Size, find_paddings
+from refnet.checkpoints.graph.scales import LEFT, with_norm
 from refnet.checkpoints.graph.simplify import Simple, alive, simplify
 from refnet.checkpoints.graph.walk import CHANNELS, Trunk, Unit, refusal, walk_trunk
 from refnet.checkpoints.graph.walk_top import FoundTop, walk_top
@@ -26,6 +28,7 @@ from refnet.preprocessing.normalise import Normalisation
 
 Head = Literal["own", "none"]
 FOLDED = "batch norms are folded into the convolutions"
+SCALES = f"{FOLDED} but for some, of which a scale and a shift are left"
 SHOWN = 5  # names in one line of what is told
 
 
@@ -84,6 +87,12 @@ def match(
     top = walk_top(walk, trunk.output, features_only=head == "none")
     network = find_variant(trunk, every_variant() if candidates is None else tuple(candidates))
     units = dict(_units(network, trunk))
+    left = _has_scales_left(units)
+    if left:
+        units = {
+            name: (step, _with_norm(unit)) if step.op != "dense" else (step, unit)
+            for name, (step, unit) in units.items()
+        }
     folded = _is_folded(units)
     for step, unit in units.values():
         _check(step, unit, folded)
@@ -101,7 +110,7 @@ def match(
             kept.batch_norm(step.name, unit.norm)
     for name, node in top.nodes.items():
         kept.of_top(name, node)
-    told = tuple(_told(simple, top, size, folded))
+    told = (*([SCALES] if left else []), *_told(simple, top, size, folded))
     return Found(network, rule, eps, kept.tensors, kept.sources, trunk.normalise, (*told, *kept.told), size, paddings)
 
 
@@ -182,6 +191,19 @@ def _check(step: Step, unit: Unit, folded: bool) -> None:
 def _pads(node: Node) -> tuple[int, ...]:
     around = node.settings.get("pads", ())
     return () if around == "same" else tuple(around)
+
+
+def _has_scales_left(units: Mapping[str, tuple[Step, Unit]]) -> bool:
+    """Whether batch norms are folded into the convolutions but for some, of which a scale and a shift are left."""
+    return any(unit.norm is not None and unit.norm.settings.get(LEFT) for _, unit in units.values())
+
+
+def _with_norm(unit: Unit) -> Unit:
+    """A convolution with a batch norm that only adds its bias, if it has none."""
+    if unit.norm is not None:
+        return unit
+    node, norm = with_norm(unit.node)
+    return replace(unit, node=node, norm=norm)
 
 
 def _is_folded(units: Mapping[str, tuple[Step, Unit]]) -> bool:

@@ -16,6 +16,7 @@ bn/beta        norm           bias (K,)                     (K,)
 bn/mean        norm           running_mean (K,)             (K,)
 bn/variance    norm           running_var (K,)              (K,)
 (dropped)      norm           num_batches_tracked ()
+p              layer          p (1,)                        (1,) generalised mean
 =============  =============  ============================  =========================
 """
 
@@ -27,14 +28,15 @@ from string import ascii_lowercase
 from typing import NamedTuple
 
 from refnet.architecture import names
-from refnet.architecture.plan import Shape, Step, make_plan
+from refnet.architecture.plan import make_plan
+from refnet.architecture.step import Shape, Step
 from refnet.architecture.variants import Architecture
 from refnet.checkpoints.naming.pairing import Pair
 
 COUNTER = "num_batches_tracked"
 COUNTER_DROPPED = "counts training steps; inference does not use it"
 
-_LAYER_LEAVES = {"kernel": "weight", "bias": "bias"}
+_LAYER_LEAVES = {"kernel": "weight", "bias": "bias", "p": "p"}
 _NORM_LEAVES = {"gamma": "weight", "beta": "bias", "mean": "running_mean", "variance": "running_var"}
 
 
@@ -72,7 +74,8 @@ def modules_by_stage(
 def pairs(architecture: Architecture, modules: Mapping[str, Modules]) -> tuple[Pair, ...]:
     """Name every tensor of an architecture both ways, in execution order."""
     plan = make_plan(architecture)
-    return tuple(pair for step in plan if step.weights for pair in _pairs_of(step, modules[step.name]))
+    own = {step.name: Modules(step.name, step.name) for step in plan if step.weights}  # those of a top are called so
+    return tuple(pair for step in plan if step.weights for pair in _pairs_of(step, (own | {**modules})[step.name]))
 
 
 def counters(pairs: tuple[Pair, ...]) -> dict[str, str]:

@@ -35,8 +35,10 @@ def with_path(path: str | Path, error: OSError | CheckpointError) -> CheckpointE
     >>> with_path("a.pth", CheckpointError("a.pth: cut short")), with_path("b.pth", PermissionError(13, "denied"))
     (CheckpointError('a.pth: cut short'), CheckpointError('b.pth: denied'))
     """
-    text = str(error) if isinstance(error, CheckpointError) else error.strerror or str(error)
+    if isinstance(error, CheckpointError):
+        named = error if str(error).startswith(str(path)) else error.about(path)
+        named.filename = error.filename or str(path)
+        return named
     kind = CheckpointNotFoundError if isinstance(error, FileNotFoundError) else CheckpointError
-    details = error.details if isinstance(error, CheckpointError) else ()
-    named = text if text.startswith(str(path)) else f"{path}: {text}"
-    return kind(named, filename=error.filename or path, details=details)
+    text = error.strerror or str(error)
+    return kind(text if text.startswith(str(path)) else f"{path}: {text}", filename=error.filename or path)

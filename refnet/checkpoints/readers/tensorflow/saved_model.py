@@ -97,7 +97,8 @@ def _name(stated: dict[str, Any]) -> str:
 def _model(root: dict[str, Any]) -> keras_content.Layer:
     """The model; Keras notes a model of a class of its own without saying what it computes."""
     stated = root.get("model_config")
-    if not isinstance(stated, dict) or not isinstance(stated.get("config"), dict):
+    config = stated.get("config") if isinstance(stated, dict) else None
+    if not isinstance(config, dict) or "layers" not in config:
         raise CheckpointError(
             f"a model of its author's own class {root.get('class_name')!r:.80}, of which {METADATA} does not say what "
             f"it computes; {AS_LITE}"
