@@ -30,6 +30,7 @@ class TestCertificate:
             "state_dict": "",
             "prefix": "",
             "widened": [],
+            "told": [],
         }
         weights = content["weights"]
         assert (weights["model"], weights["publisher"], weights["finite"]) == ("b0", "torchvision", True)
