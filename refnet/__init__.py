@@ -26,6 +26,7 @@ from refnet.errors import (
 from refnet.version import __version__
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     import numpy.typing as npt
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from refnet.hub.warmup import Warm
     from refnet.network import Network
     from refnet.prediction import Prediction
+    from refnet.preprocessing.by_hand import Size
     from refnet.preprocessing.image_like import ImageLike, Several
     from refnet.preprocessing.recipe import Recipe
     from refnet.weights.releases import Release
@@ -95,6 +97,11 @@ def load(
     dtype: npt.DTypeLike = "float32",
     threads: int | None = None,
     recipe: str | Recipe | None = None,
+    size: Size | None = None,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    crop: str | None = None,
+    interpolation: str | None = None,
 ) -> Network:
     """Load a network.
 
@@ -102,8 +109,10 @@ def load(
     ----------
     model
         ``b0`` … ``b8``, ``l2``, ``lite0`` … ``lite4`` (trained weights), one of these with ``@`` and a publisher (see
-        ``list_models``) or with ``@synthetic`` (generated weights), or the path of an ``.h5`` file. Published weights
-        that are not on this machine are fetched, see ``fetch``. A variant may be spelled out, ``EfficientNet-B0`` or
+        ``list_models``) or with ``@synthetic`` (generated weights), or the path of a file: an ``.h5`` file of refnet,
+        or a framework's own checkpoint (or its folder), which is converted first and kept in the cache until it
+        changes; see ``convert`` for what the file may leave open. Published weights that are not on this machine are
+        fetched, see ``fetch``. A variant may be spelled out, ``EfficientNet-B0`` or
         ``efficientnet_b0``: that names the network, not the weights that some other library has under that name.
     dtype
         ``float32`` or ``float64``.
@@ -113,6 +122,15 @@ def load(
         How pictures become the network's input: a name in ``refnet.preprocessing.recipe.RECIPES``, that of a published
         model (``b4@torchvision``) or a ``refnet.preprocessing.recipe.Recipe``; by default as the weights were
         trained.
+    size
+        Side of the network's input in pixels, or (height, width), where it is not what the weights say.
+    mean, std
+        Three numbers each, red, green, blue: what pixels are normalised by, both of 0..1 or both of 0..255.
+    crop
+        ``"center 0.875"`` or ``"squash"``, as in timm, or a name in ``refnet.preprocessing.crop.CROPS`` with its
+        amount.
+    interpolation
+        ``"bicubic"``, ``"bilinear"`` or ``"nearest"``, or a name in ``refnet.preprocessing.resize.RESIZES``.
 
     Returns
     -------
@@ -126,9 +144,10 @@ def load(
     WeightsNotFoundError
         If weights are missing and cannot be fetched, or there is no such file (it is a ``FileNotFoundError``).
     WeightsError, CheckpointError
-        If weights are damaged, or what was published cannot be converted.
+        If weights are damaged, or a checkpoint cannot be converted; its ``details`` list all of what its text names
+        the first few of, its ``options`` those of `refnet convert` that answer an open question.
     InputError
-        If the dtype, the threads or the recipe is none (it is a ``ValueError``).
+        If the dtype, the threads, the recipe or a part of it is none (it is a ``ValueError``).
 
     Examples
     --------
@@ -137,9 +156,11 @@ def load(
     5288548
     """
     from refnet.hub.request import make_request
+    from refnet.preprocessing.by_hand import ByHand
 
     # All that can be wrong without weights is told before any are fetched.
-    return make_request(model, dtype=dtype, threads=threads, recipe=recipe).load()
+    by_hand = ByHand(size, mean, std, crop, interpolation)
+    return make_request(model, dtype=dtype, threads=threads, recipe=recipe, by_hand=by_hand).load()
 
 
 @overload
@@ -149,6 +170,12 @@ def predict(
     *,
     top: int | None = None,
     recipe: str | Recipe | None = None,
+    size: Size | None = None,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    crop: str | None = None,
+    interpolation: str | None = None,
+    as_published: bool = False,
 ) -> list[Prediction]: ...
 @overload
 def predict(
@@ -157,6 +184,12 @@ def predict(
     *,
     top: int | None = None,
     recipe: str | Recipe | None = None,
+    size: Size | None = None,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    crop: str | None = None,
+    interpolation: str | None = None,
+    as_published: bool = False,
 ) -> list[list[Prediction]]: ...
 def predict(
     image: ImageLike | Several[ImageLike],
@@ -164,6 +197,12 @@ def predict(
     *,
     top: int | None = None,
     recipe: str | Recipe | None = None,
+    size: Size | None = None,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    crop: str | None = None,
+    interpolation: str | None = None,
+    as_published: bool = False,
 ) -> list[Prediction] | list[list[Prediction]]:
     """Classify a picture, or several.
 
@@ -175,8 +214,11 @@ def predict(
         See ``load``. The network is kept for the next call, and loaded anew if its file has changed meanwhile.
     top
         How many predictions, most probable first; by default five, or all where there are fewer classes.
-    recipe
+    recipe, size, mean, std, crop, interpolation
         See ``load``.
+    as_published
+        Read pictures as the publisher's own software does, rather than upright and on white: see
+        ``Network.preprocess``.
 
     Returns
     -------
@@ -198,14 +240,15 @@ def predict(
     ['tiger cat', 'Egyptian cat']
     """
     from refnet.hub.request import make_request
+    from refnet.preprocessing.by_hand import ByHand
     from refnet.preprocessing.image_like import as_images
     from refnet.preprocessing.read_image import check_image
 
-    request = make_request(model, recipe=recipe)
+    request = make_request(model, recipe=recipe, by_hand=ByHand(size, mean, std, crop, interpolation))
     request.check_top(top)
     for picture in as_images(image):
         check_image(picture)
-    return request.load_once().predict(image, top)
+    return request.load_once().predict(image, top, as_published=as_published)
 
 
 def list_models(filter: str = "*", *, here: bool = False) -> list[str]:
@@ -254,6 +297,11 @@ def convert(
     pooling: Pooling | None = None,
     activation: Activation | None = None,
     padding: str | None = None,
+    size: Size | None = None,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    crop: str | None = None,
+    interpolation: str | None = None,
     labels: str | os.PathLike[str] | None = None,
     out: str | os.PathLike[str] | None = None,
 ) -> Path:
@@ -287,9 +335,20 @@ def convert(
     padding
         ``"same"``, ``"symmetric"``, or the zeros that TensorFlow puts around a picture of one size whatever comes,
         ``"same@224"``.
+    size
+        Side of the network's input in pixels, where it is not what this publisher has.
+    mean, std
+        Three numbers each, red, green, blue: what pixels are normalised by, both of 0..1 or both of 0..255; refused
+        where the file says it itself.
+    crop
+        ``"center 0.875"`` or ``"squash"``, as in timm, or a name in ``refnet.preprocessing.crop.CROPS`` with its
+        amount.
+    interpolation
+        ``"bicubic"``, ``"bilinear"`` or ``"nearest"``, or a name in ``refnet.preprocessing.resize.RESIZES``.
     labels
-        A text file with the names of the classes: one a line, or id, tab and name. Without it, networks of 1000 or
-        1001 classes get those of ImageNet.
+        A file with the names of the classes: one a line, or id, tab and name; JSON such as ``id2label`` or
+        ``class_indices``; CSV. ``refnet.weights.labels.parse_labels`` says more. Without it, networks of 1000 or 1001
+        classes get those of ImageNet.
     out
         Where to; by default ``NAME.h5`` in the current directory, if that is not there yet.
 
@@ -314,9 +373,11 @@ def convert(
     """
     from refnet.checkpoints import conversion
     from refnet.checkpoints.stated import Stated
+    from refnet.preprocessing.by_hand import ByHand
 
     stated = Stated(model, publisher, key, head, output, pooling, activation, padding)
-    return conversion.convert(source, stated, labels=labels, out=out)
+    by_hand = ByHand(size, mean, std, crop, interpolation)
+    return conversion.convert(source, stated, by_hand=by_hand, labels=labels, out=out)
 
 
 def fetch(name: str, *, keep: bool = False) -> Path:

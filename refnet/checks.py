@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from refnet.architecture import names
-from refnet.architecture.plan import IMAGE_CHANNELS, Plan
-from refnet.architecture.variants import Architecture
+from refnet.architecture.plan import Plan
+from refnet.architecture.variants import IMAGE_CHANNELS, Architecture
 from refnet.errors import InputError
 
 if TYPE_CHECKING:
@@ -99,29 +99,33 @@ def check_top(top: int | None, architecture: Architecture) -> int:
     return min(USUAL_TOP, classes) if top is None else whole_number("top", top, classes)
 
 
-def check_recipe(recipe: Recipe, architecture: Architecture) -> Recipe:
-    """Refuse a recipe that would leave a black border around every picture, as it makes them smaller than the input."""
-    side = architecture.resolution
+def check_recipe(recipe: Recipe, architecture: Architecture, size: tuple[int, int] | None = None) -> Recipe:
+    """Refuse a recipe that would leave a black border around every picture, as it makes them smaller than the input.
+
+    ``size`` is that of the input, if it is another than the network was made for.
+    """
+    side = architecture.resolution if size is None else min(size)
     if recipe.crop == "shorter-side" and recipe.crop_amount < side:
         raise InputError(
             f"recipe {recipe.name} makes the shorter side {recipe.crop_amount:g} pixels long, fewer than the network's "
-            f"{side}; name that of a published model, such as {architecture.name}@torchvision"
+            f"{side}; name that of a published model, such as {architecture.name}@torchvision, or a crop that fits any "
+            "size, such as 'center 0.875'"
         )
     return recipe
 
 
-def pictures(x: Any) -> npt.NDArray[np.float32]:
-    """Check a network's input.
+def pictures(x: Any, channels: int | None = IMAGE_CHANNELS) -> npt.NDArray[np.float32]:
+    """Check a network's input: of so many channels, or, with None, of any number.
 
     Examples
     --------
     >>> pictures(np.zeros((1, 2, 2, 3), np.float32)).shape
     (1, 2, 2, 3)
     """
-    want = "want a batch of normalised pictures, float32 [N, H, W, 3], as Network.preprocess makes it"
+    want = f"want a batch of normalised pictures, float32 [N, H, W, {channels or 'C'}], as Network.preprocess makes it"
     if not isinstance(x, np.ndarray):
         raise InputError(f"the input is {type(x).__name__}; {want}")
-    if x.ndim != 4 or x.shape[3] != IMAGE_CHANNELS:
+    if x.ndim != 4 or x.shape[3] != (channels or x.shape[3]):
         raise InputError(f"the input has the shape {list(x.shape)}; {want}")
     if x.dtype != np.float32:
         raise InputError(f"the input is of {x.dtype}; {want}")

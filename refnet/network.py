@@ -14,7 +14,7 @@ import numpy.typing as npt
 from refnet.architecture import names
 from refnet.architecture.needed import needed
 from refnet.architecture.padding import Padding
-from refnet.architecture.plan import IMAGE_CHANNELS, Plan, make_plan, sides
+from refnet.architecture.plan import Plan, make_plan, sides
 from refnet.architecture.variants import Architecture
 from refnet.arrays import Array
 from refnet.checks import NO_CLASSIFIER, check_recipe, check_top, float_dtype, given_tensors, pictures, thread_count
@@ -48,11 +48,13 @@ class Network:
     recipe
         What pictures are prepared by, a name in ``refnet.preprocessing.recipe.RECIPES`` or a recipe; by default that of
         the weights.
+    size
+        Side of the pictures that it makes, or (height, width); by default what the network was made for.
 
     Raises
     ------
     InputError
-        If the dtype or the number of threads is not possible, or there is no such recipe.
+        If the dtype, the number of threads or the size is not possible, or there is no such recipe.
     WeightsError
         If the tensors are not those of the architecture.
 
@@ -73,9 +75,10 @@ class Network:
         dtype: npt.DTypeLike = "float32",
         threads: int | None = None,
         recipe: str | Recipe | None = None,
+        size: int | tuple[int, int] | None = None,
     ) -> None:
         check_tensors(weights)
-        self._set_up(weights, weights.tensors.__getitem__, dtype, threads, recipe)
+        self._set_up(weights, weights.tensors.__getitem__, dtype, threads, recipe, size)
 
     @classmethod
     def _consume(
@@ -85,6 +88,7 @@ class Network:
         dtype: npt.DTypeLike = "float32",
         threads: int | None = None,
         recipe: str | Recipe | None = None,
+        size: int | tuple[int, int] | None = None,
     ) -> Network:
         """Make a network of weights that are checked already and that nobody else needs.
 
@@ -94,7 +98,7 @@ class Network:
         network = cls.__new__(cls)
         tensors = weights.tensors
         take = tensors.pop if isinstance(tensors, dict) else tensors.__getitem__
-        network._set_up(weights, take, dtype, threads, recipe)
+        network._set_up(weights, take, dtype, threads, recipe, size)
         return network
 
     def _set_up(
@@ -104,12 +108,16 @@ class Network:
         dtype: npt.DTypeLike,
         threads: int | None,
         recipe: str | Recipe | None,
+        size: int | tuple[int, int] | None,
     ) -> None:
         self.dtype = float_dtype(dtype)
         self.threads = thread_count(threads)
         self._plan_for = plan_for = lru_cache(8)(partial(_plan_for, weights.architecture, weights.padding))
-        self.plan = plan_for(weights.architecture.resolution, weights.architecture.resolution)
-        self.recipe = weights.recipe if recipe is None else check_recipe(find_recipe(recipe), weights.architecture)
+        own = sides(weights.architecture.resolution if size is None else size)
+        self.plan = plan_for(*own)
+        self.recipe = weights.recipe if recipe is None else find_recipe(recipe)
+        if recipe is not None or size is not None:
+            check_recipe(self.recipe, weights.architecture, own)
         self._engine = Engine(
             self.plan.steps,
             lambda height, width: plan_for(height, width).steps,
@@ -259,7 +267,7 @@ class Network:
         >>> name, tensor.shape
         ('stem', (1, 112, 112, 32))
         """
-        x = pictures(x)
+        x = pictures(x, self.weights.architecture.channels)
         plan = self._plan_for(*x.shape[1:3])
         wanted = [step.name for step in plan] if steps is None else self._check_names(steps)
         size = (plan.height, plan.width)
@@ -305,7 +313,7 @@ class Network:
         if not isinstance(given, Mapping):
             raise InputError(f"the given tensors are {type(given).__name__}; want a dictionary of names and arrays")
         if names.INPUT in given:
-            shape = pictures(given[names.INPUT]).shape
+            shape = pictures(given[names.INPUT], self.weights.architecture.channels).shape
             size = shape[1:3] if size is None else size
         plan = self.plan if size is None else self._plan_for(*sides(size))
         checked = given_tensors(given, plan, self.dtype)
@@ -322,18 +330,23 @@ class Network:
             name, first = tensors[0]
             yield name, first[None] if len(tensors) == 1 else np.stack([tensor for _, tensor in tensors])
 
-    def preprocess(self, image: ImageLike | Several[ImageLike]) -> Array:
+    def preprocess(self, image: ImageLike | Several[ImageLike], *, as_published: bool = False) -> Array:
         """Turn a picture, or several, into the network's input by its recipe: crop, resize, normalise.
 
         Parameters
         ----------
         image
             A path, the bytes of a file, a PIL image, or an array u8[H, W, 3] in RGB order; or a list of these.
+        as_published
+            Read files as the publisher's own software does: it does not turn what EXIF says is turned, drops the
+            transparency, and takes 16 bits its own way. By default a picture is what a viewer shows: upright, on white.
+            Where that makes a difference, the logger ``refnet`` says so at the level INFO.
 
         Returns
         -------
         array
-            f32[N, H, W, 3]: N pictures of the size that the network was made for; N is 1 for one picture.
+            f32[N, H, W, 3]: N pictures of the size that the network was made for; N is 1 for one picture. A network of
+            grey pictures has one channel, and pictures are made grey for it.
 
         Raises
         ------
@@ -351,15 +364,21 @@ class Network:
         ((1, 224, 224, 3), dtype('float32'))
         """
         size = (self.plan.height, self.plan.width)
-        inputs = [preprocess(picture, self.recipe, *size) for picture in as_images(image)]
-        return np.stack(inputs) if inputs else np.empty((0, *size, IMAGE_CHANNELS), np.float32)
+        channels = self.weights.architecture.channels
+        inputs = [
+            preprocess(picture, self.recipe, *size, channels=channels, as_published=as_published)
+            for picture in as_images(image)
+        ]
+        return np.stack(inputs) if inputs else np.empty((0, *size, channels), np.float32)
 
     @overload
-    def predict(self, image: ImageLike, top: int | None = None) -> list[Prediction]: ...
+    def predict(self, image: ImageLike, top: int | None = None, *, as_published: bool = False) -> list[Prediction]: ...
     @overload
-    def predict(self, image: Several[ImageLike], top: int | None = None) -> list[list[Prediction]]: ...
     def predict(
-        self, image: ImageLike | Several[ImageLike], top: int | None = None
+        self, image: Several[ImageLike], top: int | None = None, *, as_published: bool = False
+    ) -> list[list[Prediction]]: ...
+    def predict(
+        self, image: ImageLike | Several[ImageLike], top: int | None = None, *, as_published: bool = False
     ) -> list[Prediction] | list[list[Prediction]]:
         """Classify a picture, or several; or estimate values, if the network is a regression.
 
@@ -370,6 +389,8 @@ class Network:
         top
             How many predictions, most probable first; by default five, or all where there are fewer classes. Values,
             as of a regression, come all, in their order.
+        as_published
+            As for ``preprocess``.
 
         Returns
         -------
@@ -394,7 +415,7 @@ class Network:
         [5, 5]
         """
         top = check_top(top, self.weights.architecture)
-        answers = self.answer(self.preprocess(image))
+        answers = self.answer(self.preprocess(image, as_published=as_published))
         if not np.isfinite(answers).all():
             raise WeightsError(
                 f"{self.variant} gives no finite answer: its weights overflow {self.dtype} on this picture"
@@ -405,7 +426,7 @@ class Network:
 
     def _collect(self, x: Array, wanted: str | Iterable[str]) -> dict[str, Array]:
         """Run all pictures; as many are in memory at once as there are threads."""
-        x = pictures(x)
+        x = pictures(x, self.weights.architecture.channels)
         wanted = self._check_names(wanted)
         plan = self._plan_for(*x.shape[1:3])
         tensors = {name: np.empty((len(x), *plan.shapes[name]), self.dtype) for name in wanted}

@@ -15,6 +15,7 @@ import pytest
 import refnet
 from refnet import errors
 from refnet.cli.convert import STATED
+from refnet.cli.recipe_options import NAMES
 
 HEAVY = {"numpy", "scipy", "numba", "llvmlite", "h5py", "PIL", "requests"}
 
@@ -186,24 +187,28 @@ def test_arguments_of_the_functions():
 
     empty = inspect.Parameter.empty
     recipe = ("recipe", None, True)
+    by_hand = [(name, None, True) for name in NAMES]
     assert arguments(refnet.load) == [
         ("model", empty, False),
         ("dtype", "float32", True),
         ("threads", None, True),
         recipe,
+        *by_hand,
     ]
     assert arguments(refnet.predict) == [
         ("image", empty, False),
         ("model", "lite0", False),
         ("top", None, True),
         recipe,
+        *by_hand,
+        ("as_published", False, True),
     ]
     assert arguments(refnet.list_models) == [("filter", "*", False), ("here", False, True)]
     assert arguments(refnet.fetch) == [("name", empty, False), ("keep", False, True)]
     assert arguments(refnet.published) == []
     assert arguments(refnet.convert) == [
         ("source", empty, False),
-        *((name, None, True) for name in (*STATED, "labels", "out")),
+        *((name, None, True) for name in (*STATED, *NAMES, "labels", "out")),
     ]
     assert arguments(refnet.warmup) == [("models", empty, False), ("dtype", None, True), ("cache", None, True)]
 

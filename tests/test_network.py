@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
 from helpers.places import CHELSEA
+from helpers.tops import weights_with
 from PIL import Image
 
 import refnet
@@ -22,7 +24,7 @@ from refnet.prediction import Prediction
 from refnet.preprocessing.preprocess import preprocess
 from refnet.preprocessing.recipe import LITE, RECIPES
 from refnet.reference.evaluate import evaluate
-from refnet.weights import synthetic
+from refnet.weights import reader, synthetic, writer
 from refnet.weights.weights import Provenance, Weights
 
 PHOTO = CHELSEA
@@ -280,3 +282,38 @@ def test_memory_of_earlier_runs_is_given_back() -> None:
     list(net.trace(np.concatenate([x] * 6), ["stem"]))
     idle = net._engine._program((40, 40), frozenset(["stem"]), frozenset(["input"])).idle_arenas
     assert sum(map(len, idle.values())) == 1
+
+
+class TestChannels:
+    """Networks of grey pictures, and of more than colours."""
+
+    @pytest.mark.parametrize("channels", [1, 4])
+    def test_kernels_are_the_definition(self, channels: int) -> None:
+        net = Network(with_channels(channels))
+        x = synthetic.picture_tensor(33, 40, channels)
+        plan = make_plan(net.weights.architecture, (33, 40))
+        expected = dict(evaluate(plan.steps, net.weights.tensors, net.weights.bn_eps, x))
+        for name, tensor in net.trace(x):
+            assert tensor.tobytes() == expected[name].tobytes(), name
+
+    def test_a_photo_is_made_grey(self) -> None:
+        net = Network(with_channels(1))
+        x = net.preprocess(CHELSEA)
+        assert x.shape == (1, 32, 32, 1)
+        assert len(net.predict(CHELSEA)) == 5
+
+    def test_other_inputs_are_refused_by_their_number(self) -> None:
+        with pytest.raises(InputError, match=r"\[1, 33, 40, 3\]; want a batch .* float32 \[N, H, W, 4\]"):
+            Network(with_channels(4)).logits(synthetic.picture_tensor(33, 40))
+        with pytest.raises(InputError, match="no picture has 4 channels that anybody could name"):
+            Network(with_channels(4)).predict(CHELSEA)
+
+    def test_files_keep_them(self, tmp_path: Path) -> None:
+        writer.write(tmp_path / "grey.h5", with_channels(1))
+        assert reader.read(tmp_path / "grey.h5").architecture.channels == 1
+
+
+def with_channels(channels: int) -> Weights:
+    weights = weights_with()
+    architecture = replace(weights.architecture, channels=channels)
+    return replace(weights, architecture=architecture, tensors=synthetic.tensors(architecture))

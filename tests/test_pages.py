@@ -16,11 +16,13 @@ import numpy as np
 import pytest
 from helpers.places import ROOT
 from helpers.programs import need
+from helpers.tops import TOPS, weights_with
 
 import refnet
 from refnet.architecture.names import block_name
 from refnet.architecture.padding import Pads, pads
 from refnet.architecture.scaling import TABLE, round_filters
+from refnet.architecture.top import PUBLISHED_TOP
 from refnet.architecture.variants import STAGES
 from refnet.checkpoints.publishers import PUBLISHERS
 from refnet.cli import main
@@ -31,7 +33,7 @@ from refnet.preprocessing.recipe import RECIPES
 from refnet.reference import ops
 from refnet.reference.digest import tensor_digest
 from refnet.reference.numerics import EXP
-from refnet.weights import releases, synthetic
+from refnet.weights import releases, schema, synthetic
 
 TOP = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]
 PAGES = {
@@ -218,6 +220,20 @@ def test_the_contract_alone_gives_every_bit_of_b0(program: dict[str, Any], paddi
     assert digests(program, network, 45, 38) == {"input": tensor_digest(x), **steps}
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", ["folded", *TOPS])
+def test_the_contract_alone_gives_every_bit_of_other_tops(program: dict[str, Any], name: str, dtype: Any) -> None:
+    folded = name == "folded"
+    weights = weights_with(PUBLISHED_TOP if folded else TOPS[name], folded=folded, padding="same@40")
+    stated = json.loads(schema.architecture_to_json(weights.architecture))
+    network = {**stated, "padding": weights.padding, "bn_eps": weights.bn_eps, "weights": weights.tensors}
+    x = synthetic.picture_tensor(33, 19)
+    with np.errstate(all="ignore"):
+        found = program["run"](network, x[0].astype(dtype))
+    for step, tensor in Network(weights, dtype=dtype).trace(x):
+        assert same_bits(found[step], tensor[0]), step
+
+
 def test_the_contract_prints_the_published_digests(published: dict[str, Any]) -> None:
     shown = re.findall(r"^([a-z0-9. ]+?) +([0-9a-f]{64})$", CONTRACT, re.MULTILINE)
     assert len(shown) == 7
@@ -260,7 +276,7 @@ def same_bits(one: Any, other: Any) -> bool:
 
 
 @pytest.mark.parametrize(("dtype", "count"), [("float32", 200_000), ("float64", 1000)])
-@pytest.mark.parametrize("function", ["exp", "sigmoid", "swish", "relu6"])
+@pytest.mark.parametrize("function", ["exp", "log", "sigmoid", "swish", "relu6", "relu", "tanh"])
 def test_the_contracts_functions_are_the_reference(
     program: dict[str, Any], function: str, dtype: str, count: int
 ) -> None:
@@ -274,7 +290,7 @@ def every_65536th(dtype: str) -> Any:
     return (np.arange(65536, dtype=f"u{size}") << np.array(8 * size - 16, f"u{size}")).view(dtype)
 
 
-@pytest.mark.parametrize("function", ["exp", "sigmoid", "swish", "relu6"])
+@pytest.mark.parametrize("function", ["exp", "log", "sigmoid", "swish", "relu6", "relu", "tanh"])
 def test_the_contract_states_what_its_functions_give(function: str) -> None:
     cells = []
     for dtype in ("float32", "float64"):

@@ -40,9 +40,7 @@ def size_of(padding: Padding) -> int | None:
         return None
     stated = _OF_ONE_SIZE.fullmatch(padding) if isinstance(padding, str) else None
     if not (stated and int(stated[1]) <= MAX_SIDE):
-        raise InputError(
-            f"unknown padding rule {padding!r:.80}; one of same, symmetric, or same@SIZE, such as same@224"
-        )
+        raise InputError(f"padding is {padding!r:.80}, not one of same, symmetric, or same@SIZE, such as same@224")
     return int(stated[1])
 
 

@@ -12,6 +12,7 @@ from refnet.architecture.top import PUBLISHED_TOP, Top
 from refnet.errors import InputError
 
 CLASSES = 1000
+IMAGE_CHANNELS = 3
 SE_RATIO = 4  # the squeeze has a quarter of the block's input channels
 
 # The paper and every library spell a variant like this.
@@ -83,7 +84,7 @@ class Architecture:
     """A whole network: stem, blocks, head, and top; with 0 ``classes`` it ends at the pooled features.
 
     ``folded`` ones have no batch norm behind a convolution, but a bias: that of a batch norm that somebody multiplied
-    into the kernel.
+    into the kernel. ``channels`` are those of the input: 3 but for networks of grey pictures and of more than colours.
     """
 
     name: str
@@ -95,6 +96,7 @@ class Architecture:
     activation: Activation
     top: Top = PUBLISHED_TOP
     folded: bool = False
+    channels: int = IMAGE_CHANNELS
 
     @property
     def resolution(self) -> int:

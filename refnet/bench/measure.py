@@ -58,7 +58,7 @@ def bench(
     rounds = None if rounds is None else whole_number("rounds", rounds, MAX_CALLS)
     seconds = _duration(seconds)
     plan = make_plan(network.weights.architecture, size, padding=network.weights.padding)
-    x = np.repeat(synthetic.picture_tensor(plan.height, plan.width), batch, axis=0)
+    x = np.repeat(synthetic.picture_tensor(plan.height, plan.width, plan.architecture.channels), batch, axis=0)
     call = partial(network.features, x, at=plan.output)
     for _ in range(_WARM_UP_CALLS):
         call()
@@ -118,7 +118,7 @@ def _time_steps(network: Network, plan: Plan, passes: int) -> tuple[StepTime, ..
         steps = [plan[name] for name in row.steps]
         return StepTime(row.steps, kind_of(steps), row.seconds, sum(step.macs for step in steps))
 
-    (picture,) = synthetic.picture_tensor(plan.height, plan.width)
+    (picture,) = synthetic.picture_tensor(plan.height, plan.width, plan.architecture.channels)
     return tuple(map(describe, time_rows(network._engine, plan, picture, passes)))
 
 

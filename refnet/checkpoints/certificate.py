@@ -21,7 +21,9 @@ from refnet.checkpoints.naming.pairing import Pair
 from refnet.checkpoints.publishers import has_published_names, publisher_of
 from refnet.errors import WeightsError
 from refnet.reference.digest import digest_of_digests, tensor_digest
+from refnet.weights import schema
 from refnet.weights.labels import Labels
+from refnet.weights.schema import architecture_to_json
 from refnet.weights.weights import Weights
 
 VERSION = 1
@@ -59,10 +61,12 @@ def statement(weights: Weights) -> dict[str, Any]:
     ]
     return {
         "model": architecture.name,
+        "architecture": json.loads(schema.architecture_to_json(architecture)),
         "classes": architecture.classes,
         "resolution": architecture.resolution,
         "padding": weights.padding,
         "bn_eps": weights.bn_eps,
+        **_unusual(architecture),
         "recipe": json.loads(weights.recipe.to_json()),
         "publisher": origin.publisher,
         "source": origin.source,
@@ -76,6 +80,12 @@ def statement(weights: Weights) -> dict[str, Any]:
         "tensors": tensors,
         "dropped": [list(row) for row in origin.dropped],
     }
+
+
+def _unusual(architecture: Architecture) -> dict[str, Any]:
+    """What no published network has: a top of its own, batch norms folded away; in a weight file's words."""
+    written = json.loads(architecture_to_json(architecture))
+    return {key: written[key] for key in ("top", "folded") if key in written}
 
 
 def _pairs(publisher: str, architecture: Architecture) -> tuple[Pair, ...]:
@@ -144,7 +154,7 @@ def _first_difference(stated: Any, found: Any, where: str = "weights") -> str | 
     if isinstance(found, dict) and isinstance(stated, dict) and stated.keys() == found.keys():
         parts = [(f"{where}.{key}", stated[key], found[key]) for key in found]
     elif isinstance(found, list) and isinstance(stated, list) and len(stated) == len(found):
-        names = [item["name"] if isinstance(item, dict) else str(number) for number, item in enumerate(found)]
+        names = [item.get("name", str(n)) if isinstance(item, dict) else str(n) for n, item in enumerate(found)]
         parts = [(f"{where}[{name}]", *both) for name, *both in zip(names, stated, found, strict=True)]
     else:
         same = type(stated) is type(found) and stated == found

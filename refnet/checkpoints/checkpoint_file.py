@@ -7,16 +7,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from refnet.checkpoints import keras_normalisation, own_export, tf_variables
+from refnet.checkpoints import keras_normalisation, keras_weights, own_export, tf_objects, tf_variables
 from refnet.checkpoints.cards import folder as card_folder
 from refnet.checkpoints.cards import timm_card
 from refnet.checkpoints.cards.card import NO_CARD, Card
+from refnet.checkpoints.graph import from_onnx
 from refnet.checkpoints.graph.graph import Program
 from refnet.checkpoints.graph.keras.build import from_keras
-from refnet.checkpoints.naming import keras
+from refnet.checkpoints.graph.tflite.program import from_tflite
+from refnet.checkpoints.other_networks import no_network
 from refnet.checkpoints.readers import file_bytes, npz_file, onnx_file, safetensors_file
 from refnet.checkpoints.readers.keras import keras_file
-from refnet.checkpoints.readers.tensorflow import tar, tensor_bundle
+from refnet.checkpoints.readers.keras.keras_content import Content
+from refnet.checkpoints.readers.tensorflow import saved_model, tar, tensor_bundle
+from refnet.checkpoints.readers.tflite import tflite_file
 from refnet.checkpoints.readers.torch import torch_file
 from refnet.checkpoints.state_dict import StateDict, find_state_dict
 from refnet.checkpoints.stated import NOTHING, Stated
@@ -27,7 +31,6 @@ from refnet.weights.weights import Weights
 
 HEAD = 512  # bytes that tell the format
 PICKLE = b"\x80"
-SAVED_MODEL = "saved_model.pb"
 OPTIONS = "args"  # of timm's training script, beside the state dict
 # What people have instead of the file, and what it begins with.
 IMPOSTORS = {
@@ -120,18 +123,30 @@ def _printable(name: str) -> str:
 def main_file(path: Path) -> Path:
     """Find the file that stands for a checkpoint: itself, or the index of one in several files."""
     try:
-        if path.is_dir():
-            return _index_in(path)
+        saved = saved_model.index_of(path)
+        if saved is not None or path.is_dir():
+            return saved or _index_in(path)
         if path.exists():
             if not path.is_file():
                 raise CheckpointError(f"{path} is not a file")
-            return path
+            return _index_of_shard(path)
         index = path.with_name(path.name + tensor_bundle.INDEX)
         if index.is_file():
             return index
         raise CheckpointNotFoundError(f"{path} does not exist", filename=path)
     except (OSError, CheckpointError) as error:
         raise file_bytes.with_path(path, error) from None
+
+
+def _index_of_shard(path: Path) -> Path:
+    """The index, given one of the files that hold a checkpoint's numbers; any other file itself."""
+    prefix = tensor_bundle.prefix_of_shard(path.name)
+    if prefix is None:
+        return path
+    index = path.with_name(prefix + tensor_bundle.INDEX)
+    if not index.is_file():
+        raise CheckpointError(f"a checkpoint's numbers alone: {index.name}, which says whose they are, must lie beside")
+    return index
 
 
 def _index_in(folder: Path) -> Path:
@@ -141,9 +156,14 @@ def _index_in(folder: Path) -> Path:
         return inside[indexes[0]]
     if (weights := card_folder.weights_in(folder)) is not None:
         return weights
-    if SAVED_MODEL in inside:
-        raise CheckpointError(f"a SavedModel of TensorFlow, which is a program; in TensorFlow, {tf_variables.INSTEAD}")
-    raise CheckpointError(f"a folder with one {tensor_bundle.INDEX} file is wanted, found {indexes!r:.300}")
+    raise CheckpointError(
+        f"a folder with one {tensor_bundle.INDEX} file is wanted, found {indexes!r:.300}{_which(folder, indexes)}"
+    )
+
+
+def _which(folder: Path, indexes: list[str]) -> str:
+    """The way out where there are several."""
+    return f"; name one, such as {folder / indexes[-1].removesuffix(tensor_bundle.INDEX)}" if indexes else ""
 
 
 def _read(path: Path, stated: Stated) -> tuple[str, Checkpoint]:
@@ -159,8 +179,17 @@ def _read(path: Path, stated: Stated) -> tuple[str, Checkpoint]:
     raise CheckpointError(f"in no format that is known here ({known}); it begins with {head[:8]!r}")
 
 
+def is_recognised(path: Path) -> bool:
+    """Whether a file is in a format that is known here, or is what people have instead of one."""
+    with path.open("rb") as file:
+        head = file.read(HEAD)
+    return head.lower().startswith(tuple(IMPOSTORS)) or any(recognise(path, head) for _, recognise, _ in FORMATS)
+
+
 def _torch(path: Path, stated: Stated) -> Checkpoint:
     content = torch_file.read(path)
+    if what := no_network(content):
+        raise CheckpointError(what)
     options = content.get(OPTIONS)
     card = timm_card.from_options(options, OPTIONS) if isinstance(options, dict) else None
     return Checkpoint(find_state_dict(content, stated.key), card=card or card_folder.card_beside(path))
@@ -176,26 +205,46 @@ def _npz(path: Path, stated: Stated) -> Checkpoint:
 
 def _onnx(path: Path, stated: Stated) -> Checkpoint:
     model = onnx_file.read(path)
-    state = find_state_dict(model.tensors, stated.key)
-    exported = own_export.restore(model) if own_export.is_own(model) else None
-    return Checkpoint(replace(state, dropped=state.dropped + model.dropped), exported=exported)
+    if own_export.is_own(model):
+        state = find_state_dict(model.tensors)
+        return Checkpoint(replace(state, dropped=state.dropped + model.dropped), exported=own_export.restore(model))
+    told = [f"values from {name[:80]!r} beside it, SHA-256 {digest}" for name, digest in model.beside.items()]
+    return Checkpoint(StateDict({}), program=Program(from_onnx.graph_of(model), None, tuple(told)))
 
 
 def _keras(path: Path, stated: Stated) -> Checkpoint:
-    content = keras_file.read(path)
+    return _of_keras(keras_file.read(path), stated)
+
+
+def _of_keras(content: Content, stated: Stated) -> Checkpoint:
     if content.model is not None:
         return Checkpoint(StateDict(content.tensors), program=from_keras(content))
-    tensors = keras.with_classifier(keras.rename(content.tensors))
-    return Checkpoint(find_state_dict(tensors), keras_normalisation.normalisation_of(tensors))
+    state = keras_weights.find_network(content.tensors, stated)
+    return Checkpoint(state, keras_normalisation.normalisation_of(state.tensors))
 
 
 def _tensorflow(path: Path, stated: Stated) -> Checkpoint:
     """Only the tensors that are taken are read."""
+    tf_objects.check_program(path)
     with tensor_bundle.opened(path) as bundle:
+        if tf_objects.is_of_objects(bundle):
+            return _of_objects(tf_objects.read(path, bundle), stated)
         choice = tf_variables.choose_variables(bundle.entries)
         stored = bundle.read(choice.stored_as.values())
     tensors = {name: stored[there] for name, there in choice.stored_as.items()}
     return Checkpoint(StateDict(tensors, averaging=choice.averaging, dropped=choice.dropped))
+
+
+def _tflite(path: Path, stated: Stated) -> Checkpoint:
+    return Checkpoint(
+        StateDict({}), program=from_tflite(tflite_file.read(path), is_stated=stated.publisher is not None)
+    )
+
+
+def _of_objects(found: tf_objects.Found, stated: Stated) -> Checkpoint:
+    read = _of_keras(found.content, stated)
+    program = read.program and replace(read.program, told=(*read.program.told, *found.told))
+    return replace(read, state=replace(read.state, dropped=read.state.dropped + found.dropped), program=program)
 
 
 def _is_keras(path: Path, _: bytes) -> bool:
@@ -207,6 +256,7 @@ Recognise = Callable[[Path, bytes], bool]
 # The first that recognises a file reads it. Safetensors goes first: it begins with a length, which may be any bytes.
 FORMATS: tuple[tuple[str, Recognise, Callable[[Path, Stated], Checkpoint]], ...] = (
     ("safetensors", lambda _, head: head[8:9] == b"{", _safetensors),
+    ("TensorFlow Lite", lambda _, head: tflite_file.is_tflite(head), _tflite),
     ("Keras", _is_keras, _keras),
     ("NumPy", lambda path, _: npz_file.is_npz_file(path), _npz),
     ("PyTorch", lambda _, head: head.startswith((zip_archive.SIGNATURE, PICKLE)), _torch),

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from refnet.architecture.plan import sides
 from refnet.architecture.variants import Architecture
 from refnet.checkpoints import certificate, checkpoint_file, from_program
 from refnet.checkpoints.checkpoint_file import Checkpoint, Fingerprint
@@ -16,8 +17,11 @@ from refnet.checkpoints.identity import Identity
 from refnet.checkpoints.publishers import PUBLISHERS
 from refnet.checkpoints.recognition import recognise
 from refnet.checkpoints.stated import NOTHING, Stated
+from refnet.checks import check_recipe
 from refnet.errors import CheckpointError, InputError, WeightsError
 from refnet.files.whole import check_file_target, not_written, whole_files
+from refnet.preprocessing.by_hand import NOTHING as BY_FILE
+from refnet.preprocessing.by_hand import ByHand
 from refnet.preprocessing.normalise import Normalisation, to_float32
 from refnet.preprocessing.recipe import Recipe
 from refnet.weights import releases
@@ -28,6 +32,7 @@ from refnet.weights.weights import Provenance, Weights, check_tensors
 from refnet.weights.writer import file_bytes
 
 IMAGENET_CLASSES = 1000
+BY_THE_FILE = "the file's"  # who says how pixels are normalised, in the certificate
 STAGES = ("reading", "mapping", "certifying", "writing")
 
 OnStage = Callable[[str], None]
@@ -37,6 +42,7 @@ def convert(
     checkpoint: str | os.PathLike[str],
     stated: Stated = NOTHING,
     *,
+    by_hand: ByHand = BY_FILE,
     labels: str | os.PathLike[str] | None = None,
     out: str | os.PathLike[str] | None = None,
     release: Release | None = None,
@@ -45,8 +51,9 @@ def convert(
     """Convert a checkpoint; ``refnet.convert`` says how.
 
     ``stated`` is what the caller says of it where the file cannot; every reader and every map to our terms gets it, and
-    what is not so in the end is refused. ``release`` is the published file that this is known to be, from where it was
-    fetched. ``on_stage`` is called with each of ``STAGES`` when it begins.
+    what is not so in the end is refused. ``by_hand`` is what the caller says of the recipe. ``release`` is the
+    published file that this is known to be, from where it was fetched. ``on_stage`` is called with each of ``STAGES``
+    when it begins.
     """
     path = checked_path("the checkpoint", checkpoint)
     target = None if out is None else _checked_target(checked_path("the output", out), path)
@@ -60,16 +67,20 @@ def convert(
     try:
         weights, by, facts = _to_ours(content, stated, file, table, release)
         stated.check_honoured(weights, content.state.found_under)
+        check_tensors(weights)
+        facts = _facts_of_source(format_name, file, content, by) | facts | _said(by_hand)
+        weights = _prepared(weights, by_hand, is_certain=facts["normalisation"] == BY_THE_FILE)
     except CheckpointError as error:
         raise error.about(path) from None
+    except WeightsError as error:
+        raise error.saying(f"{path}: {error}") from None
     if target is None:
         target = _checked_target(Path(f"{weights.architecture.name}.h5"), path)
         if target.exists():
             raise InputError(f"{target} is there already; name the output with -o, which replaces it")
     on_stage("certifying")
-    check_tensors(weights)
     statement = certificate.statement(weights)
-    text = certificate.text(statement, _facts_of_source(format_name, file, content, by) | facts)
+    text = certificate.text(statement, facts | {"labels": _whose(weights.labels, table)})
     on_stage("writing")
     del content  # the source's own tensors, as large as all that is to be written
     _write(target, weights, text, statement["digest"])
@@ -134,8 +145,12 @@ def _to_ours(
         labels = _labels(table, mapped.weights.architecture.classes)
         return replace(mapped.weights, labels=labels), mapped.by, mapped.facts
     identity, state = recognise(file, content.state, stated, release, content.card)
+    weights, by = _map_to_ours(replace(content, state=state), identity, file, table)
     told = [*content.card.told, *state.told]
-    return (*_map_to_ours(replace(content, state=state), identity, file, table), {"told": told})
+    if stated.padding not in (None, weights.padding) and not identity.is_release and content.card.padding is None:
+        told.append(f"padding {stated.padding} as stated, where {identity.base} has {weights.padding}")
+        weights = replace(weights, padding=stated.padding)
+    return weights, by, {"told": told}
 
 
 def _map_to_ours(
@@ -178,6 +193,32 @@ def _recipe(release: Release, normalise: Normalisation | None) -> Recipe:
     return replace(recipe, name=f"{recipe.name}-own", normalise=normalise)
 
 
+def _prepared(weights: Weights, by_hand: ByHand, *, is_certain: bool) -> Weights:
+    """Change the size and the recipe as the caller says; a file that is certain how pixels are normalised is right."""
+    recipe = by_hand.apply(weights.recipe)
+    if is_certain and to_float32(recipe.normalise) != to_float32(weights.recipe.normalise):
+        raise CheckpointError(
+            "the file says itself how pixels are normalised, and not by this mean and std; convert it without --mean "
+            "and --std, or give them to `refnet predict`"
+        )
+    height, width = by_hand.sides or (weights.architecture.resolution,) * 2
+    if height != width:
+        raise InputError(
+            f"size {height}x{width}: a weight file states one side; convert it for a square, and give the size to "
+            "`refnet predict --size`"
+        )
+    coefficients = replace(weights.architecture.coefficients, resolution=sides(height)[0])
+    architecture = replace(weights.architecture, coefficients=coefficients)
+    if by_hand.given:
+        check_recipe(recipe, architecture)
+    return replace(weights, architecture=architecture, recipe=recipe)
+
+
+def _said(by_hand: ByHand) -> dict[str, object]:
+    """What the caller said of the recipe, for the certificate."""
+    return {"recipe_by_hand": by_hand.given} if by_hand.given else {}
+
+
 def _fitting(labels: Labels | None, architecture: Architecture) -> Labels | None:
     """The names in a configuration, for as many classes as the network has."""
     if labels is not None and architecture.classes and len(labels) != architecture.classes:
@@ -192,6 +233,13 @@ def _labels(table: Labels | None, classes: int) -> Labels | None:
     return labels_for(imagenet_labels(), classes) if classes in (IMAGENET_CLASSES, IMAGENET_CLASSES + 1) else None
 
 
+def _whose(labels: Labels | None, table: Labels | None) -> str:
+    """Where the names of the classes are from; a network of as many classes as ImageNet may have others."""
+    if table is not None:
+        return "the given table"
+    return "none" if labels is None else "ImageNet's, by the number of classes; others go with --labels"
+
+
 def _facts_of_source(format_name: str, file: Fingerprint, content: Checkpoint, by: str) -> dict[str, object]:
     """What was seen of the source and cannot be seen in the weight file."""
     return {
@@ -201,7 +249,7 @@ def _facts_of_source(format_name: str, file: Fingerprint, content: Checkpoint, b
         "md5": file.md5,
         "format": format_name,
         "recognised_by": by,
-        "normalisation": "the publisher's" if content.normalise is None else "the file's",
+        "normalisation": "the publisher's" if content.normalise is None else BY_THE_FILE,
         "state_dict": content.state.found_under,
         "prefix": content.state.prefix,
         "widened": list(content.state.widened),

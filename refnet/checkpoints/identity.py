@@ -7,6 +7,7 @@ file's name; and else the caller must.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -16,6 +17,7 @@ from refnet.architecture.variants import Architecture
 from refnet.checkpoints.cards.card import NO_PICTURES, Pictures
 from refnet.checkpoints.checkpoint_file import Fingerprint
 from refnet.checkpoints.names_and_shapes import publishers_by_names, variant_by_shapes
+from refnet.checkpoints.other_networks import looks_like
 from refnet.checkpoints.publishers import PUBLISHERS
 from refnet.checkpoints.state_dict import StateDict
 from refnet.errors import CheckpointError, UnknownModelError, first_few
@@ -84,7 +86,7 @@ def identify(
         releases.check_publisher(publisher)
     bases = (releases.publisher_without_set(publisher),) if publisher else publishers_by_names(shapes)
     if not bases:
-        raise CheckpointError(_unknown_names(list(shapes)))
+        raise CheckpointError(looks_like(shapes) or _unknown_names(list(shapes)), details=shapes)
     architecture = variant_by_shapes(shapes, PUBLISHERS[bases[0]], top)
     if model is not None and architecture.name != model:
         raise CheckpointError(f"the tensors are those of {architecture.name}, not of {model}")
@@ -107,6 +109,12 @@ def identify(
         return _identity_by_use(named, publisher, architecture, "the file's name", pictures=pictures)
     every = [release for base in bases for release in _published(base, architecture)]
     return _identity_by_use(every, None, architecture, "the tensors' names", remark, pictures)
+
+
+def identity_by_use(publishers: Iterable[str], stated: str | None, architecture: Architecture, by: str) -> Identity:
+    """Choose the one way in which what these published wants to be used, or say what differs between them."""
+    every = [release for publisher in publishers for release in _published(publisher, architecture)]
+    return _identity_by_use(every, stated, architecture, by)
 
 
 def _identity_by_hash(file: Fingerprint, match: Match, stated: str | None, architecture: Architecture) -> Identity:
@@ -220,6 +228,6 @@ def _unknown_names(names: list[str]) -> str:
             "convert the checkpoint that this graph was made of"
         )
     return (
-        f"the names are no publisher's that is known here ({', '.join(PUBLISHERS)}): {', '.join(names[:5])!r:.400}; "
-        "name one with --publisher to see all that is missing and unknown"
+        f"no network that refnet knows: the first names are {first_few([repr(name) for name in names], by=', ')}; "
+        f"names are known of {', '.join(PUBLISHERS)}: with `--publisher timm`, say, what is missing is named"
     )

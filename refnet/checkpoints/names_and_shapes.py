@@ -11,11 +11,12 @@ from dataclasses import replace
 from functools import cache
 
 from refnet.architecture import names
-from refnet.architecture.plan import Shape
+from refnet.architecture.step import Shape
 from refnet.architecture.top import PUBLISHED_TOP, Top
-from refnet.architecture.variants import CLASSES, Architecture, variant
+from refnet.architecture.variants import CLASSES, IMAGE_CHANNELS, Architecture, variant
 from refnet.checkpoints.naming import pairing
 from refnet.checkpoints.naming.pairing import Pair
+from refnet.checkpoints.other_networks import looks_like
 from refnet.checkpoints.publishers import PUBLISHERS, Publisher
 from refnet.errors import CheckpointError
 
@@ -61,7 +62,9 @@ def variant_by_shapes(theirs: Mapping[str, Shape], publisher: Publisher, top: To
     found = {name: str(list(shape)) for name, shape in theirs.items()}
     wrong: dict[str, list[str]] = {}
     for name in publisher.variants:
-        architecture = replace(variant(name, classes=_classes(theirs, publisher.pairs(variant(name)))), top=top)
+        usual = publisher.pairs(variant(name))
+        classes, channels = _classes(theirs, usual), _channels(theirs, usual)
+        architecture = replace(variant(name, classes=classes), channels=channels, top=top)
         pairs = publisher.pairs(architecture)
         wanted = {pair.theirs: str(list(pair.their_shape)) for pair in pairs}
         wrong[name] = pairing.differences(found, wanted, publisher.spare(pairs))
@@ -69,7 +72,9 @@ def variant_by_shapes(theirs: Mapping[str, Shape], publisher: Publisher, top: To
             return architecture
     nearest = min(wrong, key=lambda name: len(wrong[name]))
     raise CheckpointError(
-        f"no variant of {publisher.name} has these tensors; nearest is {nearest}: {pairing.in_short(wrong[nearest])}",
+        looks_like(theirs)
+        or f"no variant of {publisher.name} has these tensors; nearest is {nearest}: "
+        f"{pairing.in_short(wrong[nearest])}",
         details=wrong[nearest],
     )
 
@@ -81,6 +86,13 @@ def _names_of(publisher: Publisher) -> tuple[tuple[frozenset[str], frozenset[str
     return tuple(
         (frozenset(pair.theirs for pair in pairs), frozenset(publisher.spare(pairs))) for pairs in pairs_of_each
     )
+
+
+def _channels(theirs: Mapping[str, Shape], pairs: tuple[Pair, ...]) -> int:
+    """Channels of the input by the shape of the stem's kernel: the usual ones if that is none."""
+    stem = next(pair for pair in pairs if pair.ours == names.weight_key(names.STEM, "kernel"))
+    shape = theirs.get(stem.theirs, ())
+    return shape[stem.axes[2]] if len(shape) == 4 and min(shape) > 0 else IMAGE_CHANNELS
 
 
 def _classes(theirs: Mapping[str, Shape], pairs: tuple[Pair, ...]) -> int:

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from refnet.architecture.padding import Padding
-from refnet.architecture.plan import Shape
 from refnet.architecture.scaling import TABLE
+from refnet.architecture.step import Shape
 from refnet.architecture.variants import Architecture
 from refnet.checkpoints.naming import (
     hugging_face,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 
 from refnet.architecture.activations import Activation
+from refnet.architecture.padding import size_of
 from refnet.architecture.scaling import TABLE
 from refnet.architecture.top import Output, Pooling
 from refnet.architecture.variants import Architecture, variant_name
@@ -16,8 +16,6 @@ from refnet.weights import releases
 from refnet.weights.weights import Weights
 
 Head = Literal["none"]
-PADDINGS = ("same", "symmetric", "same@SIZE")
-_STATIC = re.compile(r"same@[1-9][0-9]{0,4}")
 _MAX_KEY = 1 << 10
 _CHOICES: dict[str, Sequence[str]] = {
     "head": get_args(Head),
@@ -85,8 +83,8 @@ class Stated:
             value = getattr(self, name)
             if value is not None and value not in choices:
                 raise InputError(f"unknown {name} {value!r:.80}; want one of {', '.join(choices)}")
-        if self.padding is not None and not is_padding(self.padding):
-            raise InputError(f"unknown padding {self.padding!r:.80}; want one of {', '.join(PADDINGS)}")
+        if self.padding is not None:
+            size_of(self.padding)
         if self.head == "none" and (self.output or self.activation):
             raise InputError("without a head there is neither an output nor an activation; leave them out")
 
@@ -125,11 +123,6 @@ def option(name: str, value: object) -> str:
     '--output none'
     """
     return f"--{name} {value}"
-
-
-def is_padding(value: object) -> bool:
-    """Whether there is such a rule of padding."""
-    return isinstance(value, str) and (value in PADDINGS[:2] or _STATIC.fullmatch(value) is not None)
 
 
 def _variant(model: object) -> str:

@@ -22,10 +22,6 @@ SLOTS = ("/RMSProp", "/RMSProp_1", "/Momentum", "/Adam", "/Adam_1")
 SLOT_DROPPED = "the optimiser's; inference does not use it"
 RAW_DROPPED = "the value after the last training step; its moving average is taken"
 
-# In every checkpoint of TensorFlow 2: which objects there were, and their attributes' names.
-OBJECTS = "_CHECKPOINTABLE_OBJECT_GRAPH"
-INSTEAD = 'load it and save its weights: model.save_weights("x.weights.h5")'
-
 
 @dataclass(frozen=True)
 class Choice:
@@ -56,11 +52,6 @@ def choose_variables(stored: Collection[str]) -> Choice:
     >>> choose_variables(["stem/kernel", "stem/kernel/RMSProp"]).stored_as
     {'stem/kernel': 'stem/kernel'}
     """
-    if OBJECTS in stored:
-        raise CheckpointError(
-            "an object-based checkpoint of TensorFlow 2, whose tensors do not have the variables' names; "
-            f"where it was written, {INSTEAD}"
-        )
     averages = {name.removesuffix(AVERAGE): name for name in stored if name.endswith(AVERAGE)}
     dropped = {name: reason for name in stored if (reason := _reason(name, averages))}
     plain = [name for name in stored if name not in dropped and not name.endswith(AVERAGE)]

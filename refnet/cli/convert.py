@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, get_args
 from refnet import progress
 from refnet.architecture.activations import Activation
 from refnet.architecture.top import Output, Pooling
-from refnet.cli import terminal
-from refnet.errors import InputError
+from refnet.cli import recipe_options, terminal
+from refnet.errors import VERBOSE, InputError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,6 +40,13 @@ WORDS = {
     "dropped": "left out",
     "widened": "from 16 bits",
 }
+ANSWERS = {
+    "softmax": "probabilities that add up to 1 (softmax)",
+    "sigmoid": "a score for each class by itself (sigmoid)",
+    "log_softmax": "logarithms of probabilities (log_softmax)",
+    "none": "the numbers themselves, no probabilities",
+}
+MOST_TOLD = 6  # notes that are printed
 STATED = ("model", "publisher", "key", "head", "output", "pooling", "activation", "padding")  # fields of `Stated`
 AVERAGING = {"ema": "yes, a moving average", "raw": "no", "unknown": "the file does not say"}
 
@@ -61,7 +68,7 @@ def add(commands: Any) -> None:
         help="who published it, such as timm-tf or timm-tf:ns; `refnet info --published` lists them",
     )
     parser.add_argument(
-        "--labels", metavar="FILE", help="names of the classes: one on each line, or an id, a tab and the name"
+        "--labels", metavar="FILE", help="names of the classes: one on each line, id2label or class_indices JSON, CSV"
     )
     parser.add_argument("-o", "--out", metavar="OUT", help="the file to write (default: NAME.h5 in this folder)")
     parser.add_argument(
@@ -70,6 +77,7 @@ def add(commands: Any) -> None:
         help="go back: write the publisher's names and axes to OUT.npz or OUT.safetensors",
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
+    recipe_options.add(parser.add_argument_group("a recipe by hand, where the file does not know it"))
     _add_stated(parser.add_argument_group("what the file cannot tell"))
     parser.set_defaults(run=run)
 
@@ -114,6 +122,7 @@ def run(options: argparse.Namespace) -> int:
         written = conversion.convert(
             options.file,
             Stated(**{name: getattr(options, name) for name in STATED}),
+            by_hand=recipe_options.read(options),
             labels=options.labels,
             out=options.out,
             on_stage=lambda stage: update(description=stage, completed=conversion.STAGES.index(stage), refresh=True),
@@ -127,7 +136,7 @@ def _invert(options: argparse.Namespace) -> int:
 
     if options.out is None:
         raise InputError("--invert wants -o, a name that ends in .npz or .safetensors")
-    unused = [f"--{name}" for name in (*STATED, "labels") if getattr(options, name) is not None]
+    unused = [f"--{name}" for name in (*STATED, *recipe_options.NAMES, "labels") if getattr(options, name) is not None]
     if unused:
         raise InputError(f"--invert takes no {', '.join(unused)}: the weight file says all of this")
     _report(options, {"file": options.file, "output": str(invert(options.file, options.out))})
@@ -143,31 +152,46 @@ def describe(file: str, written: Path) -> dict[str, Any]:
     path = certificate.beside(written)
     content = json.loads(path.read_text("ascii"))
     weights, conversion = content["weights"], content["conversion"]
+    top = {"pooling": "mean", "output": "softmax"} | weights.get("top", {})
     return {
         "file": file,
         "output": str(written),
         "certificate": str(path),
         "model": weights["model"],
         "classes": weights["classes"],
+        "answer": top["output"] if weights["classes"] else "features",
+        "pooling": top["pooling"],
+        "padding": weights["padding"],
+        "size": weights["resolution"],
         "publisher": weights["publisher"],
         "recognised by": conversion["recognised_by"],
         "format": conversion["format"],
         "averaging": weights["averaging"],
         "recipe": weights["recipe"]["name"],
+        "labels": conversion["labels"],
         "tensors": len(weights["tensors"]),
         "dropped": len(weights["dropped"]),
         "widened": len(conversion["widened"]),
         "subnormals": weights["subnormals"],
         "digest": weights["digest"],
+        "told": conversion.get("told", []),
     }
 
 
 def _report(options: argparse.Namespace, made: dict[str, Any]) -> None:
     if options.json:
         terminal.print_json({key.replace(" ", "_"): value for key, value in made.items()})
-    else:
-        terminal.print_columns("<<", [[WORDS.get(key, key), _in_words(key, value)] for key, value in made.items()])
+        return
+    told = made.pop("told", [])
+    rows = [[WORDS.get(key, key), _in_words(key, value)] for key, value in made.items()]
+    shown = told if options.verbose else told[:MOST_TOLD]
+    rows += [["note", text] for text in shown]
+    if len(told) > len(shown):
+        rows.append(["", f"and {len(told) - len(shown)} more, which {VERBOSE} lists, and the certificate"])
+    terminal.print_columns("<<", rows)
 
 
 def _in_words(key: str, value: Any) -> str:
+    if key == "answer":
+        return ANSWERS.get(value, str(value))
     return AVERAGING[value] if key == "averaging" else str(value)

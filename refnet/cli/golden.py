@@ -159,7 +159,11 @@ def _follow(options: argparse.Namespace) -> int:
     network = refnet.load(
         options.model, dtype=options.compute or "float32", threads=options.threads, recipe=options.recipe
     )
-    found = accumulate(network, network_input.make(network.recipe, plan.height, plan.width), options.accumulator)
+    found = accumulate(
+        network,
+        network_input.make(network.recipe, plan.height, plan.width, plan.architecture.channels),
+        options.accumulator,
+    )
     if target:
         golden_tables.write_csv(found, target)
         print(
@@ -185,7 +189,9 @@ def _render(options: argparse.Namespace) -> int:
     weights = find_weights(options.model)
     recipe = check_recipe(find_recipe(options.recipe), weights.architecture) if options.recipe else weights.recipe
     size = network_input.size or (plan.height, plan.width)
-    render(weights, network_input.make(recipe, *size), options.c, threads=options.threads)
+    render(
+        weights, network_input.make(recipe, *size, weights.architecture.channels), options.c, threads=options.threads
+    )
     place = terminal.printable(shlex.quote(options.c))
     print(
         f"{place}  {len(plan)} steps in C99, input {size[0]}x{size[1]}; `make -C {place} check` compares their digests"
@@ -226,9 +232,12 @@ def _layout_from(options: argparse.Namespace) -> TensorLayout:
 def _input(options: argparse.Namespace) -> Any:
     if options.input is None:
         return None
+    from refnet.cli.plan import network_of
     from refnet.golden.tensor_from_file import read_input
 
-    return read_input(Path(options.input), _layout_from(options), size=options.size, dtype=options.from_dtype)
+    architecture, _ = network_of(options.model)
+    layout, channels = _layout_from(options), architecture.channels
+    return read_input(Path(options.input), layout, size=options.size, dtype=options.from_dtype, channels=channels)
 
 
 def _given(options: argparse.Namespace, x: Any) -> dict[str, Any] | None:

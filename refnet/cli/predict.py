@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from refnet.cli import terminal
+from refnet.cli import recipe_options, terminal
 from refnet.errors import ImageError
 
 if TYPE_CHECKING:
@@ -23,12 +23,18 @@ def add(commands: Any) -> None:
         "`refnet fetch --help`. A photo that cannot be read is reported; the others are classified all the "
         "same, and the exit code is then 2.",
     )
-    parser.add_argument("photos", nargs="+", metavar="PHOTO", help="PNG, JPEG, WebP, GIF, BMP, TIFF or PPM")
+    parser.add_argument("photos", nargs="+", metavar="PHOTO", help="PNG, JPEG, WebP, AVIF, HEIC, TIFF, GIF, …")
     parser.add_argument("-m", "--model", default="lite0", help=f"{terminal.MODEL} (default: lite0)")
     parser.add_argument(
         "--recipe",
         metavar="NAME",
         help="prepare photos as another publisher does: tf, timm, keras, b4@torchvision, … (default: as it should be)",
+    )
+    recipe_options.add(parser.add_argument_group("a recipe by hand, where the weights do not know it"))
+    parser.add_argument(
+        "--as-published",
+        action="store_true",
+        help="read photos as the publisher's own software does: not turned as EXIF says, transparency dropped",
     )
     parser.add_argument("--top", type=int, metavar="N", help="how many classes (default: 5, or all if there are fewer)")
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -41,7 +47,13 @@ def run(options: argparse.Namespace) -> int:
     """Classify each photo with one network; what can be told before it is fetched is told then."""
     from refnet.hub.request import make_request
 
-    request = make_request(options.model, dtype=options.dtype, threads=options.threads, recipe=options.recipe)
+    request = make_request(
+        options.model,
+        dtype=options.dtype,
+        threads=options.threads,
+        recipe=options.recipe,
+        by_hand=recipe_options.read(options),
+    )
     request.check_top(options.top)
     photos = [photo for photo in options.photos if _is_there(photo)]
     results = _classify(photos, request, options) if photos else []
@@ -51,7 +63,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _classify(photos: list[str], request: Request, options: argparse.Namespace) -> list[dict[str, Any]]:
+    from refnet.checks import check_top
+
     network = request.load()
+    check_top(options.top, network.weights.architecture)
     if network.recipe != network.weights.recipe:
         terminal.say(f"recipe {network.recipe.name} is used instead of the weights' own, {network.weights.recipe.name}")
     meaning = network.weights.architecture.top.meaning
@@ -59,7 +74,7 @@ def _classify(photos: list[str], request: Request, options: argparse.Namespace) 
         terminal.say(_MEANINGS[meaning])
     results: list[dict[str, Any]] = []
     for photo in photos:
-        predictions = _predict(network, photo, options.top)
+        predictions = _predict(network, photo, options.top, as_published=options.as_published)
         if predictions is None:
             continue
         if not options.json:
@@ -82,10 +97,18 @@ def _is_there(photo: str) -> bool:
     return True
 
 
-def _predict(network: Network, photo: str, top: int | None) -> list[Prediction] | None:
+def _predict(network: Network, photo: str, top: int | None, *, as_published: bool) -> list[Prediction] | None:
     """Classify one photo; say why it cannot be done and return None if it is the photo's fault."""
+    from refnet.preprocessing.loaders import SOFTWARE
+    from refnet.preprocessing.read_image import read_as
+
+    loader = network.recipe.loader
     try:
-        return network.predict(photo, top)
+        reading = read_as(photo, loader, as_published=as_published)
+        if reading.differs:
+            how = " and ".join(reading.differs)
+            terminal.say(f"{photo}: {how}, unlike {SOFTWARE[loader]}; --as-published reads it as that does")
+        return network.predict(reading.picture, top)
     except ImageError as error:
         terminal.say(f"error: {error}")
         return None

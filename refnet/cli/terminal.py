@@ -20,7 +20,7 @@ GAP = 2  # cells between two columns
 NARROW = 12  # cells to which a column of text may be folded
 STYLES = {"error": "bold red", "warning": "yellow"}
 INTERRUPTED = 130  # exit code
-MODEL = "name, NAME@PUBLISHER, NAME@synthetic or .h5 file"  # what every command takes for a model
+MODEL = "name, NAME@PUBLISHER, NAME@synthetic or a file: .h5, .pth, .keras, …"  # what every command takes for a model
 
 # What libraries tell their developers; nothing that a person at a terminal could mend.
 FOR_DEVELOPERS = (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning, BytesWarning)

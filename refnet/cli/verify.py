@@ -37,8 +37,11 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Prove files, then verify models; print each result as it is there."""
-    files = [model for model in options.models if model.endswith(".h5")]
-    models = [model for model in options.models if model not in files]
+    from refnet.hub.aliases import shortened
+    from refnet.hub.models import is_file
+
+    files = [model for model in options.models if is_file(model)]
+    models = [shortened(model) for model in options.models if model not in files]
     proofs = [_prove(file, quiet=options.json) for file in files]
     results = [] if files and not models else _verify(models, options)
     if options.json:
@@ -50,13 +53,16 @@ def run(options: argparse.Namespace) -> int:
 def _prove(file: str, *, quiet: bool) -> dict[str, Any]:
     """Read a file, which fails unless its tensors have the digests inside it; then prove its certificate, if any."""
     from refnet.checkpoints import certificate
+    from refnet.hub.converted import Converted, convert_once
+    from refnet.hub.source_files import is_foreign
     from refnet.weights.reader import read
 
-    weights = read(file)
+    path = Path(file)
+    weights, kept = convert_once(path) if is_foreign(path) else Converted(read(path), path)
     digest = weights.digest()
-    place = certificate.beside(Path(file))
+    place = certificate.beside(kept or path)
     there = os.path.lexists(place)
-    difference = certificate.prove(Path(file), weights) if there else None
+    difference = certificate.prove(kept, weights) if kept is not None and there else None
     if not quiet:
         verdict = "all that its certificate says of the weights holds" if there else "without a certificate"
         if difference:

@@ -15,9 +15,10 @@ from typing import TypeGuard
 from refnet.architecture import names
 from refnet.architecture.activations import Activation
 from refnet.architecture.padding import NO_PADS, Pads
-from refnet.architecture.plan import CONVOLUTIONS, Shape, Step
+from refnet.architecture.step import CONVOLUTIONS, Shape, Step
 from refnet.engine.packed import Offsets, WeightsLayout
 from refnet.kernels import rows
+from refnet.kernels.epilogue import IN_TILES
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,8 @@ def fuse(steps: Sequence[Step], weights: WeightsLayout, visible: Collection[str]
                 sums = f"{last.name}/row_sums"
                 operations[-1] = replace(last, row_sums=sums)
                 operations.append(replace(operation, inputs=(sums,)))
+            elif step.op == "dense" and step.activation not in IN_TILES:
+                operations += _in_two(operation, weights)
             else:
                 operations.append(operation)
             continue
@@ -98,7 +101,7 @@ def fuse(steps: Sequence[Step], weights: WeightsLayout, visible: Collection[str]
         if not set(step.parts) & set(visible):
             if step.op == "depthwise" and can_absorb(last, rows.POINTWISE, rows.CONVOLUTION):
                 operation = replace(operation, inputs=last.inputs, expansion=operations.pop())
-            operations.append(operation)
+            operations += [operation] if step.activation in IN_TILES else _in_two(operation, weights)
             continue
         operations.append(replace(operation, name=conv, offsets=_identity(operation, weights), activation="none"))
         affine = replace(operation, op=rows.AFFINE, in_shape=step.shape)
@@ -120,6 +123,13 @@ def _whole(step: Step, weights: WeightsLayout) -> Operation:
         code, step.name, step.inputs, step.in_shape, step.shape, offsets, step.activation,
         step.kernel, step.stride, step.pads,
     )  # fmt: skip
+
+
+def _in_two(operation: Operation, weights: WeightsLayout) -> tuple[Operation, Operation]:
+    """An operation without its activation, and the activation by itself."""
+    sums = replace(operation, name=f"{operation.name}/sums", activation="none")
+    alone = replace(operation, op=rows.AFFINE, inputs=(sums.name,), in_shape=operation.shape, offsets=weights.identity)
+    return sums, alone
 
 
 def _identity(operation: Operation, weights: WeightsLayout) -> Offsets:

@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from refnet.architecture import names
-from refnet.architecture.plan import Plan, Step, make_plan
+from refnet.architecture.plan import Plan, make_plan
+from refnet.architecture.step import Step
 from refnet.arrays import Array
 from refnet.errors import InputError
 from refnet.network import Network
@@ -164,10 +165,10 @@ def _after(step: Step, value: Any, tensors: dict[str, Array], k: int, eps: float
     after: dict[str, Any] = {}
     if step.normalized:
         gamma, beta, mean, variance = (tensors[f"bn/{leaf}"] for leaf in names.BN_LEAVES)
-        scale, shift = fold_batch_norm(gamma, beta, mean, variance, eps, number)
+        scale, shift = fold_batch_norm(gamma, beta, mean, variance, step.bn_eps(eps), number)
         value = ops.fma(value, scale[k], shift[k])
         after |= {"scale": scale[k], "shift": shift[k], names.BN: value}
-    elif step.op == "dense":
+    elif step.biased:
         bias = number(tensors["bias"][k])
         value = value + bias
         after |= {"bias": bias, "biased": value}

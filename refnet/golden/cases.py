@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from refnet.architecture import names
 from refnet.architecture.padding import Padding, pads
-from refnet.architecture.plan import Shape
+from refnet.architecture.step import Shape
 from refnet.arrays import Array
 from refnet.reference import ops
 from refnet.reference.numerics import EXP
@@ -39,7 +39,7 @@ class Case(NamedTuple):
     op
         Name of the function in ``refnet.reference``.
     parameters
-        What it takes beside tensors: stride, pads (top, bottom, left, right), eps, k.
+        What it takes beside tensors: stride, pads (top, bottom, left, right), eps, k, divisor.
     inputs, weights
         Tensors by role: ``x``, ``y``, ``gate``; ``kernel``, ``bias``, ``bn/gamma``.
     output
@@ -123,7 +123,7 @@ def _after_sums(dtype: np.dtype[Any]) -> Iterator[Case]:
 
 
 def _functions(dtype: np.dtype[Any]) -> Iterator[Case]:
-    for op, function in {"exp": ops.exp, **ops.ACTIVATIONS}.items():
+    for op, function in {"exp": ops.exp, "log": ops.log, **ops.ACTIVATIONS}.items():
         noise = _noise(op, "x", (1, 256))
         for kind, x in (
             ("near", noise * np.float32(8)),
@@ -151,10 +151,18 @@ def _between(dtype: np.dtype[Any]) -> Iterator[Case]:
         name = f"mean-{H}x{W}-c17"
         x = _noise(name, "x", (1, H, W, 17))
         yield Case(name, "mean", {}, {"x": x}, {}, ops.mean(x.astype(dtype)))
+        yield Case(f"max-{H}x{W}-c17", "max", {}, {"x": x}, {}, ops.max(x.astype(dtype)))
+        p = np.array([3], np.float32) + _noise(name, "p", (1,))
+        yield Case(f"gem-{H}x{W}-c17", "gem", {}, {"x": x}, {"p": p}, ops.gem(x.astype(dtype), p))
     x, y, gate = (_noise("excite-c17", role, shape) for role, shape in _OPERANDS.items())
     wide = x.astype(dtype)
     yield Case("excite-c17", "excite", {}, {"x": x, "gate": gate}, {}, ops.excite(wide, gate.astype(dtype)))
     yield Case("add-c17", "add", {}, {"x": x, "y": y}, {}, ops.add(wide, y.astype(dtype)))
+    x, y = (_noise("vectors-c17", role, (2, 17)) for role in "xy")
+    wide = x.astype(dtype)
+    yield Case("identity-c17", "identity", {}, {"x": x}, {}, ops.identity(wide))
+    yield Case("divide-c17", "divide", {"divisor": 1.7}, {"x": x}, {}, ops.divide(wide, 1.7))
+    yield Case("concatenate-c17", "concatenate", {}, {"x": x, "y": y}, {}, ops.concatenate(wide, y.astype(dtype)))
 
 
 _OPERANDS: dict[str, Shape] = {"x": (2, 3, 4, 17), "y": (2, 3, 4, 17), "gate": (2, 17)}
@@ -166,6 +174,7 @@ def _softmax(dtype: np.dtype[Any]) -> Iterator[Case]:
         x = _noise(name, "x", (2, K)) * np.float32(spread)
         with np.errstate(under="ignore"):
             yield Case(name, "softmax", {}, {"x": x}, {}, ops.softmax(x.astype(dtype)))
+            yield Case(f"log_{name}", "log_softmax", {}, {"x": x}, {}, ops.log_softmax(x.astype(dtype)))
     ties: Sequence[float] = (1, 3, -0.0, 3, 0, 2, 3, -1)
     x = np.array([ties, ties[::-1]], np.float32)
     yield Case("top_k-ties", "top_k", {"k": 5}, {"x": x}, {}, ops.top_k(x, 5).astype(np.uint8))

@@ -18,7 +18,13 @@ FEW_VALUES = 32
 
 #: Beyond this, swish and sigmoid are within 5e-5 of their limits: 0 or 1, and x for swish.
 CURVED = 10.0
-_CURVED_ARGUMENTS = {"swish": (-CURVED, CURVED), "sigmoid": (-CURVED, CURVED), "relu6": (0, 6)}
+_CURVED_ARGUMENTS = {
+    "swish": (-CURVED, CURVED),
+    "sigmoid": (-CURVED, CURVED),
+    "relu6": (0, 6),
+    "relu": (0, math.inf),
+    "tanh": (-CURVED / 2, CURVED / 2),
+}
 
 BLOCK = 1 << 20  # elements looked at together
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+from refnet.architecture.variants import IMAGE_CHANNELS
 from refnet.arrays import Array
 from refnet.checks import pictures
 from refnet.errors import InputError
@@ -38,14 +39,14 @@ class NetworkInput(NamedTuple):
         if recipe is not None and self.picture is None:
             raise InputError(f"{self.description} is the network's input itself; want no recipe, or a picture")
 
-    def make(self, recipe: Recipe, height: int, width: int) -> Array:
-        """Make the network's input: f32[N, height, width, 3]."""
+    def make(self, recipe: Recipe, height: int, width: int, channels: int = IMAGE_CHANNELS) -> Array:
+        """Make the network's input: f32[N, height, width, channels]."""
         if self.tensor is not None:
             return self.tensor
         if self.picture is not None:
-            return preprocess(self.picture, recipe, height, width)[None]
+            return preprocess(self.picture, recipe, height, width, channels=channels)[None]
         assert self.stimulus is not None
-        return stimulus(self.stimulus, height, width)
+        return stimulus(self.stimulus, height, width, channels)
 
 
 def choose_input(image: ImageLike | None, x: Array | None, name: str | None) -> NetworkInput:
@@ -62,7 +63,7 @@ def choose_input(image: ImageLike | None, x: Array | None, name: str | None) -> 
         known = Path(image).name if isinstance(image, str | Path) else type(image).__name__
         return NetworkInput(f"image {known}", picture=read_image(image))
     if x is not None:
-        if not len(pictures(x)):
+        if not len(pictures(x, channels=None)):
             raise InputError(f"the input has the shape {list(x.shape)}; want one picture at least")
         return NetworkInput(f"array {'x'.join(map(str, x.shape))}", tensor=x)
     name = DEFAULT if name is None else name

@@ -195,7 +195,7 @@ class _Recorder:
         if network_input.picture is not None:
             layout = TensorLayout(self.storage.layout.order)
             self._tell(self.writer.add(PICTURE, "HWC", network_input.picture, dtype="uint8", layout=layout), None)
-        x = network_input.make(self.network.recipe, self.plan.height, self.plan.width)
+        x = network_input.make(self.network.recipe, self.plan.height, self.plan.width, self.plan.architecture.channels)
         entry = self._add(Selection(names.INPUT), x)
         if network_input.stimulus is None and entry.distinct < FEW_VALUES:
             _LOG.warning(few_values(network_input.description, entry.distinct))

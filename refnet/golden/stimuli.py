@@ -26,6 +26,7 @@ from difflib import get_close_matches
 
 import numpy as np
 
+from refnet.architecture.variants import IMAGE_CHANNELS
 from refnet.arrays import Array
 from refnet.errors import InputError
 from refnet.weights import synthetic
@@ -68,8 +69,8 @@ def extremes() -> Array:
     return np.stack([255 * ((x // s + y // s) % 2) for s in sides], axis=-1).astype(np.uint8)
 
 
-def swish(height: int, width: int) -> Array:
-    """Noise that grows from row to row, f32[1, H, W, 3] in [-32, 32).
+def swish(height: int, width: int, channels: int = IMAGE_CHANNELS) -> Array:
+    """Noise that grows from row to row, f32[1, H, W, channels] in [-32, 32).
 
     Examples
     --------
@@ -77,17 +78,17 @@ def swish(height: int, width: int) -> Array:
     [0, 15, 255]
     """
     exponent = np.arange(height, dtype=np.int32) * 12 // height - 6
-    grown: Array = np.ldexp(synthetic.uniform("swish", (1, height, width, 3)), exponent[:, None, None])
+    grown: Array = np.ldexp(synthetic.uniform("swish", (1, height, width, channels)), exponent[:, None, None])
     return grown
 
 
 PICTURES: dict[str, Callable[[], Array]] = {"codes": codes, "extremes": extremes}
-TENSORS: dict[str, Callable[[int, int], Array]] = {"noise": synthetic.picture_tensor, "swish": swish}
+TENSORS: dict[str, Callable[[int, int, int], Array]] = {"noise": synthetic.picture_tensor, "swish": swish}
 STIMULI = (*PICTURES, *TENSORS)
 
 
-def stimulus(name: str, height: int, width: int) -> Array:
-    """Make a stimulus: a picture u8[256, 320, 3], or a tensor f32[1, height, width, 3] for the network.
+def stimulus(name: str, height: int, width: int, channels: int = IMAGE_CHANNELS) -> Array:
+    """Make a stimulus: a picture u8[256, 320, 3], or a tensor f32[1, height, width, channels] for the network.
 
     Examples
     --------
@@ -95,7 +96,7 @@ def stimulus(name: str, height: int, width: int) -> Array:
     (dtype('uint8'), dtype('float32'))
     """
     check_stimulus(name)
-    return PICTURES[name]() if name in PICTURES else TENSORS[name](height, width)
+    return PICTURES[name]() if name in PICTURES else TENSORS[name](height, width, channels)
 
 
 def check_stimulus(name: str) -> None:

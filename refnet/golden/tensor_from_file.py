@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from refnet.architecture import names
-from refnet.architecture.plan import IMAGE_CHANNELS, Shape
+from refnet.architecture.step import Shape
+from refnet.architecture.variants import IMAGE_CHANNELS
 from refnet.arrays import Array
 from refnet.errors import InputError
 from refnet.golden.axes import ACTIVATION_AXES, TensorLayout, axes_of, from_layout, stored_axes
@@ -63,9 +64,14 @@ def _laid_out(where: str, array: Array, name: str, shape: Shape, layout: TensorL
 
 
 def read_input(
-    path: Path, layout: TensorLayout, *, size: tuple[int, int] | None = None, dtype: str | None = None
+    path: Path,
+    layout: TensorLayout,
+    *,
+    size: tuple[int, int] | None = None,
+    dtype: str | None = None,
+    channels: int = IMAGE_CHANNELS,
 ) -> Array:
-    """Read a network's input, f32[N, H, W, 3], as ``read_step`` does; raw numbers need their ``size``."""
+    """Read a network's input, f32[N, H, W, channels], as ``read_step`` does; raw numbers need their ``size``."""
     with open_reader(path, dtype=dtype) as reader:
         there = _find(reader, names.INPUT)
         stored = reader.read(there)
@@ -77,25 +83,27 @@ def read_input(
             raise InputError(f"{where} is only a part, or has the axes {stored.entry.axes}; want a whole input")
         tensor = _logical(where, stored)
     else:
-        shape = _input_shape(where, stored, layout, size)
+        shape = _input_shape(where, stored, layout, size, channels)
         tensor = _laid_out(where, stored.array, names.INPUT, shape, layout)
     return tensor.astype(np.float32)
 
 
-def _input_shape(where: str, stored: StoredTensor, layout: TensorLayout, size: tuple[int, int] | None) -> Shape:
+def _input_shape(
+    where: str, stored: StoredTensor, layout: TensorLayout, size: tuple[int, int] | None, channels: int
+) -> Shape:
     lengths = stored.array.shape
     if len(lengths) == 1:
         if size is None:
             raise InputError(f"{where} does not tell its height and width; state the size")
-        return (max(1, lengths[0] // math.prod((*size, IMAGE_CHANNELS))), *size, IMAGE_CHANNELS)
+        return (max(1, lengths[0] // math.prod((*size, channels))), *size, channels)
     order = layout.order if len(lengths) == len(layout.order) else layout.order.replace("N", "")
     if len(lengths) != len(order) or layout.tile:
-        raise InputError(f"{where} is {list(lengths)}; want {layout.order}, with 3 channels and without tiles")
+        raise InputError(f"{where} is {list(lengths)}; want {layout.order}, with {channels} channels and without tiles")
     by_axis = {"N": 1} | dict(zip(order, lengths, strict=True))
-    if by_axis["C"] != IMAGE_CHANNELS:
-        fitting = (other for other in _ORDERS if lengths[other[-len(lengths) :].index("C")] == IMAGE_CHANNELS)
+    if by_axis["C"] != channels:
+        fitting = (other for other in _ORDERS if lengths[other[-len(lengths) :].index("C")] == channels)
         found = f"{list(lengths)}, in the order {order} {by_axis['C']} channels"
-        raise InputError(f"{where} is {found}; want {IMAGE_CHANNELS}{_hint(fitting)}")
+        raise InputError(f"{where} is {found}; want {channels}{_hint(fitting)}")
     return tuple(by_axis[axis] for axis in ACTIVATION_AXES)
 
 

@@ -170,4 +170,4 @@ def _input(spec: RunSpec, network: Network) -> npt.NDArray[Any]:
     """Make the network's input; a picture goes through the recipe of the weights, to the size of the spec."""
     generated = spec.input in STIMULI
     network_input = choose_input(None if generated else shipped(spec.input), None, spec.input if generated else None)
-    return network_input.make(network.recipe, *spec.size)
+    return network_input.make(network.recipe, *spec.size, network.weights.architecture.channels)

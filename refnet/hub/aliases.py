@@ -43,7 +43,10 @@ _ANOTHER = re.compile(
 )
 
 _VARIANT_IN = re.compile(rf"(?:.*[^a-z0-9])?({'|'.join(TABLE)})(?![a-z0-9]).*")
-_CHECKPOINTS = (".pth", ".pt", ".bin", ".safetensors", ".keras", ".onnx", ".tar.gz", ".index", ".ckpt")
+CHECKPOINTS = (
+    *(".pth", ".pt", ".pth.tar", ".bin", ".safetensors", ".keras", ".hdf5", ".onnx", ".tflite", ".npz"),
+    *(".tar.gz", ".index", ".ckpt", ".pb", ".data-00000-of-00001"),
+)
 
 
 def canonical(model: object) -> str:
@@ -57,7 +60,7 @@ def canonical(model: object) -> str:
     ('b1', 'lite0@synthetic')
     """
     if not isinstance(model, str):
-        raise UnknownModelError(f"a model cannot be {type(model).__name__}; want a name or the path of an .h5 file")
+        raise UnknownModelError(f"a model cannot be {type(model).__name__}; want a name or the path of a file")
     name = shortened(model)
     variant, at, _ = name.partition("@")
     if variant not in TABLE:
@@ -85,7 +88,7 @@ def shortened(name: str) -> str:
 
 def _what_else(model: str, variant: str) -> str:
     """Say what would be right instead of a name that is unknown."""
-    if model.lower().endswith(_CHECKPOINTS):
+    if model.lower().endswith(CHECKPOINTS):
         return f"a checkpoint becomes an .h5 file that is known here by `refnet convert {shlex.quote(model)}`"
     if "v2" in variant.lower():
         return "EfficientNetV2 is another family of networks; want one of " + ", ".join(TABLE)
@@ -103,7 +106,7 @@ def _what_else(model: str, variant: str) -> str:
     hint = f"did you mean {near[0]!r}? " if near else ""
     return (
         f"{hint}want one of {', '.join(TABLE)}, one of these with {SYNTHETIC}, "
-        "NAME@PUBLISHER (`refnet info --published`), or the path of an .h5 file"
+        "NAME@PUBLISHER (`refnet info --published`), or the path of a file"
     )
 
 

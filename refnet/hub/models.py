@@ -11,23 +11,25 @@ from typing import NamedTuple
 
 from refnet.architecture.padding import Padding
 from refnet.architecture.scaling import TABLE
-from refnet.architecture.variants import Architecture, variant
+from refnet.architecture.variants import Architecture, variant, variant_name
 from refnet.errors import InputError, WeightsNotFoundError
 from refnet.hub import fetch
-from refnet.hub.aliases import SYNTHETIC, canonical
+from refnet.hub.aliases import CHECKPOINTS, SYNTHETIC, canonical
 from refnet.preprocessing.recipe import LITE, TENSORFLOW
 from refnet.weights import releases, synthetic
 from refnet.weights.paths import find
 from refnet.weights.reader import read, read_named
 from refnet.weights.weights import Provenance, Weights
 
+# What is a file by its name, whether it is there or not.
+ENDINGS = (".h5", *CHECKPOINTS)
 BN_EPS = 1e-3  # of the TensorFlow originals
 
 
 def find_weights(model: str | os.PathLike[str], *, download: bool = True) -> Weights:
     """Get the weights of a model; ``download`` says whether published ones that are not here may be fetched."""
     if is_file(model):
-        return read(Path(model))
+        return _read_file(Path(model))
     name = canonical(model)
     path = find_file(name, download=download)
     return synthetic_weights(name.removesuffix(SYNTHETIC)) if path is None else read_named(name, path)
@@ -48,9 +50,36 @@ def find_file(model: str | os.PathLike[str], *, download: bool = True) -> Path |
         return fetch.fetch(name)
 
 
+def _read_file(path: Path) -> Weights:
+    """Read a weight file; any other is converted first, once."""
+    from refnet.hub.converted import convert_once
+    from refnet.hub.source_files import is_foreign
+
+    if is_foreign(path):
+        return convert_once(path).weights
+    if path.suffix != ".h5" and not path.exists():
+        raise WeightsNotFoundError(f"{path} does not exist", filename=path)
+    return read(path)
+
+
 def is_file(model: object) -> bool:
-    """Whether a model is the path of a file, not a name."""
-    return isinstance(model, os.PathLike) or (isinstance(model, str) and model.endswith(".h5"))
+    """Whether a model is the path of a file or folder, not a name; what names a variant is always a name.
+
+    Examples
+    --------
+    >>> is_file("mine.keras"), is_file("EfficientNet-B0"), is_file("b0@timm")
+    (True, False, False)
+    """
+    if not isinstance(model, str):
+        return isinstance(model, os.PathLike)
+    if not model or variant_name(model.partition("@")[0]) is not None:
+        return False
+    if model.lower().endswith(ENDINGS):
+        return True
+    try:
+        return os.path.lexists(model) or os.path.lexists(f"{model}.index")
+    except ValueError:  # a NUL
+        return False
 
 
 def list_models(pattern: str = "*", *, here: bool = False) -> list[str]:

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from refnet.architecture.plan import Plan, make_plan
+from refnet.architecture.plan import Plan, make_plan, sides
 from refnet.checks import MAX_CLASSES, check_recipe, check_top, float_dtype, thread_count, whole_number
 from refnet.errors import WeightsNotFoundError
 from refnet.hub.aliases import SYNTHETIC, canonical
 from refnet.hub.models import Outline, find_file, find_weights, is_file, outline
+from refnet.preprocessing.by_hand import NOTHING, ByHand
 from refnet.preprocessing.recipe import Recipe
 from refnet.weights import releases
 from refnet.weights.paths import find
@@ -29,7 +30,7 @@ KEPT = 2  # networks
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked for, in one form; ``recipe`` is None for the weights' own.
+    """What was asked for, in one form; ``recipe`` is None for the weights' own, which ``by_hand`` changes.
 
     ``known`` is what the network will look like, or None where weights are here that say so themselves.
     """
@@ -38,6 +39,7 @@ class Request:
     dtype: np.dtype[Any]
     threads: int
     recipe: Recipe | None
+    by_hand: ByHand
     known: Outline | None = field(compare=False)
 
     def check_top(self, top: int | None) -> None:
@@ -55,11 +57,19 @@ class Request:
         """Load the network; weights that are not here are fetched."""
         from refnet.network import Network
 
-        return Network._consume(find_weights(self.model), dtype=self.dtype, threads=self.threads, recipe=self.recipe)
+        weights = find_weights(self.model)
+        recipe = self.by_hand.apply(self.recipe or weights.recipe)
+        return Network._consume(
+            weights,
+            dtype=self.dtype,
+            threads=self.threads,
+            recipe=None if recipe is weights.recipe else recipe,
+            size=self.by_hand.sides,
+        )
 
     def load_once(self) -> Network:
         """Load the network, or return the one that was loaded for the same request, unless its file has changed."""
-        return _load(self, _state_of(find_file(self.model)))
+        return _load(self, _state_of(self.model))
 
 
 def make_request(
@@ -68,14 +78,16 @@ def make_request(
     dtype: npt.DTypeLike = "float32",
     threads: int | None = None,
     recipe: str | Recipe | None = None,
+    by_hand: ByHand = NOTHING,
 ) -> Request:
     """Check what ``refnet.load`` is given; whatever is wrong with it is an error now, before anything is fetched."""
     known = _known(model)
     found = None if recipe is None else find_recipe(recipe)
+    size = None if by_hand.sides is None else sides(by_hand.sides)
     if known is not None and found is not None:
-        check_recipe(found, known.architecture)
+        check_recipe(by_hand.apply(found), known.architecture, size)
     name = Path(model) if is_file(model) else canonical(model)
-    return Request(name, float_dtype(dtype), thread_count(threads), found, known)
+    return Request(name, float_dtype(dtype), thread_count(threads), found, by_hand, known)
 
 
 def _known(model: str | os.PathLike[str]) -> Outline | None:
@@ -91,15 +103,14 @@ def _known(model: str | os.PathLike[str]) -> Outline | None:
     return None
 
 
-def _state_of(path: Path | None) -> tuple[int, ...]:
-    """What changes with a file's content, whether it is replaced or written anew in place."""
-    try:
-        found = path.stat() if path is not None else None
-    except OSError:  # to be told when it is read
-        found = None
-    return () if found is None else (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+def _state_of(model: str | Path) -> tuple[tuple[int | str, ...], ...]:
+    """What changes with the content of a model's file, whether it is replaced or written anew in place."""
+    from refnet.hub.source_files import state_of
+
+    path = find_file(model)
+    return () if path is None else tuple(tuple(file) for file in state_of(path))
 
 
 @lru_cache(KEPT)
-def _load(request: Request, state: tuple[int, ...]) -> Network:
+def _load(request: Request, state: tuple[tuple[int | str, ...], ...]) -> Network:
     return request.load()

@@ -10,7 +10,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from refnet.kernels.emit import Emitter, compiled, index
-from refnet.kernels.epilogue import Epilogue, finish
+from refnet.kernels.epilogue import Epilogue, finish_alone
 from refnet.kernels.machine import LANES
 
 
@@ -83,8 +83,8 @@ def add(arena: Any, x: int, other: int, y: int, pixels: int) -> None:
 
 @compiled
 def affine(arena: Any, weights: Any, x: int, y: int, pixels: int, epilogue: Epilogue) -> None:
-    """Batch norm and activation by themselves, for the unfused view."""
+    """Batch norm and activation by themselves: in a top, and for the unfused view."""
     if x != y:
         for i in range(pixels * LANES):
             arena[y + i] = arena[x + i]
-    finish(arena, weights, y, pixels, epilogue)
+    finish_alone(arena, weights, y, pixels, epilogue)

@@ -31,46 +31,49 @@ class Epilogue(NamedTuple):
     total: int  # arena offset of where the sum of the pixels goes, from +0 in order; negative: nowhere
 
 
-@intrinsic
-def finish(typingctx: Any, arena: Any, weights: Any, y: Any, pixels: Any, epilogue: Any) -> Any:
-    """In each pixel of one block, from ``y`` on: fma(y, scale, shift), then the activation, then plus the residual."""
+def _finishing(names: Sequence[str]) -> Any:
+    """Make the function that finishes sums with one of these activations: each takes time to compile."""
 
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        b, e = builder, Emitter(context, builder, arena)
-        arena_, weights_, y_, pixels_, epilogue_ = args
-        of: Epilogue = e.fields(epilogue, epilogue_)
-        scale, shift = (e.load(e.pointer(weights, weights_, offset)) for offset in (of.scale, of.shift))
-        y_pointer, residual, total = (e.pointer(arena, arena_, o) for o in (y_, of.residual, of.total))
-        (sum_,) = e.variables(1)
-        e.set_all([sum_], 0.0)
+    @intrinsic
+    def finish(typingctx: Any, arena: Any, weights: Any, y: Any, pixels: Any, epilogue: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            b, e = builder, Emitter(context, builder, arena)
+            arena_, weights_, y_, pixels_, epilogue_ = args
+            of: Epilogue = e.fields(epilogue, epilogue_)
+            scale, shift = (e.load(e.pointer(weights, weights_, offset)) for offset in (of.scale, of.shift))
+            y_pointer, residual, total = (e.pointer(arena, arena_, o) for o in (y_, of.residual, of.total))
+            (sum_,) = e.variables(1)
+            e.set_all([sum_], 0.0)
 
-        def some(count: int, first: ir.Value) -> None:
-            at = [b.mul(b.add(first, index(i)), index(LANES)) for i in range(count)]
-            values = e.variables(count)
-            for value, offset in zip(values, at, strict=True):
-                b.store(e.fma(e.load(e.advance(y_pointer, offset)), scale, shift), value)
-            for name, formula in _FORMULAS.items():
-                with b.if_then(b.icmp_signed("==", of.activation, index(ACTIVATION_CODES[name]))):
-                    for value, result in zip(values, formula(e, [b.load(v) for v in values]), strict=True):
-                        b.store(result, value)
-            with b.if_then(b.icmp_signed(">=", of.residual, index(0))):
+            def some(count: int, first: ir.Value) -> None:
+                at = [b.mul(b.add(first, index(i)), index(LANES)) for i in range(count)]
+                values = e.variables(count)
                 for value, offset in zip(values, at, strict=True):
-                    b.store(b.fadd(b.load(value), e.load(e.advance(residual, offset))), value)
-            for value, offset in zip(values, at, strict=True):
-                e.store(b.load(value), e.advance(y_pointer, offset))
-                b.store(b.fadd(b.load(sum_), b.load(value)), sum_)
+                    b.store(e.fma(e.load(e.advance(y_pointer, offset)), scale, shift), value)
+                for name in names:
+                    with b.if_then(b.icmp_signed("==", of.activation, index(ACTIVATION_CODES[name]))):
+                        for value, result in zip(values, _FORMULAS[name](e, [b.load(v) for v in values]), strict=True):
+                            b.store(result, value)
+                with b.if_then(b.icmp_signed(">=", of.residual, index(0))):
+                    for value, offset in zip(values, at, strict=True):
+                        b.store(b.fadd(b.load(value), e.load(e.advance(residual, offset))), value)
+                for value, offset in zip(values, at, strict=True):
+                    e.store(b.load(value), e.advance(y_pointer, offset))
+                    b.store(b.fadd(b.load(sum_), b.load(value)), sum_)
 
-        groups = b.sdiv(pixels_, index(_TOGETHER))
-        with e.loop(groups) as group:
-            some(_TOGETHER, b.mul(group, index(_TOGETHER)))
-        done = b.mul(groups, index(_TOGETHER))
-        with e.loop(b.sub(pixels_, done)) as pixel:
-            some(1, b.add(done, pixel))
-        with b.if_then(b.icmp_signed(">=", of.total, index(0))):
-            e.store(b.load(sum_), total)
-        return context.get_dummy_value()
+            groups = b.sdiv(pixels_, index(_TOGETHER))
+            with e.loop(groups) as group:
+                some(_TOGETHER, b.mul(group, index(_TOGETHER)))
+            done = b.mul(groups, index(_TOGETHER))
+            with e.loop(b.sub(pixels_, done)) as pixel:
+                some(1, b.add(done, pixel))
+            with b.if_then(b.icmp_signed(">=", of.total, index(0))):
+                e.store(b.load(sum_), total)
+            return context.get_dummy_value()
 
-    return types.void(arena, weights, types.int64, types.int64, epilogue), codegen
+        return types.void(arena, weights, types.int64, types.int64, epilogue), codegen
+
+    return finish
 
 
 def _swish(e: Emitter, ys: Vectors) -> Vectors:
@@ -96,6 +99,13 @@ def _tanh(e: Emitter, ys: Vectors) -> Vectors:
 
 
 _FORMULAS = {"swish": _swish, "relu6": _relu6, "sigmoid": _sigmoid, "relu": _relu, "tanh": _tanh}
+
+# In each pixel of one block, from ``y`` on: fma(y, scale, shift), then the activation, then plus the residual. The
+# first is for what follows a sum, in a tile, and knows the activations of published networks; the second, for an
+# operation by itself, knows all.
+IN_TILES = ("none", "swish", "relu6", "sigmoid")
+finish = _finishing(IN_TILES[1:])
+finish_alone = _finishing(tuple(_FORMULAS))
 
 # In a program's row.
 ACTIVATION_CODES = {name: code for code, name in enumerate(["none", *_FORMULAS])}

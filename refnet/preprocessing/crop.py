@@ -85,9 +85,12 @@ def crop_shorter_fraction(picture: Picture, height: int, width: int, fraction: f
 
     Source: timm, data/transforms_factory.py, ``transforms_imagenet_eval``.
 
-    For a network that is not square, the picture covers a frame of which both sides are such: see `cover`.
+    For a network that is not square, the picture covers a frame of which both sides are such: see `cover_rounded`.
     """
-    return _cover_and_cut(picture, height, width, int(height / fraction), int(width / fraction), resize)
+    frame_height, frame_width = int(height / fraction), int(width / fraction)
+    fit = cover if frame_height == frame_width else cover_rounded
+    full_height, full_width = fit(picture.shape[0], picture.shape[1], frame_height, frame_width)
+    return _cut(picture, height, width, full_height, full_width, resize)
 
 
 def cover(picture_height: int, picture_width: int, height: int, width: int) -> tuple[int, int]:
@@ -107,12 +110,32 @@ def cover(picture_height: int, picture_width: int, height: int, width: int) -> t
         size = height, int(height * picture_width / picture_height)
     else:
         size = int(width * picture_height / picture_width), width
-    if max(size) > LONGEST:
+    _check_not_too_long(picture_height, picture_width, height, width, max(size))
+    return size
+
+
+def cover_rounded(picture_height: int, picture_width: int, height: int, width: int) -> tuple[int, int]:
+    """Do as `cover`, but round both sides to nearest, ties to even.
+
+    Source: timm, data/transforms.py, ``ResizeKeepRatio``.
+
+    Examples
+    --------
+    >>> cover_rounded(613, 696, 256, 512)
+    (451, 512)
+    """
+    ratio = min(picture_height / height, picture_width / width)
+    size = round(picture_height / ratio), round(picture_width / ratio)
+    _check_not_too_long(picture_height, picture_width, height, width, max(size))
+    return size
+
+
+def _check_not_too_long(picture_height: int, picture_width: int, height: int, width: int, longer: int) -> None:
+    if longer > LONGEST:
         raise ImageError(
             f"the picture of {picture_width} x {picture_height} pixels is too long: to cover {width} x {height} "
-            f"its longer side would be {max(size)}, want at most {LONGEST}; cut it"
+            f"its longer side would be {longer}, want at most {LONGEST}; cut it"
         )
-    return size
 
 
 def _cover_and_cut(
@@ -120,6 +143,11 @@ def _cover_and_cut(
 ) -> Pixels:
     """Resize the picture to cover the frame; of that, compute the network's size from the centre."""
     full_height, full_width = cover(picture.shape[0], picture.shape[1], frame_height, frame_width)
+    return _cut(picture, height, width, full_height, full_width, resize)
+
+
+def _cut(picture: Picture, height: int, width: int, full_height: int, full_width: int, resize: Resize) -> Pixels:
+    """Of a picture resized to its full size, compute the network's size from the centre."""
     top, inner_height, above = _centre(full_height, height)
     left, inner_width, before = _centre(full_width, width)
     pixels = resize(picture, full_height, full_width, Window(top, left, inner_height, inner_width))
@@ -134,15 +162,27 @@ def _centre(full: int, size: int) -> tuple[int, int, int]:
     return round((full - size) / 2), size, 0  # ties to even
 
 
+def crop_squash(picture: Picture, height: int, width: int, fraction: float, resize: Resize) -> Pixels:
+    """Stretch the picture to ``floor(s / fraction)`` on both axes, s the network's side, and cut out the centre.
+
+    Source: timm, data/transforms_factory.py, ``transforms_imagenet_eval`` with ``crop_mode="squash"``.
+    """
+    _check_not_too_tall(picture, height, width)
+    return _cut(picture, height, width, int(height / fraction), int(width / fraction), resize)
+
+
 def crop_none(picture: Picture, height: int, width: int, _amount: float, resize: Resize) -> Pixels:
     """Stretch the whole picture, as Keras does with ``load_img(target_size=...)``, unless it is far too tall."""
-    picture_height, picture_width, _ = picture.shape
-    if picture_height * width > MOST:
+    _check_not_too_tall(picture, height, width)
+    return resize(picture, height, width)
+
+
+def _check_not_too_tall(picture: Picture, height: int, width: int) -> None:
+    if picture.shape[0] * width > MOST:
         raise ImageError(
-            f"the picture of {picture_width} x {picture_height} pixels is too tall to be stretched to "
+            f"the picture of {picture.shape[1]} x {picture.shape[0]} pixels is too tall to be stretched to "
             f"{width} x {height}, want at most {MOST // width} rows; cut it"
         )
-    return resize(picture, height, width)
 
 
 class Crop(NamedTuple):
@@ -169,5 +209,6 @@ CROPS: dict[str, Crop] = {
     "fraction": Crop(crop_fraction, 0.1, 1),
     "shorter-side": Crop(crop_shorter_side, 1, 4096, whole=True),
     "shorter-fraction": Crop(crop_shorter_fraction, 0.1, 1),
+    "squash": Crop(crop_squash, 0.1, 1),
     "none": Crop(crop_none, 0, 0),
 }

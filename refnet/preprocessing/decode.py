@@ -1,19 +1,20 @@
-"""Decode: the bytes of a file, or a PIL image, -> RGB on white, upright. The only room that knows Pillow.
+"""Decode: the bytes of a file, or a PIL image, -> RGB. Beside ``formats`` the only room that knows Pillow.
 
-A picture is hostile until decoded: seven formats, recognised by their first bytes; the size is checked before
-any pixel is decoded; whatever goes wrong inside Pillow comes out as one `ImageError`.
+By default a picture becomes what a viewer shows, upright and on white. The software that weights were published with
+has its own way (``loaders``): it turns nothing, drops the transparency, and treats 16 bits as it does. ``read`` follows
+it to the bit if asked to, and else says where the two ways differ. The size is checked before any pixel is decoded;
+whatever goes wrong inside Pillow comes out as one ``ImageError``.
 """
 
 from __future__ import annotations
 
-import importlib
-import io
-import re
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from refnet.errors import ImageError
+from refnet.preprocessing.formats import damaged, open_picture, recognise
+from refnet.preprocessing.loaders import Loader, pillow_rgb, tensorflow_rgb
 from refnet.preprocessing.window import Picture
 
 if TYPE_CHECKING:
@@ -23,19 +24,26 @@ MAX_PIXELS = 1 << 26  # below Pillow's own limit, so that this one speaks first
 BAND = 1 << 16  # pixels that are laid over white at a time, lest wide integers take many times the picture's memory
 MIN_SIDE = 4  # the bicubic filter reads four pixels an axis; what is smaller is a colour, not a picture
 
-# Format -> its first bytes, and its decoder in Pillow. No other decoder ever sees the bytes: some start
-# programs (EPS), many are little tested.
-DECODERS = {
-    "PNG": (rb"\x89PNG\r\n\x1a\n", "PngImagePlugin", "PngImageFile"),
-    "JPEG": (rb"\xff\xd8\xff", "JpegImagePlugin", "JpegImageFile"),
-    "WebP": (rb"RIFF....WEBP", "WebPImagePlugin", "WebPImageFile"),
-    "GIF": (rb"GIF8[79]a", "GifImagePlugin", "GifImageFile"),
-    "BMP": (rb"BM", "BmpImagePlugin", "BmpImageFile"),
-    "TIFF": (rb"II[*+]\0|MM\0[*+]", "TiffImagePlugin", "TiffImageFile"),
-    "PPM": (rb"P[1-6]\s", "PpmImagePlugin", "PpmImageFile"),
-}
 MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
 MODES_16_BIT = ("I;16", "I;16L", "I;16B", "I;16N")
+TURNED = "turned upright, as its EXIF says"
+ON_WHITE = "laid on white where it is transparent"
+SHIFTED = "its 16 bits cut to the upper 8"
+
+
+class Reading(NamedTuple):
+    """A picture, and in what the publisher's own loader would have read it differently.
+
+    Attributes
+    ----------
+    picture
+        u8[H,W,3], RGB.
+    differs
+        In words, nothing where both are equal: ``turned upright, as its EXIF says``.
+    """
+
+    picture: Picture
+    differs: tuple[str, ...] = ()
 
 
 def decode(data: bytes, where: str) -> Picture:
@@ -46,37 +54,7 @@ def decode(data: bytes, where: str) -> Picture:
     >>> decode(b"P2 4 4 255 " + b"0 85 170 255 " * 4, "ramp.pgm")[0].tolist()
     [[0, 0, 0], [85, 85, 85], [170, 170, 170], [255, 255, 255]]
     """
-    from PIL import ImageFile
-
-    _, module, decoder = DECODERS[recognise(data, where)]
-    if ImageFile.LOAD_TRUNCATED_IMAGES:
-        raise ImageError(
-            f"{where}: PIL.ImageFile.LOAD_TRUNCATED_IMAGES is set in this process, so a file cut short would "
-            "load half grey; clear it, or pass an array"
-        )
-    # Not Image.open: it warns of a huge picture before the size can be checked here.
-    open_image = getattr(importlib.import_module(f"PIL.{module}"), decoder)
-    try:
-        image = cast("Image.Image", open_image(io.BytesIO(data)))
-    except Exception as error:  # decoders raise anything at all on hostile bytes
-        raise _damaged(where, error) from error
-    return to_rgb(image, where)
-
-
-def recognise(data: bytes, where: str) -> str:
-    """Tell the format of a file by its first bytes.
-
-    Examples
-    --------
-    >>> recognise(b"GIF89a", "cat.gif")
-    'GIF'
-    """
-    if not data:
-        raise ImageError(f"{where}: the file is empty")
-    for name, (magic, _, _) in DECODERS.items():
-        if re.match(magic, data, re.DOTALL):
-            return name
-    raise ImageError(f"{where}: not a picture; want one of the formats {', '.join(DECODERS)}")
+    return read(data, where).picture
 
 
 def to_rgb(image: Image.Image, where: str) -> Picture:
@@ -93,23 +71,73 @@ def to_rgb(image: Image.Image, where: str) -> Picture:
     >>> to_rgb(Image.new("RGBA", (4, 4), (255, 0, 0, 51)), "rose")[0, 0].tolist()
     [255, 204, 204]
     """
+    return read(image, where).picture
+
+
+def read(source: bytes | Image.Image, where: str, loader: Loader = "pillow", *, as_published: bool = False) -> Reading:
+    """Read a picture as a viewer shows it, or as the publisher's loader does; say where it matters which.
+
+    Examples
+    --------
+    >>> from PIL import Image
+    >>> rose = Image.new("RGBA", (4, 4), (255, 0, 0, 51))
+    >>> read(rose, "rose").differs
+    ('laid on white where it is transparent',)
+    >>> read(rose, "rose", as_published=True).picture[0, 0].tolist()
+    [255, 0, 0]
+    """
+    from PIL import ImageFile
+
+    name = ""
+    image: Image.Image
+    if isinstance(source, bytes):
+        name = recognise(source, where)
+        if ImageFile.LOAD_TRUNCATED_IMAGES:
+            raise ImageError(
+                f"{where}: PIL.ImageFile.LOAD_TRUNCATED_IMAGES is set in this process, so a file cut short would "
+                "load half grey; clear it, or pass an array"
+            )
+        image = open_picture(source, name, where)
+    else:
+        image = source
+    _check_size(image, where)
+    if not as_published and image.mode not in MODES + MODES_16_BIT:
+        raise ImageError(f"{where}: pixels of mode {image.mode!r} have no stated range; convert the picture to RGB")
+    try:
+        if not as_published:
+            image.load()
+            return _as_shown(image, loader)
+        return Reading(pillow_rgb(image) if loader == "pillow" else tensorflow_rgb(image, name, where))
+    except ImageError:
+        raise
+    except Exception as error:  # decoders raise anything at all on hostile bytes
+        raise damaged(where, error) from error
+
+
+def _as_shown(stored: Image.Image, loader: Loader) -> Reading:
+    """Upright, on white, 16 bits shifted; and whether the loader's pixels are others."""
+    image = _upright(stored)
+    differs: tuple[str, ...] = () if image is stored else (TURNED,)
+    if image.mode in MODES_16_BIT:
+        grey = (np.asarray(image) >> 8).astype(np.uint8)
+        picture = np.repeat(grey[..., None], 3, axis=2)
+        if loader == "pillow" and not np.array_equal(picture, pillow_rgb(image)):
+            differs += (SHIFTED,)
+        return Reading(picture, differs)
+    if image.has_transparency_data:
+        rgba = np.asarray(image.convert("RGBA"))
+        picture = over_white(rgba)
+        if not np.array_equal(picture, rgba[..., :3]):
+            differs += (ON_WHITE,)
+        return Reading(picture, differs)
+    return Reading(np.array(image.convert("RGB")), differs)
+
+
+def _check_size(image: Image.Image, where: str) -> None:
     width, height = image.size
     check_side(height, width, where)
     if width * height > MAX_PIXELS:
         raise ImageError(f"{where}: {width} x {height} pixels; want at most {MAX_PIXELS} in all: shrink it")
-    if image.mode not in MODES + MODES_16_BIT:
-        raise ImageError(f"{where}: pixels of mode {image.mode!r} have no stated range; convert the picture to RGB")
-    try:
-        image.load()
-        image = _upright(image)
-        if image.mode in MODES_16_BIT:
-            grey = (np.asarray(image) >> 8).astype(np.uint8)
-            return np.repeat(grey[..., None], 3, axis=2)
-        if image.has_transparency_data:
-            return over_white(np.asarray(image.convert("RGBA")))
-        return np.array(image.convert("RGB"))
-    except Exception as error:  # decoders raise anything at all on hostile bytes
-        raise _damaged(where, error) from error
 
 
 def over_white(rgba: Picture) -> Picture:
@@ -138,7 +166,7 @@ def check_side(height: int, width: int, where: str) -> None:
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    """Undo the turn that EXIF states; a picture whose EXIF cannot be read stays as stored."""
+    """Undo the turn that EXIF states; a picture whose EXIF cannot be read stays as stored, and the very same."""
     from PIL.ExifTags import Base
     from PIL.Image import Transpose
 
@@ -159,7 +187,3 @@ def _upright(image: Image.Image) -> Image.Image:
         8: Transpose.ROTATE_90,
     }
     return image.transpose(turns[orientation]) if orientation in turns else image
-
-
-def _damaged(where: str, error: Exception) -> ImageError:
-    return ImageError(f"{where}: the picture is damaged or cut short: {str(error) or type(error).__name__}")

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refnet.errors import ImageError, ImageNotFoundError, InputError
-from refnet.preprocessing.decode import MAX_PIXELS, check_side, decode, to_rgb
+from refnet.preprocessing.decode import MAX_PIXELS, Reading, check_side, read
 from refnet.preprocessing.image_like import ImageLike
+from refnet.preprocessing.loaders import Loader
 from refnet.preprocessing.window import Picture
 
 MAX_BYTES = 8 * MAX_PIXELS  # four channels of 16 bits, not compressed
@@ -25,7 +26,7 @@ MAX_BYTES = 8 * MAX_PIXELS  # four channels of 16 bits, not compressed
 def read_image(source: ImageLike) -> Picture:
     """Read a picture as a viewer shows it: in RGB, upright, on white.
 
-    Files are PNG, JPEG, WebP, GIF, BMP, TIFF or PPM, recognised by their first bytes; of an animation the
+    Files are those of ``refnet.preprocessing.formats.DECODERS``, recognised by their first bytes; of an animation the
     first frame counts. `refnet.preprocessing.decode.to_rgb` says how other kinds of pixels become RGB.
 
     What Pillow warns about in a slightly damaged file stays a warning; where the caller makes warnings
@@ -55,16 +56,48 @@ def read_image(source: ImageLike) -> Picture:
     >>> read_image(b"P2 4 4 255 " + b"0 85 170 255 " * 4).shape
     (4, 4, 3)
     """
+    return read_as(source).picture
+
+
+def read_as(source: ImageLike, loader: Loader = "pillow", *, as_published: bool = False) -> Reading:
+    """Read a picture as a viewer shows it, or as the software that weights were published with reads it.
+
+    Parameters
+    ----------
+    source
+        As for ``read_image``. An array is taken as it is.
+    loader
+        Whose software: ``Recipe.loader`` of the weights' recipe.
+    as_published
+        Read as that software does, to the bit.
+
+    Returns
+    -------
+    Reading
+        The picture; and where ``as_published`` is false, in what that software would have read it differently.
+
+    Raises
+    ------
+    ImageError, InputError
+        As ``read_image``; ImageError also if that software does not read such a file.
+
+    Examples
+    --------
+    >>> from PIL import Image
+    >>> clear = Image.new("RGBA", (4, 4), (255, 0, 0, 0))
+    >>> read_as(clear).picture[0, 0].tolist(), read_as(clear, as_published=True).picture[0, 0].tolist()
+    ([255, 255, 255], [255, 0, 0])
+    """
     if isinstance(source, np.ndarray):
-        return _check_array(source)
+        return Reading(_check_array(source))
     if isinstance(source, bytes):
-        return decode(source, f"the given {len(source)} bytes")
+        return read(source, f"the given {len(source)} bytes", loader, as_published=as_published)
     if isinstance(source, str | os.PathLike):
-        return decode(_read_file(source), os.fsdecode(source))
+        return read(_read_file(source), os.fsdecode(source), loader, as_published=as_published)
     from PIL import Image
 
     if isinstance(source, Image.Image):
-        return to_rgb(source, "the given PIL image")
+        return read(source, "the given PIL image", loader, as_published=as_published)
     raise _wrong_kind(source)
 
 

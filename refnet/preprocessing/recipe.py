@@ -10,6 +10,7 @@ from typing import Any
 
 from refnet.errors import InputError, WeightsError
 from refnet.preprocessing.crop import CROPS
+from refnet.preprocessing.loaders import Loader
 from refnet.preprocessing.normalise import NORMALISATIONS, Normalisation, check_operations
 from refnet.preprocessing.resize import RESIZES
 
@@ -61,6 +62,17 @@ class Recipe:
         if crop.whole and self.crop_amount != int(self.crop_amount):
             raise InputError(f"recipe crop_amount: {self.crop_amount!r}; want a whole number of pixels")
         check_operations(self.normalise)
+
+    @property
+    def loader(self) -> Loader:
+        """Whose software reads pictures where it was published: that which also resizes them.
+
+        Examples
+        --------
+        >>> LITE.loader, RECIPES["timm"].loader
+        ('tensorflow', 'pillow')
+        """
+        return "tensorflow" if self.resize.startswith("tf") else "pillow"
 
     def to_json(self) -> str:
         """Write the recipe as one line of JSON, the same text for the same recipe.

@@ -5,8 +5,8 @@ A table is plain text, one class a line in the order of the logits: its id, a ta
     n01440764	tench, Tinca tinca
     n01443537	goldfish, Carassius auratus
 
-ImageNet's ids are WordNet ids, its texts the synonyms of the synset; own classes may have any ids. A table without a
-single tab is a list of names, and each name is its own id.
+ImageNet's ids are WordNet ids, its texts the synonyms of the synset; own classes may have any ids. In a table without
+ids each name is its own. What else people have, JSON, CSV and lists of names, is read as what it is: ``label_table``.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pathlib import Path
 
 from refnet.errors import InputError, input_error
 from refnet.files.shipped import shipped
+from refnet.weights.label_table import parse_table
 
 BACKGROUND = "background"
 MAX_BYTES = 1 << 20  # of a table; ImageNet's has 32,000
@@ -50,13 +51,13 @@ class Labels:
     Attributes
     ----------
     wnids, texts
-        Id and text of each class; the ids are unique.
+        Id and text of each class. Ids are unique; where there are none, each text is its own id and may come twice.
 
     Raises
     ------
     InputError
-        If there is no class, the two are not of one length, an id comes twice, or an entry is empty or not
-        printable.
+        If there is no class, the two are not of one length, an id other than a text comes twice, or an entry is empty
+        or not printable.
 
     Examples
     --------
@@ -78,7 +79,7 @@ class Labels:
             for entry in (wnid, text):
                 if not (entry and entry.isprintable()):
                     raise InputError(f"label {index}: {entry!r} is not a line of printable text")
-            if wnid in seen:
+            if wnid in seen and self.wnids != self.texts:
                 raise InputError(f"label {index}: the id {wnid} comes a second time")
             seen.add(wnid)
 
@@ -95,18 +96,42 @@ class Labels:
     def index(self, wnid: str) -> int:
         """Place of an id among the logits.
 
-        It is an ``InputError`` if no class has this id.
+        It is an ``InputError`` if no class has this id, or several have it.
         """
-        try:
-            return self.wnids.index(wnid)
-        except ValueError:
-            raise InputError(f"no class has the id {wnid!r}; the first has {self.wnids[0]!r}") from None
+        places = [place for place, known in enumerate(self.wnids) if known == wnid]
+        if len(places) == 1:
+            return places[0]
+        if places:
+            raise InputError(f"{len(places)} classes are called {wnid!r}: {', '.join(map(str, places))}")
+        raise InputError(f"no class has the id {wnid!r}; the first has {self.wnids[0]!r}")
 
 
 def parse_labels(table: str) -> Labels:
-    r"""Read a label table from its text: an id, a tab and a text in every line, or a name in every line.
+    r"""Read a label table from its text, as what it is.
 
-    Lines end with ``\n`` or ``\r\n``; blanks before that are left out.
+    - An id, a tab and a text in every line, or a WordNet id, a blank and a text.
+    - JSON: a list of names; ``id2label``, alone or in a model's ``config.json``; ``class_indices``, as Keras and
+      torchvision give them; Keras' ``imagenet_class_index.json``.
+    - CSV: a number and a name in every line, or a first line that names the columns.
+    - A name in every line, with its number or without.
+
+    Numbers must count the classes from 0. Lines end with ``\n`` or ``\r\n``; blanks before that are left out. Names
+    may come twice, ids may not.
+
+    Parameters
+    ----------
+    table
+        The text.
+
+    Returns
+    -------
+    Labels
+        In the order of the network's outputs.
+
+    Raises
+    ------
+    InputError
+        If it is none of these, or only some lines are; it says which line.
 
     Examples
     --------
@@ -114,19 +139,11 @@ def parse_labels(table: str) -> Labels:
     Label(index=1, wnid='dog', text="the neighbour's dog")
     >>> parse_labels("daisy\nyellow rose\n")[1]
     Label(index=1, wnid='yellow rose', text='yellow rose')
+    >>> parse_labels('{"0": "daisy", "1": "yellow rose"}') == parse_labels("0,daisy\n1,yellow rose\n")
+    True
     """
-    lines = [line.rstrip(" \r") for line in table.split("\n")]
-    if not lines[-1]:
-        lines.pop()
-    if "\t" not in table:
-        return Labels(tuple(lines), tuple(lines))
-    rows = [line.split("\t") for line in lines]
-    for number, row in enumerate(rows, start=1):
-        if len(row) != 2:
-            raise InputError(
-                f"line {number} of the label table: need an id, one tab and a text, or in all of the table no tab"
-            )
-    return Labels(tuple(row[0] for row in rows), tuple(row[1] for row in rows))
+    ids, texts = parse_table(table)
+    return Labels(texts if ids is None else ids, texts)
 
 
 def read_labels(path: str | Path) -> Labels:
@@ -161,20 +178,63 @@ def imagenet_labels() -> Labels:
 
 
 def labels_for(table: Labels, classes: int) -> Labels:
-    r"""Fit a table to a network of so many classes: as many, or one more.
+    r"""Fit a table to a network of so many classes: one name for each, in the order of the network's outputs.
 
-    A network trained with TensorFlow's ``include_background_label`` has a class for the background before all others.
+    One table may be a class short, ImageNet's: networks trained with TensorFlow's ``include_background_label`` have a
+    class before its 1,000, which then is called ``background``. Any other count is an error.
+
+    Parameters
+    ----------
+    table
+        The names.
+    classes
+        How many outputs the network has.
+
+    Returns
+    -------
+    Labels
+        The table, or ImageNet's with the background before it.
+
+    Raises
+    ------
+    InputError
+        If the table is of another count.
 
     Examples
     --------
-    >>> [label.text for label in labels_for(parse_labels("daisy\nrose\n"), 3)]
-    ['background', 'daisy', 'rose']
+    >>> labels_for(imagenet_labels(), 1001)[0].text
+    'background'
+    >>> labels_for(parse_labels("daisy\nrose\n"), 3)
+    Traceback (most recent call last):
+        ...
+    refnet.errors.InputError: 2 names do not fit a network of 3 classes: the first is 'daisy', the last 'rose'; ...
     """
     if classes == len(table):
         return table
-    if classes == len(table) + 1:
+    if classes == len(table) + 1 and _is_imagenet(table):
         return Labels((BACKGROUND, *table.wnids), (BACKGROUND, *table.texts))
+    if classes == 1:
+        want = "a network of one output says how much it is one thing: want the name of that alone"
+    else:
+        want = "want one for each output, in their order; if one of them is a background, name it too"
+    noun = "class" if classes == 1 else "classes"
     raise InputError(
-        f"a label table of {len(table)} classes does not fit a network of {classes}; "
-        "want as many, or one less where the network's first class is the background"
+        f"{len(table)} names do not fit a network of {classes} {noun}: the first is {table[0].text!r:.60}, "
+        f"the last {table[-1].text!r:.60}; {want}"
     )
+
+
+def _is_imagenet(table: Labels) -> bool:
+    """Whether each class is ImageNet's: by its id, or by a name that is one of the synonyms."""
+    known = imagenet_labels()
+    if len(table) != len(known):
+        return False
+    return table.wnids == known.wnids or all(
+        _first(given.text) in {_first(synonym) for synonym in label.text.split(",")}
+        for given, label in zip(table, known, strict=True)
+    )
+
+
+def _first(text: str) -> str:
+    """The first of the synonyms, however blanks and capitals are written."""
+    return text.partition(",")[0].replace("_", " ").strip().casefold()

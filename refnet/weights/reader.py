@@ -49,6 +49,21 @@ def read(path: str | Path) -> Weights:
         raise WeightsError(f"{path}: cannot be read as HDF5: {error}; {paths.how_to_mend(path)}") from error
 
 
+def is_weight_file(path: Path) -> bool:
+    """Whether an HDF5 file was meant to be a weight file of refnet's; a damaged one may have been.
+
+    Examples
+    --------
+    >>> is_weight_file(paths.find("lite0"))
+    True
+    """
+    try:
+        with h5py.File(path, "r", locking=False) as file:
+            return "schema" in strict_hdf5.attribute_names(file)
+    except (WeightsError, *hdf5.DAMAGE):
+        return True
+
+
 def _check_it_is_there(path: Path) -> None:
     try:
         if path.is_file():

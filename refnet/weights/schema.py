@@ -31,7 +31,7 @@ from typing import Any, NamedTuple, get_args
 from refnet.architecture.padding import MAX_SIDE, size_of
 from refnet.architecture.scaling import Coefficients
 from refnet.architecture.top import PUBLISHED_TOP, Top, TopLayer
-from refnet.architecture.variants import Architecture, efficientnet
+from refnet.architecture.variants import IMAGE_CHANNELS, Architecture, efficientnet
 from refnet.checks import MAX_CLASSES
 from refnet.errors import InputError, RefnetError, WeightsError
 from refnet.preprocessing.recipe import Recipe
@@ -59,8 +59,9 @@ LABELS = ("labels/wnid", "labels/text")
 DROPPED = ("dropped/name", "dropped/reason")
 TABLES = LABELS + DROPPED
 
-# Of the JSON of an architecture. Two more, only where they are not the usual ones: "top", the fields of
-# refnet.architecture.top.Top with its layers as objects of TopLayer's fields, and "folded": true.
+# Of the JSON of an architecture. Three more, only where they are not the usual ones: "top", the fields of
+# refnet.architecture.top.Top with its layers as objects of TopLayer's fields, "folded": true, and the
+# input's "channels".
 ARCHITECTURE: dict[str, type] = {
     "name": str,
     "width": float,
@@ -73,6 +74,7 @@ ARCHITECTURE: dict[str, type] = {
 
 # Far beyond any network of use, small enough to be judged in no time.
 MAX_FACTOR = 64
+MAX_CHANNELS = 1 << 12  # of an input
 MAX_TEXT = 4096  # bytes of an attribute or of one entry of a table
 MAX_ROWS = 1 << 20
 
@@ -169,10 +171,15 @@ def parse_architecture(text: str) -> Architecture:
         stated = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise WeightsError(f"architecture is not JSON: {error}") from None
-    if not isinstance(stated, dict) or set(stated) - {"top", "folded"} != set(ARCHITECTURE):
+    if not isinstance(stated, dict) or set(stated) - {"top", "folded", "channels"} != set(ARCHITECTURE):
         raise WeightsError(f"architecture must be a JSON object of {', '.join(ARCHITECTURE)}")
     top = _parse_top(stated.pop("top", {}))
     folded = stated.pop("folded", False)
+    channels = stated.pop("channels", IMAGE_CHANNELS)
+    if type(channels) is not int or not 1 <= channels <= MAX_CHANNELS:
+        raise WeightsError(
+            f"architecture: channels is {str(channels)[:40]}, not a whole number from 1 to {MAX_CHANNELS}"
+        )
     if type(folded) is not bool:
         raise WeightsError(f"architecture: folded is {str(folded)[:40]}, not true or false")
     wrong = [key for key in ARCHITECTURE if not _possible(key, stated[key])]
@@ -180,7 +187,9 @@ def parse_architecture(text: str) -> Architecture:
         values = ", ".join(f"{key} = {str(stated[key])[:40]}" for key in wrong)
         raise WeightsError(f"architecture has values that no network has: {values}")
     name, classes = stated.pop("name"), stated.pop("classes")
-    return replace(efficientnet(Coefficients(**stated), name=name, classes=classes), top=top, folded=folded)
+    return replace(
+        efficientnet(Coefficients(**stated), name=name, classes=classes), top=top, folded=folded, channels=channels
+    )
 
 
 def _parse_top(stated: Any) -> Top:
@@ -232,6 +241,8 @@ def architecture_to_json(architecture: Architecture) -> str:
         unusual["top"]["layers"] = [_without_defaults(layer) for layer in architecture.top.layers]
     if architecture.folded:
         unusual["folded"] = True
+    if architecture.channels != IMAGE_CHANNELS:
+        unusual["channels"] = architecture.channels
     return json.dumps({
         "name": architecture.name,
         "width": float(coefs.width),

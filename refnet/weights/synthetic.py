@@ -21,8 +21,9 @@ import math
 import numpy as np
 
 from refnet.architecture import names
-from refnet.architecture.plan import Shape, Step, Weight, make_plan
-from refnet.architecture.variants import Architecture
+from refnet.architecture.plan import make_plan
+from refnet.architecture.step import Shape, Step, Weight
+from refnet.architecture.variants import IMAGE_CHANNELS, Architecture
 from refnet.arrays import Array
 
 
@@ -49,9 +50,9 @@ def uniform(key: str, shape: Shape) -> Array:
     return u.reshape(shape)
 
 
-def picture_tensor(height: int, width: int) -> Array:
-    """Return a generated network input: f32[1, H, W, 3] in [-2, 2), the range of a normalised picture."""
-    return uniform("input", (1, height, width, 3)) * np.float32(2)
+def picture_tensor(height: int, width: int, channels: int = IMAGE_CHANNELS) -> Array:
+    """Return a generated network input: f32[1, H, W, channels] in [-2, 2), the range of a normalised picture."""
+    return uniform("input", (1, height, width, channels)) * np.float32(2)
 
 
 def tensors(architecture: Architecture) -> dict[str, Array]:
@@ -71,12 +72,14 @@ def tensors(architecture: Architecture) -> dict[str, Array]:
 # A kernel's weights have the variance gain / fan-in.
 _GAIN = {"stem": 0.75, "expand": 1.0, "depthwise": 3.0, "project": 1.0, "head": 1.0, "logits": 40.0}
 _GAIN_OF_GATED_PROJECT = 8.0
+_GAIN_IN_TOP = 2.0
 _CENTER_AND_HALF_WIDTH = {
     "gamma": (1.0, 0.25),
     "beta": (0.0, 0.25),
     "mean": (0.0, 0.125),
     "variance": (1.0, 0.5),
     "bias": (0.0, 0.25),
+    "p": (3.0, 0.5),
 }
 
 
@@ -90,6 +93,6 @@ def _spread(step: Step, weight: Weight, *, gated: bool) -> tuple[float, float]:
     if kind == names.GATE:
         return (-2 / fan_in, 1 / fan_in) if leaf == "kernel" else (1.0, 0.5)
     if leaf == "kernel":
-        gain = _GAIN_OF_GATED_PROJECT if gated and kind == names.PROJECT else _GAIN[kind]
+        gain = _GAIN_OF_GATED_PROJECT if gated and kind == names.PROJECT else _GAIN.get(kind, _GAIN_IN_TOP)
         return 0.0, math.sqrt(3 * gain / fan_in)
     return _CENTER_AND_HALF_WIDTH[leaf]

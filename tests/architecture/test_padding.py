@@ -4,7 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refnet.architecture.padding import NO_PADS, output_size, pads
+from refnet.architecture.padding import NO_PADS, output_size, pads, size_of
+from refnet.architecture.plan import make_plan
+from refnet.architecture.variants import variant
+from refnet.errors import InputError
 
 SIDES = st.integers(1, 700)
 
@@ -46,3 +49,30 @@ def test_a_stride_divides_the_picture(height, width, padding, kernel, stride):
     assert size == (math.ceil(height / stride), math.ceil(width / stride))
     padded = (around.top + height + around.bottom, around.left + width + around.right)
     assert size == tuple(len(range(0, side - kernel + 1, stride)) for side in padded)
+
+
+@pytest.mark.parametrize("size", [224, 225, 260, 33])
+def test_zeros_of_one_size_are_those_of_that_picture(size):
+    fixed = [step.pads for step in make_plan(variant("b1"), (107, 64), padding=f"same@{size}")]
+    assert fixed == [step.pads for step in make_plan(variant("b1"), size)]
+
+
+def test_keras_without_a_size_pads_as_for_even_sides():
+    """Its ``correct_pad`` then takes (k // 2 - 1, k // 2) for every convolution of stride 2."""
+    plan = make_plan(variant("b0"), 225, padding="same@224")
+    for step in plan:
+        if step.stride == 2:
+            assert step.pads == (step.kernel // 2 - 1, step.kernel // 2) * 2
+
+
+@pytest.mark.parametrize(
+    "rule", ["valid", "same@", "same@0", "same@-3", "same@16385", "same@224x224", "same@0224", None]
+)
+def test_unknown_rules(rule):
+    with pytest.raises(InputError, match="not one of same, symmetric, or same@SIZE"):
+        size_of(rule)
+
+
+def test_a_picture_too_small_for_the_zeros_of_another():
+    with pytest.raises(InputError, match=r"padding same@64 leaves nothing of \d+x1 pixels at block6a.depthwise"):
+        make_plan(variant("b0"), (33, 19), padding="same@64")

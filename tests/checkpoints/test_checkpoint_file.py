@@ -118,16 +118,6 @@ class TestTensorflow:
         with pytest.raises(CheckpointError, match=r"a folder with one \.index file is wanted, found \['"):
             checkpoint_file.read(unpacked.parent)
 
-    def test_a_saved_model(self, tmp_path):
-        """It may have its weights beside it, named by objects."""
-        (tmp_path / "saved_model.pb").write_bytes(b"")
-        with pytest.raises(CheckpointError) as caught:
-            checkpoint_file.read(tmp_path)
-        assert str(caught.value) == (
-            f"{tmp_path}: a SavedModel of TensorFlow, which is a program; "
-            'in TensorFlow, load it and save its weights: model.save_weights("x.weights.h5")'
-        )
-
 
 def test_a_zip_is_told_by_its_directory_alone(tmp_path, monkeypatch):
     """What is 4 GB large is not read twice."""
@@ -164,7 +154,11 @@ class TestWrong:
         ("content", "text"),
         [
             (b"", "in no format that is known here"),
-            (b"hello, world", "in no format that is known here (safetensors, Keras, NumPy, PyTorch, TensorFlow, ONNX)"),
+            (
+                b"hello, world",
+                "in no format that is known here (safetensors, TensorFlow Lite, Keras, NumPy, PyTorch, TensorFlow, "
+                "ONNX)",
+            ),
             (b"version https://git-lfs.github.com/spec/v1\noid sha256:00", "a pointer of Git LFS, not the file itself"),
             (b"<!DOCTYPE html><title>Not found", "a web page; download the file itself"),
             (b"\x89HDF\r\n\x1a\n" + bytes(100), "HDF5"),

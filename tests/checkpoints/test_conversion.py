@@ -16,9 +16,10 @@ from refnet.checkpoints import certificate
 from refnet.checkpoints.conversion import STAGES, convert
 from refnet.checkpoints.inversion import invert
 from refnet.checkpoints.stated import Stated
-from refnet.errors import InputError, WeightsError
+from refnet.errors import CheckpointError, InputError, WeightsError
 from refnet.export.onnx import export_onnx
 from refnet.hub.models import synthetic_weights
+from refnet.preprocessing.by_hand import ByHand
 from refnet.weights import reader
 
 
@@ -60,7 +61,7 @@ class TestClasses:
 
     def test_labels_that_do_not_fit(self, torchvision_file, tmp_path):
         (tmp_path / "labels.txt").write_text("daisy\nrose\n")
-        with pytest.raises(InputError, match="2 classes does not fit a network of 1000"):
+        with pytest.raises(InputError, match="2 names do not fit a network of 1000 classes"):
             convert(torchvision_file, labels=tmp_path / "labels.txt", out=tmp_path / "a.h5")
 
     def test_background_first(self, save, tmp_path):
@@ -144,6 +145,16 @@ class TestFormats:
         recipe = reader.read(convert(path, out=tmp_path / "a.h5")).recipe
         assert (recipe.name, recipe.crop, recipe.resize) == ("keras-own", "none", "pil-nearest")
         assert recipe.normalise[1:] == (("subtract", (0.5, 0.5, 0.5)), ("divide", (0.5, 0.5, 0.25)))
+
+    def test_numbers_by_hand_do_not_replace_those_of_the_file(self, tmp_path):
+        path = self.keras_file(tmp_path / "mine.h5", [0.5, 0.5, 0.5], [0.25, 0.25, 0.0625])
+        with pytest.raises(
+            CheckpointError, match=r"mine.h5: the file says itself how pixels are normalised, and not by"
+        ):
+            convert(path, by_hand=ByHand(mean=(0.1, 0.1, 0.1), std=(1, 1, 1)), out=tmp_path / "a.h5")
+        weights = reader.read(convert(path, by_hand=ByHand(64, interpolation="bilinear"), out=tmp_path / "a.h5"))
+        assert (weights.architecture.resolution, weights.recipe.resize) == (64, "pil-bilinear")
+        assert weights.recipe.normalise[1] == ("subtract", (0.5, 0.5, 0.5))
 
     def test_keras_without_its_top(self, tmp_path):
         path = self.keras_file(tmp_path / "mine.h5", [0.485, 0.456, 0.406], [0.229, 0.224, 0.225], classes=0)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from helpers.tops import TOPS, weights_with
 
 from refnet.architecture.scaling import Coefficients
 from refnet.architecture.variants import efficientnet
@@ -91,3 +92,13 @@ def test_other_tensors(tiny):
     bent["logits/bias"] = np.full(3, np.nan, np.float32)
     with pytest.raises(CheckpointError, match=r"as refnet exports them: .* every weight must be finite"):
         own_export.restore(replace(tiny, tensors=bent))
+
+
+@pytest.mark.parametrize("folded", [False, True])
+@pytest.mark.parametrize("name", TOPS)
+def test_any_top_comes_back(name, folded, path):
+    weights = weights_with(TOPS[name], folded=folded, padding="same@64")
+    export_onnx(weights, path, size=(33, 45))
+    found = own_export.restore(onnx_file.read(path))
+    assert (found.architecture, found.padding) == (weights.architecture, "same@64")
+    assert found.digest() == weights.digest()

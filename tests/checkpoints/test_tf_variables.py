@@ -47,15 +47,5 @@ def test_never_some_of_each():
     )
 
 
-def test_named_by_objects():
-    objects = ["_CHECKPOINTABLE_OBJECT_GRAPH", "layer_with_weights-0/kernel/.ATTRIBUTES/VARIABLE_VALUE"]
-    with pytest.raises(CheckpointError) as caught:
-        choose_variables(objects)
-    assert str(caught.value) == (
-        "an object-based checkpoint of TensorFlow 2, whose tensors do not have the variables' names; "
-        'where it was written, load it and save its weights: model.save_weights("x.weights.h5")'
-    )
-
-
 def test_of_nothing():
     assert choose_variables([]).stored_as == {}

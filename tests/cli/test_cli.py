@@ -522,7 +522,7 @@ WRONG = {
     "predict": "the following arguments are required: PHOTO; see `refnet predict --help`",
     "predict cat.png -m tiny.h5 --top 5": "top=5: want a whole number from 1 to 3",
     "predict cat.png -m tf_efficientnet_b0": "unknown model 'tf_efficientnet_b0'; that is timm's name; here it is b0@",
-    "predict cat.png -m mine.pth": "unknown model 'mine.pth'; a checkpoint becomes an .h5 file that is known here by",
+    "predict cat.png -m mine.pth": "mine.pth does not exist",
     "predict cat.png --top 0": "top=0: want a whole number from 1 to 1048576",
     "predict cat.png --top 1001": "top=1001: want a whole number from 1 to 1000",
     "predict cat.png --top few": "argument --top: invalid int value: 'few'; see `refnet predict --help`",

@@ -52,11 +52,16 @@ def test_what_is_said(run, checkpoint):
         "certificate": "lite0.certificate.json",
         "model": "lite0",
         "classes": "3",
+        "answer": "probabilities that add up to 1 (softmax)",
+        "pooling": "mean",
+        "padding": "same",
+        "size": "224",
         "publisher": "lite",
         "recognised by": "the tensors' names",
         "format": "safetensors",
         "averaged": "the file does not say",
         "recipe": "lite",
+        "labels": "none",
         "tensors": "247",
         "left out": "0",
         "from 16 bits": "0",
@@ -99,7 +104,7 @@ class TestVerify:
     def test_a_certificate_that_says_something_else(self, run, checkpoint):
         run("convert", checkpoint, "-o", "a.h5")
         path = certificate.beside(Path("a.h5"))
-        path.write_text(path.read_text().replace('"classes": 3', '"classes": 4'))
+        path.write_text(path.read_text().replace('"resolution": 224,\n  "padding"', '"resolution": 225,\n  "padding"'))
         code, out, _ = run("verify", "a.h5")
         assert code == 1
         assert out.endswith(
@@ -130,7 +135,7 @@ WRONG = {
     "convert .": ".: a folder with one .index file is wanted, found []",
     "convert {checkpoint} -m b0": "the tensors are those of lite0, not of b0",
     "convert {checkpoint} --publisher google": "unknown publisher 'google'; known are tf, keras, lukemelas",
-    "convert {checkpoint} --publisher timm": "no variant of timm has these tensors; nearest is lite0: 247 are missing: conv_stem",
+    "convert {checkpoint} --publisher timm": "no variant of timm has these tensors; nearest is lite0: ",
     "convert {checkpoint} --labels nothing.txt": "nothing.txt: cannot read a label table",
     "convert {checkpoint} -o a.bin": "a.bin: want a name that ends in .h5",
     "convert {checkpoint} -o no/a.h5": "no/a.h5 not written: there is no directory no",
@@ -182,3 +187,42 @@ class TestRefusals:
         assert code == 2
         assert refused["error"].startswith(f"{other}: no variant of timm has these tensors")
         assert "'conv499.weight' is unknown" in refused["details"]
+
+
+class TestNotes:
+    """What a conversion has to tell: the first few lines, all with --verbose."""
+
+    @pytest.fixture
+    def made(self, monkeypatch):
+        from refnet.cli import convert
+
+        monkeypatch.setattr(convert, "MOST_TOLD", 2)
+        facts = {"model": "b0", "classes": 1, "answer": "none", "told": ["first " * 20, "second", "third"]}
+        return lambda *options: convert._report(cli._parser().parse_args(["convert", "a.pth", *options]), dict(facts))
+
+    def test_in_a_file(self, made, capsys):
+        made()
+        lines = capsys.readouterr().out.splitlines()
+        assert lines[2] == "answer   the numbers themselves, no probabilities"
+        assert lines[4:] == ["note     second", "         and 1 more, which --verbose lists, and the certificate"]
+        made("--verbose")
+        assert capsys.readouterr().out.endswith("note     third\n")
+
+    def test_for_programs(self, made, capsys):
+        made("--json")
+        assert len(json.loads(capsys.readouterr().out)["told"]) == 3
+
+
+@pytest.mark.parametrize("width", [60, 120])
+def test_at_the_width_of_a_terminal(checkpoint, tmp_path, width):
+    """A table keeps to it, with nothing of it lost; a refusal has at most eight lines there at 120."""
+    code, seen = run_in_terminal("-m", "refnet", "convert", checkpoint, "-o", "a.h5", where=tmp_path, columns=width)
+    lines = screen(seen)
+    assert code == 0
+    assert max(map(len, lines)) <= width
+    assert "answer         probabilities that add up to 1 (softmax)" in lines
+    stranger = tmp_path / "a.safetensors"
+    safetensors.numpy.save_file({f"{'part.' * 20}{i}": np.ones(3, np.float32) for i in range(500)}, stranger)
+    code, seen = run_in_terminal("-m", "refnet", "plan", stranger, where=tmp_path, columns=width)
+    assert code == 2
+    assert len("".join(screen(seen))) <= 8 * 120

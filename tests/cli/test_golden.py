@@ -186,7 +186,7 @@ class TestVectors:
 
     def test_json(self, run):
         _, out, _ = run("--vectors", "-o", "v.npz", "--json")
-        assert len(json.loads(out)["cases"]) == 76
+        assert len(json.loads(out)["cases"]) == 99
 
 
 class TestC99:

@@ -6,13 +6,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from helpers.tops import TOPS, weights_with
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from refnet.architecture.padding import NO_PADS, output_size, pads
-from refnet.architecture.plan import Step, Weight, _batch_norm
+from refnet.architecture.plan import make_plan
+from refnet.architecture.step import Step, Weight, batch_norm_weights
+from refnet.architecture.top import PUBLISHED_TOP, Top
 from refnet.engine.runner import Engine
 from refnet.reference.evaluate import evaluate
+from refnet.weights.synthetic import picture_tensor
 
 DTYPES = ["float32", "float64"]
 
@@ -21,7 +25,7 @@ def convolution_step(op: str, H: int, W: int, C: int, K: int, kernel: int, strid
     around = pads(padding, H, W, kernel, stride)
     shape = (*output_size(H, W, around, kernel, stride), K)
     kernel_shape = (kernel, kernel, C, K) if op == "convolution" else (kernel, kernel, C)
-    weights = (Weight("s/kernel", kernel_shape), *_batch_norm("s", K))
+    weights = (Weight("s/kernel", kernel_shape), *batch_norm_weights("s", K))
     return Step("s", op, ("input",), (H, W, C), shape, kernel, stride, around, act, weights)
 
 
@@ -182,7 +186,7 @@ def test_activations_over_their_whole_range(dtype: str) -> None:
     special = [0.0, -0.0, 1e-45, -1e-45, 1e-38, -1e-38, 87, -87, 88, -88, 89, -89, 1e30, -1e30, 3e38, -3e38, 6, 7]
     sweep = np.linspace(-110, 110, 16 * 1000 - len(special))
     x = np.array([*special, *sweep], np.float32).reshape(1, 1000, 1, 16)
-    for act in ("swish", "relu6", "sigmoid"):
+    for act in ("swish", "relu6", "sigmoid", "relu", "tanh"):
         step = convolution_step("convolution", 1000, 1, 16, 16, 1, 1, "same", act)
         tensors = random_tensors([step], 0)
         tensors["s/kernel"] = np.eye(16, dtype=np.float32).reshape(1, 1, 16, 16)
@@ -206,3 +210,50 @@ def test_a_sum_of_underflowed_products_keeps_its_sign() -> None:
     got = dict(make_engine([step], tensors, 1e-3, "float32").run({"input": x[0]}, list(expected), x.shape[1:3]))
     for name, value in expected.items():
         assert got[name].tobytes() == value[0].tobytes(), name
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("folded", [False, True])
+@pytest.mark.parametrize("top", [PUBLISHED_TOP, *TOPS.values()], ids=["published", *TOPS])
+def test_networks_with_any_top(top: Top, folded: bool, dtype: str) -> None:
+    """Whole networks, all tensors and the answer alone; 37 and 20 units do not fill their blocks of 16."""
+    weights = weights_with(top, folded=folded, padding="same@40")
+    plan = make_plan(weights.architecture, (37, 45), padding=weights.padding)
+    x = picture_tensor(37, 45)
+    expected = dict(evaluate(plan.steps, weights.tensors, weights.bn_eps, x.astype(dtype)))
+    engine = make_engine(list(plan.steps), dict(weights.tensors), weights.bn_eps, dtype)
+    for wanted in ([plan.answer], list(expected)):
+        for name, tensor in engine.run({"input": x[0]}, wanted, (37, 45)):
+            assert tensor.tobytes() == expected[name][0].tobytes(), name
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("H", "W", "C"), [(1, 1, 1), (1, 7, 16), (5, 3, 33), (14, 15, 40)])
+def test_poolings(H: int, W: int, C: int, dtype: str) -> None:
+    for op in ("max", "gem"):
+        weights = (Weight("s/p", (1,)),) if op == "gem" else ()
+        step = Step("s", op, ("input",), (H, W, C), (C,), weights=weights)
+        tensors = {"s/p": np.array([2.5], np.float32)}
+        x = np.random.default_rng(1).standard_normal((1, H, W, C)).astype(np.float32)
+        *_, (_, expected) = evaluate([step], tensors, 0.0, x.astype(dtype))
+        ((_, found),) = make_engine([step], dict(tensors), 0.0, dtype).run({"input": x[0]}, ["s"], (H, W))
+        assert found.tobytes() == expected[0].tobytes(), op
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("C", [1, 16, 37, 1000])
+def test_vectors(C: int, dtype: str) -> None:
+    """What a vector goes through behind the pool, each with its own step, in odd sizes."""
+    pool = Step("pool", "mean", ("input",), (2, 3, C), (C,))
+    norm = Step(
+        "norm", "batch_norm", ("pool",), (C,), (C,), activation="tanh", weights=batch_norm_weights("norm", C), eps=0.1
+    )
+    steps = [
+        pool,
+        norm,
+        Step("act", "identity", ("norm",), (C,), (C,), activation="relu"),
+        Step("both", "concatenate", ("act", "norm"), (C,), (2 * C,)),
+        Step("scaled", "divide", ("both",), (2 * C,), (2 * C,), divisor=0.3),
+        Step("answer", "log_softmax", ("scaled",), (2 * C,), (2 * C,)),
+    ]
+    assert_same(steps, dtype)

@@ -7,11 +7,13 @@ import os
 import re
 import subprocess
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 from helpers.programs import need
+from helpers.tops import TOPS, weights_with
 
 from refnet.architecture.plan import make_plan
 from refnet.architecture.scaling import Coefficients
@@ -54,6 +56,10 @@ MODELS = {
     "b0 symmetric": (lambda: replace(find_weights("b0@synthetic"), padding="symmetric"), (46, 31)),
     "tiny without classifier": (lambda: tiny(classes=0), (1, 19)),
 }
+UNUSUAL = {
+    "folded, zeros of one size": partial(weights_with, folded=True, padding="same@40"),
+    **{name: partial(weights_with, top) for name, top in TOPS.items()},
+}
 
 
 @pytest.fixture(scope="module", params=MODELS)
@@ -90,6 +96,17 @@ def test_every_digest(rendered, command, dtype, tmp_path):
     found = run(build(rendered, tmp_path / "refnet", command, dtype), rendered)
     assert (found.returncode, found.stderr) == (0, "")
     assert found.stdout == (rendered / DIGESTS[dtype]).read_text()
+
+
+@pytest.mark.parametrize("command", [["gcc", "-O3", "-march=native"], [AARCH64, "-static", "-O1"]], ids=" ".join)
+@pytest.mark.parametrize("name", UNUSUAL)
+def test_every_digest_of_unusual_networks(name, command, tmp_path):
+    need(command[0], *["qemu-aarch64"] * (command[0] == AARCH64))
+    render(UNUSUAL[name](), picture_tensor(33, 19), tmp_path / "program")
+    for dtype, digests in DIGESTS.items():
+        found = run(build(tmp_path / "program", tmp_path / dtype, command, dtype), tmp_path / "program")
+        assert (found.returncode, found.stderr) == (0, "")
+        assert found.stdout == (tmp_path / "program" / digests).read_text()
 
 
 def test_check_passes_and_fails(program):
@@ -175,11 +192,11 @@ def test_arithmetic_refused(program, flag):
 def test_table():
     weights = tiny(classes=5)
     plan = make_plan(weights.architecture, (32, 21), padding="symmetric")
-    rows = plan_table(plan).splitlines()
-    assert rows[5] == (
-        '    /*   1 */ {"stem", CONVOLUTION, 0, NOTHING, {32, 21, 3}, {16, 11, 8}, 3, 2, {1, 1, 1, 1}, SWISH, 0, 216},'
+    rows = plan_table(plan, weights.bn_eps).splitlines()
+    assert rows[6] == (
+        '    /*   1 */ {"stem", CONVOLUTION, 0, NOTHING, {32, 21, 3}, {16, 11, 8}, 0, 3, 2, {1, 1, 1, 1}, SWISH, 0, '
+        "NORM, 216, 0x1.4f8b588e368f1p-17},"
     )
-    assert "#define BN_EPS 0x1.4f8b588e368f1p-17 /* 1e-05, in double */" in plan_header(weights, plan)
     endless = replace(weights.architecture, name="ab" * 5000)  # a compiler need not take so much in one string
     assert f'#define PLAN_NAME "{"ab" * 32}"\n' in plan_header(weights, make_plan(endless, (32, 21)))
 

@@ -14,6 +14,7 @@ import onnx
 import onnxruntime
 import pytest
 from helpers.places import CHELSEA
+from helpers.tops import TOPS, weights_with
 from onnx import numpy_helper
 
 import refnet
@@ -59,13 +60,15 @@ def tiny_weights(classes):
 
 @pytest.fixture(scope="module")
 def cases(tiny, tmp_path_factory):
-    """Four networks, each with a picture and its exported graph."""
+    """Networks, each with a picture and its exported graph."""
     b0, lite0 = Network(synthetic_weights("b0")), refnet.load("lite0")
     networks = {
         "lite0": (lite0, lite0.preprocess(CHELSEA)),
         "b0": (b0, synthetic.picture_tensor(64, 97)),
         "tiny": (Network(tiny), synthetic.picture_tensor(33, 50)),
         "features": (Network(tiny_weights(classes=0)), synthetic.picture_tensor(33, 50)),
+        "folded": (Network(weights_with(folded=True, padding="same@40")), synthetic.picture_tensor(33, 50)),
+        **{name: (Network(weights_with(top)), synthetic.picture_tensor(33, 50)) for name, top in TOPS.items()},
     }
     path = tmp_path_factory.mktemp("onnx") / "net.onnx"
     found = {}
@@ -75,7 +78,7 @@ def cases(tiny, tmp_path_factory):
     return found
 
 
-each_case = pytest.mark.parametrize("case", ["lite0", "b0", "tiny", "features"])
+each_case = pytest.mark.parametrize("case", ["lite0", "b0", "tiny", "features", "folded", *TOPS])
 
 
 def run(model, x, wanted):
@@ -125,7 +128,7 @@ class TestGraph:
         assert [node.name for node in model.graph.node] == [
             output for node in model.graph.node for output in node.output
         ]
-        assert set(known) == {node.name for node in model.graph.node}
+        assert set(known) == {node.name for node in model.graph.node} - {"pool.reciprocal"}  # of a weight: no batch
         for step in plan:
             for part in (step.name, *step.parts):
                 batch, channels, *rest = known[exported_name(step, part)].type.tensor_type.shape.dim
@@ -156,8 +159,10 @@ class TestGraph:
     def test_weights_are_the_published_bits(self, cases, case):
         net, _, model = cases[case]
         found = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
-        if case == "lite0":
-            assert (found.pop("zero"), found.pop("six")) == (0, 6)
+        constants = {"zero": 0, "six": 6, "floor": 1e-6, "pool/divisor": 2, "top/scaled/divisor": None}
+        temperature = net.weights.architecture.top.temperature
+        for name in constants.keys() & found.keys():
+            assert found.pop(name) == np.float32(temperature if constants[name] is None else constants[name])
         assert list(found) == [weight.key for weight in net.plan.weights]
         for step in net.plan:
             for weight in step.weights:
@@ -186,9 +191,10 @@ class TestGraph:
                 }
                 norm = attributes_of(node_of(model, exported_name(step, f"{step.name}.bn")))
                 assert norm == {"epsilon": np.float32(net.weights.bn_eps)}
-        assert attributes_of(node_of(model, "stem.conv"))["pads"] == {
-            "lite0": [0, 0, 1, 1], "b0": [0, 1, 1, 1], "tiny": [1, 1, 1, 1], "features": [1, 1, 1, 1],
-        }[case]  # fmt: skip
+        if case in ("lite0", "b0", "tiny", "features"):
+            assert attributes_of(node_of(model, "stem.conv"))["pads"] == {
+                "lite0": [0, 0, 1, 1], "b0": [0, 1, 1, 1], "tiny": [1, 1, 1, 1], "features": [1, 1, 1, 1],
+            }[case]  # fmt: skip
 
     def test_metadata(self, cases):
         net, _, model = cases["lite0"]

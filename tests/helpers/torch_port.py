@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from torch.nn import functional as fn
 
-from refnet.architecture.plan import Plan, Step
+from refnet.architecture.plan import Plan
+from refnet.architecture.step import Step
 
 Tensor = torch.Tensor
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -21,6 +22,8 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "swish": fn.silu,
     "relu6": fn.relu6,
     "sigmoid": torch.sigmoid,
+    "relu": fn.relu,
+    "tanh": torch.tanh,
 }
 
 
@@ -47,8 +50,9 @@ class Layer:
 
     def convolution(self, x: Tensor, groups: int = 1) -> Tensor:
         w = self.weights
-        y = self.convolve(fn.pad(x, self.pads, self.pad_mode), w["kernel"], stride=self.step.stride, groups=groups)
-        return self.normalised(y) if self.norm else y
+        padded = fn.pad(x, self.pads, self.pad_mode)
+        y = self.convolve(padded, w["kernel"], w.get("bias"), stride=self.step.stride, groups=groups)
+        return self.normalised(y) if self.norm and self.step.normalized else y
 
     def normalised(self, y: Tensor) -> Tensor:
         w = self.weights
@@ -73,6 +77,28 @@ class Layer:
     def softmax(self, x: Tensor) -> Tensor:
         return torch.softmax(x, -1)
 
+    def log_softmax(self, x: Tensor) -> Tensor:
+        return torch.log_softmax(x, -1)
+
+    def max(self, x: Tensor) -> Tensor:
+        return x.amax((2, 3))
+
+    def gem(self, x: Tensor) -> Tensor:
+        p = self.weights["p"]
+        return x.clamp(min=1e-6).pow(p).mean((2, 3)).pow(1 / p)
+
+    def concatenate(self, x: Tensor, y: Tensor) -> Tensor:
+        return torch.cat([x, y], 1)
+
+    def batch_norm(self, x: Tensor) -> Tensor:
+        return self.normalised(x) if self.norm else x
+
+    def identity(self, x: Tensor) -> Tensor:
+        return x
+
+    def divide(self, x: Tensor) -> Tensor:
+        return x / self.step.divisor
+
 
 def own_axes(key: str, array: np.ndarray[Any, Any]) -> Tensor:
     """Kernels as PyTorch wants them: OIHW, C1HW, (K, C)."""
@@ -89,7 +115,7 @@ def leaves(step: Step, tensors: Mapping[str, np.ndarray[Any, Any]]) -> dict[str,
 def layer(step: Step, inputs: list[Tensor], tensors: Mapping[str, np.ndarray[Any, Any]], eps: float) -> Layer:
     top, bottom, left, right = step.pads
     activation = ACTIVATIONS[step.activation]
-    return Layer(step, inputs, leaves(step, tensors), eps, (left, right, top, bottom), activation)
+    return Layer(step, inputs, leaves(step, tensors), step.bn_eps(eps), (left, right, top, bottom), activation)
 
 
 def captured(x: Tensor) -> np.ndarray[Any, Any]:

@@ -14,7 +14,7 @@ from refnet.hub.aliases import canonical
 from refnet.weights import releases
 
 ALL = "want one of b0, b1, b2, b3, b4, b5, b6, b7, b8, l2, lite0, lite1, lite2, lite3, lite4"
-OR_ELSE = f"{ALL}, one of these with @synthetic, NAME@PUBLISHER (`refnet info --published`), or the path of an .h5 file"
+OR_ELSE = f"{ALL}, one of these with @synthetic, NAME@PUBLISHER (`refnet info --published`), or the path of a file"
 
 
 @pytest.mark.parametrize("name", TABLE)

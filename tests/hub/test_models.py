@@ -8,7 +8,14 @@ from helpers.places import CHELSEA
 import refnet
 from refnet.architecture.scaling import TABLE
 from refnet.architecture.variants import variant
-from refnet.errors import InputError, RefnetError, UnknownModelError, WeightsError, WeightsNotFoundError
+from refnet.errors import (
+    CheckpointError,
+    InputError,
+    RefnetError,
+    UnknownModelError,
+    WeightsError,
+    WeightsNotFoundError,
+)
 from refnet.hub import fetch
 from refnet.hub.models import find_weights, outline, synthetic_weights
 from refnet.hub.request import make_request
@@ -90,8 +97,8 @@ def test_a_path_to_nowhere(tmp_path, file, as_path):
     assert f"{tmp_path / file} does not exist" in str(error.value)
 
 
-def test_a_directory_is_no_file(tmp_path):
-    with pytest.raises(WeightsNotFoundError, match="is not a file"):
+def test_a_directory_without_a_checkpoint(tmp_path):
+    with pytest.raises(CheckpointError, match="folder"):
         refnet.load(tmp_path)
 
 

@@ -14,7 +14,8 @@ from PIL import Image, ImageFile
 
 import refnet.preprocessing.decode
 from refnet.errors import ImageError
-from refnet.preprocessing.decode import DECODERS, MAX_PIXELS, MIN_SIDE, decode, over_white, recognise, to_rgb
+from refnet.preprocessing.decode import MAX_PIXELS, MIN_SIDE, decode, over_white, to_rgb
+from refnet.preprocessing.formats import recognise
 
 RNG = np.random.default_rng(224)
 ORIENTATION = 0x0112
@@ -72,7 +73,9 @@ def test_other_formats(name, distance):
 
 
 def test_every_format_is_recognised():
-    assert {recognise(data, name) for name, data in FILES.items()} == set(DECODERS)
+    assert {recognise(data, name) for name, data in FILES.items()} == {name.split()[0] for name in FILES} - {"PGM"} | {
+        "PPM"
+    }
 
 
 # Modes
@@ -280,8 +283,6 @@ def test_current_frame_of_a_pil_image():
     [
         (b"", "x: the file is empty"),
         (b"hello", "x: not a picture; want one of the formats PNG, JPEG, WebP, GIF, BMP, TIFF, PPM"),
-        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "x: not a picture"),
-        (b"%PDF-1.7\n", "x: not a picture"),
         (b"RIFF\x10\0\0\0WAVEfmt ", "x: not a picture"),
         (b"\x89PNG\r\n\x1a\n", "x: the picture is damaged or cut short: "),
         (b"\xff\xd8\xff", "x: the picture is damaged or cut short: "),

@@ -141,7 +141,7 @@ def test_the_longest_recipe_fits():
 
 def test_recipes_by_name():
     assert all(recipe.name == name for name, recipe in RECIPES.items())
-    assert {recipe.crop for recipe in RECIPES.values()} == set(CROPS)
+    assert {recipe.crop for recipe in RECIPES.values()} == set(CROPS) - {"squash"}  # by hand only
     assert len(set(RECIPES.values())) == len(RECIPES) == 11
     assert (RECIPES["tf"], RECIPES["lite"]) == (TENSORFLOW, LITE)
     assert find_recipe("lite") is find_recipe(LITE) is LITE

@@ -7,7 +7,7 @@ from helpers.oracles import add, nearest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refnet.reference.ops import exp, relu6, sigmoid, swish
+from refnet.reference.ops import exp, relu, relu6, sigmoid, swish, tanh
 
 FORMATS = ["float32", "float64"]
 BOUND = {"float32": 87, "float64": 708}
@@ -126,3 +126,18 @@ def test_any_shape():
     for function in (sigmoid, swish, relu6):
         np.testing.assert_array_equal(function(x.T), function(x).T)
         assert function(x[:0]).shape == (0, 3, 4)
+
+
+@formats
+def test_relu_typed_in(dtype):
+    x = np.array([-np.inf, -1, -0.0, 0.0, 3, 7, np.inf, np.nan], dtype)
+    found = relu(x)
+    np.testing.assert_array_equal(found, np.array([0, 0, 0, 0, 3, 7, np.inf, np.nan], dtype))
+    assert np.signbit(found).tolist() == [False, False, True, False, False, False, False, np.signbit(x[-1])]
+
+
+@formats
+def test_tanh_is_right_to_the_last_places_of_one(dtype):
+    x = np.linspace(-30, 30, 60_001).astype(dtype)
+    assert np.abs(tanh(x) - np.tanh(x.astype(np.float64))).max() < 3 * np.finfo(dtype).eps
+    assert tanh(np.array([0, np.inf, -np.inf], dtype)).tolist() == [0, 1, -1]

@@ -10,7 +10,7 @@ from helpers.oracles import fma as exact_fma
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refnet.reference.ops import exp, fma
+from refnet.reference.ops import exp, fma, log
 
 FORMATS = [np.float32, np.float64]
 WIDTH = {np.float32: 32, np.float64: 64}
@@ -232,3 +232,33 @@ for dtype in ("float32", "float64"):
 """
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout == "float32 float32 float32\nfloat64 float64 float64\n"
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_log_special_values(dtype):
+    limits = np.finfo(dtype)
+    smallest = float(np.log(np.float64(limits.smallest_normal)))
+    x = np.array([1, 2, 0, -1, limits.smallest_subnormal, np.inf, np.nan], dtype)
+    expected = np.array([0, math.log(2), smallest, smallest, smallest, np.inf, np.nan], dtype)
+    np.testing.assert_array_equal(log(x), expected)
+
+
+def test_log_float32_in_every_binade():
+    rng = np.random.default_rng(1)
+    x = np.ldexp(rng.uniform(1, 2, 300_000), rng.integers(-126, 128, 300_000)).astype(np.float32)
+    near = rng.uniform(0.6, 1.6, 300_000).astype(np.float32)
+    for numbers in (x[x < np.inf], near[near != 1]):
+        truth = np.log(numbers.astype(np.float64))
+        error = np.abs(log(numbers) - truth) / np.spacing(np.abs(truth).astype(np.float32))
+        assert error.max() < 2.5
+
+
+@pytest.mark.parametrize("low", [1e-300, 0.6])
+def test_log_float64(low):
+    rng = np.random.default_rng(2)
+    x = np.exp(rng.uniform(math.log(low), math.log(1.6), 2000))
+    with localcontext() as context:
+        context.prec = 40
+        for number, found in zip(x.tolist(), log(x).tolist(), strict=True):
+            truth = Decimal(number).ln()
+            assert abs(Decimal(found) - truth) < Decimal("2.5") * Decimal(math.ulp(float(truth)))

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from helpers.oracles import add, nearest
 
+from refnet.reference import ops
 from refnet.reference.ops import mean
 
 FORMATS = ["float32", "float64"]
@@ -63,3 +64,24 @@ def test_mean_is_exact_on_dyadic_numbers():
 
 def test_sums_begin_with_plus_zero():
     assert math.copysign(1, mean(np.full((1, 2, 2, 1), -0.0, np.float32)).item()) == 1
+
+
+def test_max_typed_in():
+    x = np.array([[[1, -1], [2, -2], [3, -0.0]], [[4, 0], [5, -7], [-9, np.inf]]], np.float32)[None]
+    assert ops.max(x).tolist() == [[5, np.inf]]
+
+
+def test_max_of_nan_is_nan_wherever_it_is():
+    for place in range(3):
+        x = np.array([1, 5, 2], np.float32)
+        x[place] = np.nan
+        assert np.isnan(ops.max(x.reshape(1, 3, 1, 1))).all()
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 2e-6), ("float64", 1e-14)])
+@pytest.mark.parametrize("power", [0.5, 1.0, 3.0, 6.5])
+def test_gem_is_the_generalised_mean(dtype, tolerance, power):
+    x = np.random.default_rng(3).uniform(-1, 4, (2, 5, 4, 7)).astype(dtype)
+    p = np.array([power], np.float32)
+    exact = (np.maximum(x.astype(np.float64), 1e-6) ** power).mean((1, 2)) ** (1 / power)
+    np.testing.assert_allclose(ops.gem(x, p), exact, rtol=tolerance)

@@ -6,8 +6,9 @@ from helpers.oracles import add, nearest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from scipy import special
 
-from refnet.reference.ops import exp, softmax, top_k
+from refnet.reference.ops import exp, log_softmax, softmax, top_k
 
 FORMATS = ["float32", "float64"]
 
@@ -88,3 +89,9 @@ def test_top_k_takes_both_zeros_for_equal():
 def test_ties_go_to_the_lower_index(x, k):
     for row, best in zip(x.tolist(), top_k(x, k).tolist(), strict=True):
         assert best == sorted(range(30), key=lambda i: (-row[i], i))[:k]
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-6), ("float64", 1e-14)])
+def test_log_softmax_is_scipys(dtype, tolerance):
+    x = (np.random.default_rng(4).standard_normal((3, 50)) * 20).astype(dtype)
+    np.testing.assert_allclose(log_softmax(x), special.log_softmax(x.astype(np.float64), axis=-1), tolerance, tolerance)

@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 from helpers.places import ROOT
+from helpers.small_weights import make_weights
 
 from refnet.errors import InputError
 from refnet.weights.labels import Label, Labels, imagenet_labels, labels_for, parse_labels, read_labels
+from refnet.weights.reader import read
+from refnet.weights.writer import write
 
 IMAGENET = ROOT / "refnet" / "data" / "imagenet_labels.tsv"
 
@@ -63,10 +66,16 @@ def test_a_list_of_names():
     assert list(labels) == [Label(0, "yellow rose", "yellow rose"), Label(1, "daisy, ox-eye", "daisy, ox-eye")]
     with pytest.raises(InputError, match="label 1: '' is not a line of printable text"):
         parse_labels("rose\n\ndaisy\n")
-    with pytest.raises(InputError, match="label 2: the id rose comes a second time"):
-        parse_labels("rose\ndaisy\nrose\n")
-    with pytest.raises(InputError, match="0 ids and 0 texts"):
+    with pytest.raises(InputError, match="the label table is empty"):
         parse_labels("")
+
+
+def test_a_name_may_come_twice_and_then_means_no_one_class():
+    labels = parse_labels("crane\nheron\ncrane\n")
+    assert labels.texts == ("crane", "heron", "crane")
+    assert labels.index("heron") == 1
+    with pytest.raises(InputError, match="2 classes are called 'crane': 0, 2"):
+        labels.index("crane")
 
 
 def test_a_background_comes_before_all_classes():
@@ -80,8 +89,33 @@ def test_a_background_comes_before_all_classes():
 
 @pytest.mark.parametrize("classes", [0, 999, 1002, 21841])
 def test_a_table_for_another_network(classes):
-    with pytest.raises(InputError, match=f"a label table of 1000 classes does not fit a network of {classes}; want as"):
+    with pytest.raises(InputError) as caught:
         labels_for(imagenet_labels(), classes)
+    assert str(caught.value) == (
+        f"1000 names do not fit a network of {classes} classes: the first is 'tench, Tinca tinca', the last 'toilet "
+        "tissue, toilet paper, bathroom tissue'; want one for each output, in their order; if one of them is a "
+        "background, name it too"
+    )
+
+
+def test_no_background_is_guessed():
+    """Four outputs and three names were once taken for a background and these three."""
+    for names in ("cat\ndog\nbird\n", "a\tcat\nb\tdog\nc\tbird\n"):
+        with pytest.raises(InputError, match="3 names do not fit a network of 4 classes"):
+            labels_for(parse_labels(names), 4)
+    own = Labels(tuple(f"id{i}" for i in range(1000)), imagenet_labels().texts[::-1])
+    with pytest.raises(InputError, match="1000 names do not fit a network of 1001 classes"):
+        labels_for(own, 1001)
+    with pytest.raises(InputError, match=r"2 names do not fit a network of 1 class: .*; a network of one output says"):
+        labels_for(parse_labels("cat\ndog\n"), 1)
+
+
+def test_imagenet_by_its_names_is_imagenet():
+    """As pytorch/hub's imagenet_classes.txt has it: the first synonyms, "crane" and "maillot" twice."""
+    names = parse_labels("".join(f"{label.name}\n" for label in imagenet_labels()))
+    assert names.texts.count("crane") == names.texts.count("maillot") == 2
+    assert labels_for(names, 1000) is names
+    assert labels_for(names, 1001).texts == ("background", *names.texts)
 
 
 def test_an_unknown_id():
@@ -100,6 +134,12 @@ def test_lines_end_at_line_feeds_only():
 def test_a_byte_order_mark_is_no_part_of_the_first_label(tmp_path):
     (tmp_path / "labels.txt").write_bytes("\ufeffröse\r\ndaisy\r\n".encode())
     assert read_labels(tmp_path / "labels.txt").texts == ("röse", "daisy")
+
+
+def test_a_weight_file_keeps_names_that_come_twice(tmp_path):
+    labels = parse_labels("crane\nheron\ncrane\n")
+    write(tmp_path / "a.h5", make_weights(classes=3, labels=labels))
+    assert read(tmp_path / "a.h5").labels == labels
 
 
 def test_what_is_not_a_regular_file(tmp_path):

@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 from helpers.places import ROOT
 from helpers.small_weights import assert_same, make_weights
+from helpers.tops import TOPS, weights_with
 
 from refnet.architecture.plan import make_plan
 from refnet.architecture.scaling import Coefficients, compound
+from refnet.architecture.top import PUBLISHED_TOP
 from refnet.errors import WeightsError
 from refnet.preprocessing.recipe import LITE, TENSORFLOW
 from refnet.reference.digest import tensors_digest
@@ -63,6 +65,16 @@ class TestRoundTrip:
     def test_a_path_may_be_a_string(self, tmp_path):
         writer.write(str(tmp_path / "tiny.h5"), make_weights())
         assert reader.read(str(tmp_path / "tiny.h5")).architecture.name == "tiny"
+
+
+@pytest.mark.parametrize("folded", [False, True])
+@pytest.mark.parametrize("top", [PUBLISHED_TOP, *TOPS.values()], ids=["published", *TOPS])
+def test_any_top_and_zeros_come_back(top, folded, tmp_path):
+    weights = weights_with(top, folded=folded, padding="same@96")
+    writer.write(tmp_path / "tiny.h5", weights)
+    again = reader.read(tmp_path / "tiny.h5")
+    assert (again.architecture, again.padding) == (weights.architecture, "same@96")
+    assert again.digest() == weights.digest()
 
 
 class TestBytes:

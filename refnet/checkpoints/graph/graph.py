@@ -34,7 +34,7 @@ NodeOp = Literal[
     "concatenate",  # over the last axis
     "pad",  # pads=Pads, of zeros
     "neutral",  # changes no number: dropout, identity, reshape of what has one pixel, transposition of axes, casts
-    "foreign",  # anything else
+    "foreign",  # anything else; reason="…", where there is more to say than its kind
 ]
 
 
@@ -86,11 +86,12 @@ class Program:
     graph
         Its nodes.
     publisher
-        Whose conventions hold for what a graph does not say: how pictures are read.
+        Whose conventions hold for what a graph does not say: how pictures are read. None where tensors' names, or the
+        caller, must tell.
     told
         What the file has besides, and why it changes no answer; one line each.
     """
 
     graph: Graph
-    publisher: str
+    publisher: str | None
     told: tuple[str, ...] = ()

@@ -11,12 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from refnet.architecture import names
-from refnet.architecture.plan import Step, make_plan
+from refnet.architecture.plan import make_plan
 from refnet.architecture.scaling import TABLE
+from refnet.architecture.step import Step
 from refnet.architecture.variants import Architecture, variant
 from refnet.checkpoints.graph import numbers
 from refnet.checkpoints.graph.graph import Graph, Node
-from refnet.checkpoints.graph.padding_rule import Size, find_padding
+from refnet.checkpoints.graph.padding_rule import Size, find_paddings
+from refnet.checkpoints.graph.scales import LEFT, with_norm
 from refnet.checkpoints.graph.simplify import Simple, alive, simplify
 from refnet.checkpoints.graph.walk import CHANNELS, Trunk, Unit, refusal, walk_trunk
 from refnet.checkpoints.graph.walk_top import FoundTop, walk_top
@@ -26,6 +28,7 @@ from refnet.preprocessing.normalise import Normalisation
 
 Head = Literal["own", "none"]
 FOLDED = "batch norms are folded into the convolutions"
+SCALES = f"{FOLDED} but for some, of which a scale and a shift are left"
 SHOWN = 5  # names in one line of what is told
 
 
@@ -47,6 +50,10 @@ class Found:
         What the graph itself does to its input before the first convolution.
     told
         What the graph has besides, and why it changes no answer; one line each.
+    size
+        Height and width of the one picture that it takes; None where any may come.
+    paddings
+        Every rule that pads as it does; at its one size they may be two.
     """
 
     architecture: Architecture
@@ -56,6 +63,8 @@ class Found:
     sources: dict[str, str] = field(repr=False)
     normalise: Normalisation = ()
     told: tuple[str, ...] = ()
+    size: Size | None = None
+    paddings: tuple[str, ...] = ()
 
 
 def match(
@@ -64,11 +73,13 @@ def match(
     output: str | None = None,
     head: Head = "own",
     candidates: Iterable[Architecture] | None = None,
+    padding: str | None = None,
 ) -> Found:
     """Find the network that a graph computes, or refuse the node that departs from every one.
 
     ``output`` names the node with the answer, where the graph has several; ``head="none"`` stops at the pool;
-    ``candidates`` are the architectures that it may be, by default all that were published.
+    ``candidates`` are the architectures that it may be, by default all that were published; ``padding`` is the rule to
+    name, where its pads follow that one too.
     """
     simple = simplify(graph, _answer(graph) if output is None else output)
     size = _picture(simple.nodes[simple.input])
@@ -76,11 +87,19 @@ def match(
     top = walk_top(walk, trunk.output, features_only=head == "none")
     network = find_variant(trunk, every_variant() if candidates is None else tuple(candidates))
     units = dict(_units(network, trunk))
+    left = _has_scales_left(units)
+    if left:
+        units = {
+            name: (step, _with_norm(unit)) if step.op != "dense" else (step, unit)
+            for name, (step, unit) in units.items()
+        }
     folded = _is_folded(units)
     for step, unit in units.values():
         _check(step, unit, folded)
     eps = 0.0 if folded else _eps(units)
-    padding = find_padding(network, [(step, unit.node) for step, unit in units.values() if step.op != "dense"], size)
+    layers = [(step, unit.node) for step, unit in units.values() if step.op != "dense"]
+    paddings = find_paddings(network, layers, size, padding)
+    rule = padding if padding is not None and padding in paddings else paddings[0]
     if size is not None and size[0] == size[1]:
         network = replace(network, coefficients=replace(network.coefficients, resolution=size[0]))
     network = replace(network, classes=top.classes, top=top.top, folded=folded)
@@ -91,8 +110,8 @@ def match(
             kept.batch_norm(step.name, unit.norm)
     for name, node in top.nodes.items():
         kept.of_top(name, node)
-    told = tuple(_told(simple, top, size, folded))
-    return Found(network, padding, eps, kept.tensors, kept.sources, trunk.normalise, (*told, *kept.told))
+    told = (*([SCALES] if left else []), *_told(simple, top, size, folded))
+    return Found(network, rule, eps, kept.tensors, kept.sources, trunk.normalise, (*told, *kept.told), size, paddings)
 
 
 @cache
@@ -172,6 +191,19 @@ def _check(step: Step, unit: Unit, folded: bool) -> None:
 def _pads(node: Node) -> tuple[int, ...]:
     around = node.settings.get("pads", ())
     return () if around == "same" else tuple(around)
+
+
+def _has_scales_left(units: Mapping[str, tuple[Step, Unit]]) -> bool:
+    """Whether batch norms are folded into the convolutions but for some, of which a scale and a shift are left."""
+    return any(unit.norm is not None and unit.norm.settings.get(LEFT) for _, unit in units.values())
+
+
+def _with_norm(unit: Unit) -> Unit:
+    """A convolution with a batch norm that only adds its bias, if it has none."""
+    if unit.norm is not None:
+        return unit
+    node, norm = with_norm(unit.node)
+    return replace(unit, node=node, norm=norm)
 
 
 def _is_folded(units: Mapping[str, tuple[Step, Unit]]) -> bool:

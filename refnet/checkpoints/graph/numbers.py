@@ -8,7 +8,7 @@ import numpy.typing as npt
 from refnet.architecture import names
 from refnet.arrays import Array
 from refnet.checkpoints.graph.graph import Node
-from refnet.checkpoints.graph.simplify import kernel_channels
+from refnet.checkpoints.graph.vectors import kernel_channels
 from refnet.checkpoints.graph.walk import refusal
 
 _NEUTRAL = {"gamma": 1.0, "beta": 0.0}

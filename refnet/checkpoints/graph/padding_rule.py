@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from refnet.architecture.padding import NO_PADS, Pads, output_size, pads
-from refnet.architecture.plan import Step, make_plan
+from refnet.architecture.padding import NO_PADS, Pads, output_size, pads, size_of
+from refnet.architecture.plan import make_plan
 from refnet.architecture.scaling import BASE_RESOLUTION, TABLE
+from refnet.architecture.step import Step
 from refnet.architecture.variants import Architecture
 from refnet.checkpoints.graph.graph import Node
 from refnet.checkpoints.graph.walk import refusal
@@ -18,17 +19,27 @@ Size = tuple[int, int]
 Convolutions = Sequence[tuple[Step, Node]]
 
 
-def find_padding(architecture: Architecture, convolutions: Convolutions, size: Size | None) -> str:
-    """Find the rule, or refuse the first convolution that departs from the likeliest one.
+def find_paddings(
+    architecture: Architecture, convolutions: Convolutions, size: Size | None, wish: str | None = None
+) -> tuple[str, ...]:
+    """Find the rules that fit, the likelier first, or refuse the first convolution that departs from the likeliest.
+
+    For a picture whose sides are odd at every depth TensorFlow's zeros and the symmetric ones are the same. Rules of
+    one size are tried where no other fits, but for the one that is wished for, which comes first.
 
     ``size`` is that of the picture, if the graph is for one alone. ``convolutions`` come with the plan's steps, in
     order.
     """
     rules: dict[str, list[Node]] = {}
-    for rule, wanted in _rules(architecture, size):
+    fitting: list[str] = []
+    for rule, wanted in _rules(architecture, size, wish):
+        if fitting and rule.startswith("same@"):
+            break
         rules[rule] = _departing(convolutions, wanted, size)
         if not rules[rule]:
-            return rule
+            fitting.append(rule)
+    if fitting:
+        return tuple(fitting)
     likeliest = min(rules, key=lambda rule: len(rules[rule]))
     node = rules[likeliest][0]
     step = next(step for step, each in convolutions if each is node)
@@ -40,8 +51,12 @@ def find_padding(architecture: Architecture, convolutions: Convolutions, size: S
     )
 
 
-def _rules(architecture: Architecture, size: Size | None) -> Iterator[tuple[str, Mapping[str, Pads | str]]]:
+def _rules(
+    architecture: Architecture, size: Size | None, wish: str | None = None
+) -> Iterator[tuple[str, Mapping[str, Pads | str]]]:
     """Every rule, the likelier first, and the pads of every step by it."""
+    if wish is not None and (side := size_of(wish)) is not None:
+        yield wish, _pads_of(architecture, (side, side))
     if size is not None:
         yield "same", _pads_of(architecture, size)
     else:

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from refnet.architecture.padding import NO_PADS, Pads
-from refnet.arrays import Array
 from refnet.checkpoints.graph.graph import Graph, Node
+from refnet.checkpoints.graph.scales import scales
+from refnet.checkpoints.graph.vectors import kernel_channels, vector
 from refnet.errors import CheckpointError
 
 _KERNELS = ("convolution", "depthwise", "dense")
@@ -64,7 +65,7 @@ def simplify(graph: Graph, output: str) -> Simple:
     dead = tuple(name for name, node in graph.nodes.items() if name not in live and node.op != "input")
     nodes, alias = _without_neutral({name: node for name, node in graph.nodes.items() if name in live})
     output = alias.get(output, output)
-    for rewrite in (_activations, _biases, _pads, _gem):
+    for rewrite in (_activations, scales, _biases, _pads, _gem):
         nodes, output = rewrite(nodes, output)
         live = alive(nodes, output)
         nodes = {name: node for name, node in nodes.items() if name in live}
@@ -153,24 +154,15 @@ def _biases(nodes: dict[str, Node], output: str) -> tuple[dict[str, Node], str]:
     return kept, alias.get(output, output)
 
 
-def kernel_channels(node: Node) -> int:
-    """Channels that a convolution or dense layer makes."""
-    return int(node.tensors["kernel"].shape[-1])
-
-
-def vector(constant: Array | None, channels: int) -> Array | None:
-    """One number for each channel, from those or a single one; None of anything else."""
-    if constant is None or constant.size not in (1, channels) or constant.shape[-1:] not in ((), (1,), (channels,)):
-        return None
-    return np.broadcast_to(constant.reshape(-1), (channels,)).copy()
-
-
 def _pads(nodes: dict[str, Node], output: str) -> tuple[dict[str, Node], str]:
     """Give a convolution the zeros that stand before it as a node."""
     for name, node in nodes.items():
-        if node.op not in ("convolution", "depthwise", "pad"):
+        if node.op not in ("convolution", "depthwise", "pad", "foreign") or not node.inputs:
             continue
         before = nodes[node.inputs[0]]
+        if node.op == "foreign" and before.op == "pad":
+            nodes[name] = replace(node, inputs=before.inputs)  # so that it is the one that is refused
+            continue
         around = node.settings.get("pads", NO_PADS)
         if before.op == "pad" and around != "same":
             both = Pads(*(a + b for a, b in zip(around, before.settings["pads"], strict=True)))

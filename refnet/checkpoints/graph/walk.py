@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from refnet.checkpoints.graph.graph import Node
-from refnet.checkpoints.graph.simplify import Simple, vector
+from refnet.checkpoints.graph.simplify import Simple
+from refnet.checkpoints.graph.vectors import vector
 from refnet.errors import CheckpointError, InputError
 from refnet.preprocessing.normalise import LARGEST, MOST_OPERATIONS, Normalisation, check_operations
 

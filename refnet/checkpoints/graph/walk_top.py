@@ -13,7 +13,7 @@ from refnet.architecture.activations import Activation
 from refnet.architecture.padding import NO_PADS
 from refnet.architecture.top import Output, Pooling, Top, TopLayer
 from refnet.checkpoints.graph.graph import Node
-from refnet.checkpoints.graph.simplify import kernel_channels
+from refnet.checkpoints.graph.vectors import kernel_channels
 from refnet.checkpoints.graph.walk import Walk, refusal
 from refnet.errors import CheckpointError, InputError
 

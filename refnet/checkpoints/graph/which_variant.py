@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from refnet.architecture import names
 from refnet.architecture.variants import Architecture, Block
-from refnet.checkpoints.graph.simplify import kernel_channels
+from refnet.checkpoints.graph.vectors import kernel_channels
 from refnet.checkpoints.graph.walk import FoundBlock, Trunk
 from refnet.errors import CheckpointError
 

@@ -122,7 +122,7 @@ def with_classifier(tensors: Arrays) -> dict[str, npt.NDArray[Any]]:
     ['top_bn/gamma', 'predictions/kernel', 'predictions/bias']
     """
     owners = {name: name.rpartition("/")[0] for name in tensors}
-    foreign = set(owners.values()) - _known()
+    foreign = set(owners.values()) - known_layers()
     if len(foreign) != 1 or CLASSIFIER in owners.values():
         return dict(tensors)
     (layer,) = foreign
@@ -136,8 +136,14 @@ def with_classifier(tensors: Arrays) -> dict[str, npt.NDArray[Any]]:
 
 
 @cache
-def _known() -> frozenset[str]:
-    """Every layer that has variables in some variant."""
+def known_layers() -> frozenset[str]:
+    """Every layer that has variables in some variant.
+
+    Examples
+    --------
+    >>> {"stem_conv", "block7d_project_bn", "normalization"} <= known_layers()
+    True
+    """
     every = (layers(variant(name)).values() for name in VARIANTS)
     return frozenset({layer for of_one in every for both in of_one for layer in both if layer} | {NORMALIZATION})
 
@@ -172,10 +178,19 @@ def counted(architecture: Architecture) -> Mapping[str, str]:
 
 
 def _counted_in(stored: Iterable[str], architectures: Iterable[Architecture]) -> Mapping[str, str]:
-    """Find the table that has just these layers; a file may lack the classifier."""
+    """Find the table that has just these layers; a file may lack the classifier, or have more layers behind it."""
 
-    def of_network(layers: Iterable[str]) -> set[str]:
-        return {layer for layer in layers if layer.startswith((*_COUNTED.values(), _COUNTED_NORM))}
+    def of_network(layers: Iterable[str], *kinds: str) -> set[str]:
+        return {layer for layer in layers if re.sub(r"_\d+\Z", "", layer) in kinds}
 
-    wanted = of_network(stored)
-    return next((table for table in map(counted, architectures) if of_network(table) == wanted), {})
+    every = (*_COUNTED.values(), _COUNTED_NORM)
+    layers, tables = list(stored), [counted(architecture) for architecture in architectures]
+    for table in tables:
+        if of_network(layers, *every) == of_network(table, *every):
+            return table
+    for table in tables:
+        if of_network(layers, *_COUNTED.values()) == of_network(table, *_COUNTED.values()):
+            names, own = of_network(layers, _COUNTED_NORM), of_network(table, _COUNTED_NORM)
+            if own < names:  # shapes tell whether those on top were counted last
+                return {layer: name for layer, name in table.items() if not layer.startswith(_COUNTED_CLASSIFIER)}
+    return {}

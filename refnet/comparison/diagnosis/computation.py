@@ -13,11 +13,11 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from refnet.architecture import names
 from refnet.architecture.padding import NO_PADS, Pads
-from refnet.architecture.plan import Step
+from refnet.architecture.step import CONVOLUTIONS, Step
 from refnet.arrays import Array
 from refnet.comparison.diagnosis.activations import ACTIVATIONS
 from refnet.comparison.diagnosis.number_formats import FORMATS
-from refnet.reference.numerics import fold_batch_norm
+from refnet.reference.numerics import GEM_FLOOR, fold_batch_norm
 
 Channels = Array | slice
 Float = type[np.floating[Any]]
@@ -70,6 +70,7 @@ class Computation:
     op: str  # of the plan, or "none" where the inputs are the sums already
     inputs: tuple[Array, ...]  # [N, H, W, C] or [N, C]
     kernel: Array | None = None  # in the plan's axes
+    number: float = 1.0  # the divisor of a division, the power of a generalised mean
     stride: int = 1
     pads: Pads = NO_PADS
     pad_mode: Literal["constant", "edge", "reflect"] = "constant"  # of np.pad
@@ -86,7 +87,7 @@ class Computation:
     def channels(self) -> int:
         """Of the result, before it is reordered."""
         last: int = (self.inputs[0] if self.kernel is None else self.kernel).shape[-1]
-        return last
+        return 2 * last if self.op == "concatenate" else last
 
     def narrowed(self, channels: Channels) -> Computation:
         """Leave only some of the result's channels."""
@@ -115,7 +116,7 @@ class Computation:
     @property
     def narrows(self) -> bool:
         """Whether each channel of the result can be computed without the others."""
-        return self.op != "softmax" and self.reorder is None
+        return self.op not in ("softmax", "log_softmax", "concatenate") and self.reorder is None
 
 
 def computation_of(
@@ -133,17 +134,18 @@ def computation_of(
         return tensors[names.weight_key(step.name, leaf)]
 
     norms: tuple[Norm, ...] = ()
-    if step.normalized and since != names.BN and part != names.CONV:
+    if (step.normalized or step.op == "batch_norm") and since != names.BN and part != names.CONV:
         gamma, beta, mean, variance = (weight(f"bn/{leaf}") for leaf in names.BN_LEAVES)
-        norms = (Norm(gamma, beta, mean, variance, eps),)
-    has_kernel = step.op in ("convolution", "depthwise", "dense") and not since
+        norms = (Norm(gamma, beta, mean, variance, step.bn_eps(eps)),)
+    has_kernel = step.op in (*CONVOLUTIONS, "dense") and not since
     return Computation(
         op="none" if since else step.op,
         inputs=tuple(inputs),
         kernel=weight("kernel") if has_kernel else None,
         stride=step.stride,
         pads=step.pads,
-        bias=weight("bias") if step.op == "dense" else None,
+        number=float(weight("p")[0]) if step.op == "gem" else step.divisor,
+        bias=weight("bias") if step.biased else None,
         norms=norms,
         activation="none" if part in (names.CONV, names.BN) else step.activation,
     )
@@ -168,6 +170,8 @@ def total(c: Computation, dtype: Float) -> Array:
     if c.combine is not None:
         combined: Array = c.combine(*inputs)
         return combined
+    if c.op in WITH_A_NUMBER:
+        return WITH_A_NUMBER[c.op](inputs[0], c.number)
     if c.kernel is None:
         return OPERATIONS[c.op](*inputs)
     kernel = _rounded(c.kernel, c.precision.kernel, dtype)
@@ -235,6 +239,32 @@ def _mean(x: Array) -> Array:
     return x
 
 
+def _log_softmax(x: Array) -> Array:
+    shifted = x - x.max(-1, keepdims=True)
+    result: Array = shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
+    return result
+
+
+def _max(x: Array) -> Array:
+    largest: Array = x.max((1, 2))
+    return largest
+
+
+def _concatenate(x: Array, y: Array) -> Array:
+    return np.concatenate([x, y], axis=-1)
+
+
+def _generalised_mean(x: Array, p: float) -> Array:
+    power = x.dtype.type(p)
+    result: Array = _mean(np.maximum(x, x.dtype.type(GEM_FLOOR)) ** power) ** (1 / power)
+    return result
+
+
+def _divide(x: Array, divisor: float) -> Array:
+    result: Array = x / x.dtype.type(divisor)
+    return result
+
+
 def _excite(x: Array, gate: Array) -> Array:
     result: Array = x * gate[:, None, None, :]
     return result
@@ -246,4 +276,10 @@ OPERATIONS: dict[str, Callable[..., Array]] = {
     "excite": _excite,
     "add": np.add,
     "softmax": _softmax,
+    "log_softmax": _log_softmax,
+    "max": _max,
+    "concatenate": _concatenate,
+    "batch_norm": lambda x: x,  # the norm itself is among what follows the operation
+    "identity": lambda x: x,
 }
+WITH_A_NUMBER: dict[str, Callable[[Array, float], Array]] = {"gem": _generalised_mean, "divide": _divide}

@@ -29,6 +29,8 @@ _ACTIVATIONS = {
     "relu6": (("", ops.relu6),),
     "swish": (("", ops.swish), (", swish as x * sigmoid(x)", lambda y: y * ops.sigmoid(y))),
     "sigmoid": (("", ops.sigmoid),),
+    "relu": (("", ops.relu),),
+    "tanh": (("", ops.tanh), (", tanh of the C library", np.tanh)),
 }
 
 

@@ -17,7 +17,7 @@ from typing import Literal
 
 import numpy as np
 
-from refnet.architecture.plan import Step
+from refnet.architecture.step import Step
 from refnet.arrays import Array
 from refnet.comparison.judgement.pieces import dot, pieces
 
@@ -141,16 +141,16 @@ def terms_added(step: Step) -> int:
     >>> [terms_added(plan[name]) for name in ("stem", "block1a.depthwise", "block1a.squeeze", "logits")]
     [27, 9, 12544, 1280]
     """
-    channels = step.in_shape[-1]
+    channels, pixels = step.in_shape[-1], math.prod(step.in_shape[:-1])
     return {
         "convolution": step.kernel**2 * channels,
         "depthwise": step.kernel**2,
-        "mean": math.prod(step.in_shape[:-1]),
+        "mean": pixels,
+        "gem": pixels,
         "dense": channels,
         "softmax": channels,
-        "excite": 1,
-        "add": 1,
-    }[step.op]
+        "log_softmax": channels,
+    }.get(step.op, 1)
 
 
 def _ratio(error: float, floor: float) -> float:

@@ -58,7 +58,7 @@ def _write_program(directory: Path, weights: Weights, x: Array, threads: int | N
         shutil.copyfile(SOURCES / name, directory / name)
     _write_text(directory / "numerics.h", numerics_header())
     _write_text(directory / "plan.h", plan_header(weights, plan))
-    _write_text(directory / "plan.c", plan_table(plan))
+    _write_text(directory / "plan.c", plan_table(plan, weights.bn_eps))
     for dtype, text in digests.items():
         _write_text(directory / DIGESTS[dtype], text)
     (directory / "input.bin").write_bytes(_little_endian(x))

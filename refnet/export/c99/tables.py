@@ -6,8 +6,9 @@ import re
 from math import prod
 
 from refnet.architecture import names
-from refnet.architecture.plan import Plan, Shape, Step
-from refnet.reference.numerics import EXP, NUMERICS_VERSION, TAPS_PER_BLOCK, ExpConstants
+from refnet.architecture.plan import Plan
+from refnet.architecture.step import Shape, Step
+from refnet.reference.numerics import EXP, GEM_FLOOR, LOG, NUMERICS_VERSION, TAPS_PER_BLOCK
 from refnet.version import __version__
 from refnet.weights.weights import Weights
 
@@ -29,7 +30,6 @@ def plan_header(weights: Weights, plan: Plan) -> str:
 #define STEPS {len(plan)}
 #define WEIGHTS {sum(prod(weight.shape) for weight in plan.weights)} /* numbers in weights.bin */
 #define MAX_TAPS {taps} /* of a convolution: R S C */
-#define BN_EPS {float(weights.bn_eps).hex()} /* {float(weights.bn_eps)!r}, in double */
 
 extern const Step plan[STEPS];
 
@@ -37,16 +37,18 @@ extern const Step plan[STEPS];
 """
 
 
-def plan_table(plan: Plan) -> str:
-    """Write ``plan.c``: one row for each step.
+def plan_table(plan: Plan, eps: float) -> str:
+    """Write ``plan.c``: one row for each step; ``eps`` is what batch norms usually add to the variance.
 
     Examples
     --------
     >>> from refnet.architecture.variants import variant
     >>> from refnet.architecture.plan import make_plan
-    >>> rows = plan_table(make_plan(variant("lite0"), 33)).splitlines()
-    >>> rows[5].strip()
-    '/*   1 */ {"stem", CONVOLUTION, 0, NOTHING, {33, 33, 3}, {17, 17, 32}, 3, 2, {1, 1, 1, 1}, RELU6, 0, 864},'
+    >>> rows = plan_table(make_plan(variant("lite0"), 33), 0.5).splitlines()
+    >>> rows[6].strip()[:60]
+    '/*   1 */ {"stem", CONVOLUTION, 0, NOTHING, {33, 33, 3}, {17'
+    >>> rows[6].strip()[60:]
+    ', 17, 32}, 0, 3, 2, {1, 1, 1, 1}, RELU6, 0, NORM, 864, 0x1.0000000000000p-1},'
     """
     number = {names.INPUT: 0} | {step.name: i for i, step in enumerate(plan, start=1)}
     rows = []
@@ -54,25 +56,34 @@ def plan_table(plan: Plan) -> str:
     for step in plan:
         kernel_at = vectors_at = 0
         if step.weights:
-            kernel_at, vectors_at = offset, offset + prod(step.weights[0].shape)
+            kernel_at = vectors_at = offset
+            if step.op != "batch_norm":  # all others have a kernel, or a lone number in its place
+                vectors_at += prod(step.weights[0].shape)
             offset += sum(prod(weight.shape) for weight in step.weights)
-        row = _row(step, [number[name] for name in step.inputs], kernel_at, vectors_at)
+        row = _row(step, [number[name] for name in step.inputs], kernel_at, vectors_at, eps)
         rows.append(f"    /* {number[step.name]:3} */ {row},\n")
     return f"""\
 #include "plan.h"
 
 /* The number before a row is that of the tensor it makes; 0 is the input.
- * name, op, x, y, in, out, kernel, stride, pads (top, bottom, left, right), activation, kernel_at, vectors_at */
+ * name, op, x, y, in, out, is_vector, kernel, stride, pads (top, bottom, left, right), activation, kernel_at, vectors,
+ * vectors_at, number */
 const Step plan[STEPS] = {{
 {"".join(rows)}}};
 """
 
 
-def _row(step: Step, inputs: list[int], kernel_at: int, vectors_at: int) -> str:
+def _row(step: Step, inputs: list[int], kernel_at: int, vectors_at: int, eps: float) -> str:
     x, y = [str(number) for number in inputs] if len(inputs) == 2 else [str(inputs[0]), "NOTHING"]
+    vectors, number = "NO_VECTORS", step.divisor
+    if step.normalized or step.op == "batch_norm":
+        vectors, number = "NORM", step.bn_eps(eps)
+    elif step.biased:
+        vectors = "BIAS"
     fields = (
         f'"{step.name}"', step.op.upper(), x, y, _shape(step.in_shape), _shape(step.shape),
-        step.kernel, step.stride, _braces(step.pads), step.activation.upper(), kernel_at, vectors_at,
+        int(len(step.shape) == 1), step.kernel, step.stride, _braces(step.pads), step.activation.upper(),
+        kernel_at, vectors, vectors_at, float(number).hex(),
     )  # fmt: skip
     return _braces(fields)
 
@@ -99,31 +110,40 @@ def numerics_header() -> str:
 #define NUMERICS_H
 
 #define TAPS_PER_BLOCK {TAPS_PER_BLOCK}
+#define GEM_FLOOR {GEM_FLOOR.hex()} /* {GEM_FLOOR!r}, in double: what a generalised mean raises its inputs to */
 
 #ifdef DOUBLE
-{_exp_constants(EXP["float64"], suffix="")}
+{_constants("float64", suffix="")}
 #else
-{_exp_constants(EXP["float32"], suffix="f")}
+{_constants("float32", suffix="f")}
 #endif
 
 #endif
 """
 
 
-def _exp_constants(constants: ExpConstants, suffix: str) -> str:
+def _constants(dtype: str, suffix: str) -> str:
+    exp, log = EXP[dtype], LOG[dtype]
+
     def literal(value: float) -> str:
         return re.sub(r"\.?0*p", "p", value.hex()) + suffix
 
-    polynomial = "".join(f"    {literal(value)}, \\\n" for value in constants.coefficients)
+    def polynomial(coefficients: tuple[float, ...]) -> str:
+        rows = "".join(f"    {literal(value)}, \\\n" for value in coefficients)
+        return f"{{ /* from the highest power down */ \\\n{rows}}}"
+
     return "\n".join([
-        f"#define MANTISSA_BITS {constants.mantissa_bits}",
-        f"#define EXPONENT_BIAS {constants.exponent_bias}",
-        f"#define INVERSE_LN2 {literal(constants.inverse_ln2)}",
-        f"#define LN2_HIGH {literal(constants.ln2_high)} /* ln 2 as the sum of two numbers */",
-        f"#define LN2_LOW {literal(constants.ln2_low)}",
-        f"#define SHIFTER {literal(constants.shifter)} /* 1.5 * 2**MANTISSA_BITS: what is added to it becomes whole */",
-        f"#define EXP_LOW {constants.low!r}{suffix} /* exp is 0 here, and infinite at EXP_HIGH */",
-        f"#define EXP_HIGH {constants.high!r}{suffix}",
-        f"#define SIGMOID_BOUND {constants.sigmoid_bound!r}{suffix} /* exp and 1 + exp are normal numbers within */",
-        f"#define EXP_POLYNOMIAL {{ /* from the highest power down */ \\\n{polynomial}}}",
+        f"#define MANTISSA_BITS {exp.mantissa_bits}",
+        f"#define EXPONENT_BIAS {exp.exponent_bias}",
+        f"#define INVERSE_LN2 {literal(exp.inverse_ln2)}",
+        f"#define LN2_HIGH {literal(exp.ln2_high)} /* ln 2 as the sum of two numbers */",
+        f"#define LN2_LOW {literal(exp.ln2_low)}",
+        f"#define SHIFTER {literal(exp.shifter)} /* 1.5 * 2**MANTISSA_BITS: what is added to it becomes whole */",
+        f"#define EXP_LOW {exp.low!r}{suffix} /* exp is 0 here, and infinite at EXP_HIGH */",
+        f"#define EXP_HIGH {exp.high!r}{suffix}",
+        f"#define SIGMOID_BOUND {exp.sigmoid_bound!r}{suffix} /* exp and 1 + exp are normal numbers within */",
+        f"#define EXP_POLYNOMIAL {polynomial(exp.coefficients)}",
+        f"#define ROOT_2 {literal(log.root_2)}",
+        f"#define LEAST_NORMAL {literal(log.least)}",
+        f"#define LOG_POLYNOMIAL {polynomial(log.coefficients)}",
     ])  # fmt: skip

@@ -3,6 +3,7 @@
 Written by PyTorch, as people export the published networks, and by the onnx package.
 """
 
+import hashlib
 import io
 import tracemalloc
 
@@ -87,14 +88,6 @@ def test_a_published_network(family, trained):
     assert publisher.to_theirs(tensors, architecture).keys() == expected.keys()
 
 
-@legacy_exporter
-@pytest.mark.parametrize("family", NETWORKS)
-def test_folded_batch_norms(family):
-    """PyTorch's default."""
-    with pytest.raises(CheckpointError, match=r"batch norms are folded into its convolutions.*folding=False"):
-        onnx_file.load(exported(NETWORKS[family]()))
-
-
 # Written by the onnx package ------------------------------------------------------------------------------------------
 
 
@@ -166,7 +159,7 @@ def test_metadata():
     model = helper.make_model(helper.make_graph([], "g", [], []))
     helper.set_model_props(model, {"author": "jemand", "Größe": ""})
     assert onnx_file.load(model.SerializeToString()).metadata == {"author": "jemand", "Größe": ""}
-    assert onnx_file.load(model_of()) == onnx_file.Model({})
+    assert onnx_file.load(model_of()).metadata == {}
 
 
 def test_from_a_file(tmp_path):
@@ -178,10 +171,105 @@ def test_from_a_file(tmp_path):
         onnx_file.read(tmp_path / "net.onnx")
 
 
-def test_values_in_another_file(tmp_path):
-    model = onnx.load_from_string(model_of(numpy_helper.from_array(np.zeros(1000, np.float32), "x")))
-    onnx.save(model, tmp_path / "net.onnx", save_as_external_data=True, size_threshold=0)
-    with pytest.raises(CheckpointError, match=r"net\.onnx: 'x': its values are in another file"):
+def test_a_graph():
+    """Nodes with attributes of each kind, and what goes in and out."""
+    attributes = {"i": 3, "f": 1e-3, "s": "SAME", "ints": [1, -2], "floats": [0.1, 6.0], "t": typed(SCALARS["six"], "")}
+    nodes = [
+        helper.make_node("Conv", ["x", "", "w"], ["y"], name="c", **attributes),
+        helper.make_node("Foo", ["y"], ["z"], domain="my.own", other=["a", "b"]),
+    ]
+    w = numpy_helper.from_array(np.float32([1]), "w")
+    inputs = [helper.make_tensor_value_info(n, TensorProto.FLOAT, s) for n, s in (("x", ["N", 3, None, 8]), ("w", [1]))]
+    outputs = [helper.make_tensor_value_info("z", TensorProto.FLOAT, None)]
+    model = helper.make_model(
+        helper.make_graph(nodes, "g", inputs, outputs, [w]), opset_imports=[helper.make_opsetid("", 13)]
+    )
+    found = onnx_file.load(model.SerializeToString())
+    conv, foo = found.nodes
+    assert (conv.name, conv.op_type, conv.inputs, conv.outputs) == ("c", "Conv", ("x", "", "w"), ("y",))
+    six = conv.attributes["t"]
+    assert conv.attributes == {"i": 3, "f": 0.001, "s": "SAME", "ints": (1, -2), "floats": (0.1, 6.0), "t": six}
+    assert six == np.float32(6)
+    assert (foo.op_type, foo.attributes) == ("my.own.Foo", {"other": onnx_file.OTHER})
+    assert found.inputs == (onnx_file.Input("x", TensorProto.FLOAT, ("N", 3, None, 8)),)
+    assert (found.outputs, found.opset, list(found.constants)) == (("z",), 13, ["w"])
+
+
+# Values beside the file -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def two_files(tmp_path):
+    model = onnx.load_from_string(
+        model_of(*(numpy_helper.from_array(np.arange(n, dtype=np.float32), f"x{n}") for n in (5, 7)))
+    )
+    onnx.save(model, tmp_path / "net.onnx", save_as_external_data=True, size_threshold=0, location="net.data")
+    return tmp_path / "net.onnx"
+
+
+def test_values_in_another_file(two_files):
+    found = onnx_file.read(two_files)
+    assert [found.tensors[f"x{n}"].tolist() for n in (5, 7)] == [list(range(5)), list(range(7))]
+    data = (two_files.parent / "net.data").read_bytes()
+    assert found.beside == {"net.data": hashlib.sha256(data).hexdigest()}
+
+
+def test_the_other_file_is_missing_or_short(two_files):
+    beside = two_files.parent / "net.data"
+    data = beside.read_bytes()
+    beside.write_bytes(data[:-1])
+    with pytest.raises(
+        CheckpointError, match=r"'x7': its 28 bytes are said to be 28 from \d+ of 'net.data', which has"
+    ):
+        onnx_file.read(two_files)
+    beside.unlink()
+    with pytest.raises(
+        CheckpointError, match=r"net\.onnx: 'x5': its values are in 'net.data', .* put both files in one"
+    ):
+        onnx_file.read(two_files)
+    beside.mkdir()
+    with pytest.raises(CheckpointError, match="not beside the model"):
+        onnx_file.read(two_files)
+    with pytest.raises(CheckpointError, match=r"'x5': its values are in another file, 'net.data'"):
+        onnx_file.load(two_files.read_bytes())
+
+
+@pytest.mark.parametrize(
+    "place", ["../secret", "/etc/hostname", "a/../../secret", "link", "folder/link", "c:\\secret", "", "."]
+)
+def test_no_file_outside_the_folder_is_read(place, tmp_path):
+    folder = tmp_path / "net"
+    (folder / "folder").mkdir(parents=True)
+    (tmp_path / "secret").write_bytes(bytes(24))
+    (folder / "link").symlink_to(tmp_path / "secret")
+    (folder / "folder" / "link").symlink_to("../../secret")
+    entry = field(13, field(1, b"location") + field(2, place.encode()))
+    (folder / "net.onnx").write_bytes(graph(tensor((14, 1), values=[]) + entry))
+    with pytest.raises(
+        CheckpointError, match=r"'x': its values are .*(outside the model's folder|not beside the model)"
+    ):
+        onnx_file.read(folder / "net.onnx")
+
+
+def test_a_file_in_a_folder_beside_is_read(tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "x").write_bytes(b"...." + FLOATS)
+    entries = [("location", b"data/x"), ("offset", b"4"), ("length", b"24")]
+    content = tensor((14, 1), values=[]) + b"".join(field(13, field(1, k.encode()) + field(2, v)) for k, v in entries)
+    (tmp_path / "net.onnx").write_bytes(graph(content))
+    assert onnx_file.read(tmp_path / "net.onnx").tensors["x"].tolist() == [[0, 1, 2], [3, 4, 5]]
+
+
+@pytest.mark.parametrize(
+    "entries", [{"offset": "-4"}, {"offset": "1e3"}, {"length": "23"}, {"offset": "9" * 30}, {"offset": "4"}]
+)
+def test_places_that_cannot_be(entries, tmp_path):
+    (tmp_path / "x").write_bytes(FLOATS)
+    found = {"location": "x"} | entries
+    content = tensor((14, 1), values=[])
+    content += b"".join(field(13, field(1, k.encode()) + field(2, v.encode())) for k, v in found.items())
+    (tmp_path / "net.onnx").write_bytes(graph(content))
+    with pytest.raises(CheckpointError, match=r"'x': (its 24 bytes are said|the place)"):
         onnx_file.read(tmp_path / "net.onnx")
 
 
@@ -253,10 +341,11 @@ HOSTILE = {
         graph(more=node(b"Identity", field(4, b""))),
     ],
     "'x': field 2 of a message is not one number": [graph(tensor((2, 1))), graph(tensor(kind=b"1"))],
-    "'x': its values are in another file": [
+    "'x': (its values are both here|it is one of several pieces|field 1[34] of a message is)": [
         graph(tensor(*fields))
         for fields in ([(14, 1)], [(14, 2)], [(14, 0), (14, 1)], [(13, b"")], [(13, 1)], [(14, b"")], [(3, b"")])
     ],
+    "'x': its values are in another file": [graph(tensor((14, 1), values=[]))],
     "'x': it is of ONNX's type": [graph(tensor(kind=kind)) for kind in (0, 2, 3, 4, 5, 8, 12, 13, 14, 17, 22, 99, -1)],
     "'x': the shape .* is impossible": [
         graph(tensor(dims=dims, values=values))
@@ -292,7 +381,6 @@ HOSTILE = {
     ],
     "more than 65536 fields": [graph(b"\x20\x00" * (protobuf.MAX_FIELDS + 1)), b"\x08\x00" * (protobuf.MAX_FIELDS + 1)],
     "'x': field 9 .* a number": [graph(tensor(values=[(9, 5)]))],
-    "batch norms are folded": [graph(tensor(), more=node(b"Conv"))],
 }
 
 

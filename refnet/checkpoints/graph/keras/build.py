@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator, Mapping
 from refnet.arrays import Array
 from refnet.checkpoints.graph.graph import Graph, Node, Program
 from refnet.checkpoints.graph.keras import activations, layers, operations, pixels
-from refnet.checkpoints.graph.keras.calls import INPUT, Call, calls
+from refnet.checkpoints.graph.keras.calls import BY_DEFAULT, INPUT, Call, calls
 from refnet.checkpoints.graph.keras.parts import Context, Part, Shape
 from refnet.checkpoints.graph.keras.settings import FULL, UnlikeError, precision
 from refnet.checkpoints.graph.keras.shapes import shape_of
+from refnet.checkpoints.readers.keras import keras_hub
 from refnet.checkpoints.readers.keras.keras_content import Content
 from refnet.checkpoints.readers.keras.placement import RANDOM_STATE
 from refnet.checkpoints.state_dict import widen
@@ -24,16 +25,19 @@ DROPOUT = "FixedDropout"  # of PyPI's efficientnet
 SHOWN = 5
 
 # Of Keras 3.15 and 2.21, whose calls return their input unless they train: keras/src/layers/regularization, and
-# preprocessing/image_preprocessing. RandomCrop is not among them: it cuts out the middle.
-_IDLE = (
-    "Dropout", "SpatialDropout2D", "GaussianNoise", "GaussianDropout", "AlphaDropout", "ActivityRegularization",
-    "Identity", "RandomBrightness", "RandomColorDegeneration", "RandomColorJitter", "RandomContrast",
+# preprocessing/image_preprocessing; but RandomCrop cuts out the middle.
+_AUGMENTING = (
+    "RandomBrightness", "RandomColorDegeneration", "RandomColorJitter", "RandomContrast", "RandomCrop",
     "RandomElasticTransform", "RandomErasing", "RandomFlip", "RandomGaussianBlur", "RandomGrayscale", "RandomHeight",
     "RandomHue", "RandomInvert", "RandomPerspective", "RandomPosterization", "RandomRotation", "RandomSaturation",
     "RandomSharpness", "RandomShear", "RandomTranslation", "RandomWidth", "RandomZoom", "RandAugment", "AugMix",
-    "MixUp", "CutMix", DROPOUT,
+    "MixUp", "CutMix",
 )  # fmt: skip
-_TRAINED = (*_IDLE, "BatchNormalization", "RandomCrop")
+_IDLE = (
+    "Dropout", "SpatialDropout2D", "GaussianNoise", "GaussianDropout", "AlphaDropout", "ActivityRegularization",
+    "Identity", DROPOUT,
+)  # fmt: skip
+_TRAINED = (*_AUGMENTING, *_IDLE, "BatchNormalization")
 
 LAYERS: dict[str, Maker] = {
     INPUT: pixels.input_layer,
@@ -53,10 +57,8 @@ LAYERS: dict[str, Maker] = {
     "ReLU": activations.relu_layer,
     "Rescaling": pixels.rescaling,
     "Normalization": pixels.normalization,
-    "Resizing": pixels.fitting,
-    "CenterCrop": pixels.fitting,
-    "RandomCrop": pixels.fitting,
-    **dict.fromkeys(_IDLE, pixels.neutral),
+    **dict.fromkeys((*_AUGMENTING, *_IDLE), pixels.neutral),
+    **dict.fromkeys(("Resizing", "CenterCrop", "RandomCrop"), pixels.fitting),
 }
 OPERATIONS: dict[str, Maker] = {
     **dict.fromkeys(operations.ARITHMETIC, operations.arithmetic),
@@ -84,7 +86,7 @@ def from_keras(content: Content) -> Program:
     for call in found:
         builder.add(call)
     graph = Graph(builder.nodes, tuple(builder.value[name] for name in outputs))
-    return Program(graph, PUBLISHER, (*builder.told(), *_unplaced(content)))
+    return Program(graph, PUBLISHER, (*builder.told(), *_of_file(content)))
 
 
 class _Builder:
@@ -122,8 +124,11 @@ class _Builder:
         call = context.call
         maker = _maker(call)
         training = call.options.get("training")
+        if call.layer.kind in _AUGMENTING and training == BY_DEFAULT:
+            training = None
         if call.layer.kind in _TRAINED and training not in (None, False, 0):
-            raise UnlikeError(f"it is called with training={training!r:.20}: it does here what others do in training")
+            stated = "True" if training == BY_DEFAULT else f"{training!r:.20}"
+            raise UnlikeError(f"it is called with training={stated}: it does here what others do in training alone")
         if maker in LAYERS.values() and call.options.keys() - set(_OPTIONS if not call.options.get("mask") else ()):
             raise UnlikeError(f"it is called with {', '.join(call.options)[:80]}")
         format_name = precision(call.layer.settings)
@@ -141,8 +146,11 @@ class _Builder:
             yield f"Keras computes this model in {', '.join(self.halves)}; here it is computed in float32"
 
 
-def _unplaced(content: Content) -> Iterator[str]:
-    """Variables that no layer of the model has, so that it cannot read them."""
+def _of_file(content: Content) -> Iterator[str]:
+    """A resize that is the recipe's here, and variables that no layer of the model has, so that it cannot read them."""
+    resize = content.model.settings.get(keras_hub.RESIZE) if content.model else None
+    if resize and content.model and keras_hub.is_network(content.model.kind):
+        yield f"its preprocessor resizes pictures by {resize}, in its own way; here the recipe says how"
     used = {id(array) for inside in content.placed.values() for array in inside.values()}
     spare = [name for name, array in content.tensors.items() if id(array) not in used]
     others = [name for name in spare if RANDOM_STATE not in name.split("/")]

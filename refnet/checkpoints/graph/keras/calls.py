@@ -15,6 +15,8 @@ MAX_CALLS = 1 << 13  # B7 has 814 layers; a model that calls a model twice, and 
 MODELS = ("Functional", "Sequential", "Model")
 SEQUENTIAL = "Sequential"
 INPUT = "InputLayer"
+# Keras 3 writes training=True for each layer that takes this unless told otherwise; predict() tells it otherwise.
+BY_DEFAULT = "True, or by default"
 
 Tensor = tuple[str, int]  # the layer's name and which of its calls
 
@@ -65,6 +67,12 @@ def calls(model: Layer) -> tuple[tuple[Call, ...], tuple[str, ...]]:
     >>> [(call.name, call.inputs) for call in found], outputs
     ([('input', ()), ('a', ('input',)), ('b', ('a',))], ('b',))
     """
+    if not is_model(model):
+        raise CheckpointError(
+            f"the model {model.name[:80]!r} is a {model.kind[:80]} of its author, whose code is not in the file; "
+            "where it does no more than its layers, in Keras: "
+            "keras.Model(model.inputs, model.outputs).save('plain.keras')"
+        )
     walk = _Walk()
     outputs = walk.model(model, "", None, None)
     return tuple(walk.found), tuple(value.name for value in outputs)
@@ -220,11 +228,11 @@ def _nodes(stated: list[Any]) -> Iterator[tuple[Sequence[Any], Mapping[str, Any]
     """Arguments and options of each call, in the notation of Keras 3 or of Keras 2."""
     for node in stated:
         match node:
-            case {"args": list(arguments), "kwargs": dict(options)}:
-                yield (
-                    [_of_keras3(each) for each in arguments],
-                    {key: _of_keras3(value) for key, value in options.items()},
-                )
+            case {"args": list(arguments), "kwargs": dict(named)}:
+                options = {key: _of_keras3(value) for key, value in named.items()}
+                if options.get("training") is True:
+                    options["training"] = BY_DEFAULT
+                yield [_of_keras3(each) for each in arguments], options
             case [str(), *_]:
                 yield _of_keras2([node])
             case [[str(), *_], *_]:

@@ -128,7 +128,7 @@ def reshape(context: Context) -> tuple[Part, ...]:
     target = context.settings.get("target_shape", [-1])
     whole = target if isinstance(target, list) and all(type(side) is int for side in target) else []
     channels = shape[-1] if shape else None
-    kept = [shape[-1] if side == -1 else side for side in whole]
+    kept = [channels if side == -1 else side for side in whole]
     flat = kept in ([channels], [1, 1, channels]) and is_one_pixel(shape)
     if not shape or channels is None or not (flat or kept == list(shape)):
         raise UnlikeError(f"it makes {target!r:.80} of {list(shape)}; want a picture of one pixel")

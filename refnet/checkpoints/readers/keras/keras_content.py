@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -118,18 +118,18 @@ def parse_model(text: str | bytes) -> Layer:
     return model
 
 
-def parse_json(text: str | bytes, what: str) -> Any:
-    """Read JSON of a bounded size."""
+def parse_json(text: str | bytes, what: str, hook: Callable[[dict[str, Any]], Any] | None = None) -> Any:
+    """Read JSON of a bounded size; ``hook`` may give another value for an object."""
     if len(text) > MAX_CONFIG:
         raise CheckpointError(f"{what} has {len(text)} bytes, more than that of any EfficientNet")
     try:
-        return json.loads(text)
+        return json.loads(text, object_hook=hook)
     except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{what} is not JSON: {error!s:.200}") from None
 
 
 def _layer(stated: Any, depth: int) -> Layer:
-    stated = keras_hub.as_functional(stated)
+    stated = keras_hub.as_functional(stated, outermost=depth == 0)
     match stated:
         case {"class_name": str(kind), "config": {"name": str(name)}} if depth <= MAX_DEPTH:
             settings = stated["config"] | _constants(stated)

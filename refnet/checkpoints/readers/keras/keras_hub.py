@@ -15,19 +15,26 @@ BACKBONE = "EfficientNetBackbone"
 CLASSIFIERS = ("EfficientNetImageClassifier", "ImageClassifier")
 PACKAGE = "keras_hub"
 PREPROCESSOR = "preprocessor"
+RESIZE = "resize"  # how pictures of another size are made one of the network's
 MAX_BLOCKS = 1 << 9  # L2 has 88
 INPUT = "input"
 
 Json = dict[str, Any]
 
 
-def as_functional(stated: Any) -> Any:
-    """Spell a network of KerasHub out as layers; whatever else it is comes back as it is."""
+def as_functional(stated: Any, *, outermost: bool = False) -> Any:
+    """Spell a network of KerasHub out as layers; whatever else it is comes back as it is.
+
+    A classifier prepares pictures where it predicts, so if it is the ``outermost`` model.
+    """
     match stated:
         case {"class_name": str(kind), "config": {"name": str()}} if _is_of_package(stated):
             make = _backbone if kind == BACKBONE else _classifier if kind in CLASSIFIERS else None
             try:
-                return stated if make is None else stated | {"config": make(stated["config"])}
+                if make is None:
+                    return stated
+                pixels = stated["config"].get(PREPROCESSOR) if outermost and make is _classifier else None
+                return stated | {"config": make(stated["config"] | {PREPROCESSOR: pixels})}
             except (KeyError, TypeError, ValueError, IndexError, OverflowError, AttributeError):
                 return stated
     return stated
@@ -51,6 +58,7 @@ def _is_of_package(stated: Mapping[str, Any]) -> bool:
 
 def _classifier(config: Json) -> Json:
     layers = _Layers(config["backbone"]["config"]["input_shape"])
+    resize = _prepare(layers, config[PREPROCESSOR]) if config[PREPROCESSOR] else ""
     backbone = as_functional(config["backbone"])
     layers.append(BACKBONE, backbone["config"]["name"], whole=backbone)
     pooling = {"avg": "GlobalAveragePooling2D", "max": "GlobalMaxPooling2D"}[config["pooling"]]
@@ -59,7 +67,22 @@ def _classifier(config: Json) -> Json:
     layers.append(
         "Dense", "predictions", units=config["num_classes"], use_bias=True, activation=config.get("activation")
     )
-    return layers.model(config["name"]) | {PREPROCESSOR: config.get(PREPROCESSOR)}
+    return layers.model(config["name"]) | {RESIZE: resize}
+
+
+def _prepare(layers: _Layers, preprocessor: Json) -> str:
+    """What a classifier does to pictures before they are its input: those of any size are made one, then scaled."""
+    converter = preprocessor["config"]["image_converter"]
+    if not (_is_of_package(preprocessor) and _is_of_package(converter)):
+        raise ValueError("classes of their author")
+    stated = converter["config"]
+    height, width = stated["image_size"] or (None, None)
+    shape = layers.found[0]["config"]["batch_shape"]
+    layers.found[0]["config"]["batch_shape"] = [None, shape[1] or height, shape[2] or width, shape[3]]
+    absent = {"scale": 1.0, "offset": 0.0}
+    scale, offset = (absent[key] if stated.get(key) is None else stated[key] for key in absent)
+    layers.append("Rescaling", "image_converter", scale=scale, offset=offset)
+    return str(stated["interpolation"])[:20] if stated["image_size"] else ""
 
 
 def _backbone(config: Json) -> Json:

@@ -6,6 +6,7 @@ bytes, ``PREFIX.data-00000-of-00001`` and so on: little-endian, in C order. Ever
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -15,14 +16,28 @@ from typing import IO
 import numpy as np
 
 from refnet.arrays import Array
-from refnet.checkpoints.readers import file_bytes
+from refnet.checkpoints.readers import file_bytes, protobuf
 from refnet.checkpoints.readers.tensorflow import bundle_index, crc32c, sstable, tar
 from refnet.checkpoints.readers.tensorflow.bundle_index import READABLE, IndexEntry
 from refnet.checkpoints.readers.tensorflow.file_range import FileRange
 from refnet.errors import CheckpointError
 
 INDEX = ".index"
+PROGRAM = "saved_model.pb"  # of a SavedModel, whose numbers are a checkpoint
+CRC = 4  # bytes of a checksum
 Ranges = Callable[[str], FileRange]  # of a checkpoint by suffix
+
+
+def prefix_of_shard(name: str) -> str | None:
+    """The prefix that a file's name has if it is a shard's.
+
+    Examples
+    --------
+    >>> prefix_of_shard("variables.data-00000-of-00001"), prefix_of_shard("weights.h5")
+    ('variables', None)
+    """
+    found = re.fullmatch(r"(.+)\.data-\d{5}-of-\d{5}", name)
+    return found[1] if found else None
 
 
 class Bundle:
@@ -42,6 +57,21 @@ class Bundle:
     def read(self, names: Iterable[str]) -> dict[str, Array]:
         """Read some of the tensors."""
         return {name: self._read(name) for name in names}
+
+    def text(self, name: str) -> bytes:
+        """Read a tensor that is one text: its length, a checksum of that, and the bytes."""
+        entry = self.entries.get(name)
+        if entry is None or entry.dtype != "string" or entry.shape or entry.sliced:
+            raise CheckpointError(f"{self.label}: there is no text {name!r}")
+        data = self._shards[entry.shard].read(entry.offset, entry.size)
+        size, start = protobuf.varint(data, 0)
+        size_crc, value = data[start : start + CRC], data[start + CRC :]
+        # Checksums are of the length as a number of fixed size.
+        fixed = size.to_bytes(4 if size < 1 << 32 else 8, "little")
+        sums = (crc32c.masked_crc32c(fixed), crc32c.masked_crc32c(fixed + size_crc + value))
+        if sums != (int.from_bytes(size_crc, "little"), entry.crc) or size != len(value):
+            raise CheckpointError(f"{self.label}: {name!r} does not have its checksum; the file is damaged")
+        return value
 
     def _read(self, name: str) -> Array:
         entry = self.entries.get(name)
@@ -113,6 +143,8 @@ def _open(path: Path, stack: ExitStack) -> Bundle:
 
 def _in_archive(parts: dict[str, FileRange]) -> Ranges:
     """Find files of the one checkpoint in an archive, by suffix."""
+    if any(name.rpartition("/")[2] == PROGRAM for name in parts):
+        raise CheckpointError("an archive of a SavedModel; unpack it (tar -xf), and convert its folder")
     # A name that begins with a dot is what some systems add to archives to keep a file's other properties.
     indexes = [name for name in parts if name.endswith(INDEX) and not name.rpartition("/")[2].startswith(".")]
     if len(indexes) != 1:

@@ -104,7 +104,7 @@ static void report(const char *name, const char *header, const unsigned char *by
 static void report_step(const Step *step, const real *x, const char *folder)
 {
     char header[64];
-    if (step->op == MEAN || step->op == DENSE || step->op == SOFTMAX) /* what they make is a vector */
+    if (step->is_vector)
         snprintf(header, sizeof header, "%s 1,%d\n", DTYPE, step->out.C);
     else
         snprintf(header, sizeof header, "%s 1,%d,%d,%d\n", DTYPE, step->out.H, step->out.W, step->out.C);
@@ -156,7 +156,7 @@ int main(int argc, char **argv)
         const Step *step = &plan[i];
         const real *second = step->y == NOTHING ? NULL : tensors[step->y];
         tensors[i + 1] = allocate(count(step->out), sizeof(real));
-        evaluate(step, tensors[step->x], second, weights, BN_EPS, window, tensors[i + 1]);
+        evaluate(step, tensors[step->x], second, weights, window, tensors[i + 1]);
         report_step(step, tensors[i + 1], folder);
         for (int t = 0; t <= i + 1; t++)
             if (tensors[t] != NULL && !is_read_after(t, i)) {

@@ -117,8 +117,9 @@ void batch_norm(Shape shape, const real *vectors, double eps, real *x)
 
 void add_bias(Shape shape, const real *bias, real *x)
 {
-    for (size_t k = 0; k < count(shape); k++)
-        x[k] = x[k] + bias[k];
+    size_t K = (size_t)shape.C;
+    for (size_t i = 0; i < count(shape); i++)
+        x[i] = x[i] + bias[i % K];
 }
 
 /* Each row is summed from the left, the rows' sums from the top; then one division. */
@@ -149,12 +150,74 @@ void add(Shape shape, const real *x, const real *y, real *sum)
         sum[i] = x[i] + y[i];
 }
 
+void concatenate(Shape in, const real *x, const real *y, real *both)
+{
+    size_t C = (size_t)in.C;
+    for (size_t c = 0; c < C; c++) {
+        both[c] = x[c];
+        both[C + c] = y[c];
+    }
+}
+
+void divide(Shape shape, const real *x, real divisor, real *y)
+{
+    for (size_t i = 0; i < count(shape); i++)
+        y[i] = x[i] / divisor;
+}
+
+void max(Shape in, const real *x, real *y)
+{
+    size_t C = (size_t)in.C, pixels = count(in) / C;
+    for (size_t c = 0; c < C; c++) {
+        y[c] = x[c];
+        for (size_t p = 1; p < pixels; p++) {
+            real value = x[p * C + c];
+            if (value > y[c] || value != value)
+                y[c] = value;
+        }
+    }
+}
+
+/* The generalised mean: the mean's own order of sums, of powers that are exponentials of logarithms. */
+void gem(Shape in, const real *x, real power, real *y)
+{
+    for (int c = 0; c < in.C; c++) {
+        real total = 0;
+        for (int h = 0; h < in.H; h++) {
+            real row = 0;
+            for (int w = 0; w < in.W; w++) {
+                real value = x[at(in, h, w) + (size_t)c];
+                value = value < (real)GEM_FLOOR ? (real)GEM_FLOOR : value;
+                row = row + exponential(power * logarithm(value));
+            }
+            total = total + row;
+        }
+        y[c] = exponential(logarithm(total / (real)(in.H * in.W)) / power);
+    }
+}
+
+static real largest_of(Shape shape, const real *x)
+{
+    real largest = x[0];
+    for (int k = 1; k < shape.C; k++)
+        largest = x[k] > largest ? x[k] : largest;
+    return largest;
+}
+
+void log_softmax(Shape shape, const real *x, real *y)
+{
+    real largest = largest_of(shape, x), total = 0;
+    for (int k = 0; k < shape.C; k++)
+        total = total + exponential(x[k] - largest);
+    real logarithm_of_total = logarithm(total);
+    for (int k = 0; k < shape.C; k++)
+        y[k] = (x[k] - largest) - logarithm_of_total;
+}
+
 /* The largest is taken off first, so that no exponential overflows. */
 void softmax(Shape shape, const real *x, real *y)
 {
-    real largest = x[0], total = 0;
-    for (int k = 1; k < shape.C; k++)
-        largest = x[k] > largest ? x[k] : largest;
+    real largest = largest_of(shape, x), total = 0;
     for (int k = 0; k < shape.C; k++) {
         y[k] = exponential(x[k] - largest);
         total = total + y[k];
@@ -190,6 +253,33 @@ real exponential(real x)
     return sum * power_of_two(half) * power_of_two((int)n - half);
 }
 
+/* x = 2**n m with m from above sqrt(1/2) to sqrt(2); log m is a series in s = (m - 1) / (m + 1). Smaller numbers than
+ * the smallest normal one count as that. */
+real logarithm(real x)
+{
+    static const real p[] = LOG_POLYNOMIAL;
+    if (!(x < (real)INFINITY))
+        return x;
+    x = x < LEAST_NORMAL ? LEAST_NORMAL : x;
+    word bits;
+    memcpy(&bits, &x, sizeof bits);
+    int n = (int)(bits >> MANTISSA_BITS) - EXPONENT_BIAS;
+    real m = x * power_of_two(-n / 2) * power_of_two(-n - -n / 2); /* exact: 2**-n itself may be subnormal */
+    if (m > ROOT_2) {
+        n = n + 1;
+        m = m * (real)0.5;
+    }
+    real f = m - 1;
+    real s = f / (f + 2);
+    real z = s * s;
+    real sum = p[0];
+    for (size_t i = 1; i < sizeof p / sizeof p[0]; i++)
+        sum = FMA(sum, z, p[i]);
+    real w = s + s;
+    real of_m = FMA(w, z * sum, w);
+    return FMA((real)n, LN2_HIGH, FMA((real)n, LN2_LOW, of_m));
+}
+
 static real one_plus_exp_of_minus(real x)
 {
     real z = -x;
@@ -214,37 +304,52 @@ real relu6(real x)
     return x < 0 ? 0 : x > 6 ? 6 : x;
 }
 
+real relu(real x)
+{
+    return x < 0 ? 0 : x;
+}
+
+real tangent(real x)
+{
+    return 2 / one_plus_exp_of_minus(x + x) - 1;
+}
+
 static real activate(Activation activation, real x)
 {
     switch (activation) {
     case SWISH: return swish(x);
     case SIGMOID: return sigmoid(x);
     case RELU6: return relu6(x);
+    case RELU: return relu(x);
+    case TANH: return tangent(x);
     case NONE: break;
     }
     return x;
 }
 
-void evaluate(const Step *step, const real *x, const real *y, const real *weights, double eps, real *window, real *out)
+void evaluate(const Step *step, const real *x, const real *y, const real *weights, real *window, real *out)
 {
     const real *kernel = weights + step->kernel_at, *vectors = weights + step->vectors_at;
     switch (step->op) {
-    case CONVOLUTION:
-        convolution(step, x, kernel, window, out);
-        batch_norm(step->out, vectors, eps, out);
-        break;
-    case DEPTHWISE:
-        depthwise(step, x, kernel, out);
-        batch_norm(step->out, vectors, eps, out);
-        break;
-    case DENSE:
-        dense(step, x, kernel, out);
-        add_bias(step->out, vectors, out);
-        break;
+    case CONVOLUTION: convolution(step, x, kernel, window, out); break;
+    case DEPTHWISE: depthwise(step, x, kernel, out); break;
+    case DENSE: dense(step, x, kernel, out); break;
     case MEAN: mean(step->in, x, out); break;
+    case MAX: max(step->in, x, out); break;
+    case GEM: gem(step->in, x, kernel[0], out); break;
     case EXCITE: excite(step->out, x, y, out); break;
     case ADD: add(step->out, x, y, out); break;
+    case CONCATENATE: concatenate(step->in, x, y, out); break;
+    case DIVIDE: divide(step->out, x, (real)step->number, out); break;
     case SOFTMAX: softmax(step->out, x, out); break;
+    case LOG_SOFTMAX: log_softmax(step->out, x, out); break;
+    case BATCH_NORM:
+    case IDENTITY: memcpy(out, x, count(step->out) * sizeof *out); break;
+    }
+    switch (step->vectors) {
+    case NORM: batch_norm(step->out, vectors, step->number, out); break;
+    case BIAS: add_bias(step->out, vectors, out); break;
+    case NO_VECTORS: break;
     }
     for (size_t i = 0; i < count(step->out); i++)
         out[i] = activate(step->activation, out[i]);

@@ -21,8 +21,12 @@ typedef uint32_t word;
 #define FMA fmaf
 #endif
 
-typedef enum { CONVOLUTION, DEPTHWISE, MEAN, DENSE, EXCITE, ADD, SOFTMAX } Op;
-typedef enum { NONE, SWISH, SIGMOID, RELU6 } Activation;
+typedef enum {
+    CONVOLUTION, DEPTHWISE, MEAN, DENSE, EXCITE, ADD, SOFTMAX,
+    MAX, GEM, CONCATENATE, BATCH_NORM, IDENTITY, DIVIDE, LOG_SOFTMAX
+} Op;
+typedef enum { NONE, SWISH, SIGMOID, RELU6, RELU, TANH } Activation;
+typedef enum { NO_VECTORS, NORM, BIAS } Vectors; /* gamma, beta, mean, variance one after the other, or the bias: K each */
 
 typedef struct {
     int H, W, C; /* a vector has H = W = 1 */
@@ -37,11 +41,14 @@ typedef struct {
     Op op;
     int x, y; /* the tensors it reads: 0 is the input, i + 1 is what plan[i] makes; NOTHING where it reads one only */
     Shape in, out;
+    int is_vector; /* whether what it makes has no height and width */
     int kernel, stride;
     Pads pads;
     Activation activation; /* applied last */
     size_t kernel_at;      /* places in weights.bin, counted in numbers */
-    size_t vectors_at;     /* batch norm's gamma, beta, mean, variance one after the other, or the bias: K each */
+    Vectors vectors;       /* what follows the operation, before the activation */
+    size_t vectors_at;
+    double number; /* what a batch norm adds to the variance, or what a division divides by */
 } Step;
 
 enum { NOTHING = -1 };
@@ -56,14 +63,22 @@ void mean(Shape in, const real *x, real *y);
 void excite(Shape shape, const real *x, const real *gate, real *y);
 void add(Shape shape, const real *x, const real *y, real *sum);
 void softmax(Shape shape, const real *x, real *y);
+void log_softmax(Shape shape, const real *x, real *y);
+void max(Shape in, const real *x, real *y);
+void gem(Shape in, const real *x, real power, real *y);
+void concatenate(Shape in, const real *x, const real *y, real *both);
+void divide(Shape shape, const real *x, real divisor, real *y);
 
 real swish(real x);
 real sigmoid(real x);
 real relu6(real x);
+real relu(real x);
+real tangent(real x); /* the hyperbolic one */
 real exponential(real x);
+real logarithm(real x);
 
 /* One whole step: the operation, then batch norm or bias, then the activation. */
-void evaluate(const Step *step, const real *x, const real *y, const real *weights, double eps, real *window, real *out);
+void evaluate(const Step *step, const real *x, const real *y, const real *weights, real *window, real *out);
 
 size_t count(Shape shape);
 

@@ -51,6 +51,13 @@ class TestAgainstTensorFlow:
             assert bundle.entries["global_step"].shape == ()
             assert sum(name.startswith("shared/beginning/of/names_") for name in names) == 40
 
+    def test_a_text(self):
+        with tensor_bundle.opened(FOLDER / "small.ckpt") as bundle:
+            assert bundle.text("string") == b"text"
+            for name in ("matrix", "nowhere"):
+                with pytest.raises(CheckpointError, match=f"there is no text '{name}'"):
+                    bundle.text(name)
+
     def test_several_shards(self):
         with tensor_bundle.opened(FOLDER / "sharded.ckpt") as bundle:
             assert {entry.shard for entry in bundle.entries.values()} == {0, 1, 2}
@@ -275,3 +282,21 @@ def test_damaged_with_new_checksums(tmp_path_factory, changes):
     except CheckpointError:
         return
     assert sum(array.nbytes for array in arrays.values()) <= DATA.stat().st_size
+
+
+@pytest.mark.parametrize("place", range(9))
+def test_a_damaged_text(tmp_path, place):
+    """The length, its checksum and the bytes all have one checksum more."""
+    with tensor_bundle.opened(FOLDER / "small.ckpt") as bundle:
+        entry = bundle.entries["string"]
+    assert entry.size == 9
+    for path in (INDEX, DATA):
+        shutil.copy(path, tmp_path)
+    data = bytearray(DATA.read_bytes())
+    data[entry.offset + place] ^= 4
+    (tmp_path / DATA.name).write_bytes(data)
+    with (
+        tensor_bundle.opened(tmp_path / "small.ckpt") as bundle,
+        pytest.raises(CheckpointError, match="does not have its checksum"),
+    ):
+        bundle.text("string")

@@ -1,0 +1,1 @@
+"""Graphs of TensorFlow Lite files."""
