@@ -79,8 +79,10 @@ def _of_card(file: Fingerprint, state: StateDict, top: Top, card: Card) -> Ident
 
 
 def _both(question: CheckpointError, other: CheckpointError) -> CheckpointError:
-    """The first of two questions, with commands that answer both."""
-    if not (question.options and other.options):
+    """The first of two questions, with commands that answer both; what has no answer goes before."""
+    if not other.options:
+        return other
+    if not question.options:
         return question
     options = [f"{option} {other.options[0]}" for option in question.options]
     return CheckpointError(str(question), details=question.details, options=options)

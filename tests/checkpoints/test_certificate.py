@@ -33,6 +33,7 @@ class TestCertificate:
             "state_dict": "",
             "prefix": "",
             "widened": [],
+            "told": [],
             "labels": "ImageNet's, by the number of classes; others go with --labels",
         }
         weights = content["weights"]
