@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import cache
 
 from refnet.architecture import names
-from refnet.architecture.plan import Shape
+from refnet.architecture.step import Shape
 from refnet.architecture.top import PUBLISHED_TOP, Top
 from refnet.architecture.variants import CLASSES, IMAGE_CHANNELS, Architecture, variant
 from refnet.checkpoints.naming import pairing

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from refnet.architecture.plan import Shape
+from refnet.architecture.step import Shape
 
 OURS = "refnet has EfficientNet B0-B8, L2 and Lite0-4"
 

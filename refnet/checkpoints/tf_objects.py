@@ -62,11 +62,16 @@ def is_of_objects(bundle: Bundle) -> bool:
     return object_graph.KEY in bundle.entries
 
 
-def read(path: Path, bundle: Bundle) -> Found:
-    """Read a checkpoint that has an object graph; ``path`` is its index."""
+def check_program(path: Path) -> None:
+    """Refuse the numbers of a SavedModel whose program cannot be read: names alone do not say what it computes."""
     folder = saved_model.folder_of(path)
     if folder is not None and not (folder / saved_model.METADATA).is_file():
         raise CheckpointError(PROGRAM)
+
+
+def read(path: Path, bundle: Bundle) -> Found:
+    """Read a checkpoint that has an object graph; ``path`` is its index."""
+    folder = saved_model.folder_of(path)
     objects = object_graph.parse(bundle.text(object_graph.KEY))
     network, left_out = _parted(objects)
     network = [place for place in network if place.variable.key in bundle.entries]
@@ -79,7 +84,7 @@ def read(path: Path, bundle: Bundle) -> Found:
     others = sorted(bundle.entries.keys() - keys - {object_graph.KEY})
     lost = [key for key in others if key not in left_out]
     if lost:
-        raise CheckpointError(f"its object graph does not say whose {lost[0][:200]!r} is")
+        raise CheckpointError(f"its object graph does not say whose {lost[0][:200]!r} is; {WHOLE}")
     arrays = bundle.read(keys)
     content = Content(_by_names(network, arrays)) if folder is None else _placed(folder, network, arrays)
     return Found(content, tuple((key, left_out[key]) for key in others))

@@ -171,6 +171,7 @@ def describe(file: str, written: Path) -> dict[str, Any]:
         "format": conversion["format"],
         "averaging": weights["averaging"],
         "recipe": weights["recipe"]["name"],
+        "labels": conversion["labels"],
         "tensors": len(weights["tensors"]),
         "dropped": len(weights["dropped"]),
         "widened": len(conversion["widened"]),

@@ -33,6 +33,8 @@ class TestCertificate:
             "state_dict": "",
             "prefix": "",
             "widened": [],
+            "told": [],
+            "labels": "ImageNet's, by the number of classes; others go with --labels",
         }
         weights = content["weights"]
         assert (weights["model"], weights["publisher"], weights["finite"]) == ("b0", "torchvision", True)

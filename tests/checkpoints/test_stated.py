@@ -52,7 +52,7 @@ def test_nothing_is_given():
 @pytest.mark.parametrize(
     ("facts", "message"),
     [
-        ({"key": "model_ema"}, "no network under 'model_ema'"),
+        ({"key": "model_ema"}, "no network under 'model_ema'; there is '.'"),
         ({"activation": "relu"}, "nothing to apply --activation relu to"),
         ({"model": "b1"}, "b1"),
     ],

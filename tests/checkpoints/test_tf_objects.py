@@ -141,6 +141,14 @@ def test_without_keras_configuration(copy):
     assert text.endswith("and then refnet convert x.tflite")
 
 
+def test_a_saved_model_of_tensorflow_1(copy):
+    """Its numbers have names, and its program is not read either."""
+    (copy / "keras_metadata.pb").unlink()
+    for suffix in ("index", "data-00000-of-00001"):
+        shutil.copy(DATA / "tf" / f"small.ckpt.{suffix}", copy / "variables" / f"variables.{suffix}")
+    assert refusal(copy / INDEX).startswith("a SavedModel whose program is there as graphs of functions alone")
+
+
 def test_a_class_of_its_authors_own():
     text = refusal(FOLDER / "subclass")
     assert (

@@ -12,6 +12,7 @@ import pathlib
 import tempfile
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -29,12 +30,15 @@ from helpers.torch_files import SCRIPT, legacy, tensor
 from hypothesis import given
 from onnx import helper, numpy_helper
 
+from refnet.checkpoints.graph.from_onnx import graph_of
+from refnet.checkpoints.graph.match import match
 from refnet.checkpoints.graph.tflite.program import from_tflite
 from refnet.checkpoints.readers import npz_file, onnx_file, safetensors_file
 from refnet.checkpoints.readers.tensorflow import bundle_index, object_graph, saved_model, tar, tensor_bundle
 from refnet.checkpoints.readers.tflite import metadata as tflite_metadata
 from refnet.checkpoints.readers.tflite import tflite_file
 from refnet.checkpoints.readers.torch import torch_file
+from refnet.errors import CheckpointError
 
 pytestmark = pytest.mark.usefixtures("good_checksums")
 
@@ -84,6 +88,45 @@ def onnx_model() -> bytes:
     model = helper.make_model(helper.make_graph(nodes, "g", [], [], constants))
     helper.set_model_props(model, {"key": "value"})
     return model.SerializeToString()
+
+
+def onnx_graph() -> bytes:
+    """The beginning of a network, with what a graph computes of shapes and constants."""
+    arrays = {
+        "kernel": np.ones((8, 3, 3, 3), np.float32), "point": np.ones((8, 8, 1, 1), np.float32),
+        "deep": np.ones((8, 1, 3, 3), np.float32), "eight": np.ones(8, np.float32),
+        "dense": np.ones((8, 5), np.float32), "first": np.int64([0]), "rest": np.int64([-1]), "half": np.float32(0.5),
+    }  # fmt: skip
+    norm = ["eight"] * 4
+    nodes = [
+        helper.make_node("Mul", ["x", "half"], ["scaled"]),
+        helper.make_node("Conv", ["scaled", "kernel"], ["c"], strides=[2, 2], pads=[0, 0, 1, 1]),
+        helper.make_node("BatchNormalization", ["c", *norm], ["n"], epsilon=1e-3),
+        helper.make_node("Sigmoid", ["n"], ["s"]),
+        helper.make_node("Mul", ["n", "s"], ["a"]),
+        helper.make_node("Conv", ["a", "deep"], ["d"], group=8, auto_pad="SAME_UPPER"),
+        helper.make_node("BatchNormalization", ["d", *norm], ["dn"]),
+        helper.make_node("Relu", ["dn"], ["da"]),
+        helper.make_node("Conv", ["da", "point", "eight"], ["p"]),
+        helper.make_node("Add", ["p", "a"], ["sum"]),
+        helper.make_node("ReduceMean", ["sum"], ["m"], axes=[2, 3]),
+        helper.make_node("Shape", ["m"], ["shape"]),
+        helper.make_node("Gather", ["shape", "first"], ["batch"]),
+        helper.make_node("Concat", ["batch", "rest"], ["sides"], axis=0),
+        helper.make_node("Reshape", ["m", "sides"], ["v"]),
+        helper.make_node("Gemm", ["v", "dense"], ["logits"]),
+        helper.make_node("Softmax", ["logits"], ["y"], axis=-1),
+    ]
+    x, y = (helper.make_tensor_value_info(name, 1, sides) for name, sides in (("x", [1, 3, 16, 16]), ("y", None)))
+    constants = [numpy_helper.from_array(array, name) for name, array in arrays.items()]
+    graph = helper.make_graph(nodes, "g", [x], [y], constants)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]).SerializeToString()
+
+
+def read_onnx_graph(data: bytes) -> None:
+    """As far as a network of one block goes."""
+    with suppress(CheckpointError):
+        match(graph_of(onnx_file.load(data)))
 
 
 SIX = np.arange(6, dtype="<f4").tobytes()
@@ -140,6 +183,7 @@ READERS: dict[str, tuple[Callable[[bytes], object], bytes]] = {
     "tar": (read_tar, ARCHIVE),
     "tar-pax": (read_tar, packed([("n" * 200, b"text"), ("ö", b"")], kind=1)),
     "onnx": (onnx_file.load, onnx_model()),
+    "onnx-graph": (read_onnx_graph, onnx_graph()),
     "tf-objects": (read_objects, object_graph_of_three()),
     "keras-metadata": (saved_model.parse_metadata, keras_metadata()),
     "tflite": (lambda data: from_tflite(tflite_file.load(data)), TFLITE),

@@ -53,6 +53,15 @@ def test_by_metadata():
     assert np.abs(answer(found, pixels, "float64") - theirs).max() < 1e-5
 
 
+def test_numbers_of_0_to_1_are_asked_about():
+    """The graph without its division by 255: whether the caller divides is not in the file."""
+    file = File((FOLDER / "plain.tflite").read_bytes())
+    (picture,) = file.graph.inputs
+    del file.graph.operators[0]
+    file.graph.operators[0].inputs = [picture, *file.graph.operators[0].inputs[1:]]
+    assert from_tflite(tflite_file.load(file.packed())).publisher is None
+
+
 def test_what_is_done_to_scores_is_refused():
     with pytest.raises(CheckpointError, match="score calibration"):
         from_tflite(noted("lite.tflite", metadata((CALIBRATION, {}))))
