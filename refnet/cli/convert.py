@@ -30,6 +30,7 @@ formats:
   TensorFlow   .tar.gz, a checkpoint's .index file, a SavedModel's folder,
                .tflite of floats
   ONNX         .onnx
+  Hugging Face the folder of a model, or its model.safetensors
 
 examples:
   refnet convert tf_efficientnet_b1_ns-99dd0c41.pth -o b1.h5
