@@ -146,11 +146,27 @@ def _to_ours(
         return replace(mapped.weights, labels=labels), mapped.by, mapped.facts
     identity, state = recognise(file, content.state, stated, release, content.card)
     weights, by = _map_to_ours(replace(content, state=state), identity, file, table)
-    told = [*content.card.told, *state.told]
+    told = [*content.card.told, *state.told, *_assumed(weights, stated, content, identity)]
     if stated.padding not in (None, weights.padding) and not identity.is_release and content.card.padding is None:
         told.append(f"padding {stated.padding} as stated, where {identity.base} has {weights.padding}")
         weights = replace(weights, padding=stated.padding)
     return weights, by, {"told": told}
+
+
+def _assumed(weights: Weights, stated: Stated, content: Checkpoint, identity: Identity) -> list[str]:
+    """What is taken for granted of a network's top, where its file has tensors alone and is nobody's published one."""
+    top, said = weights.architecture.top, content.card
+    if identity.is_release or not weights.architecture.classes:
+        return []
+    taken = {
+        "pooling": None if stated.pooling or said.pooling or top.pooling != "mean" else top.pooling,
+        "output": None if stated.output or said.output else top.output,
+    }
+    return [
+        f"the file does not say the {what}: {value} is taken, as usual; --{what} says otherwise"
+        for what, value in taken.items()
+        if value
+    ]
 
 
 def _map_to_ours(
