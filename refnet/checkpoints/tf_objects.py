@@ -32,7 +32,7 @@ _SAVED = "save_counter"
 _LISTS = frozenset({"variables", "trainable_variables", "non_trainable_variables"})  # of what is elsewhere too
 WHOLE = 'save the whole model where it is built: model.save("x.keras")'
 
-PROGRAM = f"a SavedModel whose program is there as graphs of functions alone, which are not read; {saved_model.AS_LITE}"
+PROGRAM = "a SavedModel whose program is there as graphs of functions alone, which are not read"
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def check_program(path: Path) -> None:
     """Refuse the numbers of a SavedModel whose program cannot be read: names alone do not say what it computes."""
     folder = saved_model.folder_of(path)
     if folder is not None and not (folder / saved_model.METADATA).is_file():
-        raise CheckpointError(PROGRAM)
+        raise CheckpointError(f"{PROGRAM}; {saved_model.as_lite(folder)}")
 
 
 def read(path: Path, bundle: Bundle) -> Found:

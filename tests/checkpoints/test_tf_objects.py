@@ -137,8 +137,15 @@ def test_without_keras_configuration(copy):
     (copy / "keras_metadata.pb").unlink()
     text = refusal(copy / INDEX)
     assert text.startswith("a SavedModel whose program is there as graphs of functions alone, which are not read; in")
-    assert "tf.lite.TFLiteConverter.from_saved_model('FOLDER').convert()" in text
+    assert f"tf.lite.TFLiteConverter.from_saved_model('{copy}').convert()" in text
     assert text.endswith("and then refnet convert x.tflite")
+
+
+def test_a_folder_whose_name_is_no_plain_text(copy):
+    """The command must not become another one."""
+    (copy / "keras_metadata.pb").unlink()
+    odd = copy.rename(copy.with_name("a');b"))
+    assert "from_saved_model('FOLDER')" in refusal(odd / INDEX)
 
 
 def test_a_saved_model_of_tensorflow_1(copy):
