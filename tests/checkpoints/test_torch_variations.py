@@ -72,7 +72,7 @@ def another_tensor(draw, publisher):
             [
                 (True, "criterion.weight"), (True, "val_loss.scale"), (True, "pos_weight"), (False, "temperature"),
                 (False, "scale"), (False, "head_scale.weight"), (False, "model.scale"), (False, "mean"),
-                (False, "blocks.0.gain"), (False, "features.0.gain"), (False, "_blocks.0.gain"), (False, "calibrator.t"),
+                (False, "blocks.0.gain"), (False, "features.0.gain"), (False, "_blocks.0.gain"), (False, "cal.t"),
             ]
         )
     )  # fmt: skip
@@ -205,8 +205,8 @@ def options_of_timm(draw, publisher):
 
 
 CHANGES = [
-    prefix, key, another_tensor, another_tensor, head, head, head, head, dtype, protocol, a_tensor_less, a_layer_renamed,
-    a_copy, layout_in_memory, options_of_timm,
+    prefix, key, another_tensor, another_tensor, head, head, head, head, dtype, protocol, a_tensor_less,
+    a_layer_renamed, a_copy, layout_in_memory, options_of_timm,
 ]  # fmt: skip
 
 
