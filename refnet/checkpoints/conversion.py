@@ -80,7 +80,7 @@ def convert(
             raise InputError(f"{target} is there already; name the output with -o, which replaces it")
     on_stage("certifying")
     statement = certificate.statement(weights)
-    text = certificate.text(statement, facts | {"labels": _whose(weights.labels, table)})
+    text = certificate.text(statement, facts | {"labels": _whose(weights.labels, table, content.card.labels)})
     on_stage("writing")
     del content  # the source's own tensors, as large as all that is to be written
     _write(target, weights, text, statement["digest"])
@@ -249,10 +249,10 @@ def _labels(table: Labels | None, classes: int) -> Labels | None:
     return labels_for(imagenet_labels(), classes) if classes in (IMAGENET_CLASSES, IMAGENET_CLASSES + 1) else None
 
 
-def _whose(labels: Labels | None, table: Labels | None) -> str:
+def _whose(labels: Labels | None, given: Labels | None, configured: Labels | None) -> str:
     """Where the names of the classes are from; a network of as many classes as ImageNet may have others."""
-    if table is not None:
-        return "the given table"
+    if labels is not None and (given is not None or configured is not None):
+        return "the given table" if given is not None else "the configuration's"
     return "none" if labels is None else "ImageNet's, by the number of classes; others go with --labels"
 
 
