@@ -16,7 +16,8 @@ from helpers.tops import TOPS, weights_with
 import refnet
 from refnet.architecture import names
 from refnet.architecture.activations import Activation
-from refnet.architecture.plan import Op, Step, make_plan
+from refnet.architecture.plan import make_plan
+from refnet.architecture.step import Op, Step
 from refnet.checkpoints.naming import keras
 from refnet.comparison.diagnosis import activations, computation, rounding
 from refnet.export import onnx_nodes
@@ -118,7 +119,7 @@ def knows(place, step: Step) -> bool:
 @pytest.mark.parametrize("op", OPS)
 def test_every_operation_is_in_a_plan(op):
     assert op in steps(), (
-        f"refnet/architecture/plan.py lays out no step of the kind {op!r} for b0, lite0 or TOPS of helpers/tops.py"
+        f"network_steps.py lays out no step of the kind {op!r} for b0, lite0 or TOPS of helpers/tops.py"
     )
 
 

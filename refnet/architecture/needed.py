@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from refnet.architecture.plan import Step
+from refnet.architecture.step import Step
 from refnet.errors import InputError
 
 

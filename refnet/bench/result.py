@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from refnet.architecture import names
-from refnet.architecture.plan import Step
+from refnet.architecture.step import Step
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from refnet.checkpoints import keras_normalisation, keras_weights, own_export, tf_objects, tf_variables
+from refnet.checkpoints.cards import folder as card_folder
+from refnet.checkpoints.cards import training
+from refnet.checkpoints.cards.card import NO_CARD, Card
 from refnet.checkpoints.graph import from_onnx
 from refnet.checkpoints.graph.graph import Program
 from refnet.checkpoints.graph.keras.build import from_keras
@@ -48,6 +51,8 @@ class Checkpoint:
         What a model of Keras does to pixels by itself, where the file says so.
     program
         What the file computes, where it says so: then this decides, and names only map.
+    card
+        What lies beside the tensors and says how they are used: a configuration, the options of a training.
     exported
         All of it in our terms, if refnet exported the file.
     """
@@ -55,6 +60,7 @@ class Checkpoint:
     state: StateDict
     normalise: Normalisation | None = None
     program: Program | None = None
+    card: Card = NO_CARD
     exported: Weights | None = None
 
 
@@ -147,7 +153,16 @@ def _index_in(folder: Path) -> Path:
     indexes = sorted(name for name in inside if name.endswith(tensor_bundle.INDEX))
     if len(indexes) == 1:
         return inside[indexes[0]]
-    raise CheckpointError(f"a folder with one {tensor_bundle.INDEX} file is wanted, found {indexes!r:.300}")
+    if (weights := card_folder.weights_in(folder)) is not None:
+        return weights
+    raise CheckpointError(
+        f"a folder with one {tensor_bundle.INDEX} file is wanted, found {indexes!r:.300}{_which(folder, indexes)}"
+    )
+
+
+def _which(folder: Path, indexes: list[str]) -> str:
+    """The way out where there are several."""
+    return f"; name one, such as {folder / indexes[-1].removesuffix(tensor_bundle.INDEX)}" if indexes else ""
 
 
 def _read(path: Path, stated: Stated) -> tuple[str, Checkpoint]:
@@ -174,11 +189,13 @@ def _torch(path: Path, stated: Stated) -> Checkpoint:
     content = torch_file.read(path)
     if what := no_network(content):
         raise CheckpointError(what)
-    return Checkpoint(find_state_dict(content, stated.key))
+    card = training.from_content(content)
+    card = card if card is not NO_CARD else card_folder.card_beside(path)
+    return Checkpoint(find_state_dict(content, stated.key), card=card)
 
 
 def _safetensors(path: Path, stated: Stated) -> Checkpoint:
-    return Checkpoint(find_state_dict(safetensors_file.read(path), stated.key))
+    return Checkpoint(find_state_dict(safetensors_file.read(path), stated.key), card=card_folder.card_beside(path))
 
 
 def _npz(path: Path, stated: Stated) -> Checkpoint:
@@ -207,6 +224,7 @@ def _of_keras(content: Content, stated: Stated) -> Checkpoint:
 
 def _tensorflow(path: Path, stated: Stated) -> Checkpoint:
     """Only the tensors that are taken are read."""
+    tf_objects.check_program(path)
     with tensor_bundle.opened(path) as bundle:
         if tf_objects.is_of_objects(bundle):
             return _of_objects(tf_objects.read(path, bundle), stated)

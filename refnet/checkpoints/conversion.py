@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from refnet.architecture.plan import sides
+from refnet.architecture.variants import Architecture
 from refnet.checkpoints import certificate, checkpoint_file, from_program
 from refnet.checkpoints.checkpoint_file import Checkpoint, Fingerprint
 from refnet.checkpoints.identity import Identity
@@ -31,6 +32,7 @@ from refnet.weights.weights import Provenance, Weights, check_tensors
 from refnet.weights.writer import file_bytes
 
 IMAGENET_CLASSES = 1000
+BY_THE_FILE = "the file's"  # who says how pixels are normalised, in the certificate
 STAGES = ("reading", "mapping", "certifying", "writing")
 
 OnStage = Callable[[str], None]
@@ -66,7 +68,8 @@ def convert(
         weights, by, facts = _to_ours(content, stated, file, table, release)
         stated.check_honoured(weights, content.state.found_under)
         check_tensors(weights)
-        weights = _prepared(weights, by_hand, content.normalise)
+        facts = _facts_of_source(format_name, file, content, by) | facts | _said(by_hand)
+        weights = _prepared(weights, by_hand, is_certain=facts["normalisation"] == BY_THE_FILE)
     except CheckpointError as error:
         raise error.about(path) from None
     except WeightsError as error:
@@ -77,7 +80,7 @@ def convert(
             raise InputError(f"{target} is there already; name the output with -o, which replaces it")
     on_stage("certifying")
     statement = certificate.statement(weights)
-    text = certificate.text(statement, _facts_of_source(format_name, file, content, by) | facts | _said(by_hand))
+    text = certificate.text(statement, facts | {"labels": _whose(weights.labels, table, content.card.labels)})
     on_stage("writing")
     del content  # the source's own tensors, as large as all that is to be written
     _write(target, weights, text, statement["digest"])
@@ -141,32 +144,51 @@ def _to_ours(
         mapped = from_program.map_program(content.program, file, stated, release)
         labels = _labels(table, mapped.weights.architecture.classes)
         return replace(mapped.weights, labels=labels), mapped.by, mapped.facts
-    identity, state = recognise(file, content.state, stated, release)
+    identity, state = recognise(file, content.state, stated, release, content.card)
     weights, by = _map_to_ours(replace(content, state=state), identity, file, table)
-    told = list(state.told)
-    if stated.padding not in (None, weights.padding) and not identity.is_release:
+    told = [*content.card.in_words, *state.told, *_assumed(weights, stated, content, identity)]
+    if stated.padding not in (None, weights.padding) and not identity.is_release and content.card.padding is None:
         told.append(f"padding {stated.padding} as stated, where {identity.base} has {weights.padding}")
         weights = replace(weights, padding=stated.padding)
     return weights, by, {"told": told}
+
+
+def _assumed(weights: Weights, stated: Stated, content: Checkpoint, identity: Identity) -> list[str]:
+    """What is taken for granted of a network's top, where its file has tensors alone and is nobody's published one."""
+    top, said = weights.architecture.top, content.card
+    if identity.is_release or not weights.architecture.classes:
+        return []
+    taken = {
+        "pooling": None if stated.pooling or said.pooling or top.pooling != "mean" else top.pooling,
+        "output": None if stated.output or said.output else top.output,
+    }
+    return [
+        f"the file does not say the {what}: {value} is taken, as usual; --{what} says otherwise"
+        for what, value in taken.items()
+        if value
+    ]
 
 
 def _map_to_ours(
     content: Checkpoint, identity: Identity, file: Fingerprint, table: Labels | None
 ) -> tuple[Weights, str]:
     """Another publisher's tensors in our terms, and what the publisher was recognised by."""
-    state = content.state
+    state, card = content.state, content.card
     publisher, architecture = PUBLISHERS[identity.base], identity.architecture
+    if card.pictures.size is not None:
+        coefficients = replace(architecture.coefficients, resolution=card.pictures.size)
+        architecture = replace(architecture, coefficients=coefficients)
     converted = publisher.to_ours(state.tensors, architecture)
     averaging = state.averaging
     if averaging == "unknown" and identity.is_release:
         averaging = identity.release.averaging
     weights = Weights(
         architecture=architecture,
-        padding=publisher.padding,
-        bn_eps=publisher.bn_eps[architecture.name],
-        recipe=_recipe(identity.release, content.normalise),
+        padding=card.padding or publisher.padding,
+        bn_eps=publisher.bn_eps[architecture.name] if card.bn_eps is None else card.bn_eps,
+        recipe=card.pictures.apply(_recipe(identity.release, content.normalise)),
         tensors=converted.tensors,
-        labels=_labels(table, architecture.classes),
+        labels=_labels(table if table is not None else _fitting(card.labels, architecture), architecture.classes),
         provenance=Provenance(
             publisher=identity.publisher,
             source=file.name,
@@ -187,10 +209,10 @@ def _recipe(release: Release, normalise: Normalisation | None) -> Recipe:
     return replace(recipe, name=f"{recipe.name}-own", normalise=normalise)
 
 
-def _prepared(weights: Weights, by_hand: ByHand, normalise: Normalisation | None) -> Weights:
-    """Change the size and the recipe as the caller says; a file that says itself how pixels are normalised is right."""
+def _prepared(weights: Weights, by_hand: ByHand, *, is_certain: bool) -> Weights:
+    """Change the size and the recipe as the caller says; a file that is certain how pixels are normalised is right."""
     recipe = by_hand.apply(weights.recipe)
-    if normalise is not None and to_float32(recipe.normalise) != to_float32(weights.recipe.normalise):
+    if is_certain and to_float32(recipe.normalise) != to_float32(weights.recipe.normalise):
         raise CheckpointError(
             "the file says itself how pixels are normalised, and not by this mean and std; convert it without --mean "
             "and --std, or give them to `refnet predict`"
@@ -213,11 +235,25 @@ def _said(by_hand: ByHand) -> dict[str, object]:
     return {"recipe_by_hand": by_hand.given} if by_hand.given else {}
 
 
+def _fitting(labels: Labels | None, architecture: Architecture) -> Labels | None:
+    """The names in a configuration, for as many classes as the network has."""
+    if labels is not None and architecture.classes and len(labels) != architecture.classes:
+        raise CheckpointError(f"the configuration names {len(labels)} classes, the network has {architecture.classes}")
+    return labels if architecture.classes else None
+
+
 def _labels(table: Labels | None, classes: int) -> Labels | None:
     """The given table; without one ImageNet's, if it fits."""
     if table is not None:
         return labels_for(table, classes)
     return labels_for(imagenet_labels(), classes) if classes in (IMAGENET_CLASSES, IMAGENET_CLASSES + 1) else None
+
+
+def _whose(labels: Labels | None, given: Labels | None, configured: Labels | None) -> str:
+    """Where the names of the classes are from; a network of as many classes as ImageNet may have others."""
+    if labels is not None and (given is not None or configured is not None):
+        return "the given table" if given is not None else "the configuration's"
+    return "none" if labels is None else "ImageNet's, by the number of classes; others go with --labels"
 
 
 def _facts_of_source(format_name: str, file: Fingerprint, content: Checkpoint, by: str) -> dict[str, object]:
@@ -229,7 +265,7 @@ def _facts_of_source(format_name: str, file: Fingerprint, content: Checkpoint, b
         "md5": file.md5,
         "format": format_name,
         "recognised_by": by,
-        "normalisation": "the publisher's" if content.normalise is None else "the file's",
+        "normalisation": "the publisher's" if content.normalise is None else BY_THE_FILE,
         "state_dict": content.state.found_under,
         "prefix": content.state.prefix,
         "widened": list(content.state.widened),

@@ -9,7 +9,8 @@ from refnet.architecture.variants import Architecture
 from refnet.checkpoints.checkpoint_file import Fingerprint
 from refnet.checkpoints.graph.graph import Program
 from refnet.checkpoints.graph.match import Found, Head, match
-from refnet.checkpoints.origin import Origin, find_origin, from_pixels
+from refnet.checkpoints.origin import Origin, find_origin
+from refnet.checkpoints.pixel_range import wants_unit
 from refnet.checkpoints.stated import Stated
 from refnet.errors import CheckpointError, UnknownModelError
 from refnet.preprocessing.normalise import to_float32
@@ -20,6 +21,9 @@ from refnet.weights.releases.recipes import of_release
 from refnet.weights.weights import Provenance, Weights
 
 BY = "its program"
+UNIT = (
+    "the model is given pixels of 0 to 255, as its own predict is, though what it does to them suits numbers of 0 to 1"
+)
 
 
 @dataclass(frozen=True)
@@ -85,10 +89,10 @@ def _recipe(publisher: str, found: Found) -> tuple[Recipe, tuple[str, ...]]:
     recipe = RECIPES.get(publisher) or _published(publisher, found.architecture.name)
     if not found.normalise:
         return recipe, (f"the program does not change pixels: they are taken to be normalised by recipe {recipe.name}",)
-    operations, _ = from_pixels(found.normalise)
-    if to_float32(operations) == to_float32(recipe.normalise):
-        return recipe, ()
-    return replace(recipe, name=f"{recipe.name}-own", normalise=operations), ()
+    told = (UNIT,) if wants_unit(found.normalise) else ()
+    if to_float32(found.normalise) == to_float32(recipe.normalise):
+        return recipe, told
+    return replace(recipe, name=f"{recipe.name}-own", normalise=found.normalise), told
 
 
 def _published(publisher: str, model: str) -> Recipe:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from refnet.architecture.scaling import TABLE
 from refnet.architecture.top import PUBLISHED_TOP, Top
 from refnet.architecture.variants import Architecture
+from refnet.checkpoints.cards.card import NO_PICTURES, Pictures
 from refnet.checkpoints.checkpoint_file import Fingerprint
 from refnet.checkpoints.names_and_shapes import publishers_by_names, variant_by_shapes
 from refnet.checkpoints.other_networks import looks_like
@@ -72,12 +73,13 @@ def identify(
     model: str | None = None,
     release: Release | None = None,
     top: Top = PUBLISHED_TOP,
+    pictures: Pictures = NO_PICTURES,
 ) -> Identity:
     """Find out whose checkpoint it is, or say what it may be and what differs between these.
 
     ``publisher`` is the caller's word, with a set or without, where the file does not tell or is not trusted to;
     ``model`` the variant it must be; ``release`` the published file that it is known to be; ``top`` what follows the
-    last convolution.
+    last convolution; ``pictures`` what is known of how they are made, whoever published it.
     """
     shapes = {name: tensor.shape for name, tensor in state.tensors.items()}
     if publisher is not None:
@@ -99,14 +101,14 @@ def identify(
     remark = _remark_on_hash(named) if not matches else ""
     if publisher is not None:
         return _identity_by_use(
-            _published(publisher, architecture), publisher, architecture, "the caller's word", remark
+            _published(publisher, architecture), publisher, architecture, "the caller's word", remark, pictures
         )
     if matches:
         candidates = [match.release for match in matches]
         publisher = candidates[0].publisher if len(named) == 1 else None
-        return _identity_by_use(named, publisher, architecture, "the file's name")
+        return _identity_by_use(named, publisher, architecture, "the file's name", pictures=pictures)
     every = [release for base in bases for release in _published(base, architecture)]
-    return _identity_by_use(every, None, architecture, "the tensors' names", remark)
+    return _identity_by_use(every, None, architecture, "the tensors' names", remark, pictures)
 
 
 def identity_by_use(publishers: Iterable[str], stated: str | None, architecture: Architecture, by: str) -> Identity:
@@ -125,12 +127,17 @@ def _identity_by_hash(file: Fingerprint, match: Match, stated: str | None, archi
 
 
 def _identity_by_use(
-    candidates: list[Release], stated: str | None, architecture: Architecture, by: str, remark: str = ""
+    candidates: list[Release],
+    stated: str | None,
+    architecture: Architecture,
+    by: str,
+    remark: str = "",
+    pictures: Pictures = NO_PICTURES,
 ) -> Identity:
     """Choose the one way in which all candidates want to be used, if it is one."""
     ways: dict[tuple[str, ...], list[str]] = {}
     for release in candidates:
-        ways.setdefault(_use(release, architecture), []).append(release.publisher)
+        ways.setdefault(_use(release, architecture, pictures), []).append(release.publisher)
     if len(ways) == 1:
         by = "; ".join(filter(None, (by, remark, _likeness(candidates[0]))))
         return _identity(stated or _base(candidates[0]), architecture, candidates[0], by)
@@ -191,17 +198,18 @@ def _base(release: Release) -> str:
     return releases.publisher_without_set(release.publisher)
 
 
-def _use(release: Release, architecture: Architecture) -> tuple[str, ...]:
+def _use(release: Release, architecture: Architecture, pictures: Pictures) -> tuple[str, ...]:
     """How weights want to be used, in words; the same words for the same use."""
     publisher = PUBLISHERS[_base(release)]
     recipe = release.recipe
+    crop, amount = pictures.crop or (recipe.crop, recipe.amount)
     return (
         f"padding {publisher.padding}",
         f"eps {publisher.bn_eps[architecture.name]:g}",
-        f"{release.size} pixels",
-        f"{recipe.crop} {recipe.amount:g}",
-        recipe.resize,
-        recipe.normalise,
+        f"{pictures.size or release.size} pixels",
+        f"{crop} {amount:g}",
+        pictures.resize or recipe.resize,
+        recipe.normalise if pictures.normalise is None else "normalised as the file says",
     )
 
 

@@ -9,26 +9,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from refnet.architecture.top import PUBLISHED_TOP
 from refnet.architecture.variants import Architecture
 from refnet.checkpoints.checkpoint_file import Fingerprint
 from refnet.checkpoints.graph.match import Found
 from refnet.checkpoints.identity import identity_by_use
+from refnet.checkpoints.pixel_range import from_pixels
 from refnet.checkpoints.publishers import PUBLISHERS, Publisher
 from refnet.checkpoints.stated import Stated
 from refnet.errors import CheckpointError
-from refnet.preprocessing.normalise import MOST_OPERATIONS, Normalisation, to_float32
+from refnet.preprocessing.normalise import to_float32
 from refnet.preprocessing.recipe import Recipe
 from refnet.weights import releases
 from refnet.weights.releases import Release
 from refnet.weights.releases.recipes import of_release
 
 FEW = 8  # shared names that are no evidence: "classifier.weight" is anybody's
-# What networks are given: a range and a middle that are neither nothing nor that of raw pixels.
-_SPREADS, _FURTHEST = (0.5, 16.0), 16.0
-_UNIT = ("divide", (255.0, 255.0, 255.0))
 
 
 @dataclass(frozen=True)
@@ -141,25 +137,3 @@ def _recipe(release: Release, found: Found) -> tuple[Recipe, tuple[str, ...]]:
     if to_float32(operations) == to_float32(recipe.normalise):
         return recipe, told
     return replace(recipe, name=f"{recipe.name}-own", normalise=operations), told
-
-
-def from_pixels(operations: Normalisation) -> tuple[Normalisation, tuple[str, ...]]:
-    """Operations on pixels of 0 to 255: a graph may want these, or numbers of 0 to 1, which only their effect tells."""
-    of_255, of_1 = (_is_usual(operations, largest) for largest in (255.0, 1.0))
-    if of_255 == of_1 or (of_1 and len(operations) == MOST_OPERATIONS):
-        raise CheckpointError(
-            "the graph changes its input by itself, and no telling whether that is pixels of 0 to 255 or numbers of "
-            "0 to 1; export the network without what comes before its first convolution"
-        )
-    if of_255:
-        return operations, ("the graph normalises pixels of 0 to 255 by itself",)
-    return (_UNIT, *operations), ("the graph normalises by itself, and wants pixels divided by 255",)
-
-
-def _is_usual(operations: Normalisation, largest: float) -> bool:
-    """Whether inputs of 0 to the largest become numbers as networks want them."""
-    ends = np.array([[0.0] * 3, [largest] * 3])
-    for name, numbers in operations:
-        ends = {"subtract": np.subtract, "divide": np.divide, "multiply": np.multiply}[name](ends, numbers)
-    spread, middle = np.abs(ends[1] - ends[0]), np.abs(ends.mean(axis=0))
-    return bool((spread >= _SPREADS[0]).all() and (spread <= _SPREADS[1]).all() and (middle <= _FURTHEST).all())

@@ -9,10 +9,19 @@ import numpy as np
 import numpy.typing as npt
 
 from refnet.architecture.padding import Padding
-from refnet.architecture.plan import Shape
 from refnet.architecture.scaling import TABLE
+from refnet.architecture.step import Shape
 from refnet.architecture.variants import Architecture
-from refnet.checkpoints.naming import keras, lukemelas, pairing, tensorflow, timm, torch_layout, torchvision
+from refnet.checkpoints.naming import (
+    hugging_face,
+    keras,
+    lukemelas,
+    pairing,
+    tensorflow,
+    timm,
+    torch_layout,
+    torchvision,
+)
 from refnet.checkpoints.naming.pairing import Arrays, Pair
 from refnet.weights.releases.release import Averaging, publisher_without_set
 
@@ -121,6 +130,7 @@ PUBLISHERS: dict[str, Publisher] = {
         Publisher("timm-tf", timm.pairs, "same", dict.fromkeys(TABLE, _TF), spare=_COUNTERS),
         Publisher("timm", timm.pairs, "symmetric", dict.fromkeys(TABLE, _TORCH), spare=_COUNTERS),
         Publisher("torchvision", torchvision.pairs, "symmetric", _TORCHVISION, spare=_COUNTERS),
+        Publisher("huggingface", hugging_face.pairs, "same", dict.fromkeys(_B[:8], _TF), spare=_COUNTERS),
     )
 }
 

@@ -5,44 +5,87 @@ from __future__ import annotations
 from dataclasses import replace
 
 from refnet.architecture.top import PUBLISHED_TOP, Top
+from refnet.checkpoints.cards.card import NO_CARD, Card
+from refnet.checkpoints.cards.folder import CONFIGURATION
+from refnet.checkpoints.cards.transformers_card import PUBLISHER as HUGGING_FACE
 from refnet.checkpoints.checkpoint_file import Fingerprint
 from refnet.checkpoints.heads.adapt import adapt
 from refnet.checkpoints.identity import Identity, identify
 from refnet.checkpoints.names_and_shapes import publishers_by_names
+from refnet.checkpoints.other_networks import looks_like
 from refnet.checkpoints.publishers import PUBLISHERS
 from refnet.checkpoints.state_dict import StateDict
 from refnet.checkpoints.stated import Stated
 from refnet.errors import CheckpointError
 from refnet.weights.releases import Release, publisher_without_set
+from refnet.weights.releases.release import RecipeEntry
 
 
 def recognise(
-    file: Fingerprint, state: StateDict, stated: Stated, release: Release | None = None
+    file: Fingerprint, state: StateDict, stated: Stated, release: Release | None = None, card: Card = NO_CARD
 ) -> tuple[Identity, StateDict]:
     """Find out what network these tensors are; the head comes back in the publisher's names."""
+    said = _with_card(stated, card)
+    publishers = (stated.publisher, card.publisher)
+    base = next((publisher_without_set(publisher) for publisher in publishers if publisher), None)
+    bases = (base,) if base else publishers_by_names(state.tensors)
+    if bases == (HUGGING_FACE,) and card.architecture is None:
+        raise CheckpointError(
+            f"the names are those of transformers: {CONFIGURATION} is missing beside it; copy it there"
+        )
 
     def identity_of(state: StateDict, top: Top = PUBLISHED_TOP) -> Identity:
-        return identify(file, state, publisher=stated.publisher, model=stated.model, release=release, top=top)
+        if card.architecture is not None and base == card.publisher:
+            return _of_card(file, state, top, card)
+        return identify(
+            file, state, publisher=said.publisher, model=said.model, release=release, top=top, pictures=card.pictures
+        )
 
-    base = publisher_without_set(stated.publisher) if stated.publisher else None
-    bases = (base,) if base else publishers_by_names(state.tensors)
     if not bases:
         return identity_of(state), state
     publisher = PUBLISHERS[bases[0]]
     try:
-        adapted, top = adapt(state, publisher, stated)
+        adapted, top = adapt(state, publisher, said)
     except CheckpointError as question:
         try:
             identity_of(*adapt(replace(state, beside={}), publisher, Stated(head="none")))
         except CheckpointError as other:
+            if what := looks_like({name: tensor.shape for name, tensor in state.tensors.items()}):
+                raise CheckpointError(what) from None
             raise _both(question, other) from None
         raise
     return identity_of(adapted, top), adapted
 
 
+def _with_card(stated: Stated, card: Card) -> Stated:
+    """What is stated, and what a configuration says besides; the caller's word is compared with the result later."""
+    output = None if stated.head == "none" else stated.output or card.output
+    return replace(
+        stated,
+        publisher=card.publisher if stated.publisher is None and card.architecture is None else stated.publisher,
+        model=card.model if stated.model is None else stated.model,
+        pooling=card.pooling if stated.pooling is None else stated.pooling,
+        output=output,
+    )
+
+
+def _of_card(file: Fingerprint, state: StateDict, top: Top, card: Card) -> Identity:
+    """A network that its configuration describes whole."""
+    assert card.architecture is not None
+    assert card.publisher is not None
+    classes = len(state.tensors.get("classifier.bias", ()))
+    architecture = replace(card.architecture, classes=classes, top=top)
+    size = card.pictures.size or architecture.resolution
+    pictures = RecipeEntry("none", 0.0, "pil-nearest", "keras-imagenet")  # the card says all of it
+    release = Release(architecture.name, card.publisher, file.name, "", size, classes, pictures)
+    return Identity(card.publisher, architecture, release, f"its {card.source}", is_release=False)
+
+
 def _both(question: CheckpointError, other: CheckpointError) -> CheckpointError:
-    """The first of two questions, with commands that answer both."""
-    if not (question.options and other.options):
+    """The first of two questions, with commands that answer both; what has no answer goes before."""
+    if not other.options:
+        return other
+    if not question.options:
         return question
     options = [f"{option} {other.options[0]}" for option in question.options]
     return CheckpointError(str(question), details=question.details, options=options)

@@ -8,7 +8,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from refnet.architecture.padding import Padding
-from refnet.architecture.plan import Plan, Step, make_plan
+from refnet.architecture.plan import Plan, make_plan
+from refnet.architecture.step import Step
 from refnet.cli import terminal
 from refnet.errors import InputError
 

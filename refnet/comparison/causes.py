@@ -9,7 +9,7 @@ import numpy as np
 
 from refnet.architecture import names
 from refnet.architecture.names import BN, CONV, part_name
-from refnet.architecture.plan import Step
+from refnet.architecture.step import Step
 from refnet.arrays import Array
 from refnet.comparison.diagnosis import Diagnosis, diagnose, diagnose_input
 from refnet.comparison.diagnosis.on_demand import OnDemand

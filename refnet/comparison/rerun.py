@@ -6,7 +6,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from refnet.architecture import names
 from refnet.architecture.needed import needed
-from refnet.architecture.plan import Plan, Step, make_plan
+from refnet.architecture.plan import Plan, make_plan
+from refnet.architecture.step import Step
 from refnet.arrays import Array
 from refnet.comparison.findings import Finding
 from refnet.comparison.judgement.verdict import terms_added

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from refnet.architecture.plan import Shape
+from refnet.architecture.step import Shape
 from refnet.arrays import Array
 from refnet.comparison.judgement.distance import Distance
 from refnet.comparison.judgement.verdict import Judgement

@@ -15,7 +15,7 @@ from typing import TypeGuard
 from refnet.architecture import names
 from refnet.architecture.activations import Activation
 from refnet.architecture.padding import NO_PADS, Pads
-from refnet.architecture.plan import CONVOLUTIONS, Shape, Step
+from refnet.architecture.step import CONVOLUTIONS, Shape, Step
 from refnet.engine.packed import Offsets, WeightsLayout
 from refnet.kernels import rows
 from refnet.kernels.epilogue import IN_TILES

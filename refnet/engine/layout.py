@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from refnet.architecture.plan import Shape
+from refnet.architecture.step import Shape
 from refnet.arrays import Array
 from refnet.kernels.machine import LANES
 

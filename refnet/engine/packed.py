@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from refnet.architecture import names
-from refnet.architecture.plan import CONVOLUTIONS, Step
+from refnet.architecture.step import CONVOLUTIONS, Step
 from refnet.arrays import Array
 from refnet.engine.layout import blocks_of, pack_depthwise, pack_kernel, packed_size, unpack_depthwise, unpack_kernel
 from refnet.kernels.machine import LANES, tile_shapes

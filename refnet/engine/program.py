@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from refnet.architecture import names
-from refnet.architecture.plan import Shape, Step
+from refnet.architecture.step import Shape, Step
 from refnet.arrays import Array
 from refnet.engine.arena import Arena
 from refnet.engine.chunks import chunks_of

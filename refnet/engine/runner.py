@@ -11,7 +11,7 @@ import numpy as np
 
 from refnet.architecture import names
 from refnet.architecture.needed import needed
-from refnet.architecture.plan import Step
+from refnet.architecture.step import Step
 from refnet.arrays import Array
 from refnet.engine.packed import PackedWeights, Take, WeightsLayout
 from refnet.engine.program import Program, make_program

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from refnet.architecture import names
-from refnet.architecture.plan import Plan, Shape, make_plan
+from refnet.architecture.plan import Plan, make_plan
+from refnet.architecture.step import Shape
 from refnet.arrays import Array
 from refnet.checkpoints.naming import refnet_onnx
 from refnet.errors import InputError, RefnetError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple, assert_never
 
 from refnet.architecture import names
-from refnet.architecture.plan import Shape, Step
+from refnet.architecture.step import Shape, Step
 
 ZERO, SIX = "zero", "six"  # what ReLU6 clips to
 FLOOR = "floor"  # what a generalised mean raises its inputs to

@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from refnet.architecture import names
-from refnet.architecture.plan import Plan, Step, make_plan
+from refnet.architecture.plan import Plan, make_plan
+from refnet.architecture.step import Step
 from refnet.arrays import Array
 from refnet.errors import InputError
 from refnet.network import Network

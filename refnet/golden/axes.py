@@ -12,7 +12,7 @@ from math import prod
 import numpy as np
 
 from refnet.architecture.padding import NO_PADS, Pads
-from refnet.architecture.plan import Shape
+from refnet.architecture.step import Shape
 from refnet.arrays import Array
 from refnet.errors import InputError
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from refnet.architecture import names
 from refnet.architecture.padding import Padding, pads
-from refnet.architecture.plan import Shape
+from refnet.architecture.step import Shape
 from refnet.arrays import Array
 from refnet.reference import ops
 from refnet.reference.numerics import EXP

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from refnet.architecture.plan import Shape
+from refnet.architecture.step import Shape
 from refnet.golden.axes import TensorLayout, stored_axes
 from refnet.preprocessing.recipe import Recipe
 

@@ -9,7 +9,8 @@ from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from refnet.architecture import names
-from refnet.architecture.plan import Plan, Shape
+from refnet.architecture.plan import Plan
+from refnet.architecture.step import Shape
 from refnet.errors import InputError
 
 Part = tuple[tuple[int, int], ...]

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from refnet.architecture import names
-from refnet.architecture.plan import Shape
+from refnet.architecture.step import Shape
 from refnet.architecture.variants import IMAGE_CHANNELS
 from refnet.arrays import Array
 from refnet.errors import InputError

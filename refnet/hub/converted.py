@@ -14,7 +14,7 @@ from typing import NamedTuple
 from refnet.checkpoints import certificate
 from refnet.checkpoints.conversion import convert
 from refnet.checkpoints.stated import NOTHING, Stated
-from refnet.errors import CheckpointError, WeightsError, WeightsNotFoundError
+from refnet.errors import CheckpointError, WeightsError, WeightsNotFoundError, first_few
 from refnet.files.whole import whole_file
 from refnet.hub.failure import warn
 from refnet.hub.source_files import State, content_of, state_of
@@ -62,12 +62,18 @@ def convert_once(path: Path, stated: Stated = NOTHING) -> Converted:
             _note(entry, _Entry(name, state, _code()))
             return Converted(weights, folder / name)
         convert(path, stated, out=place / name)
-        weights = read(place / name)
+        weights, notes = read(place / name), _notes(place / name)
         if state_of(path) != state:
             raise CheckpointError(f"{path} changed while it was read; try again", filename=path)
         kept = can_be_kept and _keep(place / name, entry, _Entry(name, state, _code()))
-    warn(f"converted {path}: {_described(weights)}{'; cached' if kept else ''}")
+    warn(f"converted {path}: {first_few([_described(weights), *(['cached'] if kept else []), *notes], 5, longest=160)}")
     return Converted(weights, folder / name if kept else None)
+
+
+def _notes(weight_file: Path) -> list[str]:
+    """What a conversion had to tell."""
+    told = json.loads(certificate.beside(weight_file).read_text("ascii"))["conversion"].get("told", [])
+    return [str(note) for note in told]
 
 
 def _described(weights: Weights) -> str:

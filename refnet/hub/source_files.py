@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from pathlib import Path
 
 from refnet.checkpoints import checkpoint_file
-from refnet.checkpoints.readers.tensorflow import tensor_bundle
+from refnet.checkpoints.readers.tensorflow import saved_model, tensor_bundle
 from refnet.errors import CheckpointError
 from refnet.files import hdf5
 from refnet.weights.reader import is_weight_file
@@ -71,23 +72,35 @@ def _stat(file: Path) -> tuple[int, ...]:
 def _files(path: Path) -> list[Path]:
     """Every file that a conversion may read: itself, or all of its folder or prefix, and what lies beside it."""
     try:
-        if path.is_dir():
-            found = [file for file in sorted(path.rglob("*")) if file.is_file()]
-        elif not path.exists() or path.suffix == tensor_bundle.INDEX:
-            prefix = path.name.removesuffix(tensor_bundle.INDEX)
-            found = sorted(file for file in path.parent.iterdir() if file.name.startswith(f"{prefix}."))
-        elif path.suffix == ".onnx" and _has_external_data(path):
-            found = sorted(file for file in path.parent.iterdir() if file.is_file())
-        else:
-            found = [path, *(file for name in BESIDE if (file := path.with_name(name)).is_file())]
+        found = [file for file in _around(path) if file.is_file()]
     except OSError:
         return [path]
     if len(found) > MAX_FILES:
         raise CheckpointError(f"{path}: {len(found)} files lie there, and a checkpoint has at most {MAX_FILES}")
-    return found if found or path.is_dir() else [path]
+    return found
 
 
-def _has_external_data(path: Path) -> bool:
+def _around(path: Path) -> list[Path]:
+    if path.is_dir():
+        return [*sorted(path.rglob("*")), *_of_saved_model(path)]
+    main = checkpoint_file.main_file(path)
+    if main.suffix == tensor_bundle.INDEX:
+        shards = [file for file in sorted(main.parent.iterdir()) if file.name.startswith(f"{main.stem}.")]
+        return [*shards, *_of_saved_model(main.parent)]
+    if main.suffix == ".onnx" and _has_external_data(main, _stat(main)):
+        return sorted(main.parent.iterdir())
+    return [main, *(main.with_name(name) for name in BESIDE)]
+
+
+def _of_saved_model(variables: Path) -> list[Path]:
+    """What lies above the variables of a SavedModel."""
+    is_one = variables.name == saved_model.INDEX.parent.name
+    return sorted(variables.parent.iterdir()) if is_one else []
+
+
+@lru_cache(16)
+def _has_external_data(path: Path, _: tuple[int, ...]) -> bool:
+    """Whether tensors may lie in other files; asked once for each state of the file."""
     with path.open("rb") as file:
         before = b""
         while piece := file.read(PIECE):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from refnet.architecture import names
-from refnet.architecture.plan import Step
+from refnet.architecture.step import Step
 from refnet.arrays import Array
 from refnet.reference import ops
 

@@ -21,7 +21,8 @@ import math
 import numpy as np
 
 from refnet.architecture import names
-from refnet.architecture.plan import Shape, Step, Weight, make_plan
+from refnet.architecture.plan import make_plan
+from refnet.architecture.step import Shape, Step, Weight
 from refnet.architecture.variants import IMAGE_CHANNELS, Architecture
 from refnet.arrays import Array
 

@@ -2,10 +2,13 @@
 
 import hashlib
 import json
+from dataclasses import replace
 
 import pytest
 from helpers.generated_checkpoints import generated, state
 
+import refnet
+from refnet.architecture.top import Top
 from refnet.checkpoints import certificate
 from refnet.checkpoints.conversion import convert
 from refnet.errors import WeightsError
@@ -30,6 +33,11 @@ class TestCertificate:
             "state_dict": "",
             "prefix": "",
             "widened": [],
+            "told": [
+                "the file does not say the pooling: mean is taken, as usual; --pooling says otherwise",
+                "the file does not say the output: softmax is taken, as usual; --output says otherwise",
+            ],
+            "labels": "ImageNet's, by the number of classes; others go with --labels",
         }
         weights = content["weights"]
         assert (weights["model"], weights["publisher"], weights["finite"]) == ("b0", "torchvision", True)
@@ -90,3 +98,11 @@ class TestCertificate:
         certificate.beside(written).write_text(text)
         with pytest.raises(WeightsError, match=r"a\.certificate\.json"):
             certificate.prove(written, reader.read(written))
+
+
+def test_a_top_of_its_own_is_stated():
+    """An answer that is none of probabilities is part of what is proven."""
+    ours = refnet.load("lite0").weights
+    assert "top" not in certificate.statement(ours)
+    other = replace(ours, architecture=replace(ours.architecture, top=Top(output="sigmoid")))
+    assert certificate.statement(other)["top"] == {"output": "sigmoid", "layers": []}

@@ -46,6 +46,15 @@ def test_convert_refuses_what_cannot_be(save, tmp_path):
     assert list(tmp_path.glob("*.h5")) == []
 
 
+def test_the_certificate_says_whose_the_labels_are(save, tmp_path):
+    path = save("mine.safetensors", state("torchvision", classes=3))
+    (tmp_path / "names.json").write_text('{"2": "dog", "0": "cat", "1": "cow"}')
+    for table, whose in ((None, "none"), (tmp_path / "names.json", "the given table")):
+        out = refnet.convert(path, labels=table, out=tmp_path / "a.h5")
+        assert json.loads(certificate.beside(out).read_text())["conversion"]["labels"] == whose
+    assert refnet.load(out).labels.texts == ("cat", "cow", "dog")
+
+
 def test_the_command_line(save, tmp_path, capsys):
     path = str(save("mine.safetensors", state("torchvision", classes=3)))
     command = ["convert", path, "--size", "96", "--crop", "center 0.9", "-o", str(tmp_path / "a.h5")]

@@ -61,6 +61,7 @@ def test_what_is_said(run, checkpoint):
         "format": "safetensors",
         "averaged": "the file does not say",
         "recipe": "lite",
+        "labels": "none",
         "tensors": "247",
         "left out": "0",
         "from 16 bits": "0",
@@ -103,7 +104,7 @@ class TestVerify:
     def test_a_certificate_that_says_something_else(self, run, checkpoint):
         run("convert", checkpoint, "-o", "a.h5")
         path = certificate.beside(Path("a.h5"))
-        path.write_text(path.read_text().replace('"classes": 3', '"classes": 4'))
+        path.write_text(path.read_text().replace('"resolution": 224,\n  "padding"', '"resolution": 225,\n  "padding"'))
         code, out, _ = run("verify", "a.h5")
         assert code == 1
         assert out.endswith(
@@ -210,3 +211,18 @@ class TestNotes:
     def test_for_programs(self, made, capsys):
         made("--json")
         assert len(json.loads(capsys.readouterr().out)["told"]) == 3
+
+
+@pytest.mark.parametrize("width", [60, 120])
+def test_at_the_width_of_a_terminal(checkpoint, tmp_path, width):
+    """A table keeps to it, with nothing of it lost; a refusal has at most eight lines there at 120."""
+    code, seen = run_in_terminal("-m", "refnet", "convert", checkpoint, "-o", "a.h5", where=tmp_path, columns=width)
+    lines = screen(seen)
+    assert code == 0
+    assert max(map(len, lines)) <= width
+    assert "answer         probabilities that add up to 1 (softmax)" in lines
+    stranger = tmp_path / "a.safetensors"
+    safetensors.numpy.save_file({f"{'part.' * 20}{i}": np.ones(3, np.float32) for i in range(500)}, stranger)
+    code, seen = run_in_terminal("-m", "refnet", "plan", stranger, where=tmp_path, columns=width)
+    assert code == 2
+    assert len("".join(screen(seen))) <= 8 * 120

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from refnet.architecture.padding import NO_PADS, output_size, pads
-from refnet.architecture.plan import Step, Weight, _batch_norm, make_plan
+from refnet.architecture.plan import make_plan
+from refnet.architecture.step import Step, Weight, batch_norm_weights
 from refnet.architecture.top import PUBLISHED_TOP, Top
 from refnet.engine.runner import Engine
 from refnet.reference.evaluate import evaluate
@@ -24,7 +25,7 @@ def convolution_step(op: str, H: int, W: int, C: int, K: int, kernel: int, strid
     around = pads(padding, H, W, kernel, stride)
     shape = (*output_size(H, W, around, kernel, stride), K)
     kernel_shape = (kernel, kernel, C, K) if op == "convolution" else (kernel, kernel, C)
-    weights = (Weight("s/kernel", kernel_shape), *_batch_norm("s", K))
+    weights = (Weight("s/kernel", kernel_shape), *batch_norm_weights("s", K))
     return Step("s", op, ("input",), (H, W, C), shape, kernel, stride, around, act, weights)
 
 
@@ -244,7 +245,9 @@ def test_poolings(H: int, W: int, C: int, dtype: str) -> None:
 def test_vectors(C: int, dtype: str) -> None:
     """What a vector goes through behind the pool, each with its own step, in odd sizes."""
     pool = Step("pool", "mean", ("input",), (2, 3, C), (C,))
-    norm = Step("norm", "batch_norm", ("pool",), (C,), (C,), activation="tanh", weights=_batch_norm("norm", C), eps=0.1)
+    norm = Step(
+        "norm", "batch_norm", ("pool",), (C,), (C,), activation="tanh", weights=batch_norm_weights("norm", C), eps=0.1
+    )
     steps = [
         pool,
         norm,

@@ -9,7 +9,7 @@ import torch
 from helpers.torch_port import Layer
 from torch.nn import functional as fn
 
-from refnet.architecture.plan import Step
+from refnet.architecture.step import Step
 
 Tensor = torch.Tensor
 

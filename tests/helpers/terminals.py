@@ -16,7 +16,7 @@ import refnet
 ROWS, COLUMNS = 24, 70
 
 
-def run_in_terminal(*arguments, where, interrupt_at=None, timeout=120, **environment):
+def run_in_terminal(*arguments, where, columns=COLUMNS, interrupt_at=None, timeout=120, **environment):
     """Run Python there; return its exit code and all that appeared. At the pattern ``interrupt_at``, press Ctrl-C."""
     import fcntl
     import pty
@@ -24,7 +24,7 @@ def run_in_terminal(*arguments, where, interrupt_at=None, timeout=120, **environ
     import termios
 
     ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, columns, 0, 0))
     env = {**os.environ, "PYTHONPATH": str(Path(refnet.__file__).parents[1]), "PYTHONUTF8": "1", **environment}
     command = [sys.executable, *map(str, arguments)]
     with subprocess.Popen(command, cwd=where, env=env, stdin=theirs, stdout=theirs, stderr=theirs) as process:

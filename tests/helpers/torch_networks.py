@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -87,10 +88,26 @@ def network(publisher: str, classes: int = 3) -> nn.Module:
 
 
 def run(model: Callable[[torch.Tensor], torch.Tensor], picture: np.ndarray = PICTURE) -> np.ndarray:
-    """What a network, or a function with one in it, makes of a picture in float64; the network stays in float32."""
+    """What a network, or a function with one in it, makes of a picture in float64; the network stays in float32.
+
+    A network is run once on the usual picture: none changes after it was trained.
+    """
+    if not (isinstance(model, nn.Module) and picture is PICTURE):
+        return _run(model, picture)
+    if model not in _MADE:
+        _MADE[model] = _run(model, picture)
+    return _MADE[model]
+
+
+_MADE: weakref.WeakKeyDictionary[nn.Module, np.ndarray] = weakref.WeakKeyDictionary()
+
+
+def _run(model: Callable[[torch.Tensor], torch.Tensor], picture: np.ndarray) -> np.ndarray:
     x = torch.from_numpy(picture.astype(np.float64).transpose(0, 3, 1, 2).copy())
     modules = [model] if isinstance(model, nn.Module) else [cell.cell_contents for cell in model.__closure__ or ()]
     modules = [module for module in modules if isinstance(module, nn.Module)]
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
     for module in modules:
         module.double()
     try:
@@ -99,6 +116,7 @@ def run(model: Callable[[torch.Tensor], torch.Tensor], picture: np.ndarray = PIC
     finally:
         for module in modules:
             module.float()
+        torch.set_num_threads(threads)
 
 
 def ours(file: Path, out: Path, picture: np.ndarray = PICTURE, **stated: Any) -> tuple[Any, np.ndarray]:

@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from torch.nn import functional as fn
 
-from refnet.architecture.plan import Plan, Step
+from refnet.architecture.plan import Plan
+from refnet.architecture.step import Step
 
 Tensor = torch.Tensor
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {

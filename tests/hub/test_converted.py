@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 from helpers.generated_checkpoints import state
+from helpers.places import DATA
 
 import refnet
 from refnet import cli
@@ -206,3 +208,31 @@ def test_names_and_files(tmp_path, monkeypatch, model, file):
     Path("b0").touch()
     Path("prefix.index").touch()
     assert is_file(model) is file
+
+
+def test_what_there_is_to_tell_is_told(mine, caplog):
+    convert_once(mine, Stated(padding="same@224"))
+    assert caplog.messages == [
+        "converted mine.safetensors: b0, 3 classes, output softmax, padding same@224; cached; "
+        "padding same@224 as stated, where torchvision has symmetric"
+    ]
+
+
+def test_a_variant_to_verify_may_be_spelled_out(monkeypatch, capsys):
+    asked = []
+    monkeypatch.setattr("refnet.cli.verify._verify", lambda models, _: asked.extend(models) or [])
+    assert cli.main(["verify", "EfficientNet-B0", "LITE0@synthetic", "b1"]) == 0
+    assert asked == ["b0", "lite0@synthetic", "b1"]
+
+
+def test_a_folder_of_hugging_face(tmp_path, monkeypatch, caplog):
+    """Its configuration is part of what it is: a change of that alone converts anew."""
+    monkeypatch.setenv("REFNET_CACHE", str(tmp_path / "cache"))
+    folder = shutil.copytree(DATA / "hugging_face" / "b-narrow", tmp_path / "mine")
+    first = refnet.load(str(folder))
+    assert first.labels is not None
+    assert caplog.messages[0].startswith(f"converted {folder}: custom, 3 classes, output softmax, padding same@")
+    configuration = folder / "config.json"
+    configuration.write_text(configuration.read_text().replace(first.labels[0].text, "another"))
+    assert refnet.load(str(folder)).labels[0].text == "another"
+    assert refnet.load(folder / "model.safetensors").labels[0].text == "another"

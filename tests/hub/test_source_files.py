@@ -69,6 +69,13 @@ def change(path):
         ("a.safetensors", ["a.safetensors", "config.json"], ["b.json"]),
         ("m.ckpt", ["m.ckpt.index", "m.ckpt.data-00000-of-00001"], ["n.ckpt.index"]),
         ("m.ckpt.index", ["m.ckpt.index", "m.ckpt.data-00000-of-00001"], ["m"]),
+        (
+            "saved_model.pb",
+            ["saved_model.pb", "variables/variables.index", "variables/variables.data-00000-of-00001"],
+            [],
+        ),
+        ("variables", ["variables/variables.index", "saved_model.pb"], []),
+        ("m.ckpt.data-00000-of-00001", ["m.ckpt.data-00000-of-00001", "m.ckpt.index"], ["n.ckpt.index"]),
         (".", ["config.json", "inner/weights.bin"], []),
         ("plain.onnx", ["plain.onnx"], ["weights.bin"]),
         ("large.onnx", ["large.onnx", "weights.bin"], []),

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from refnet.architecture.padding import NO_PADS, Pads, output_size, pads, size_of
-from refnet.architecture.plan import Step, make_plan
+from refnet.architecture.plan import make_plan
 from refnet.architecture.scaling import BASE_RESOLUTION, TABLE
+from refnet.architecture.step import Step
 from refnet.architecture.variants import Architecture
 from refnet.checkpoints.graph.graph import Node
 from refnet.checkpoints.graph.walk import refusal

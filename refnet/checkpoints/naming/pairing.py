@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from refnet.architecture.plan import Shape
+from refnet.architecture.step import Shape
 from refnet.errors import FEW, VERBOSE, CheckpointError, first_few, shortened
 
 Arrays = Mapping[str, npt.NDArray[Any]]

@@ -14,7 +14,8 @@ all others     (K,)                    (K,)
 from __future__ import annotations
 
 from refnet.architecture import names
-from refnet.architecture.plan import Step, Weight, make_plan
+from refnet.architecture.plan import make_plan
+from refnet.architecture.step import Step, Weight
 from refnet.architecture.variants import Architecture
 from refnet.checkpoints.naming import torch_layout
 from refnet.checkpoints.naming.pairing import Pair

@@ -22,7 +22,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from refnet.architecture import names
-from refnet.architecture.plan import Step, Weight, make_plan
+from refnet.architecture.plan import make_plan
+from refnet.architecture.step import Step, Weight
 from refnet.architecture.variants import Architecture
 from refnet.checkpoints.naming.pairing import Pair
 

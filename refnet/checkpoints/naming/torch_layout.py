@@ -28,7 +28,8 @@ from string import ascii_lowercase
 from typing import NamedTuple
 
 from refnet.architecture import names
-from refnet.architecture.plan import Shape, Step, make_plan
+from refnet.architecture.plan import make_plan
+from refnet.architecture.step import Shape, Step
 from refnet.architecture.variants import Architecture
 from refnet.checkpoints.naming.pairing import Pair
 

@@ -13,7 +13,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from refnet.architecture import names
 from refnet.architecture.padding import NO_PADS, Pads
-from refnet.architecture.plan import CONVOLUTIONS, Step
+from refnet.architecture.step import CONVOLUTIONS, Step
 from refnet.arrays import Array
 from refnet.comparison.diagnosis.activations import ACTIVATIONS
 from refnet.comparison.diagnosis.number_formats import FORMATS

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from refnet.architecture.names import BN, CONV
-from refnet.architecture.plan import Step
+from refnet.architecture.step import Step
 from refnet.arrays import Array
 from refnet.comparison.diagnosis.computation import computation_of
 from refnet.comparison.diagnosis.diagnosis import Diagnosis

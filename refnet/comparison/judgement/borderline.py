@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from refnet.architecture.needed import needed
-from refnet.architecture.plan import Shape
+from refnet.architecture.step import Shape
 from refnet.arrays import Array
 from refnet.comparison.judgement.verdict import ROUNDING, Judgement, NoiseFloor, error_of
 from refnet.comparison.rerun import Rerun, nearest_held

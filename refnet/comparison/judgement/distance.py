@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from refnet.architecture.plan import Shape
+from refnet.architecture.step import Shape
 from refnet.arrays import Array
 from refnet.comparison.judgement.pieces import dot, pieces
 

@@ -17,7 +17,7 @@ from typing import Literal
 
 import numpy as np
 
-from refnet.architecture.plan import Step
+from refnet.architecture.step import Step
 from refnet.arrays import Array
 from refnet.comparison.judgement.pieces import dot, pieces
 

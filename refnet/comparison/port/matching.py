@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from refnet.architecture.names import ACT, BN, part_name
-from refnet.architecture.plan import Shape
+from refnet.architecture.step import Shape
 from refnet.comparison.findings import Finding, listed
 from refnet.errors import InputError, input_error
 

@@ -15,7 +15,7 @@ from itertools import islice
 
 import numpy as np
 
-from refnet.architecture.plan import Shape
+from refnet.architecture.step import Shape
 from refnet.arrays import Array
 from refnet.comparison.findings import Finding
 from refnet.comparison.golden_tensors import GoldenTensors

@@ -6,7 +6,8 @@ import re
 from math import prod
 
 from refnet.architecture import names
-from refnet.architecture.plan import Plan, Shape, Step
+from refnet.architecture.plan import Plan
+from refnet.architecture.step import Shape, Step
 from refnet.reference.numerics import EXP, GEM_FLOOR, LOG, NUMERICS_VERSION, TAPS_PER_BLOCK
 from refnet.version import __version__
 from refnet.weights.weights import Weights

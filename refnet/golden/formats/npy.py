@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.lib import format as npy_format
 
-from refnet.architecture.plan import Shape
+from refnet.architecture.step import Shape
 from refnet.arrays import Array
 from refnet.golden.dtypes import WORDS
 from refnet.golden.formats.tensor_file import (

@@ -11,7 +11,7 @@ from typing import IO, Any, NamedTuple, Protocol
 
 import numpy as np
 
-from refnet.architecture.plan import Shape
+from refnet.architecture.step import Shape
 from refnet.arrays import Array
 from refnet.errors import InputError
 from refnet.golden.axes import stored_axes

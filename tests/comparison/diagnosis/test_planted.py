@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from helpers.planted_cases import MODELS, Model, cases, model, picture, plants, port
 
-from refnet.architecture.plan import Step
+from refnet.architecture.step import Step
 from refnet.comparison.diagnosis import diagnose
 from refnet.comparison.diagnosis.computation import computation_of, evaluate
 from refnet.comparison.judgement.verdict import judge

@@ -6,12 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from refnet.checkpoints.graph.graph import Graph, Node, Program
+from refnet.checkpoints.graph.graph import Graph, Node, NodeOp, Program
 from refnet.checkpoints.graph.tflite.build import graph
+from refnet.checkpoints.pixel_range import wants_unit
 from refnet.checkpoints.readers.tflite import metadata
 from refnet.checkpoints.readers.tflite.metadata import Metadata
 from refnet.checkpoints.readers.tflite.tflite_file import Model
 from refnet.errors import CheckpointError
+from refnet.preprocessing.normalise import Normalisation
 
 FROM_KERAS = "keras"
 LITE = "lite"
@@ -19,6 +21,12 @@ LITE_TOLD = (
     "the graph does not change pixels: they are taken to be (x - 127) / 128, as all publishers of Lites have them"
 )
 SHOWN = 3
+_SIGNS: dict[NodeOp, tuple[str, int]] = {
+    "multiply": ("multiply", 1),
+    "divide": ("divide", 1),
+    "subtract": ("subtract", 1),
+    "add": ("subtract", -1),
+}
 
 
 def from_tflite(model: Model, *, is_stated: bool = False) -> Program:
@@ -45,8 +53,9 @@ def from_tflite(model: Model, *, is_stated: bool = False) -> Program:
 
 def _publisher(found: Graph) -> str | None:
     """Whose conventions hold for pictures, as far as the graph tells."""
-    if _changes_pixels(found):
-        return FROM_KERAS
+    operations = _on_pixels(found)
+    if operations:
+        return None if wants_unit(operations) else FROM_KERAS
     functions = {node.settings["function"] for node in found.nodes.values() if node.op == "activation"}
     is_lite = functions <= {"relu6", "sigmoid"} and "relu6" in functions
     return LITE if is_lite else None  # all publishers of Lites have pixels of one kind
@@ -64,17 +73,22 @@ def _on_files(noted: Metadata) -> tuple[str, ...]:
     return (f"files packed behind the graph, which unzip takes out, are not read ({shown}); labels can be given",)
 
 
-def _changes_pixels(found: Graph) -> bool:
-    """Whether the first thing that happens to pixels is arithmetic with constants."""
+def _on_pixels(found: Graph) -> Normalisation:
+    """Arithmetic with constants that pixels meet first."""
     (entry,) = (node for node in found.nodes.values() if node.op == "input")
     at = entry.name
+    operations: list[tuple[str, tuple[float, float, float]]] = []
     while len(users := [node for node in found.nodes.values() if at in node.inputs]) == 1:
-        if users[0].op in ("multiply", "subtract", "add", "divide"):
-            return True
-        if users[0].op != "neutral":
+        (node,) = users
+        constant = node.tensors.get("constant")
+        if node.op in _SIGNS and constant is not None and constant.size in (1, 3):
+            name, sign = _SIGNS[node.op]
+            red, green, blue = (float(number) for number in np.broadcast_to(sign * constant, 3))
+            operations.append((name, (red, green, blue)))
+        elif node.op != "neutral":
             break
-        at = users[0].name
-    return False
+        at = node.name
+    return tuple(operations)
 
 
 def _normalised(found: Graph, noted: Metadata) -> Graph:

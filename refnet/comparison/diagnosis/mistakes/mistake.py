@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from refnet.architecture.plan import Step
+from refnet.architecture.step import Step
 from refnet.arrays import Array
 from refnet.comparison.diagnosis.computation import Computation
 
