@@ -93,7 +93,8 @@ def test_every_file_is_tested():
     files = {path.name for path in FOLDER.iterdir() if path.suffix != ".npz"}
     assert files == FAMILIES.keys()
     tested = {family.publisher for family in FAMILIES.values()}
-    assert tested | {"keras"} == PUBLISHERS.keys()  # Keras's files are in tests/data/keras
+    # Keras's files are in tests/data/keras, those of transformers in tests/data/hugging_face.
+    assert tested | {"keras", "huggingface"} == PUBLISHERS.keys()
 
 
 @every_file
