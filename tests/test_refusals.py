@@ -22,7 +22,8 @@ import timm  # isort: skip
 from refnet import cli
 
 DATA = Path(__file__).parent / "data"
-COMMITTED = [path for folder in ("families", "keras", "tf", "tflite") for path in sorted((DATA / folder).iterdir())]
+FOLDERS = ("families", "keras", "keras_programs", "saved_model", "tf", "tf2onnx", "tflite")
+COMMITTED = [path for folder in FOLDERS for path in sorted((DATA / folder).iterdir())]
 LINES, LETTERS, WIDTH = 8, 1000, 120
 
 

@@ -103,6 +103,24 @@ class Top:
         if len(self.layers) > MAX_LAYERS:
             raise InputError(f"{len(self.layers)} layers in the top; want at most {MAX_LAYERS}")
 
+    def chain(self, classes: int) -> tuple[str, ...]:
+        """What follows the last convolution, in words, in order.
+
+        Examples
+        --------
+        >>> Top(layers=(TopLayer("dense", 256, "relu"),), output="sigmoid").chain(10)
+        ('mean', 'dense 256 relu', 'dense 10', 'sigmoid')
+        """
+        if not classes:
+            return (self.pooling,)
+        layers = [
+            " ".join(str(word) for word in (layer.kind, layer.units, layer.activation) if word and word != "none")
+            for layer in self.layers
+        ]
+        scaled = [] if self.temperature == 1 else [f"/ {self.temperature:g}"]
+        output = [] if self.output == "none" else [self.output]
+        return (self.pooling, *layers, f"dense {classes}", *scaled, *output)
+
     @property
     def meaning(self) -> Meaning:
         """What each number of the answer is: a score is a probability of its own, whatever the others are.

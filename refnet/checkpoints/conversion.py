@@ -80,7 +80,7 @@ def convert(
             raise InputError(f"{target} is there already; name the output with -o, which replaces it")
     on_stage("certifying")
     statement = certificate.statement(weights)
-    text = certificate.text(statement, facts | {"labels": _whose(weights.labels, table)})
+    text = certificate.text(statement, facts | {"labels": _whose(weights.labels, table, content.card.labels)})
     on_stage("writing")
     del content  # the source's own tensors, as large as all that is to be written
     _write(target, weights, text, statement["digest"])
@@ -146,11 +146,27 @@ def _to_ours(
         return replace(mapped.weights, labels=labels), mapped.by, mapped.facts
     identity, state = recognise(file, content.state, stated, release, content.card)
     weights, by = _map_to_ours(replace(content, state=state), identity, file, table)
-    told = [*content.card.in_words, *state.told]
+    told = [*content.card.in_words, *state.told, *_assumed(weights, stated, content, identity)]
     if stated.padding not in (None, weights.padding) and not identity.is_release and content.card.padding is None:
         told.append(f"padding {stated.padding} as stated, where {identity.base} has {weights.padding}")
         weights = replace(weights, padding=stated.padding)
     return weights, by, {"told": told}
+
+
+def _assumed(weights: Weights, stated: Stated, content: Checkpoint, identity: Identity) -> list[str]:
+    """What is taken for granted of a network's top, where its file has tensors alone and is nobody's published one."""
+    top, said = weights.architecture.top, content.card
+    if identity.is_release or not weights.architecture.classes:
+        return []
+    taken = {
+        "pooling": None if stated.pooling or said.pooling or top.pooling != "mean" else top.pooling,
+        "output": None if stated.output or said.output else top.output,
+    }
+    return [
+        f"the file does not say the {what}: {value} is taken, as usual; --{what} says otherwise"
+        for what, value in taken.items()
+        if value
+    ]
 
 
 def _map_to_ours(
@@ -233,10 +249,10 @@ def _labels(table: Labels | None, classes: int) -> Labels | None:
     return labels_for(imagenet_labels(), classes) if classes in (IMAGENET_CLASSES, IMAGENET_CLASSES + 1) else None
 
 
-def _whose(labels: Labels | None, table: Labels | None) -> str:
+def _whose(labels: Labels | None, given: Labels | None, configured: Labels | None) -> str:
     """Where the names of the classes are from; a network of as many classes as ImageNet may have others."""
-    if table is not None:
-        return "the given table"
+    if labels is not None and (given is not None or configured is not None):
+        return "the given table" if given is not None else "the configuration's"
     return "none" if labels is None else "ImageNet's, by the number of classes; others go with --labels"
 
 

@@ -20,6 +20,8 @@ from refnet.checkpoints.other_networks import looks_like
 from refnet.checkpoints.publishers import PUBLISHERS, Publisher
 from refnet.errors import CheckpointError
 
+MANY = 20  # shapes that differ: more than a head of one's own
+
 
 def publishers_by_names(tensors: Collection[str]) -> tuple[str, ...]:
     """Find the publishers that share the most names with a checkpoint, if at least half of all names are shared.
@@ -71,9 +73,11 @@ def variant_by_shapes(theirs: Mapping[str, Shape], publisher: Publisher, top: To
         if not wrong[name]:
             return architecture
     nearest = min(wrong, key=lambda name: len(wrong[name]))
+    differing = sum(" is [" in text for text in wrong[nearest])
+    hint = " (widths or depths of its own, as of a pruned network or TinyNet)" if differing >= MANY else ""
     raise CheckpointError(
         looks_like(theirs)
-        or f"no variant of {publisher.name} has these tensors; nearest is {nearest}: "
+        or f"no variant of {publisher.name} has these tensors{hint}; nearest is {nearest}: "
         f"{pairing.in_short(wrong[nearest])}",
         details=wrong[nearest],
     )

@@ -30,6 +30,7 @@ class Signature:
         return all(re.search(rf"(?:^|(?<=[./]))(?:{each})", lines, re.MULTILINE) for each in self.patterns)
 
 
+WITHOUT_SE = r"\A(?![\s\S]*\.se\.)"  # no squeeze-excite in any block
 _FUSED = "its first blocks are fused convolutions"
 _AROUND = "there is more around its backbone"
 # The first that fits is named, so networks that are built upon others come before these.
@@ -80,7 +81,9 @@ SIGNATURES = (
     ),
     Signature("MobileNet", "", r"conv_dw_1/", r"conv_pw_1/"),
     Signature("FBNet", "", r"conv_stem\.", r"blocks\.0\.0\.conv_pwl\."),
-    Signature("MNASNet or its like", "", r"conv_stem\.", r"blocks\.1\.0\.conv_pw\.weight (48,16|72,24),1,1$"),
+    Signature(
+        "MNASNet or its like", "", r"conv_stem\.", r"blocks\.1\.0\.conv_pw\.weight (48,16|72,24),1,1$", WITHOUT_SE
+    ),
     Signature("MNASNet", "", r"layers\.8\.0\.layers\.0\.", r"layers\.14\."),
     Signature("GhostNet", "", r"ghost1\.primary_conv\."),
     Signature("ReXNet", "", r"features\.0\.conv_dw\.conv\.", r"features\.1\.conv_exp\.conv\."),

@@ -12,6 +12,7 @@ from refnet.checkpoints.checkpoint_file import Fingerprint
 from refnet.checkpoints.heads.adapt import adapt
 from refnet.checkpoints.identity import Identity, identify
 from refnet.checkpoints.names_and_shapes import publishers_by_names
+from refnet.checkpoints.other_networks import looks_like
 from refnet.checkpoints.publishers import PUBLISHERS
 from refnet.checkpoints.state_dict import StateDict
 from refnet.checkpoints.stated import Stated, option
@@ -54,6 +55,8 @@ def recognise(
         try:
             identity_of(*adapt(replace(state, beside={}), publisher, Stated(head="none")))
         except CheckpointError as other:
+            if what := looks_like({name: tensor.shape for name, tensor in state.tensors.items()}):
+                raise CheckpointError(what) from None
             raise _both(question, other) from None
         raise
     return identity_of(adapted, top), adapted

@@ -20,18 +20,22 @@ Convert a checkpoint of PyTorch, Keras, TensorFlow or ONNX into a weight file
 of refnet. Beside it lies a certificate, which `refnet verify FILE.h5` proves
 again. You need no framework, and nothing in the file is executed. refnet finds
 out who published the weights, which variant they are and how many classes they
-have. If the file does not tell, it asks you for --publisher.
+have. What the file cannot tell, it asks you for. Wherever refnet takes a model,
+it takes such a file too: `refnet predict photo.jpg -m mine.pth`.
 """
 NOTES = """\
 formats:
-  PyTorch      .pth, .pt, .bin, .safetensors
-  Keras        .h5, .weights.h5, .keras
-  TensorFlow   .tar.gz, or a checkpoint's .index file
-  ONNX         .onnx, exported with the names of its weights
+  PyTorch      .pth, .pt, .bin, .safetensors, .npz
+  Keras        .keras, .h5, .weights.h5
+  TensorFlow   .tar.gz, a checkpoint's .index file, a SavedModel's folder,
+               .tflite of floats
+  ONNX         .onnx
+  Hugging Face the folder of a model, or its model.safetensors
 
 examples:
   refnet convert tf_efficientnet_b1_ns-99dd0c41.pth -o b1.h5
-  refnet convert mine.pth --publisher timm --labels labels.txt -o mine.h5
+  refnet convert mine.pth --publisher timm:ra --labels labels.txt -o mine.h5
+  refnet convert several.pth --output sigmoid -o several.h5
   refnet convert b1.h5 --invert -o b1.safetensors
 """
 # What people read for the names that programs read in --json.

@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from refnet.architecture.scaling import TABLE
-from refnet.architecture.variants import variant
+from refnet.architecture.variants import IMAGE_CHANNELS, variant
 from refnet.cli import info_published, terminal
 from refnet.hub.catalogue import describe, describe_model, weight_file
 
@@ -38,6 +38,9 @@ def run(options: argparse.Namespace) -> int:
         variants = [describe(variant(name)) | {"file": weight_file(name)} for name in TABLE]
         terminal.print_json(variants) if options.json else _show_table(variants)
     return 0
+
+
+_UNUSUAL = ("score", "log_probability", "value")
 
 
 def _show_table(variants: list[dict[str, Any]]) -> None:
@@ -73,6 +76,10 @@ def _show_model(model: dict[str, Any]) -> None:
         ["activation", model["activation"]],
         ["blocks", str(model["blocks"])],
         ["classes", str(model["classes"] or "none, the network ends with its features")],
+        ["top", ", ".join(model["top"])],
+        *([["answer", f"a {model['answer'].replace('_', ' ')} a class"]] if model["answer"] in _UNUSUAL else []),
+        *([["channels", str(model["channels"])]] if model["channels"] != IMAGE_CHANNELS else []),
+        *([["batch norms", "folded into the convolutions"]] if model["folded"] else []),
         ["parameters", f"{model['params']:,}"],
         ["multiply-adds", f"{model['macs']:,}" + (f" (paper: {paper} G)" if paper else "")],
         ["weights", model["file"] or ("generated" if model["weights"] else "not on this machine")],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from pathlib import Path
 
 from refnet.checkpoints import checkpoint_file
@@ -86,7 +87,7 @@ def _around(path: Path) -> list[Path]:
     if main.suffix == tensor_bundle.INDEX:
         shards = [file for file in sorted(main.parent.iterdir()) if file.name.startswith(f"{main.stem}.")]
         return [*shards, *_of_saved_model(main.parent)]
-    if main.suffix == ".onnx" and _has_external_data(main):
+    if main.suffix == ".onnx" and _has_external_data(main, _stat(main)):
         return sorted(main.parent.iterdir())
     return [main, *(main.with_name(name) for name in BESIDE)]
 
@@ -97,7 +98,9 @@ def _of_saved_model(variables: Path) -> list[Path]:
     return sorted(variables.parent.iterdir()) if is_one else []
 
 
-def _has_external_data(path: Path) -> bool:
+@lru_cache(16)
+def _has_external_data(path: Path, _: tuple[int, ...]) -> bool:
+    """Whether tensors may lie in other files; asked once for each state of the file."""
     with path.open("rb") as file:
         before = b""
         while piece := file.read(PIECE):

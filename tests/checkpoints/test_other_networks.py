@@ -9,6 +9,7 @@ from torchvision import models
 
 import refnet
 from refnet.architecture.variants import variant
+from refnet.checkpoints.names_and_shapes import variant_by_shapes
 from refnet.checkpoints.other_networks import OURS, looks_like, no_network
 from refnet.checkpoints.publishers import PUBLISHERS
 from refnet.errors import CheckpointError
@@ -133,3 +134,13 @@ def test_what_is_no_network(tmp_path):
 
 def test_a_checkpoint_with_more_than_an_optimiser_is_one():
     assert no_network({"state_dict": {}, "optimizer": {"state": {}, "param_groups": []}}) is None
+
+
+@pytest.mark.parametrize("name", ["efficientnet_b1_pruned", "tinynet_e", "semnasnet_100"])
+def test_widths_or_depths_of_their_own(name):
+    with torch.device("meta"):
+        theirs = shapes(timm.create_model(name))
+    with pytest.raises(
+        CheckpointError, match=r"has these tensors \(widths or depths of its own, as of a pruned network"
+    ):
+        variant_by_shapes(theirs, PUBLISHERS["timm"])

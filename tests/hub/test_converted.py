@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 from helpers.generated_checkpoints import state
+from helpers.places import DATA
 
 import refnet
 from refnet import cli
@@ -221,3 +223,16 @@ def test_a_variant_to_verify_may_be_spelled_out(monkeypatch, capsys):
     monkeypatch.setattr("refnet.cli.verify._verify", lambda models, _: asked.extend(models) or [])
     assert cli.main(["verify", "EfficientNet-B0", "LITE0@synthetic", "b1"]) == 0
     assert asked == ["b0", "lite0@synthetic", "b1"]
+
+
+def test_a_folder_of_hugging_face(tmp_path, monkeypatch, caplog):
+    """Its configuration is part of what it is: a change of that alone converts anew."""
+    monkeypatch.setenv("REFNET_CACHE", str(tmp_path / "cache"))
+    folder = shutil.copytree(DATA / "hugging_face" / "b-narrow", tmp_path / "mine")
+    first = refnet.load(str(folder))
+    assert first.labels is not None
+    assert caplog.messages[0].startswith(f"converted {folder}: custom, 3 classes, output softmax, padding same@")
+    configuration = folder / "config.json"
+    configuration.write_text(configuration.read_text().replace(first.labels[0].text, "another"))
+    assert refnet.load(str(folder)).labels[0].text == "another"
+    assert refnet.load(folder / "model.safetensors").labels[0].text == "another"

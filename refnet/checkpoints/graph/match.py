@@ -89,10 +89,7 @@ def match(
     units = dict(_units(network, trunk))
     left = _has_scales_left(units)
     if left:
-        units = {
-            name: (step, _with_norm(unit)) if step.op != "dense" else (step, unit)
-            for name, (step, unit) in units.items()
-        }
+        units = {name: (step, _with_norm(step, unit)) for name, (step, unit) in units.items()}
     folded = _is_folded(units)
     for step, unit in units.values():
         _check(step, unit, folded)
@@ -110,7 +107,7 @@ def match(
             kept.batch_norm(step.name, unit.norm)
     for name, node in top.nodes.items():
         kept.of_top(name, node)
-    told = (*([SCALES] if left else []), *_told(simple, top, size, folded))
+    told = (*([SCALES] if left else []), *_of_several(graph, output), *_told(simple, top, size, folded))
     return Found(network, rule, eps, kept.tensors, kept.sources, trunk.normalise, (*told, *kept.told), size, paddings)
 
 
@@ -198,9 +195,9 @@ def _has_scales_left(units: Mapping[str, tuple[Step, Unit]]) -> bool:
     return any(unit.norm is not None and unit.norm.settings.get(LEFT) for _, unit in units.values())
 
 
-def _with_norm(unit: Unit) -> Unit:
+def _with_norm(step: Step, unit: Unit) -> Unit:
     """A convolution with a batch norm that only adds its bias, if it has none."""
-    if unit.norm is not None:
+    if unit.norm is not None or step.op == "dense":
         return unit
     node, norm = with_norm(unit.node)
     return replace(unit, node=node, norm=norm)
@@ -230,6 +227,13 @@ def _eps(units: Mapping[str, tuple[Step, Unit]]) -> float:
     if not 0 <= usual < 1:
         raise refusal(norms[0], f"has an epsilon of {usual:g}", "want 0 to below 1")
     return usual
+
+
+def _of_several(graph: Graph, output: str | None) -> Iterator[str]:
+    if output is None and len(graph.outputs) > 1:
+        taken = _answer(graph)
+        others = tuple(name for name in graph.outputs if name != taken)
+        yield f"of {len(graph.outputs)} answers, the last on the way, {taken[:80]!r}, is taken; not {_counted(others)}"
 
 
 def _told(simple: Simple, top: FoundTop, size: Size | None, folded: bool) -> Iterator[str]:
