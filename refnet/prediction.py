@@ -38,7 +38,7 @@ class Prediction(NamedTuple):
     wnid: str
     label: str
     value: float
-    meaning: Meaning = "probability"
+    meaning: str = "probability"
 
     @property
     def probability(self) -> float:

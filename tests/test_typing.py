@@ -100,7 +100,7 @@ def said(tmp_path_factory):
 @pytest.mark.parametrize("program", REVEALED)
 def test_what_is_revealed(said, program):
     (note,) = said[f"reveal_type({program})"]
-    note = note.replace("tuple[int, str, str, float, fallback=refnet.prediction.Prediction]", "Prediction")
+    note = note.replace("tuple[int, str, str, float, str, fallback=refnet.prediction.Prediction]", "Prediction")
     assert re.sub(r"builtins\.|typing\.", "", note) == f'note: Revealed type is "{REVEALED[program]}"'
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from refnet.checkpoints import keras_normalisation, keras_weights, own_export, tf_objects, tf_variables
 from refnet.checkpoints.cards import folder as card_folder
-from refnet.checkpoints.cards import timm_card
+from refnet.checkpoints.cards import training
 from refnet.checkpoints.cards.card import NO_CARD, Card
 from refnet.checkpoints.graph import from_onnx
 from refnet.checkpoints.graph.graph import Program
@@ -31,7 +31,6 @@ from refnet.weights.weights import Weights
 
 HEAD = 512  # bytes that tell the format
 PICKLE = b"\x80"
-OPTIONS = "args"  # of timm's training script, beside the state dict
 # What people have instead of the file, and what it begins with.
 IMPOSTORS = {
     b"version https://git-lfs": "a pointer of Git LFS, not the file itself; `git lfs pull` brings it",
@@ -190,13 +189,17 @@ def _torch(path: Path, stated: Stated) -> Checkpoint:
     content = torch_file.read(path)
     if what := no_network(content):
         raise CheckpointError(what)
-    options = content.get(OPTIONS)
-    card = timm_card.from_options(options, OPTIONS) if isinstance(options, dict) else None
-    return Checkpoint(find_state_dict(content, stated.key), card=card or card_folder.card_beside(path))
+    card = training.from_content(content)
+    card = card if card is not NO_CARD else card_folder.card_beside(path)
+    return Checkpoint(find_state_dict(content, stated.key), card=card)
 
 
 def _safetensors(path: Path, stated: Stated) -> Checkpoint:
-    return Checkpoint(find_state_dict(safetensors_file.read(path), stated.key), card=card_folder.card_beside(path))
+    tensors, metadata = safetensors_file.read_all(path)
+    card = card_folder.card_beside(path)
+    if card is NO_CARD:
+        card = training.from_metadata(metadata)
+    return Checkpoint(find_state_dict(tensors, stated.key), card=card)
 
 
 def _npz(path: Path, stated: Stated) -> Checkpoint:

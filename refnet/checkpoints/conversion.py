@@ -146,7 +146,7 @@ def _to_ours(
         return replace(mapped.weights, labels=labels), mapped.by, mapped.facts
     identity, state = recognise(file, content.state, stated, release, content.card)
     weights, by = _map_to_ours(replace(content, state=state), identity, file, table)
-    told = [*content.card.told, *state.told, *_assumed(weights, stated, content, identity)]
+    told = [*content.card.in_words, *state.told, *_assumed(weights, stated, content, identity)]
     if stated.padding not in (None, weights.padding) and not identity.is_release and content.card.padding is None:
         told.append(f"padding {stated.padding} as stated, where {identity.base} has {weights.padding}")
         weights = replace(weights, padding=stated.padding)

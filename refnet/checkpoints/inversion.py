@@ -32,6 +32,10 @@ def invert(weight_file: str | os.PathLike[str], out: str | os.PathLike[str]) -> 
     publisher = publisher_of(origin.publisher)
     if publisher is None:
         raise InputError(f"{weight_file}: {origin.publisher!r} is no publisher whose names are known")
+    if weights.architecture.folded or weights.bn_eps == 0:
+        raise InputError(
+            f"{weight_file}: its batch norms came folded, and {origin.publisher} has no names for what is left"
+        )
     if not has_published_names(weights.architecture) or weights.architecture.name not in publisher.variants:
         raise InputError(f"{weight_file}: its top is its author's own, which {origin.publisher} has no names for")
     theirs: dict[str, Any] = publisher.to_theirs(weights.tensors, weights.architecture, origin.averaging)

@@ -7,6 +7,7 @@ What optimisers, metrics and counters left behind is told from the network by it
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,17 +23,19 @@ from refnet.checkpoints.readers.tensorflow.tensor_bundle import Bundle
 from refnet.errors import CheckpointError
 
 OPTIMISER = "the optimiser's, by its place in the object graph; inference does not use it"
+AVERAGE = "a moving average that the optimiser kept, and that the model itself does not compute with"
 METRIC = "a metric's or a loss's, by its place in the object graph; inference does not use it"
 STEP = "a whole number beside the model, by its place in the object graph, such as a count of steps"
 COUNTER = "counts how often it was saved; inference does not use it"
 _OPTIMISERS = frozenset({"optimizer", "opt", "_optimizer"})
 _OF_OPTIMISERS = frozenset({"_iterations", "iterations", "iter", "_learning_rate", "_momentums"})
 _METRICS = frozenset({"keras_api", "_metrics", "metrics", "_loss_tracker", "_compile_metrics", "_compile_loss"})
+_AVERAGES = "moving_average"
 _SAVED = "save_counter"
 _LISTS = frozenset({"variables", "trainable_variables", "non_trainable_variables"})  # of what is elsewhere too
 WHOLE = 'save the whole model where it is built: model.save("x.keras")'
 
-PROGRAM = f"a SavedModel whose program is there as graphs of functions alone, which are not read; {saved_model.AS_LITE}"
+PROGRAM = "a SavedModel whose program is there as graphs of functions alone, which are not read"
 
 
 @dataclass(frozen=True)
@@ -45,16 +48,21 @@ class Found:
         As of a file of Keras.
     dropped
         Name and reason for each tensor that was left out.
+    configuration
+        SHA-256 of the file beside it that says what the model is, if one does.
     """
 
     content: Content
     dropped: tuple[tuple[str, str], ...] = field(repr=False)
+    configuration: str = ""
 
     @property
     def told(self) -> tuple[str, ...]:
-        """What was left out, one line for each reason."""
+        """What is worth telling, one line each."""
         counts = Counter(reason for _, reason in self.dropped)
-        return tuple(f"{count} tensors left out: {reason}" for reason, count in counts.items())
+        beside = f"what it computes is from {saved_model.METADATA}, SHA-256 {self.configuration}"
+        left_out = (f"{count} tensors left out: {reason}" for reason, count in counts.items())
+        return (*([beside] if self.configuration else []), *left_out)
 
 
 def is_of_objects(bundle: Bundle) -> bool:
@@ -66,14 +74,14 @@ def check_program(path: Path) -> None:
     """Refuse the numbers of a SavedModel whose program cannot be read: names alone do not say what it computes."""
     folder = saved_model.folder_of(path)
     if folder is not None and not (folder / saved_model.METADATA).is_file():
-        raise CheckpointError(PROGRAM)
+        raise CheckpointError(f"{PROGRAM}; {saved_model.as_lite(folder)}")
 
 
 def read(path: Path, bundle: Bundle) -> Found:
     """Read a checkpoint that has an object graph; ``path`` is its index."""
     folder = saved_model.folder_of(path)
     objects = object_graph.parse(bundle.text(object_graph.KEY))
-    network, left_out = _parted(objects)
+    network, left_out = parted(objects)
     network = [place for place in network if place.variable.key in bundle.entries]
     steps = {place.variable.key for place in network if _is_step(place, bundle.entries[place.variable.key])}
     left_out |= dict.fromkeys(steps, STEP)
@@ -86,11 +94,14 @@ def read(path: Path, bundle: Bundle) -> Found:
     if lost:
         raise CheckpointError(f"its object graph does not say whose {lost[0][:200]!r} is; {WHOLE}")
     arrays = bundle.read(keys)
-    content = Content(_by_names(network, arrays)) if folder is None else _placed(folder, network, arrays)
-    return Found(content, tuple((key, left_out[key]) for key in others))
+    dropped = tuple((key, left_out[key]) for key in others)
+    if folder is None:
+        return Found(Content(_by_names(network, arrays)), dropped)
+    configuration = hashlib.sha256((folder / saved_model.METADATA).read_bytes()).hexdigest()
+    return Found(_placed(folder, network, arrays), dropped, configuration)
 
 
-def _parted(objects: tuple[Object, ...]) -> tuple[list[Place], dict[str, str]]:
+def parted(objects: tuple[Object, ...]) -> tuple[list[Place], dict[str, str]]:
     """The network's variables, and why others are none: by where they are."""
     slots = {number for each in objects for number in each.slots}
     reasons: dict[int, str] = dict.fromkeys(slots, OPTIMISER)
@@ -105,7 +116,8 @@ def _parted(objects: tuple[Object, ...]) -> tuple[list[Place], dict[str, str]]:
     left_out: dict[str, str] = {}
     for number, reason in reasons.items():
         for place in object_graph.places(objects, number):
-            left_out.setdefault(place.variable.key, reason)
+            averages = any(_AVERAGES in part for part in place.path)
+            left_out.setdefault(place.variable.key, AVERAGE if averages else reason)
     return network, left_out
 
 

@@ -33,7 +33,10 @@ class TestCertificate:
             "state_dict": "",
             "prefix": "",
             "widened": [],
-            "told": [],
+            "told": [
+                "the file does not say the pooling: mean is taken, as usual; --pooling says otherwise",
+                "the file does not say the output: softmax is taken, as usual; --output says otherwise",
+            ],
             "labels": "ImageNet's, by the number of classes; others go with --labels",
         }
         weights = content["weights"]

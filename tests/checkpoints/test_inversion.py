@@ -31,6 +31,12 @@ class TestInvert:
         with np.load(invert(tmp_path / "a.h5", tmp_path / "a.npz")) as found:
             assert "efficientnet-lite0/stem/conv2d/kernel/ExponentialMovingAverage" in found
 
+    def test_what_is_left_of_folded_batch_norms_has_no_names(self, tmp_path):
+        weights = synthetic_weights("lite0")
+        writer.write(tmp_path / "a.h5", Weights(**{**vars(weights), "provenance": Provenance("tf"), "bn_eps": 0.0}))
+        with pytest.raises(InputError, match="its batch norms came folded, and tf has no names for what is left"):
+            invert(tmp_path / "a.h5", tmp_path / "a.npz")
+
     def test_wrong_inputs(self, torchvision_file, tmp_path):
         written = convert(torchvision_file, out=tmp_path / "a.h5")
         with pytest.raises(InputError, match=r"want a name that ends in \.npz or \.safetensors"):

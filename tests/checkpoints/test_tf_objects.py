@@ -3,6 +3,8 @@
 The files in tests/data/saved_model were written by tools/make_saved_model_fixtures.py, which says what each one is.
 """
 
+import hashlib
+import json
 import shutil
 import tarfile
 
@@ -13,14 +15,17 @@ from helpers.places import DATA
 from refnet.architecture.scaling import Coefficients
 from refnet.architecture.top import Top, TopLayer
 from refnet.architecture.variants import efficientnet
-from refnet.checkpoints import checkpoint_file
+from refnet.checkpoints import certificate, checkpoint_file, tf_objects
+from refnet.checkpoints.conversion import convert
 from refnet.checkpoints.graph.match import match
 from refnet.checkpoints.publishers import PUBLISHERS
 from refnet.checkpoints.readers.tensorflow import tensor_bundle
+from refnet.checkpoints.readers.tensorflow.object_graph import Object
 from refnet.errors import CheckpointError, CheckpointNotFoundError
 from refnet.network import Network
 from refnet.preprocessing.normalise import normalise
 from refnet.preprocessing.recipe import TENSORFLOW
+from refnet.weights import reader
 from refnet.weights.weights import Provenance, Weights
 
 FOLDER = DATA / "saved_model"
@@ -101,7 +106,9 @@ def test_what_is_left_out_by_its_place(name, of_optimiser, of_metrics, others):
 def test_what_is_left_out_is_told():
     _, content = checkpoint_file.read(WHOLE)
     count = len(content.state.dropped)
+    digest = hashlib.sha256((WHOLE / "keras_metadata.pb").read_bytes()).hexdigest()
     assert content.program.told == (
+        f"what it computes is from keras_metadata.pb, SHA-256 {digest}",
         f"{count} tensors left out: the optimiser's, by its place in the object graph; inference does not use it",
     )
 
@@ -137,8 +144,15 @@ def test_without_keras_configuration(copy):
     (copy / "keras_metadata.pb").unlink()
     text = refusal(copy / INDEX)
     assert text.startswith("a SavedModel whose program is there as graphs of functions alone, which are not read; in")
-    assert "tf.lite.TFLiteConverter.from_saved_model('FOLDER').convert()" in text
+    assert f"tf.lite.TFLiteConverter.from_saved_model('{copy}').convert()" in text
     assert text.endswith("and then refnet convert x.tflite")
+
+
+def test_a_folder_whose_name_is_no_plain_text(copy):
+    """The command must not become another one."""
+    (copy / "keras_metadata.pb").unlink()
+    odd = copy.rename(copy.with_name("a');b"))
+    assert "from_saved_model('FOLDER')" in refusal(odd / INDEX)
 
 
 def test_a_saved_model_of_tensorflow_1(copy):
@@ -185,3 +199,34 @@ def test_an_archive_of_a_saved_model(tmp_path):
     assert refusal(tmp_path / "net.tar.gz") == (
         "an archive of a SavedModel; unpack it (tar -xf), and convert its folder"
     )
+
+
+def test_a_moving_average_of_the_optimiser():
+    """Keras computes with the model's own numbers until the optimiser is told to put the averages in their place."""
+    objects = (
+        Object({"model": 1, "optimizer": 2}),
+        Object({"kernel": 3}),
+        Object({"_model_variables_moving_average": 4, "_iterations": 5}),
+        Object({}, "k", "a/kernel"),
+        Object({"0": 6}),
+        Object({}, "i", "i"),
+        Object({}, "e", "a/kernel"),
+    )
+    network, left_out = tf_objects.parted(objects)
+    assert [place.variable.key for place in network] == ["k"]
+    assert left_out == {"e": tf_objects.AVERAGE, "i": tf_objects.OPTIMISER}
+
+
+def test_a_whole_conversion(tmp_path, monkeypatch):
+    monkeypatch.setattr("refnet.checkpoints.graph.match.every_variant", lambda: (TINY,))
+    path = convert(WHOLE, out=tmp_path / "net.h5")
+    weights = reader.read(path)
+    assert certificate.prove(path, weights) is None
+    stated = json.loads((tmp_path / "net.certificate.json").read_text())["conversion"]
+    assert (stated["file"], stated["format"], stated["recognised_by"]) == (
+        "variables.index",
+        "TensorFlow",
+        "its program",
+    )
+    assert [line for line in stated["told"] if "the optimiser's, by its place in the object graph" in line]
+    assert distance(answer(weights, weights.recipe.normalise), EXPECTED["keras2"]) < 1e-6

@@ -151,7 +151,7 @@ class TestPredict:
                 "file": str(CHELSEA),
                 "model": str(model),
                 "recipe": "lite",
-                "predictions": [p._asdict() for p in predictions],
+                "predictions": [p.fields() for p in predictions],
             }
         ]
 
@@ -160,7 +160,7 @@ class TestPredict:
         assert (code, err) == (0, "refnet: recipe torchvision is used instead of the weights' own, lite\n")
         (best,) = refnet.predict(CHELSEA, top=1, recipe="torchvision")
         (answer,) = json.loads(out)
-        assert (answer["recipe"], answer["predictions"]) == ("torchvision", [best._asdict()])
+        assert (answer["recipe"], answer["predictions"]) == ("torchvision", [best.fields()])
 
     def test_the_same_recipe_is_not(self, run):
         assert run("predict", CHELSEA, "--recipe", "lite") == run("predict", CHELSEA)
@@ -561,7 +561,7 @@ WRONG = {
     "plan b0 --threads 2 --batch 3": "--threads, --batch: only with --memory",
     "plan b0 --memory --threads 0": "threads=0: want a whole number from 1 to 256",
     "plan b0 --memory --batch 0": "batch=0: want a whole number from 1 to 4096",
-    "plan b0 --padding valid": "argument --padding: invalid choice: 'valid'",
+    "plan b0 --padding valid": "padding is 'valid', not one of same, symmetric, or same@SIZE",
     "plan b0 --siz 32": "unrecognized arguments: --siz 32; see `refnet --help`",
     "verify b9": "no digests of 'b9'; there are those of b0, b1",
     "verify l2": "no digests of 'l2'; there are those of b0, b1",

@@ -58,12 +58,12 @@ def trained(model: torch.nn.Module) -> torch.nn.Module:
     return model.eval()
 
 
-def exported(model: torch.nn.Module, size: int = SIZE, **how) -> bytes:
+def exported(model: torch.nn.Module, size: int = SIZE, channels: int = 3, **how) -> bytes:
     """What PyTorch writes."""
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        torch.onnx.export(model, torch.zeros(1, 3, size, size), buffer, **{"dynamo": False, **how})
+        torch.onnx.export(model, torch.zeros(1, channels, size, size), buffer, **{"dynamo": False, **how})
     return buffer.getvalue()
 
 
@@ -75,7 +75,7 @@ def find(data: bytes) -> Found:
 @cache
 def picture(size: int = SIZE) -> np.ndarray:
     """Numbers as networks are given them, NCHW."""
-    return np.random.default_rng(2).standard_normal((1, 3, size, size))
+    return np.random.default_rng(2).standard_normal((1, 3, size, size), np.float32).astype(np.float64)
 
 
 def answer(found: Found, x: np.ndarray) -> np.ndarray:

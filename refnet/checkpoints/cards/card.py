@@ -80,6 +80,8 @@ class Card:
         How pictures are made for it.
     labels
         What its classes are called.
+    hint
+        The publisher, by the name that a training gives the network; only if its tensors have that publisher's names.
     told
         What was found and done, in words.
     """
@@ -94,7 +96,30 @@ class Card:
     output: Output | None = None
     pictures: Pictures = NO_PICTURES
     labels: Labels | None = None
+    hint: str | None = None
     told: tuple[str, ...] = ()
+
+    @property
+    def in_words(self) -> tuple[str, ...]:
+        """What it decides, and what there is to tell, a line each.
+
+        Examples
+        --------
+        >>> Card("args", publisher="timm", pooling="max").in_words
+        ('args says: publisher timm, pooling max',)
+        """
+        facts = {
+            "publisher": self.publisher,
+            "padding": self.padding,
+            "epsilon": self.bn_eps,
+            "pooling": self.pooling,
+            "output": self.output,
+            "size": self.pictures.size,
+            "crop": self.pictures.crop and f"{self.pictures.crop[0]} {self.pictures.crop[1]:g}",
+            "resize": self.pictures.resize,
+        }
+        said = ", ".join(f"{name} {value}" for name, value in facts.items() if value is not None)
+        return ((f"{self.source} says: {said}",) if self.source and said else ()) + self.told
 
 
 NO_CARD = Card("")

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, Phase, assume, event, given, settings
 from hypothesis import strategies as st
 from onnx import helper, numpy_helper
 
-from refnet.errors import CheckpointError
+from refnet.errors import CheckpointError, WeightsError
 
 
 class WithTop(torch.nn.Module):
@@ -59,7 +59,10 @@ def compared(data: bytes) -> str:
     theirs = interpreted(data, picture())
     if theirs is None:
         return "impossible"
-    ours = answer(found, picture())
+    try:
+        ours = answer(found, picture())
+    except WeightsError:  # a variance below 0 and the like, which conversion checks last
+        return "refused"
     assert ours.size == theirs.size
     distance = np.abs(ours.reshape(theirs.shape) - theirs).max()
     assert distance <= 1e-9 * max(np.sqrt(np.mean(np.square(theirs))), 1e-3)

@@ -11,11 +11,12 @@ from refnet.checkpoints.graph.keras.calls import BY_DEFAULT, INPUT, Call, calls
 from refnet.checkpoints.graph.keras.parts import Context, Part, Shape
 from refnet.checkpoints.graph.keras.settings import FULL, UnlikeError, precision
 from refnet.checkpoints.graph.keras.shapes import shape_of
+from refnet.checkpoints.graph.simplify import alive
 from refnet.checkpoints.readers.keras import keras_hub
 from refnet.checkpoints.readers.keras.keras_content import Content
 from refnet.checkpoints.readers.keras.placement import RANDOM_STATE
 from refnet.checkpoints.state_dict import widen
-from refnet.errors import CheckpointError
+from refnet.errors import CheckpointError, first_few
 
 Maker = Callable[[Context], tuple[Part, ...]]
 
@@ -86,6 +87,12 @@ def from_keras(content: Content) -> Program:
     for call in found:
         builder.add(call)
     graph = Graph(builder.nodes, tuple(builder.value[name] for name in outputs))
+    if not any(set(graph.outputs) <= alive(graph.nodes, name) for name in graph.outputs):
+        names = first_few([repr(name) for name in graph.outputs], by=", ")
+        raise CheckpointError(
+            f"the model has {len(graph.outputs)} answers, {names}, none of which is made of the others; in Keras, keep "
+            "one: keras.Model(model.inputs, model.outputs[0]).save('one.keras')"
+        )
     return Program(graph, PUBLISHER, (*builder.told(), *_of_file(content)))
 
 

@@ -8,6 +8,7 @@ from refnet.checkpoints.graph.keras.activations import activation
 from refnet.checkpoints.graph.keras.parts import Context, Part, Shape, is_one_pixel
 from refnet.checkpoints.graph.keras.settings import UnlikeError, axes, check_known, numbers, pads, pair
 
+FEATURES = ", and convert that with --head none"
 _GEOMETRY = ("kernel_size", "strides", "padding", "dilation_rate", "data_format", "use_bias", "activation")
 
 
@@ -116,7 +117,8 @@ def pooling(context: Context) -> tuple[Part, ...]:
     size = pair(context.settings.get("pool_size", 2), "pool_size")
     if len(shape) != 3 or shape[:2] != size:
         sides = "any" if len(shape) != 3 else f"{shape[0] or 'any'} x {shape[1] or 'any'}"
-        raise UnlikeError(f"it pools {size[0]} x {size[1]} pixels of {sides}; want all of them")
+        without = context.cut("model.inputs", "{}.input", FEATURES)
+        raise UnlikeError(f"it pools {size[0]} x {size[1]} pixels of {sides}, not all of them; {without}")
     # One window fits, with either padding and any stride.
     return (Part("max" if "Max" in context.call.layer.kind else "mean", {"keepdims": True}),)
 
@@ -131,7 +133,8 @@ def reshape(context: Context) -> tuple[Part, ...]:
     kept = [channels if side == -1 else side for side in whole]
     flat = kept in ([channels], [1, 1, channels]) and is_one_pixel(shape)
     if not shape or channels is None or not (flat or kept == list(shape)):
-        raise UnlikeError(f"it makes {target!r:.80} of {list(shape)}; want a picture of one pixel")
+        without = context.cut("model.inputs", "{}.input", FEATURES)
+        raise UnlikeError(f"it makes {target!r:.80} of {list(shape)}, not of one pixel; {without}")
     return (Part("neutral", {"shape": tuple(kept)}),)
 
 

@@ -62,6 +62,14 @@ class Context:
         listed = arguments[0] if len(arguments) == 1 and isinstance(arguments[0], list) else arguments
         return list(listed) if all(isinstance(each, Value) for each in listed) else []
 
+    def cut(self, start: str, end: str, then: str = "") -> str:
+        """What to do in Keras to be rid of the layer; ``start`` and ``end`` of the new model in terms of this one."""
+        if "/" in self.call.path:
+            return "in Keras, make a model without it"
+        layer = f"model.get_layer({self.call.path[:80]!r})"
+        model = f"keras.Model({start.format(layer)}, {end.format(layer)})"
+        return f"in Keras, cut it off, {model}.save('cut.keras'){then}"
+
     def last_axis(self, axis: Any) -> bool:
         """Whether this is the channels' axis."""
         rank = len(self.shapes[0]) + 1 if self.shapes and self.shapes[0] else 0

@@ -69,11 +69,9 @@ def fitting(context: Context) -> tuple[Part, ...]:
     if same_shape(context.settings, picture):
         return (Part("neutral"),)
     height, width = (context.settings.get(key) for key in ("height", "width"))
-    path = context.call.path
-    command = f"keras.Model(model.get_layer({path[:80]!r}).output, model.output).save('cut.keras')"
     raise UnlikeError(
-        f"it makes pictures of {height!r:.9} x {width!r:.9} pixels in its own way, where refnet has a recipe. "
-        f"In Keras, {'make a model without it' if '/' in path else 'cut it off with what is before it: ' + command}"
+        f"it makes pictures of {height!r:.9} x {width!r:.9} pixels in its own way, where refnet has a recipe; "
+        + context.cut("{}.output", "model.output")
     )
 
 
@@ -82,4 +80,7 @@ def input_layer(context: Context) -> tuple[Part, ...]:
     stated: Any = next(
         (context.settings[key] for key in ("batch_shape", "batch_input_shape") if context.settings.get(key)), None
     )
-    return (Part("input", {"shape": shape(stated) or (None, None, 3)}),)
+    found = shape(stated) or (None, None, 3)
+    if len(found) != 3:
+        raise UnlikeError(f"it has the shape {list(found)}; want that of a picture")
+    return (Part("input", {"shape": found}),)

@@ -12,6 +12,7 @@ file                                  what
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +25,25 @@ from refnet.errors import CheckpointError
 METADATA = "keras_metadata.pb"
 INDEX = Path("variables", "variables.index")
 ROOT = "root"
-AS_LITE = (
-    "in TensorFlow, python -c \"import tensorflow as tf; open('x.tflite', 'wb').write("
-    "tf.lite.TFLiteConverter.from_saved_model('FOLDER').convert())\", and then refnet convert x.tflite"
-)
 # Of SavedMetadata and SavedObject, in Keras 2's saved_metadata.proto.
 _NODES, _PATH, _IDENTIFIER, _METADATA = 1, 3, 4, 5
 _MODELS = ("_tf_keras_network", "_tf_keras_sequential", "_tf_keras_model")
+
+
+def as_lite(folder: Path | None = None) -> str:
+    """The way out for a program that is not read: TensorFlow makes a file of it that is.
+
+    Examples
+    --------
+    >>> as_lite(Path("net"))[:15], "from_saved_model('net')" in as_lite(Path("net"))
+    ('in TensorFlow, ', True)
+    """
+    plain = folder is not None and re.fullmatch(r"[\w./ -]+", str(folder))
+    return (
+        "in TensorFlow, python -c \"import tensorflow as tf; open('x.tflite', 'wb').write("
+        f"tf.lite.TFLiteConverter.from_saved_model('{folder if plain else 'FOLDER'}').convert())\", "
+        "and then refnet convert x.tflite"
+    )
 
 
 def folder_of(index: Path) -> Path | None:
@@ -69,7 +82,7 @@ def parse_metadata(data: bytes) -> tuple[keras_content.Layer, str, dict[Names, s
     nodes = [protobuf.parse(node) for node in protobuf.messages(protobuf.parse(data), _NODES)]
     stated = {tuple(protobuf.text(node, _PATH).split(".")): node for node in nodes}
     if (ROOT,) not in stated or protobuf.text(stated[ROOT,], _IDENTIFIER) not in _MODELS:
-        raise CheckpointError(f"a SavedModel that is no model of Keras; {AS_LITE}")
+        raise CheckpointError(f"a SavedModel that is no model of Keras; {as_lite()}")
     names = {}
     for path, node in stated.items():
         if path[0] == ROOT and "keras_api" not in path:
@@ -101,6 +114,6 @@ def _model(root: dict[str, Any]) -> keras_content.Layer:
     if not isinstance(config, dict) or "layers" not in config:
         raise CheckpointError(
             f"a model of its author's own class {root.get('class_name')!r:.80}, of which {METADATA} does not say what "
-            f"it computes; {AS_LITE}"
+            f"it computes; {as_lite()}"
         )
     return keras_content.parse_model(json.dumps(stated))

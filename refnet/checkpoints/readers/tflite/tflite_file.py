@@ -128,7 +128,9 @@ def load(data: bytes) -> Model:
         raise CheckpointError(f"of the version {version} of TensorFlow Lite's format; {VERSION} is read")
     graphs = model.count(2)
     if graphs != 1:
-        raise CheckpointError(f"it has {graphs or 0} graphs; a network is one")
+        raise CheckpointError(
+            f"it has {graphs or 0} graphs; a network is one: in TensorFlow, convert the model with one signature"
+        )
     codes = [_operator_code(code) for code in model.tables(1)]
     buffers = [_buffer(buffer, data) for buffer in model.tables(4)]
     (graph,) = model.tables(2)

@@ -1,5 +1,7 @@
 """How pictures come to a graph of TensorFlow Lite: by the graph, by a note beside it, or by the caller's word."""
 
+import json
+
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
@@ -7,10 +9,14 @@ from helpers.tflite_files import File
 from helpers.tflite_metadata import CALIBRATION, NORMALIZATION, metadata
 from helpers.tflite_networks import CANDIDATES, EXPECTED, FOLDER, answer
 
+from refnet.checkpoints import certificate
+from refnet.checkpoints.conversion import convert
 from refnet.checkpoints.graph.match import match
 from refnet.checkpoints.graph.tflite.program import from_tflite
 from refnet.checkpoints.readers.tflite import tflite_file
+from refnet.checkpoints.stated import Stated
 from refnet.errors import CheckpointError
+from refnet.weights import reader
 
 
 def noted(name: str, data: bytes) -> tflite_file.Model:
@@ -83,3 +89,27 @@ def test_whole_numbers_are_refused_by_name(name, dtype):
         from_tflite(tflite_file.read(FOLDER / name))
     assert str(caught.value).startswith(f"an {dtype} network: ")
     assert "tf.lite.TFLiteConverter.from_keras_model(model).convert()" in str(caught.value)
+
+
+def test_a_whole_conversion(tmp_path, monkeypatch):
+    """The weight file and its certificate: where each tensor comes from, and what was told."""
+    monkeypatch.setattr("refnet.checkpoints.graph.match.every_variant", lambda: CANDIDATES)
+    path = convert(FOLDER / "head.tflite", out=tmp_path / "head.h5")
+    weights = reader.read(path)
+    assert certificate.prove(path, weights) is None
+    assert (weights.architecture.folded, weights.architecture.top.output, weights.architecture.classes) == (
+        True,
+        "sigmoid",
+        1,
+    )
+    stated = json.loads((tmp_path / "head.certificate.json").read_text())["conversion"]
+    assert stated["format"] == "TensorFlow Lite"
+    assert stated["told"] == ["batch norms are folded into the convolutions"]
+    assert stated["sources"].keys() == weights.tensors.keys()
+    assert stated["sources"]["stem/kernel"] == "functional_1/stem_conv_1/convolution"
+
+
+def test_a_stated_publisher_is_held_to_the_graph(tmp_path, monkeypatch):
+    monkeypatch.setattr("refnet.checkpoints.graph.match.every_variant", lambda: CANDIDATES)
+    with pytest.raises(CheckpointError, match="the graph has"):
+        convert(FOLDER / "plain.tflite", stated=Stated(publisher="torchvision"), out=tmp_path / "plain.h5")
