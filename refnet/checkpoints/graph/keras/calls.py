@@ -252,8 +252,10 @@ def _of_keras2(node: list[Any]) -> tuple[Sequence[Any], Mapping[str, Any]]:
                 arguments.append(_Reference(layer, call, result))
             case _:
                 raise CheckpointError(f"a call of a layer is not described as Keras does: {each!r:.200}")
-        if more:
-            options |= {key: _reference2(value) for key, value in dict(more[0]).items()}
+        if more and isinstance(more[0], dict):
+            options |= {key: _reference2(value) for key, value in more[0].items()}
+        elif more:
+            raise CheckpointError(f"a call of a layer is not described as Keras does: {each!r:.200}")
     return [arguments] if len(arguments) > 1 else arguments, options
 
 

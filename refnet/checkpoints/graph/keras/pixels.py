@@ -80,4 +80,7 @@ def input_layer(context: Context) -> tuple[Part, ...]:
     stated: Any = next(
         (context.settings[key] for key in ("batch_shape", "batch_input_shape") if context.settings.get(key)), None
     )
-    return (Part("input", {"shape": shape(stated) or (None, None, 3)}),)
+    found = shape(stated) or (None, None, 3)
+    if len(found) != 3:
+        raise UnlikeError(f"it has the shape {list(found)}; want that of a picture")
+    return (Part("input", {"shape": found}),)

@@ -17,6 +17,7 @@ PACKAGE = "keras_hub"
 PREPROCESSOR = "preprocessor"
 RESIZE = "resize"  # how pictures of another size are made one of the network's
 MAX_BLOCKS = 1 << 9  # L2 has 88
+MAX_NUMBER = 1 << 14
 INPUT = "input"
 
 Json = dict[str, Any]
@@ -89,6 +90,9 @@ def _backbone(config: Json) -> Json:
     """The layers of a backbone, whose lists have a number for each stage."""
     if set(config["stackwise_block_types"]) != {"v1"}:
         raise ValueError("blocks of EfficientNetV2")
+    lists = [value for key, value in config.items() if key.startswith("stackwise_") and key != "stackwise_block_types"]
+    if not all(type(number) in (int, float, bool) and 0 <= number <= MAX_NUMBER for each in lists for number in each):
+        raise ValueError("no numbers that a network has")
     widths, depths = config["stackwise_width_coefficients"], config["stackwise_depth_coefficients"]
     forced = config.get("stackwise_force_input_filters") or [0] * len(widths)
 
