@@ -10,7 +10,7 @@ import numpy as np
 from refnet.arrays import Array
 from refnet.checkpoints.graph import onnx_constants, onnx_layers
 from refnet.checkpoints.graph.graph import Graph, Node
-from refnet.checkpoints.graph.onnx_layers import Operation
+from refnet.checkpoints.graph.onnx_operation import Operation
 from refnet.checkpoints.graph.onnx_values import Side, Value
 from refnet.checkpoints.readers.onnx_file import Input, Model, OnnxNode
 from refnet.checkpoints.state_dict import widen
