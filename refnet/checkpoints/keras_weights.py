@@ -42,7 +42,14 @@ def find_network(tensors: dict[str, Array], stated: Stated) -> StateDict:
             details=foreign,
             options=["--head none"],
         )
-    return find_state_dict(found)
+    state = find_state_dict(found)
+    own = set(map(_layer, named)) - set(map(_layer, found))
+    if own and stated.output is None:
+        told = (
+            f"{own.pop()!r} is the classifier; the file does not say what follows it: softmax, unless --output is given"
+        )
+        return replace(state, told=(*state.told, told))
+    return state
 
 
 def _layer(name: str) -> str:
