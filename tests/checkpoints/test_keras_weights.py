@@ -41,7 +41,9 @@ def test_a_classifier(nested, tmp_path):
     identity, state = recognised(weights(tmp_path, layers.Dense(3, name="pred"), nested=nested))
     assert (identity.architecture.name, identity.architecture.classes) == ("b0", 3)
     assert identity.architecture.top.output == "softmax"
-    assert state.told[-1].startswith("'pred' is the classifier; the file does not say what follows it: softmax")
+    assert state.told == (
+        "the file does not say what follows its classifier 'pred': softmax, unless --output is given",
+    )
 
 
 def test_what_was_stated_of_it(tmp_path):
