@@ -195,7 +195,11 @@ def _torch(path: Path, stated: Stated) -> Checkpoint:
 
 
 def _safetensors(path: Path, stated: Stated) -> Checkpoint:
-    return Checkpoint(find_state_dict(safetensors_file.read(path), stated.key), card=card_folder.card_beside(path))
+    tensors, metadata = safetensors_file.read_all(path)
+    card = card_folder.card_beside(path)
+    if card is NO_CARD:
+        card = training.from_metadata(metadata)
+    return Checkpoint(find_state_dict(tensors, stated.key), card=card)
 
 
 def _npz(path: Path, stated: Stated) -> Checkpoint:

@@ -15,7 +15,7 @@ from refnet.checkpoints.names_and_shapes import publishers_by_names
 from refnet.checkpoints.other_networks import looks_like
 from refnet.checkpoints.publishers import PUBLISHERS
 from refnet.checkpoints.state_dict import StateDict
-from refnet.checkpoints.stated import Stated
+from refnet.checkpoints.stated import Stated, option
 from refnet.errors import CheckpointError
 from refnet.weights.releases import Release, publisher_without_set
 from refnet.weights.releases.release import RecipeEntry
@@ -25,10 +25,15 @@ def recognise(
     file: Fingerprint, state: StateDict, stated: Stated, release: Release | None = None, card: Card = NO_CARD
 ) -> tuple[Identity, StateDict]:
     """Find out what network these tensors are; the head comes back in the publisher's names."""
+    _check_against(stated, card)
+    by_names = publishers_by_names(state.tensors)
+    if card.hint in by_names:
+        card = replace(card, publisher=card.hint)
+        _check_against(stated, card)
     said = _with_card(stated, card)
     publishers = (stated.publisher, card.publisher)
     base = next((publisher_without_set(publisher) for publisher in publishers if publisher), None)
-    bases = (base,) if base else publishers_by_names(state.tensors)
+    bases = (base,) if base else by_names
     if bases == (HUGGING_FACE,) and card.architecture is None:
         raise CheckpointError(
             f"the names are those of transformers: {CONFIGURATION} is missing beside it; copy it there"
@@ -55,6 +60,20 @@ def recognise(
             raise _both(question, other) from None
         raise
     return identity_of(adapted, top), adapted
+
+
+def _check_against(stated: Stated, card: Card) -> None:
+    """Refuse what is stated where a configuration says otherwise."""
+    base = publisher_without_set(stated.publisher) if stated.publisher else None
+    for name, word, fact in (
+        ("publisher", base, card.publisher),
+        ("pooling", stated.pooling, card.pooling),
+        ("output", stated.output, card.output),
+    ):
+        if word is not None and fact is not None and word != fact:
+            raise CheckpointError(
+                f"you state {option(name, word)}, but {card.source} says that it is {fact}; convert without that option"
+            )
 
 
 def _with_card(stated: Stated, card: Card) -> Stated:

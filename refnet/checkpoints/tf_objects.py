@@ -7,6 +7,7 @@ What optimisers, metrics and counters left behind is told from the network by it
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -47,16 +48,21 @@ class Found:
         As of a file of Keras.
     dropped
         Name and reason for each tensor that was left out.
+    configuration
+        SHA-256 of the file beside it that says what the model is, if one does.
     """
 
     content: Content
     dropped: tuple[tuple[str, str], ...] = field(repr=False)
+    configuration: str = ""
 
     @property
     def told(self) -> tuple[str, ...]:
-        """What was left out, one line for each reason."""
+        """What is worth telling, one line each."""
         counts = Counter(reason for _, reason in self.dropped)
-        return tuple(f"{count} tensors left out: {reason}" for reason, count in counts.items())
+        beside = f"what it computes is from {saved_model.METADATA}, SHA-256 {self.configuration}"
+        left_out = (f"{count} tensors left out: {reason}" for reason, count in counts.items())
+        return (*([beside] if self.configuration else []), *left_out)
 
 
 def is_of_objects(bundle: Bundle) -> bool:
@@ -88,8 +94,11 @@ def read(path: Path, bundle: Bundle) -> Found:
     if lost:
         raise CheckpointError(f"its object graph does not say whose {lost[0][:200]!r} is; {WHOLE}")
     arrays = bundle.read(keys)
-    content = Content(_by_names(network, arrays)) if folder is None else _placed(folder, network, arrays)
-    return Found(content, tuple((key, left_out[key]) for key in others))
+    dropped = tuple((key, left_out[key]) for key in others)
+    if folder is None:
+        return Found(Content(_by_names(network, arrays)), dropped)
+    configuration = hashlib.sha256((folder / saved_model.METADATA).read_bytes()).hexdigest()
+    return Found(_placed(folder, network, arrays), dropped, configuration)
 
 
 def parted(objects: tuple[Object, ...]) -> tuple[list[Place], dict[str, str]]:

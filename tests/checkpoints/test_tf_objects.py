@@ -3,6 +3,7 @@
 The files in tests/data/saved_model were written by tools/make_saved_model_fixtures.py, which says what each one is.
 """
 
+import hashlib
 import json
 import shutil
 import tarfile
@@ -105,7 +106,9 @@ def test_what_is_left_out_by_its_place(name, of_optimiser, of_metrics, others):
 def test_what_is_left_out_is_told():
     _, content = checkpoint_file.read(WHOLE)
     count = len(content.state.dropped)
+    digest = hashlib.sha256((WHOLE / "keras_metadata.pb").read_bytes()).hexdigest()
     assert content.program.told == (
+        f"what it computes is from keras_metadata.pb, SHA-256 {digest}",
         f"{count} tensors left out: the optimiser's, by its place in the object graph; inference does not use it",
     )
 
@@ -220,6 +223,10 @@ def test_a_whole_conversion(tmp_path, monkeypatch):
     weights = reader.read(path)
     assert certificate.prove(path, weights) is None
     stated = json.loads((tmp_path / "net.certificate.json").read_text())["conversion"]
-    assert (stated["file"], stated["format"], stated["recognised_by"]) == ("keras2", "TensorFlow", "its program")
+    assert (stated["file"], stated["format"], stated["recognised_by"]) == (
+        "variables.index",
+        "TensorFlow",
+        "its program",
+    )
     assert [line for line in stated["told"] if "the optimiser's, by its place in the object graph" in line]
     assert distance(answer(weights, weights.recipe.normalise), EXPECTED["keras2"]) < 1e-6

@@ -381,6 +381,13 @@ def test_layers_that_no_head_here_has(asked):
     assert error.options[0].startswith("--head none")
 
 
+@pytest.mark.parametrize("name", ["arcface", "cosine_head", "prototypes"])
+def test_layers_that_compare_directions(name, asked):
+    """They divide by lengths, which no tensor shows."""
+    model = Behind(name, nn.Linear(FEATURES, 4, bias=False))
+    asked(model.state_dict(), rf"may change its answers: {name}.weight \[4, 160\]", works=False)
+
+
 class Gem(nn.Module):
     """The generalised mean as ReID networks have it."""
 

@@ -80,6 +80,8 @@ class Card:
         How pictures are made for it.
     labels
         What its classes are called.
+    hint
+        The publisher, by the name that a training gives the network; only if its tensors have that publisher's names.
     told
         What was found and done, in words.
     """
@@ -94,6 +96,7 @@ class Card:
     output: Output | None = None
     pictures: Pictures = NO_PICTURES
     labels: Labels | None = None
+    hint: str | None = None
     told: tuple[str, ...] = ()
 
     @property

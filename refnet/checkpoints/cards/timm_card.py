@@ -52,6 +52,18 @@ def from_configuration(configuration: Mapping[str, Any], source: str, labels: La
     return _card(facts, name, arguments, described, labels)
 
 
+def publisher_of(name: str) -> str | None:
+    """Whose a network of this name is, if timm has it and refnet too.
+
+    Examples
+    --------
+    >>> publisher_of("tf_efficientnet_b0.ns_jft_in1k"), publisher_of("efficientnet_b0"), publisher_of("resnet50")
+    ('timm-tf', 'timm', None)
+    """
+    matched = _NAME.fullmatch(name)
+    return None if matched is None else "timm-tf" if matched[1] else "timm"
+
+
 def _card(
     facts: Facts, name: str, arguments: Mapping[str, Any], said: Mapping[str, Any], labels: Labels | None = None
 ) -> Card:

@@ -6,7 +6,9 @@ different things, neither is taken, and that is told too.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from refnet.architecture.padding import MAX_SIDE
@@ -19,7 +21,19 @@ OPTIONS = (
 )  # fmt: skip
 _SIZES = ("img_size", "image_size", "imgsz", "im_size", "img_dim", "input_size", "resolution", "img_res")
 _MEANS, _STDS = ("mean", "img_mean", "image_mean"), ("std", "img_std", "image_std")
+_ARCHITECTURES = (
+    "arch",
+    "architecture",
+    "model",
+    "model_name",
+    "backbone",
+    "encoder",
+    "encoder_name",
+    "net",
+    "network",
+)
 _MAX_NESTED = 3
+_MAX_JSON = 1 << 16
 
 
 def from_content(content: Mapping[Any, object]) -> Card:
@@ -44,11 +58,46 @@ def from_content(content: Mapping[Any, object]) -> Card:
     size = _one(sizes, "the side of its pictures", told)
     mean, std = (_one(each, "of its normalised pixels", told) for each in (means, stds))
     divide = NORMALISATIONS["torch-imagenet"][0]
+    hint, source = _hint(said)
     both = mean is not None and std is not None and min(std) > 0
     normalise = (divide, ("subtract", mean), ("divide", std)) if both else None
-    if not told:
+    if not told and hint is None:
         return NO_CARD
-    return Card("", pictures=Pictures(size, normalise=normalise), told=tuple(told))
+    return Card(source, pictures=Pictures(size, normalise=normalise), hint=hint, told=tuple(told))
+
+
+def from_metadata(metadata: Mapping[str, str]) -> Card:
+    """Find the same in the texts that a safetensors file has beside its tensors; each may be JSON.
+
+    Examples
+    --------
+    >>> from_metadata({"format": "pt", "config": '{"img_size": 300}'}).pictures.size
+    300
+    >>> from_metadata({"format": "pt", "author": "me"}).told
+    ('metadata of the file: author, which say nothing that is known here',)
+    """
+    content: dict[str, object] = {}
+    for name, text in metadata.items():
+        try:
+            content[name] = json.loads(text) if len(text) <= _MAX_JSON else text
+        except (ValueError, RecursionError):
+            content[name] = text
+    card = from_content({"config": content})
+    others = [name[:40] for name in content if name != "format"]
+    if card is NO_CARD and others:
+        words = f"metadata of the file: {', '.join(others[:5])}, which say nothing that is known here"
+        return replace(NO_CARD, told=(words,))
+    return card
+
+
+def _hint(said: list[tuple[str, object]]) -> tuple[str | None, str]:
+    """Publisher by the name that timm has for a network, and where it stands."""
+    for path, value in said:
+        if _last(path) in _ARCHITECTURES and isinstance(value, str):
+            publisher = timm_card.publisher_of(value.removeprefix("timm/"))
+            if publisher is not None:
+                return publisher, path
+    return None, ""
 
 
 def _facts(options: Mapping[Any, object], path: str, depth: int = 0) -> Iterator[tuple[str, object]]:

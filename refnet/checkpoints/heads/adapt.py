@@ -101,7 +101,7 @@ class _Head:
             raise _question(
                 f"layers behind the network, {_named(self.head)}, that do not follow each other in one way from its "
                 f"{self.width} features to a classifier",
-                [FEATURES_ONLY],
+                [FEATURES_ONLY, *([f"--key {self.state.key}"] if self.own.kernel in self.state.tensors else [])],
             )
         functions = Activations(ordered, self.stated.activation).found()
         layers = tuple(self.layer(layer, function) for layer, function in zip(ordered, functions, strict=False))

@@ -16,6 +16,8 @@ from refnet.arrays import Array
 Kind = Literal["dense", "batch_norm", "gem", "strange"]
 _BATCH_NORM = {"weight", "bias", "running_mean", "running_var"}
 _POOL = re.compile(r"\w*(gem|pool)\w*")
+# Layers that compare directions: their inputs or kernels are divided by their lengths, which no tensor shows.
+_DIRECTIONS = re.compile(r"\w*(arc|cosine|cosface|sphere|margin|metric|proto|proxy|proxies|normed|l2)\w*")
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,8 @@ def _kind(module: str, leaves: Mapping[str, Array]) -> Kind:
     shapes = {leaf: array.shape for leaf, array in leaves.items() if array.dtype.kind == "f"}
     weight = shapes.get("weight", ())
     if len(weight) == 2 and min(weight) > 0 and shapes.keys() <= {"weight", "bias"}:
+        if "bias" not in shapes and any(_DIRECTIONS.fullmatch(part.lower()) for part in module.split(".")):
+            return "strange"
         return "dense" if shapes.get("bias", weight[:1]) == weight[:1] else "strange"
     if shapes.keys() == _BATCH_NORM and len(weight) == 1 and set(shapes.values()) == {weight}:
         return "batch_norm"

@@ -51,9 +51,14 @@ def read(path: str | Path) -> dict[str, Array]:
     return file_bytes.parse_file(path, load)
 
 
+def read_all(path: str | Path) -> tuple[dict[str, Array], dict[str, str]]:
+    """Read a safetensors file, and the texts in it."""
+    return file_bytes.parse_file(path, lambda data: (load(data), _entries(data)[2]))
+
+
 def load(data: bytes) -> dict[str, Array]:
     """Read the bytes of a safetensors file, in the order of the bytes: arrays that cannot be written to."""
-    entries, start = _entries(data)
+    entries, start, _ = _entries(data)
     return {name: _array(data, entry, start) for name, entry in entries.items()}
 
 
@@ -67,8 +72,8 @@ def _array(data: bytes, entry: HeaderEntry, start: int) -> Array:
     return np.require(array, requirements="A")  # few headers are unpadded
 
 
-def _entries(data: bytes) -> tuple[dict[str, HeaderEntry], int]:
-    """Check the header against the file: its entries in the order of the bytes, and where these begin."""
+def _entries(data: bytes) -> tuple[dict[str, HeaderEntry], int, dict[str, str]]:
+    """Check the header against the file: its entries in the order of the bytes, where these begin, and its texts."""
     length = int.from_bytes(data[:8], "little")
     if len(data) < 8 or length > len(data) - 8:
         raise CheckpointError(f"not a safetensors file, or cut short: a header of {length} bytes in {len(data)}")
@@ -89,7 +94,7 @@ def _entries(data: bytes) -> tuple[dict[str, HeaderEntry], int]:
         place = entry.end
     if place != len(data) - 8 - length:
         raise CheckpointError(f"the tensors have {place} bytes, the file {len(data) - 8 - length} for them: cut short?")
-    return entries, 8 + length
+    return entries, 8 + length, metadata
 
 
 def _header(text: bytes) -> dict[str, Any]:

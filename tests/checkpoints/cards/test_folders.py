@@ -325,8 +325,10 @@ class TestTimm:
 
     def test_what_is_stated_and_what_is_said(self, tmp_path):
         made = self.folder(tmp_path, "timm", global_pool="max")
-        with pytest.raises(CheckpointError, match="no variant of lukemelas"):
+        with pytest.raises(CheckpointError, match=r"state --publisher lukemelas, but config.json says that it is timm"):
             convert(made, Stated(publisher="lukemelas"), out=tmp_path / "a.h5")
+        with pytest.raises(CheckpointError, match=r"state --pooling mean, but config.json says that it is max"):
+            convert(made, Stated(pooling="mean"), out=tmp_path / "a.h5")
         assert refnet.load(convert(made, Stated(pooling="max"), out=tmp_path / "a.h5"))
 
 

@@ -11,6 +11,8 @@ from refnet.checkpoints import certificate
 from refnet.checkpoints.cards.card import NO_CARD
 from refnet.checkpoints.cards.training import from_content
 from refnet.checkpoints.conversion import convert
+from refnet.checkpoints.stated import Stated
+from refnet.errors import CheckpointError
 from refnet.weights import reader
 
 
@@ -41,6 +43,20 @@ def test_the_size(content, size):
 )
 def test_what_says_nothing(content):
     assert from_content(content) is NO_CARD
+
+
+@pytest.mark.usefixtures("narrow_b0")
+@pytest.mark.parametrize("name", ["tf_efficientnet_b0", "tf_efficientnet_b0.ns_jft_in1k"])
+def test_the_name_of_the_network(name, tmp_path):
+    """It tells timm's two families apart, which have the same names; torchvision's are others."""
+    torch.save({"arch": name, "state_dict": network("timm-tf").state_dict()}, tmp_path / "x.pth")
+    with pytest.raises(CheckpointError, match="do not tell how they want to be used") as caught:
+        convert(tmp_path / "x.pth", out=tmp_path / "a.h5")
+    assert all(option.startswith("--publisher timm-tf:") for option in caught.value.options)
+    with pytest.raises(CheckpointError, match="state --publisher timm, but arch says that it is timm-tf"):
+        convert(tmp_path / "x.pth", Stated(publisher="timm:ra"), out=tmp_path / "a.h5")
+    torch.save({"arch": "efficientnet_b0", "state_dict": network("torchvision").state_dict()}, tmp_path / "x.pth")
+    assert reader.read(convert(tmp_path / "x.pth", out=tmp_path / "a.h5")).provenance.publisher == "torchvision"
 
 
 @pytest.mark.usefixtures("narrow_b0")
