@@ -10,6 +10,7 @@ from refnet.checkpoints.state_dict import StateDict, find_state_dict
 from refnet.checkpoints.stated import Stated
 from refnet.errors import CheckpointError, first_few
 
+PUBLISHED_CLASSES = 1000
 LEFT_OUT = "behind the pool; the features alone were asked for"
 
 
@@ -42,7 +43,20 @@ def find_network(tensors: dict[str, Array], stated: Stated) -> StateDict:
             details=foreign,
             options=["--head none"],
         )
-    return find_state_dict(found)
+    state = find_state_dict(found)
+    if stated.output is None and (told := _on_classifier(named, found)):
+        return replace(state, told=(*state.told, told))
+    return state
+
+
+def _on_classifier(named: dict[str, Array], found: dict[str, Array]) -> str:
+    """What there is to say of the classifier; nothing of a published one, or of none."""
+    classes = len(found.get(f"{keras.CLASSIFIER}/bias", ()))
+    kept = [_layer(name) for name in found]
+    own = [_layer(name) for name in named if _layer(name) not in kept] or [keras.CLASSIFIER]
+    if classes in (0, PUBLISHED_CLASSES):
+        return ""
+    return f"the file does not say what follows its classifier {own[0][:80]!r}: softmax, unless --output is given"
 
 
 def _layer(name: str) -> str:

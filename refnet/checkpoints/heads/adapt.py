@@ -39,7 +39,7 @@ def adapt(state: StateDict, publisher: Publisher, stated: Stated = NOTHING) -> t
     """
     own = _OwnNames(publisher)
     if not own.of_torch:
-        return state, _plain_top(stated, own.classes(state))
+        return state, _plain_top(stated, 0 if stated.head == "none" else own.classes(state))
     inside = {name: array for name, array in state.tensors.items() if own.is_of_head(name)}
     found = layers_of({**inside, **state.beside})
     width = own.features(state)

@@ -80,6 +80,13 @@ def from_keras(content: Content) -> Program:
     >>> program.graph.nodes["efficientnet/rescaling"].op, program.graph.outputs
     ('multiply', ('predictions',))
     """
+    try:
+        return _program(content)
+    except RecursionError:
+        raise CheckpointError("the model's configuration has lists in lists deeper than Keras writes") from None
+
+
+def _program(content: Content) -> Program:
     if content.model is None:
         raise CheckpointError("the file does not say what its model is")
     found, outputs = calls(content.model)
