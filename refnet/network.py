@@ -442,7 +442,7 @@ class Network:
 
     def _why_not(self, name: Any) -> str:
         if isinstance(name, str) and name in (names.LOGITS, names.PROBABILITIES):
-            if self.plan.answer == names.POOL:
+            if not self.weights.architecture.classes:
                 return NO_CLASSIFIER
             return f"; its answer is {self.plan.answer!r}, each number a {self.weights.architecture.top.meaning}"
         near = get_close_matches(str(name), self.plan.shapes, n=1)

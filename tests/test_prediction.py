@@ -62,8 +62,8 @@ def test_the_answer_is_what_the_network_ends_with() -> None:
     x = net.preprocess(CHELSEA)
     assert (net.answer(x) == net.features(x, "answer")).all()
     without = network(TOPS["layers behind two pools"], classes=0)
-    assert (without.answer(x) == without.features(x)).all()
-    assert without.features(x).shape == (1, 256)
+    assert (without.answer(x) == without.features(x, "top.act1")).all()
+    assert (without.answer(x).shape, without.features(x).shape) == ((1, 20), (1, 256))
 
 
 def test_fields_name_the_number() -> None:

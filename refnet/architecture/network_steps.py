@@ -46,8 +46,8 @@ class _Builder:
             last, shape = self.block(block, last, shape)
         last, shape = self.convolution(names.HEAD, last, shape, net.head_channels, net.activation)
         last, shape = self.pool(last, shape)
+        last, shape = self.layers(last, shape)
         if net.classes:
-            last, shape = self.layers(last, shape)
             last, shape = self.dense(names.LOGITS, last, shape, net.classes)
             self.output(last, shape)
         return self.steps
@@ -150,7 +150,7 @@ class _Builder:
         return self.append(Step(names.POOL, "divide", (both,), (C,), (C,), divisor=2.0))
 
     def layers(self, last: str, shape: Shape) -> tuple[str, Shape]:
-        """What lies between the pooled features and the classifier."""
+        """What lies between the pooled features and the classifier, or the end."""
         counts: Counter[str] = Counter()
         for layer in self.architecture.top.layers:
             part = _TOP_PARTS[layer.kind]

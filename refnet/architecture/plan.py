@@ -42,7 +42,7 @@ class Plan:
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """What the network is run for: ``logits`` and what the top makes of them, or ``pool`` without a classifier.
+        """What the network is run for: ``logits`` and what the top makes of them, or its end without a classifier.
 
         Examples
         --------
@@ -51,7 +51,7 @@ class Plan:
         ('logits', 'pool')
         """
         if not self.architecture.classes:
-            return (names.POOL,)
+            return (self.answer,)
         return tuple(dict.fromkeys((names.LOGITS, self.answer)))
 
     @property

@@ -70,7 +70,7 @@ class Top:
         How a picture becomes a vector: the ``mean`` or the ``max`` of each channel; ``gem``, the generalised mean
         (mean of x**p)**(1/p) with a trained p; ``mean+max``, half their sum; ``concatenated``, both, the mean first.
     layers
-        Between the pooled features and the classifier.
+        Between the pooled features and the classifier; behind the features, where there is none.
     temperature
         What the classifier's numbers are divided by before ``output``.
     output
@@ -111,12 +111,12 @@ class Top:
         >>> Top(layers=(TopLayer("dense", 256, "relu"),), output="sigmoid").chain(10)
         ('mean', 'dense 256 relu', 'dense 10', 'sigmoid')
         """
-        if not classes:
-            return (self.pooling,)
         layers = [
             " ".join(str(word) for word in (layer.kind, layer.units, layer.activation) if word and word != "none")
             for layer in self.layers
         ]
+        if not classes:
+            return (self.pooling, *layers)
         scaled = [] if self.temperature == 1 else [f"/ {self.temperature:g}"]
         output = [] if self.output == "none" else [self.output]
         return (self.pooling, *layers, f"dense {classes}", *scaled, *output)

@@ -77,8 +77,10 @@ def test_what_the_answer_means(output, meaning, answer):
     assert plan.outputs == (("logits",) if answer == "logits" else ("logits", answer))
 
 
-def test_without_a_classifier_a_top_is_its_pooling():
+def test_without_a_classifier_a_top_ends_with_its_layers():
     plan = make_plan(architecture_with(TOPS["layers behind two pools"], classes=0))
+    assert (plan.outputs, plan.answer) == (("top.act1",), "top.act1")
+    plan = make_plan(architecture_with(TOPS["scores of the largest"], classes=0))
     assert (plan.outputs, plan.answer) == (("pool",), "pool")
 
 

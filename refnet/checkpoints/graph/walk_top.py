@@ -65,11 +65,11 @@ def walk_top(walk: Walk, value: str, *, features_only: bool = False) -> FoundTop
     last = layers[-1] if layers else -1
     between, classifier, after = chain[: max(last, 0)], chain[last : last + 1] if layers else [], chain[last + 1 :]
     if not layers:
-        between, after = [], chain
+        between, after = chain, []
     try:
         top_layers, named = _layers(between)
-        temperature, output = _after(after, bool(classifier))
-        top = Top(pooling, top_layers, temperature, output) if classifier else Top(pooling)
+        temperature, output = _after(after)
+        top = Top(pooling, top_layers, temperature, output) if classifier else Top(pooling, top_layers)
     except InputError as error:
         raise CheckpointError(f"{error}; {FEATURES_ONLY}") from None
     classes = kernel_channels(classifier[0]) if classifier else 0
@@ -150,12 +150,10 @@ def _activation(node: Node) -> Activation:
     return cast(Activation, function)
 
 
-def _after(chain: list[Node], classifier: bool) -> tuple[float, Output]:
+def _after(chain: list[Node]) -> tuple[float, Output]:
     """What is done to the classifier's numbers: division by a temperature, then one function."""
     temperature, output = 1.0, "none"
     for node in chain:
-        if not classifier:
-            raise _refusal(node, "follows the pool without a dense layer after it")
         divisor = _divisor(node)
         function = node.settings.get("function") if node.op == "activation" else node.op
         if output != "none":

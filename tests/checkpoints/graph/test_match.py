@@ -287,11 +287,15 @@ def test_generalised_mean():
             found(wrong)
 
 
+def test_layers_behind_the_pool_without_a_classifier():
+    network = found(appended(POOLED, norm("n", HEAD_K), vector("a", "activation", function="sigmoid"))).architecture
+    assert network.classes == 0
+    assert [layer.kind for layer in network.top.layers] == ["batch_norm", "activation"]
+
+
 @pytest.mark.parametrize(
     "nodes",
     [
-        [vector("n", "activation", function="sigmoid")],  # behind the pool, without a classifier
-        [norm("n", HEAD_K)],
         [constant("n", "multiply", 2.0), dense("d", HEAD_K, 3)],
         [dense("d", HEAD_K, 3), norm("n", 3)],
         [dense("d", HEAD_K, 3), constant("n", "multiply", [1, 2, 3])],
