@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from refnet.checkpoints import keras_normalisation, keras_weights, own_export, tf_objects, tf_variables
 from refnet.checkpoints.cards import folder as card_folder
 from refnet.checkpoints.cards import training
@@ -22,7 +24,7 @@ from refnet.checkpoints.readers.keras.keras_content import Content
 from refnet.checkpoints.readers.tensorflow import saved_model, tar, tensor_bundle
 from refnet.checkpoints.readers.tflite import tflite_file
 from refnet.checkpoints.readers.torch import torch_file
-from refnet.checkpoints.state_dict import StateDict, find_state_dict
+from refnet.checkpoints.state_dict import BFLOAT16, StateDict, find_state_dict
 from refnet.checkpoints.stated import NOTHING, Stated
 from refnet.errors import CheckpointError, CheckpointNotFoundError
 from refnet.files import hdf5, zip_archive
@@ -212,6 +214,9 @@ def _onnx(path: Path, stated: Stated) -> Checkpoint:
         state = find_state_dict(model.tensors)
         return Checkpoint(replace(state, dropped=state.dropped + model.dropped), exported=own_export.restore(model))
     told = [f"values from {name[:80]!r} beside it, SHA-256 {digest}" for name, digest in model.beside.items()]
+    narrow = [name for name, array in model.constants.items() if array.dtype in (np.float16, BFLOAT16)]
+    if narrow:
+        told.append(f"{len(narrow)} tensors of 16-bit floats, such as {narrow[0][:80]!r}, are widened, which is exact")
     return Checkpoint(StateDict({}), program=Program(from_onnx.graph_of(model), None, tuple(told)))
 
 

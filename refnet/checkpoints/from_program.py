@@ -21,6 +21,7 @@ from refnet.weights.releases.recipes import of_release
 from refnet.weights.weights import Provenance, Weights
 
 BY = "its program"
+OPEN = "the program ends with the classifier's numbers; --output softmax (or sigmoid) makes probabilities of them"
 UNIT = (
     "the model is given pixels of 0 to 255, as its own predict is, though what it does to them suits numbers of 0 to 1"
 )
@@ -57,6 +58,7 @@ def map_program(
     found = match(program.graph, head=head, candidates=candidates, padding=stated.padding)
     if stated.model not in (None, found.architecture.name):
         raise CheckpointError(f"the network is {found.architecture.name}, not {stated.model}")
+    found = _with_output(found, stated)
     if program.publisher is None:
         origin = find_origin(found, file, stated, release)
     else:
@@ -82,6 +84,18 @@ def map_program(
         "sources": found.sources,
     }
     return Mapped(weights, origin.by, facts)
+
+
+def _with_output(found: Found, stated: Stated) -> Found:
+    """A program that ends with the classifier's numbers leaves open what they mean: then the caller may say so."""
+    architecture = found.architecture
+    if not architecture.classes or architecture.top.output != "none" or stated.output == "none":
+        return found
+    if stated.output is None:
+        return replace(found, told=(*found.told, OPEN))
+    top = replace(architecture.top, output=stated.output)
+    told = f"the program ends with the classifier's numbers; {stated.output} is added as asked"
+    return replace(found, architecture=replace(architecture, top=top), told=(*found.told, told))
 
 
 def _recipe(publisher: str, found: Found) -> tuple[Recipe, tuple[str, ...]]:

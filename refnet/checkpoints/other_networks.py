@@ -24,10 +24,25 @@ class Signature:
 
     def __init__(self, network: str, why: str, *patterns: str) -> None:
         self.network, self.why, self.patterns = network, why, patterns
+        self.beginnings = [_plain_beginning(each) for each in patterns if "|" not in each]
 
     def fits(self, lines: str) -> bool:
-        """Whether all patterns match."""
+        """Whether all patterns match; most do not even begin anywhere, which is found fast."""
+        if not all(beginning in lines for beginning in self.beginnings):
+            return False
         return all(re.search(rf"(?:^|(?<=[./]))(?:{each})", lines, re.MULTILINE) for each in self.patterns)
+
+
+def _plain_beginning(pattern: str) -> str:
+    r"""The letters that a pattern begins with; less the last, which may be optional.
+
+    Examples
+    --------
+    >>> _plain_beginning(r"blocks\.0\.conv")
+    'blocks.0.con'
+    """
+    found = re.match(r"(?:[\w/-]|\\\.)*", pattern)
+    return found[0].replace("\\", "")[:-1] if found else ""
 
 
 WITHOUT_SE = r"\A(?![\s\S]*\.se\.)"  # no squeeze-excite in any block
@@ -151,7 +166,7 @@ _NO_NETWORKS = {
     "random number generators": {"python", "numpy", "cpu"},
 }
 _BLOCK = re.compile(r"(?:blocks\.(\d+)\.(\d+)|features\.(\d+)\.(\d+)\.block|block(\d+)([a-z])_)")
-_MOST_NAMES = 1 << 14
+_MOST_NAMES, _LONGEST_NAME = 1 << 12, 1 << 8
 
 
 def looks_like(shapes: Mapping[str, Shape]) -> str | None:
@@ -163,14 +178,14 @@ def looks_like(shapes: Mapping[str, Shape]) -> str | None:
     'this looks like a network of the ResNet family; refnet has EfficientNet B0-B8, L2 and Lite0-4'
     >>> looks_like({"conv_stem.weight": (32, 3, 3, 3)})
     """
-    names = list(shapes)[:_MOST_NAMES]
+    names = [name for name in list(shapes)[:_MOST_NAMES] if len(name) <= _LONGEST_NAME]
     lines = "\n".join(f"{name} {','.join(map(str, shapes[name]))}" for name in names if "\n" not in name)
     found = next((each for each in SIGNATURES if each.fits(lines)), None)
     if found is not None:
         size = _V2_SIZES.get(_depths(names), "") if found.network == V2 else ""
         why = f" ({found.why})" if found.why else ""
         return f"this looks like {found.network}{size and '-'}{size}{why}; {OURS}"
-    if "conv_stem.weight" in lines and "running_mean" not in lines:
+    if {"conv_stem.weight", "bn1.weight", "conv_head.weight"} <= set(names) and "running_mean" not in lines:
         return f"this looks like an EfficientNet with another normalisation (it has no running mean); {OURS}"
     return None
 

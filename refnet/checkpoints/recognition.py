@@ -59,7 +59,13 @@ def recognise(
                 raise CheckpointError(what) from None
             raise _both(question, other) from None
         raise
-    return identity_of(adapted, top), adapted
+    identity = identity_of(adapted, top)
+    if card.channels not in (None, identity.architecture.channels):
+        raise CheckpointError(
+            f"{card.source} says that pictures have {card.channels} channels, the stem takes "
+            f"{identity.architecture.channels}"
+        )
+    return identity, adapted
 
 
 def _check_against(stated: Stated, card: Card) -> None:

@@ -43,11 +43,10 @@ def add(commands: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Fetch one after the other; one that fails does not stop the others, and the exit code is then 2."""
     from refnet import fetch
-    from refnet.hub.aliases import shortened
-    from refnet.weights import releases
+    from refnet.hub.fetch import checked_name
 
     for name in options.names:
-        releases.find(shortened(name))  # what is wrong comes out before anything is downloaded
+        checked_name(name)  # what is wrong comes out before anything is downloaded
     here = []
     for name in options.names:
         try:

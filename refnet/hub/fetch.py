@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from refnet.errors import CheckpointError, RefnetError, UnknownModelError, WeightsError, WeightsNotFoundError
-from refnet.hub.aliases import shortened
+from refnet.hub.aliases import CHECKPOINTS, shortened
 from refnet.hub.failure import DownloadError, warn
 from refnet.hub.working_folder import working_folder
 from refnet.weights import paths, releases
@@ -29,9 +29,7 @@ _log = logging.getLogger("refnet")
 
 def fetch(name: str, *, keep: bool = False) -> Path:
     """Find the weight file of a published model; bring it if it is not here. ``refnet.fetch`` says how."""
-    if not isinstance(name, str):
-        raise UnknownModelError(f"a model cannot be {type(name).__name__}; want a name, such as b1 or b1@timm-tf")
-    name = shortened(name)
+    name = checked_name(name)
     try:
         path = find(name)
     except WeightsNotFoundError:
@@ -43,6 +41,23 @@ def fetch(name: str, *, keep: bool = False) -> Path:
     if keep:
         _say_nothing_is_kept(name, path)
     return path
+
+
+def checked_name(name: object) -> str:
+    """Turn what a person names into a name of something published; what is not is refused before anything is done.
+
+    Examples
+    --------
+    >>> checked_name("EfficientNet-B1@timm-tf")
+    'b1@timm-tf'
+    """
+    if not isinstance(name, str):
+        raise UnknownModelError(f"a model cannot be {type(name).__name__}; want a name, such as b1 or b1@timm-tf")
+    known = shortened(name)
+    if name.lower().endswith((".h5", *CHECKPOINTS)):
+        raise UnknownModelError(f"{name} is a file's name; a file is not fetched, but named as the model itself")
+    releases.find(known)
+    return known
 
 
 def fetch_release(release: Release, *, keep: bool = False) -> Path:

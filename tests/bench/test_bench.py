@@ -298,7 +298,7 @@ class TestCommand:
     QUICK = "--size 64 --rounds 3 --threads 2"
 
     def test_a_table(self, run):
-        code, out, err = run(f"lite0 b0 lite0@synthetic {self.QUICK}")
+        code, out, err = run(f"lite0 EfficientNet-B0 lite0@synthetic {self.QUICK}")
         assert code == 0
         assert err == "refnet: no weights of b0 on this machine; timing b0@synthetic, which takes as long\n"
         header, *rows = out.splitlines()[:4]

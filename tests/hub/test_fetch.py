@@ -367,3 +367,11 @@ class TestByName:
         assert cli.main(["fetch", "b1", "b9"]) == 2
         assert capsys.readouterr().err.startswith("refnet: error: unknown model 'b9'; published are b0, b1, ")
         assert not cache.exists()
+
+
+@pytest.mark.parametrize("name", ["mine.pth", "b1.H5", "mine.keras"])
+def test_a_file_is_not_fetched(name, capsys):
+    with pytest.raises(
+        UnknownModelError, match="is a file's name; a file is not fetched, but named as the model itself"
+    ):
+        fetch.fetch(name)

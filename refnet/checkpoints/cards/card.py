@@ -74,6 +74,8 @@ class Card:
         The whole network without its top, where its coefficients are said.
     padding, bn_eps
         Its rule of padding, and what its batch norms add to the variance.
+    channels
+        Of its pictures.
     pooling, output
         Of its top.
     pictures
@@ -92,6 +94,7 @@ class Card:
     architecture: Architecture | None = None
     padding: Padding | None = None
     bn_eps: float | None = None
+    channels: int | None = None
     pooling: Pooling | None = None
     output: Output | None = None
     pictures: Pictures = NO_PICTURES

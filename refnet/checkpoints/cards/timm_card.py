@@ -75,8 +75,6 @@ def _card(
     unknown = [key for key, value in arguments.items() if key not in _ARGUMENTS and value is not None]
     if unknown:
         raise argued.wrong(unknown[0], "an argument of the network that is not known here")
-    if argued.get("in_chans", int, 3) != 3:
-        raise argued.wrong("in_chans", "refnet's pictures have three channels")
     pooling = argued.get("global_pool", str) or "avg"
     if pooling not in _POOLINGS:
         raise argued.wrong("global_pool", f"want one of {', '.join(_POOLINGS)}")
@@ -90,6 +88,7 @@ def _card(
         model=matched[2],
         padding="same" if pads == "same" else None,
         bn_eps=argued.get("bn_eps", float),
+        channels=argued.get("in_chans", int),
         pooling=_POOLINGS[pooling],
         pictures=_pictures(Facts(facts.source, said), advprop=(tensorflow and ".ap_" in name) or matched[3] == "_ap"),
         labels=labels,
@@ -107,8 +106,6 @@ def _pictures(said: Facts, *, advprop: bool) -> Pictures:
     if fraction is not None and not 0.1 <= fraction <= 1:
         raise said.wrong("crop_pct", "want a number from 0.1 to 1")
     input_size = said.values.get("input_size")
-    if isinstance(input_size, list | tuple) and len(input_size) == 3 and input_size[0] != 3:
-        raise said.wrong("input_size", "refnet's pictures have three channels")
     size = square(said, "input_size", input_size) or square(said, "img_size", said.values.get("img_size"))
     return Pictures(
         size,

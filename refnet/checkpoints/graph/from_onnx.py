@@ -10,7 +10,7 @@ import numpy as np
 from refnet.arrays import Array
 from refnet.checkpoints.graph import onnx_constants, onnx_layers
 from refnet.checkpoints.graph.graph import Graph, Node
-from refnet.checkpoints.graph.onnx_layers import Operation
+from refnet.checkpoints.graph.onnx_operation import Operation
 from refnet.checkpoints.graph.onnx_values import Side, Value
 from refnet.checkpoints.readers.onnx_file import Input, Model, OnnxNode
 from refnet.checkpoints.state_dict import widen
@@ -18,7 +18,7 @@ from refnet.errors import CheckpointError
 
 MAX_NODES = 1 << 16
 _FLOATS = (1, 10, 11, 16)
-_PIXELS = (2, *_FLOATS)  # whole numbers of 0 to 255 too
+_WHOLE = (2, 3)  # of 8 bits
 _REASONS = {
     "Pad": "it pads by more than zeros, or by what it computes from the size that comes; export it for one size",
     "QuantizeLinear": "a quantised network is not the published one",
@@ -60,7 +60,12 @@ class _Reader:
 
     def _input(self, given: Input) -> None:
         sides = given.shape or ()
-        axes = _axes(given) if given.element in _PIXELS else None
+        if given.element in _WHOLE:
+            raise CheckpointError(
+                f"the input {given.name[:80]!r} is of whole numbers of 8 bits; networks here take floats, normalised "
+                "outside or by themselves: export it with an input of float32"
+            )
+        axes = _axes(given) if given.element in _FLOATS else None
         sizes: dict[str, Side] = {}
         if axes is not None:
             named = [f"any {axis}" if side is None else side for axis, side in zip(axes, sides, strict=True)]

@@ -2,92 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from refnet.architecture.padding import NO_PADS, Pads
-from refnet.arrays import Array
 from refnet.checkpoints.graph import onnx_constants
 from refnet.checkpoints.graph.graph import Node, NodeOp
+from refnet.checkpoints.graph.onnx_arithmetic import (
+    ACTIVATIONS,
+    ARITHMETIC,
+    arithmetic,
+    clip,
+    limit,
+    power,
+    softmax,
+    swish,
+)
+from refnet.checkpoints.graph.onnx_operation import Made, Operation, constants_of, made, neutral, tensors_of
 from refnet.checkpoints.graph.onnx_values import PICTURE, POINT, VECTOR, Side, Value, along_channels
-from refnet.checkpoints.readers.onnx_file import OnnxNode
 
-Made = tuple[Node, Value]
-_LIMIT = 3e38  # of float32: what stands for no limit
-_ACTIVATIONS = {
-    "Sigmoid": "sigmoid", "Relu": "relu", "Tanh": "tanh", "HardSigmoid": "hard_sigmoid", "HardSwish": "hard_swish",
-    "LeakyRelu": "leaky_relu", "PRelu": "prelu", "Elu": "elu", "Selu": "selu", "Celu": "celu", "Gelu": "gelu",
-    "Mish": "mish", "Softplus": "softplus", "Softsign": "softsign",
-}  # fmt: skip
-_ARITHMETIC: dict[str, NodeOp] = {"Add": "add", "Sub": "subtract", "Mul": "multiply", "Div": "divide"}
 _FLOATS = (1, 11)  # a cast to these changes no number of the networks here
-
-
-@dataclass(frozen=True)
-class Operation:
-    """A node with what is known of its inputs."""
-
-    node: OnnxNode
-    values: Mapping[str, Value]
-    constants: Mapping[str, Array]
-    sources: Mapping[str, str]
-    opset: int
-
-    def given(self, at: int) -> str:
-        """Name of an input; empty where it is left out."""
-        return self.node.inputs[at] if at < len(self.node.inputs) else ""
-
-    def value(self, at: int = 0) -> Value | None:
-        """An input that depends on the picture, with known axes."""
-        found = self.values.get(self.given(at))
-        return found if found is not None and found.axes is not None else None
-
-    def constant(self, at: int) -> Array | None:
-        """An input that does not."""
-        return self.constants.get(self.given(at))
-
-    def numbers(self, at: int) -> Array | None:
-        """A constant of floats."""
-        found = self.constant(at)
-        return found if found is not None and found.dtype.kind == "f" else None
-
-    def attribute(self, name: str, usual: Any) -> Any:
-        """An attribute, if it is of the usual one's type."""
-        found = self.node.attributes.get(name, usual)
-        return found if usual is None or isinstance(found, type(usual)) else None
 
 
 def layer(operation: Operation) -> Made | None:
     """Read one node whose first input depends on the picture; None if it is not known to be what it must be."""
     kind = operation.node.op_type
-    if kind in _ARITHMETIC:
-        return _arithmetic(operation)
+    if kind in ARITHMETIC:
+        return arithmetic(operation)
     value = operation.value()
     if value is None:
         return None
-    if kind in _ACTIVATIONS:
-        return _node("activation", value, {"function": _ACTIVATIONS[kind]})
+    if kind in ACTIVATIONS:
+        return made("activation", value, {"function": ACTIVATIONS[kind]})
     function = _LAYERS.get(kind)
     return function(operation, value) if function else None
-
-
-def _node(op: NodeOp, value: Value, settings: Mapping[str, Any] | None = None, **more: Any) -> Made:
-    return Node("", "", op, (value.node,), settings or {}, **more), value
-
-
-def _neutral(value: Value, becomes: Value | None) -> Made | None:
-    return None if becomes is None else (Node("", "", "neutral", (value.node,)), becomes)
-
-
-def _tensors(operation: Operation, **where: tuple[int, Array]) -> dict[str, Any]:
-    """Tensors and their names in the file."""
-    return {
-        "tensors": {leaf: array for leaf, (_, array) in where.items()},
-        "sources": {leaf: operation.sources[operation.given(at)] for leaf, (at, _) in where.items()},
-    }
 
 
 # Layers ---------------------------------------------------------------------------------------------------------------
@@ -112,12 +63,12 @@ def _convolution(operation: Operation, value: Value) -> Made | None:
     ours = kernel[:, 0].transpose(1, 2, 0) if depthwise else kernel.transpose(2, 3, 1, 0)
     where = {"kernel": (1, np.ascontiguousarray(ours))} | ({} if bias is None else {"bias": (2, bias)})
     settings = {"stride": stride, "pads": around, "dilation": dilation, "groups": 1 if depthwise else groups}
-    made, _ = _node("depthwise" if depthwise else "convolution", value, settings, **_tensors(operation, **where))
+    node, _ = made("depthwise" if depthwise else "convolution", value, settings, **tensors_of(operation, **where))
     axes = value.axes
     if axes == POINT and ((R, S) != (1, 1) or stride != (1, 1) or around not in ("same", NO_PADS)):
         return None
     sizes = _sizes(value, K, (R, S), stride, dilation, around)
-    return made, Value("", axes, sizes)
+    return node, Value("", axes, sizes)
 
 
 def _pair(operation: Operation, name: str) -> tuple[int, int] | None:
@@ -172,8 +123,8 @@ def _matrix(operation: Operation, value: Value) -> Made | None:
         if bias is None or bias.size not in (1, kernel.shape[1]):
             return None
         where["bias"] = (2, np.broadcast_to(bias, kernel.shape[1:]).copy())
-    made, _ = _node("dense", value, **_tensors(operation, **where))
-    return made, Value("", value.axes, {**value.sizes, "C": kernel.shape[1]})
+    node, _ = made("dense", value, **tensors_of(operation, **where))
+    return node, Value("", value.axes, {**value.sizes, "C": kernel.shape[1]})
 
 
 def _batch_norm(operation: Operation, value: Value) -> Made | None:
@@ -184,7 +135,7 @@ def _batch_norm(operation: Operation, value: Value) -> Made | None:
     wrong = len(where) < 4 or any(array.shape != (value.sizes["C"],) for _, array in where.values())
     if wrong or eps is None or not usual or (value.axes or ())[:2] != VECTOR:
         return None
-    return _node("batch_norm", value, {"eps": eps}, **_tensors(operation, **where))
+    return made("batch_norm", value, {"eps": eps}, **tensors_of(operation, **where))
 
 
 def _pad(operation: Operation, value: Value) -> Made | None:
@@ -209,8 +160,8 @@ def _pad(operation: Operation, value: Value) -> Made | None:
     for axis in ("H", "W"):
         size = sizes[axis]
         sizes[axis] = size + sum(around[axis]) if isinstance(size, int) else f"{size} padded"
-    made, _ = _node("pad", value, {"pads": Pads(*around["H"], *around["W"])})
-    return made, Value("", value.axes, sizes)
+    node, _ = made("pad", value, {"pads": Pads(*around["H"], *around["W"])})
+    return node, Value("", value.axes, sizes)
 
 
 # One number of each channel -------------------------------------------------------------------------------------------
@@ -224,8 +175,8 @@ def _global_pool(op: NodeOp) -> Callable[[Operation, Value], Made | None]:
 
 
 def _pooled(op: NodeOp, value: Value, axes: tuple[str, ...]) -> Made:
-    made, _ = _node(op, value)
-    return made, Value("", axes, {axis: value.sizes[axis] for axis in VECTOR})
+    node, _ = made(op, value)
+    return node, Value("", axes, {axis: value.sizes[axis] for axis in VECTOR})
 
 
 def _window_pool(op: NodeOp) -> Callable[[Operation, Value], Made | None]:
@@ -243,7 +194,7 @@ def _window_pool(op: NodeOp) -> Callable[[Operation, Value], Made | None]:
 
 def _reduce(op: NodeOp) -> Callable[[Operation, Value], Made | None]:
     def of(operation: Operation, value: Value) -> Made | None:
-        axes = onnx_constants.axes_of(_constants(operation), operation.node.attributes)
+        axes = onnx_constants.axes_of(constants_of(operation), operation.node.attributes)
         if value.axes is None or axes is None or sorted(value.index(axis) for axis in axes) != ["H", "W"]:
             return None
         kept = operation.attribute("keepdims", 1)
@@ -251,91 +202,6 @@ def _reduce(op: NodeOp) -> Callable[[Operation, Value], Made | None]:
         return _pooled(op, value, left)
 
     return of
-
-
-def _constants(operation: Operation) -> list[Array | None]:
-    return [operation.constant(at) for at in range(len(operation.node.inputs))]
-
-
-# One number by another ------------------------------------------------------------------------------------------------
-
-
-def _arithmetic(operation: Operation) -> Made | None:
-    op = _ARITHMETIC[operation.node.op_type]
-    values = [operation.value(0), operation.value(1)]
-    left, right = values
-    if left is not None and right is not None:
-        return _of_two(op, left, right)
-    value = left or right
-    at = 1 if left is not None else 0
-    constant = operation.numbers(at)
-    if value is None or value.axes is None or constant is None or (left is None and op in ("subtract", "divide")):
-        return None
-    numbers = along_channels(constant, value.axes)
-    if numbers is None or (numbers.ndim and numbers.size != value.sizes.get("C")):
-        return None
-    return _node(op, value, **_tensors(operation, constant=(at, numbers)))
-
-
-def _of_two(op: NodeOp, left: Value, right: Value) -> Made | None:
-    """Two values of the same axes, of which one may be a single pixel."""
-    if left.axes is None or right.axes is None or len(left.axes) != len(right.axes) or op == "divide":
-        return None
-    pairs = list(zip(left.axes, right.axes, strict=True))
-    if any(a != b and "1" not in (a, b) for a, b in pairs):
-        return None
-    larger = left if all(b in (a, "1") for a, b in pairs) else right
-    shared = [(left.sizes[axis], right.sizes[axis]) for axis in left.sizes.keys() & right.sizes.keys()]
-    if any(isinstance(a, int) and isinstance(b, int) and a != b for a, b in shared):
-        return None
-    node = Node("", "", op, (left.node, right.node))
-    return node, replace(larger, node="")
-
-
-def _clip(operation: Operation, value: Value) -> Made | None:
-    limits: dict[str, float | None] = {}
-    for at, (ours, theirs) in enumerate((("low", "min"), ("high", "max")), 1):
-        limit = operation.constant(at) if operation.given(at) else operation.node.attributes.get(theirs)
-        if operation.given(at) and (limit is None or np.size(limit) != 1):
-            return None
-        number = None if limit is None else float(np.asarray(limit).reshape(()))
-        limits[ours] = None if number is None or abs(number) >= _LIMIT else number
-    return _node("clip", value, limits)
-
-
-def _limit(ours: str) -> Callable[[Operation, Value], Made | None]:
-    """``Min`` and ``Max`` of a value and one number."""
-
-    def of(operation: Operation, value: Value) -> Made | None:
-        limit = operation.numbers(1)
-        if limit is None or limit.size != 1 or len(operation.node.inputs) != 2 or limit.ndim > len(value.axes or ()):
-            return None
-        return _node("clip", value, {"low": None, "high": None, ours: float(limit.reshape(()))})
-
-    return of
-
-
-def _power(operation: Operation, value: Value) -> Made | None:
-    exponent = operation.constant(1)
-    if exponent is None or exponent.size != 1 or exponent.ndim > len(value.axes or ()):
-        return None
-    sources = {"exponent": operation.sources[operation.given(1)]}
-    return _node("power", value, {"exponent": float(exponent.reshape(()))}, sources=sources)
-
-
-def _softmax(op: NodeOp) -> Callable[[Operation, Value], Made | None]:
-    def of(operation: Operation, value: Value) -> Made | None:
-        axis = operation.attribute("axis", 1 if operation.opset < 13 else -1)
-        axes = value.axes or ()
-        over = axes[axis % len(axes) :] if operation.opset < 13 and axes else (value.index(axis),)
-        return _node(op, value) if sorted(over, reverse=True)[:1] == ["C"] and set(over) <= {"C", "1"} else None
-
-    return of
-
-
-def _swish(operation: Operation, value: Value) -> Made:
-    plain = operation.attribute("alpha", 1.0) == 1.0
-    return _node("activation", value, {"function": "swish" if plain else "swish with a factor"})
 
 
 # What moves numbers, or does nothing ----------------------------------------------------------------------------------
@@ -355,32 +221,32 @@ def _concatenate(operation: Operation, value: Value) -> Made | None:
 
 
 def _same(operation: Operation, value: Value) -> Made | None:
-    return _neutral(value, value)
+    return neutral(value, value)
 
 
 def _dropout(operation: Operation, value: Value) -> Made | None:
     training = operation.constant(2)
-    return None if operation.given(2) and (training is None or training.any()) else _neutral(value, value)
+    return None if operation.given(2) and (training is None or training.any()) else neutral(value, value)
 
 
 def _cast(operation: Operation, value: Value) -> Made | None:
-    return _neutral(value, value) if operation.attribute("to", 0) in _FLOATS else None
+    return neutral(value, value) if operation.attribute("to", 0) in _FLOATS else None
 
 
 def _transpose(operation: Operation, value: Value) -> Made | None:
-    return _neutral(value, value.transposed(operation.node.attributes.get("perm")))  # type: ignore[arg-type]
+    return neutral(value, value.transposed(operation.node.attributes.get("perm")))  # type: ignore[arg-type]
 
 
 def _squeeze(operation: Operation, value: Value) -> Made | None:
-    return _neutral(value, value.squeezed(onnx_constants.axes_of(_constants(operation), operation.node.attributes)))
+    return neutral(value, value.squeezed(onnx_constants.axes_of(constants_of(operation), operation.node.attributes)))
 
 
 def _unsqueeze(operation: Operation, value: Value) -> Made | None:
-    return _neutral(value, value.unsqueezed(onnx_constants.axes_of(_constants(operation), operation.node.attributes)))
+    return neutral(value, value.unsqueezed(onnx_constants.axes_of(constants_of(operation), operation.node.attributes)))
 
 
 def _flatten(operation: Operation, value: Value) -> Made | None:
-    return _neutral(value, value.flattened(operation.attribute("axis", 1)))
+    return neutral(value, value.flattened(operation.attribute("axis", 1)))
 
 
 def _reshape(operation: Operation, value: Value) -> Made | None:
@@ -388,7 +254,7 @@ def _reshape(operation: Operation, value: Value) -> Made | None:
     if sides is None or sides.ndim != 1 or sides.size > 8:
         return None
     wanted = [each if isinstance(each, str) else int(each) for each in sides]
-    return _neutral(value, value.reshaped(wanted, zero_copies=not operation.attribute("allowzero", 0)))
+    return neutral(value, value.reshaped(wanted, zero_copies=not operation.attribute("allowzero", 0)))
 
 
 _LAYERS: dict[str, Callable[[Operation, Value], Made | None]] = {
@@ -403,13 +269,13 @@ _LAYERS: dict[str, Callable[[Operation, Value], Made | None]] = {
     "MaxPool": _window_pool("max"),
     "ReduceMean": _reduce("mean"),
     "ReduceMax": _reduce("max"),
-    "Clip": _clip,
-    "Min": _limit("high"),
-    "Max": _limit("low"),
-    "Pow": _power,
-    "Softmax": _softmax("softmax"),
-    "LogSoftmax": _softmax("log_softmax"),
-    "Swish": _swish,
+    "Clip": clip,
+    "Min": limit("high"),
+    "Max": limit("low"),
+    "Pow": power,
+    "Softmax": softmax("softmax"),
+    "LogSoftmax": softmax("log_softmax"),
+    "Swish": swish,
     "Concat": _concatenate,
     "Identity": _same,
     "Dropout": _dropout,

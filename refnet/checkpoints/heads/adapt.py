@@ -103,6 +103,8 @@ class _Head:
                 f"{self.width} features to a classifier",
                 [FEATURES_ONLY, *([f"--key {self.state.key}"] if self.own.kernel in self.state.tensors else [])],
             )
+        if ordered[0].slot[1] and ordered[0].name != self.own.module:
+            self.told.append(f"what comes before {ordered[0].name!r} in its sequence is taken for dropout or reshaping")
         functions = Activations(ordered, self.stated.activation).found()
         layers = tuple(self.layer(layer, function) for layer, function in zip(ordered, functions, strict=False))
         output = self.output(ordered[-1].width[1])

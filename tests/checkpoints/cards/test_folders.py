@@ -257,7 +257,7 @@ class TestTimm:
                 {"model_args": {"act_layer": "relu"}},
                 "act_layer is 'relu': an argument of the network that is not known",
             ),
-            ({"model_args": {"in_chans": 1}}, "in_chans is 1"),
+            ({"model_args": {"in_chans": 1}}, "pictures have 1 channels, the stem takes 3"),
             ({"model_args": {"pad_type": "reflect"}}, "pad_type"),
             ({"described": DESCRIBED | {"crop_mode": "border"}}, "crop_mode is 'border': want center"),
             ({"described": DESCRIBED | {"interpolation": "lanczos"}}, "interpolation is 'lanczos'"),
@@ -309,12 +309,15 @@ class TestTimm:
     @pytest.mark.parametrize(
         ("options", "message"),
         [
-            ({"in_chans": 1}, "args: in_chans is 1"),
+            (
+                {"in_chans": 1, "img_size": 96, "crop_pct": 1.0, "interpolation": "bicubic"},
+                "args says that pictures have 1 channels, the stem takes 3",
+            ),
             ({"gp": "abc"}, "args: global_pool is 'abc'"),
             ({"model": "tf_efficientnetv2_s"}, "model is 'tf_efficientnetv2_s'"),
             ({"model": "efficientnet_b1"}, "the tensors are those of b0, not of b1"),
             ({"model_kwargs": {"act_layer": "relu"}}, "act_layer"),
-            ({"input_size": [1, 64, 64]}, "input_size"),
+            ({"input_size": [1, 64, 48]}, "input_size"),
             ({"crop_pct": "x"}, "crop_pct"),
         ],
     )

@@ -201,3 +201,16 @@ def test_a_quantised_file():
     model.graph.node.insert(0, onnx.helper.make_node("DequantizeLinear", [x, "scale"], ["levels"]))
     with pytest.raises(CheckpointError, match=r"node 'levels' \(DequantizeLinear\) .*a quantised network is not"):
         find(model.SerializeToString())
+
+
+def test_an_input_of_whole_numbers():
+    """Whether they are normalised outside would be a guess."""
+    model = onnx.load_from_string(exported(timm_network(), **PLAIN))
+    x = model.graph.input[0].name
+    for node in model.graph.node:
+        node.input[:] = ["floats" if name == x else name for name in node.input]
+    model.graph.node.insert(0, onnx.helper.make_node("Cast", [x], ["floats"], to=onnx.TensorProto.FLOAT))
+    assert find(model.SerializeToString()).told == ()
+    model.graph.input[0].type.tensor_type.elem_type = onnx.TensorProto.UINT8
+    with pytest.raises(CheckpointError, match=r"of whole numbers of 8 bits; .* export it with an input of float32"):
+        find(model.SerializeToString())
