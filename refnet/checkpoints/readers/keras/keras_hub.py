@@ -2,7 +2,7 @@
 
 ``keras_hub.models.EfficientNetBackbone`` and ``EfficientNetImageClassifier`` build their layers by code from lists of
 one number for each stage. What follows makes the same layers of the same lists, under the same names:
-keras-hub 0.32, src/models/efficientnet/efficientnet_backbone.py, src/models/image_classifier.py.
+keras-hub 0.18 to 0.32, src/models/efficientnet/efficientnet_backbone.py, src/models/image_classifier.py.
 """
 
 from __future__ import annotations
@@ -91,9 +91,10 @@ def _backbone(config: Json) -> Json:
     if set(config["stackwise_block_types"]) != {"v1"}:
         raise ValueError("blocks of EfficientNetV2")
     lists = [value for key, value in config.items() if key.startswith("stackwise_") and key != "stackwise_block_types"]
+    lists.append([config[key] for key in ("width_coefficient", "depth_coefficient") if key in config])
     if not all(type(number) in (int, float, bool) and 0 <= number <= MAX_NUMBER for each in lists for number in each):
         raise ValueError("no numbers that a network has")
-    widths, depths = config["stackwise_width_coefficients"], config["stackwise_depth_coefficients"]
+    widths, depths = (_of_each_stage(config, f"{what}_coefficient") for what in ("width", "depth"))
     forced = config.get("stackwise_force_input_filters") or [0] * len(widths)
 
     def filters(number: float, stage: int) -> int:
@@ -117,6 +118,12 @@ def _backbone(config: Json) -> Json:
     net.convolution("top_conv", "top_bn", filters(config.get("num_features", 1280), -1), 1, 1, padding="same")
     net.activation("top_activation")
     return net.layers.model(config["name"])
+
+
+def _of_each_stage(config: Json, key: str) -> list[float]:
+    """One number for each stage; older versions have one for all of them."""
+    stated = config.get(f"stackwise_{key}s")
+    return list(stated) if stated is not None else [config[key]] * len(config["stackwise_kernel_sizes"])
 
 
 class _Layers:

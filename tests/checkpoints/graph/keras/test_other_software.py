@@ -94,10 +94,21 @@ def test_other_tops(before, after, top):
     assert found_in(from_keras(keras_file.load(changed(before, after)))).architecture.top == top
 
 
-def changed(before: str, after: str) -> bytes:
+def test_one_coefficient_for_all_stages():
+    """As keras-hub 0.18 writes it."""
+    data = (FOLDER / "hub.keras").read_bytes()
+    for what, number in (("width", 0.02), ("depth", 0.25)):
+        each = ", ".join([str(number)] * 7)
+        data = changed(f'"stackwise_{what}_coefficients": [{each}]', f'"{what}_coefficient": {number}', data)
+    old, new = (found_in(from_keras(keras_file.load(each))) for each in (data, (FOLDER / "hub.keras").read_bytes()))
+    assert (old.sources, old.architecture) == (new.sources, new.architecture)
+
+
+def changed(before: str, after: str, data: bytes | None = None) -> bytes:
     """KerasHub's file with another configuration."""
     result = io.BytesIO()
-    with zipfile.ZipFile(FOLDER / "hub.keras") as archive, zipfile.ZipFile(result, "w") as written:
+    before_it = io.BytesIO(data or (FOLDER / "hub.keras").read_bytes())
+    with zipfile.ZipFile(before_it) as archive, zipfile.ZipFile(result, "w") as written:
         for name in archive.namelist():
             content = archive.read(name)
             if name == "config.json":
