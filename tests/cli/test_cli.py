@@ -535,7 +535,7 @@ WRONG = {
     "predict cat.png -m b9@synthetic": "unknown model 'b9@synthetic'; want one of b0, b1",
     "predict cat.png -m b3": "no weights of b3@timm-tf:aa on this machine, and REFNET_OFFLINE forbids to fetch",
     "predict cat.png -m b3@timm:ra4": "timm:ra4 has no b3; it has ",
-    "fetch nowhere.h5": "unknown model 'nowhere.h5'; published are b0, b1",
+    "fetch nowhere.h5": "nowhere.h5 is a file's name; a file is not fetched",
     "fetch b0@lukemelas:baseline": "b0@lukemelas:baseline cannot be fetched: the host that had it is closed; to bring",
     "predict cat.png -m nowhere.h5": "nowhere.h5 does not exist",
     "predict cat.png -m truncated.h5": "truncated.h5: cannot be read as HDF5",
