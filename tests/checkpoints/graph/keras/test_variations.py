@@ -93,10 +93,10 @@ def answer(data, x):
 
 
 def test_before_and_behind_the_network():
-    """Any layers before and behind: 60 models, of which some are refused and some are not."""
+    """Any layers before and behind: 45 models, of which some are refused and some are not."""
     seen = Counter()
 
-    @many(60)
+    @many(45)
     @given(st.lists(on_pixels, max_size=2), pools, st.lists(behind, max_size=3), st.booleans())
     def agrees_or_refuses(before, pool, after, classified):
         parts = [*before, network, *pool, *after, *([lambda: layers.Dense(3, "softmax")] if classified else [])]
@@ -113,7 +113,7 @@ def test_before_and_behind_the_network():
             assert difference(mine, theirs(model, pixels())) < TOLERANCE
 
     agrees_or_refuses()
-    assert min(seen["refused"], seen["agreed"]) >= 10
+    assert min(seen["refused"], seen["agreed"]) >= 8
 
 
 def saved(model: keras.Model) -> bytes:
@@ -196,7 +196,7 @@ def test_a_setting_inside_the_network():
     data, model = plain()
     seen = Counter()
 
-    @many(45)
+    @many(40)
     @given(KINDS, PLACES)
     def agrees_or_refuses(edit, place):
         kind, key, value = edit
