@@ -51,8 +51,10 @@ class Layer:
     def convolution(self, x: Tensor, groups: int = 1) -> Tensor:
         w = self.weights
         padded = fn.pad(x, self.pads, self.pad_mode)
-        y = self.convolve(padded, w["kernel"], w.get("bias"), stride=self.step.stride, groups=groups)
-        return self.normalised(y) if self.norm and self.step.normalized else y
+        y = self.convolve(padded, w["kernel"], stride=self.step.stride, groups=groups)
+        if not self.step.normalized:
+            return y + w["bias"][:, None, None]
+        return self.normalised(y) if self.norm else y
 
     def normalised(self, y: Tensor) -> Tensor:
         w = self.weights
