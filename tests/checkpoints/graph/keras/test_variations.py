@@ -213,7 +213,7 @@ def test_a_setting_inside_the_network():
             assert difference(mine, theirs(by_keras(changed, model.get_weights()), pixels(side))) < TOLERANCE
 
     agrees_or_refuses()
-    assert seen["refused"] >= 15
+    assert min(seen["refused"], seen["agreed"]) >= 5
 
 
 def test_connections_inside_the_network():
