@@ -263,7 +263,8 @@ class TestPlot:
     @pytest.mark.parametrize(
         ("suffix", "magic"), [(".png", b"\x89PNG"), (".SVG", b"<?xml"), (".pdf", b"%PDF")]
     )  # fmt: skip
-    def test_formats(self, tmp_path, suffix, magic):
+    def test_formats(self, tmp_path, suffix, magic, monkeypatch):
+        monkeypatch.delitem(sys.modules, "matplotlib.pyplot", raising=False)  # others' tests may have brought it
         path = tmp_path / f"bars{suffix}"
         path.write_bytes(b"old")
         plot.save_plot(made_up(), path)
