@@ -96,7 +96,7 @@ def test_before_and_behind_the_network():
     """Any layers before and behind: 45 models, of which some are refused and some are not."""
     seen = Counter()
 
-    @many(45)
+    @many(24)
     @given(st.lists(on_pixels, max_size=2), pools, st.lists(behind, max_size=3), st.booleans())
     def agrees_or_refuses(before, pool, after, classified):
         parts = [*before, network, *pool, *after, *([lambda: layers.Dense(3, "softmax")] if classified else [])]
@@ -196,7 +196,7 @@ def test_a_setting_inside_the_network():
     data, model = plain()
     seen = Counter()
 
-    @many(40)
+    @many(20)
     @given(KINDS, PLACES)
     def agrees_or_refuses(edit, place):
         kind, key, value = edit
@@ -220,7 +220,7 @@ def test_connections_inside_the_network():
     """Two layers change places, or one reads what another should: refused, or it makes no difference."""
     data, model = plain()
 
-    @many(20)
+    @many(10)
     @given(st.integers(1, 100), st.integers(1, 100))
     def agrees_or_refuses(first, second):
         def change(stated):
