@@ -14,11 +14,13 @@ from refnet.architecture.variants import Architecture
 from refnet.checkpoints import certificate, checkpoint_file, from_program
 from refnet.checkpoints.checkpoint_file import Checkpoint, Fingerprint
 from refnet.checkpoints.identity import Identity
+from refnet.checkpoints.layout import strays
 from refnet.checkpoints.publishers import PUBLISHERS
 from refnet.checkpoints.recognition import recognise
+from refnet.checkpoints.state_dict import StateDict
 from refnet.checkpoints.stated import NOTHING, Stated
 from refnet.checks import check_recipe
-from refnet.errors import CheckpointError, InputError, WeightsError
+from refnet.errors import CheckpointError, InputError, WeightsError, first_few
 from refnet.files.whole import check_file_target, not_written, whole_files
 from refnet.preprocessing.by_hand import NOTHING as BY_FILE
 from refnet.preprocessing.by_hand import ByHand
@@ -146,11 +148,24 @@ def _to_ours(
         return replace(mapped.weights, labels=labels), mapped.by, mapped.facts
     identity, state = recognise(file, content.state, stated, release, content.card)
     weights, by = _map_to_ours(replace(content, state=state), identity, file, table)
-    told = [*content.card.in_words, *state.told, *_assumed(weights, stated, content, identity)]
+    told = [*content.card.in_words, *state.told, *_left_out(state), *_assumed(weights, stated, content, identity)]
     if stated.padding not in (None, weights.padding) and not identity.is_release and content.card.padding is None:
         told.append(f"padding {stated.padding} as stated, where {identity.base} has {weights.padding}")
         weights = replace(weights, padding=stated.padding)
     return weights, by, {"told": told}
+
+
+def _left_out(state: StateDict) -> list[str]:
+    """What was left out by its name alone, so that whoever means something else by the name reads it."""
+    by_name: dict[str, list[str]] = {}
+    for name, reason in state.dropped:
+        if reason in strays.BY_NAME:
+            by_name.setdefault(reason, []).append(name)
+    return [f"left out: {first_few(names, by=', ')}, {reason}" for reason, names in by_name.items()]
+
+
+# Who has networks whose zeros do not follow the picture's size, and how one gets them.
+_PAD_FOR_ONE_SIZE = {"lukemelas": "one image_size (from_name does so by default)", "keras": "any size (None)"}
 
 
 def _assumed(weights: Weights, stated: Stated, content: Checkpoint, identity: Identity) -> list[str]:
@@ -162,11 +177,17 @@ def _assumed(weights: Weights, stated: Stated, content: Checkpoint, identity: Id
         "pooling": None if stated.pooling or said.pooling or top.pooling != "mean" else top.pooling,
         "output": None if stated.output or said.output else top.output,
     }
-    return [
+    told = [
         f"the file does not say the {what}: {value} is taken, as usual; --{what} says otherwise"
         for what, value in taken.items()
         if value
     ]
+    if identity.base in _PAD_FOR_ONE_SIZE and stated.padding is None and said.padding is None:
+        told.append(
+            f"the file does not say the padding: {weights.padding} is taken; a network made for "
+            f"{_PAD_FOR_ONE_SIZE[identity.base]} pads as for one size whatever comes, --padding same@224 or another"
+        )
+    return told
 
 
 def _map_to_ours(
@@ -238,7 +259,10 @@ def _said(by_hand: ByHand) -> dict[str, object]:
 def _fitting(labels: Labels | None, architecture: Architecture) -> Labels | None:
     """The names in a configuration, for as many classes as the network has."""
     if labels is not None and architecture.classes and len(labels) != architecture.classes:
-        raise CheckpointError(f"the configuration names {len(labels)} classes, the network has {architecture.classes}")
+        raise CheckpointError(
+            f"the file or its configuration names {len(labels)} classes, the network has {architecture.classes}; "
+            "--labels gives others"
+        )
     return labels if architecture.classes else None
 
 

@@ -25,7 +25,8 @@ def run_in_terminal(*arguments, where, columns=COLUMNS, interrupt_at=None, timeo
 
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, columns, 0, 0))
-    env = {**os.environ, "PYTHONPATH": str(Path(refnet.__file__).parents[1]), "PYTHONUTF8": "1", **environment}
+    inherited = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+    env = {**inherited, "PYTHONPATH": str(Path(refnet.__file__).parents[1]), "PYTHONUTF8": "1", **environment}
     command = [sys.executable, *map(str, arguments)]
     with subprocess.Popen(command, cwd=where, env=env, stdin=theirs, stdout=theirs, stderr=theirs) as process:
         os.close(theirs)

@@ -10,7 +10,7 @@ from refnet.architecture.padding import Padding
 from refnet.architecture.top import Output, Pooling
 from refnet.architecture.variants import Architecture
 from refnet.errors import CheckpointError
-from refnet.preprocessing.normalise import Normalisation, to_float32
+from refnet.preprocessing.normalise import LARGEST, Normalisation, to_float32
 from refnet.preprocessing.recipe import Recipe
 from refnet.weights.labels import Labels
 
@@ -126,6 +126,14 @@ class Card:
 
 
 NO_CARD = Card("")
+_LARGEST = 1e15
+
+# What transformers calls the tasks of a classifier.
+OUTPUTS: dict[str, Output] = {
+    "single_label_classification": "softmax",
+    "multi_label_classification": "sigmoid",
+    "regression": "none",
+}
 
 
 class Facts:
@@ -141,6 +149,8 @@ class Facts:
             return default
         if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
             raise self.wrong(name, "not what it should be")
+        if isinstance(value, int | float) and not abs(value) < _LARGEST:  # nor NaN
+            raise self.wrong(name, "not a number of use")
         return value
 
     def triple(self, name: str, default: Any = None) -> tuple[float, float, float] | None:
@@ -153,6 +163,8 @@ class Facts:
         numbers = numbers * 3 if len(numbers) == 1 else numbers
         if len(numbers) != 3 or not all(type(number) in (int, float) for number in numbers):
             raise self.wrong(name, "not three numbers")
+        if not all(abs(number) < LARGEST for number in numbers):  # nor NaN
+            raise self.wrong(name, "not three numbers of use")
         red, green, blue = map(float, numbers)
         return red, green, blue
 

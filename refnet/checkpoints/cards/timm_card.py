@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from refnet.architecture.scaling import TABLE
 from refnet.architecture.top import Pooling
-from refnet.checkpoints.cards.card import Card, Facts, Pictures, square
+from refnet.checkpoints.cards.card import OUTPUTS, Card, Facts, Pictures, square
 from refnet.preprocessing.normalise import NORMALISATIONS, Normalisation
 from refnet.weights.labels import Labels
 
@@ -19,6 +20,7 @@ _POOLINGS: dict[str, Pooling] = {
 }  # fmt: skip
 _RESIZES = {"bicubic": "pil-bicubic", "bilinear": "pil-bilinear", "nearest": "pil-nearest"}
 _NAMED = {"imagenet": "torch-imagenet"}
+TENSORFLOW_EPS = 1e-3  # of batch norms, what the older option bn_tf asks for
 # What changes a network and is no argument of these here.
 _ARGUMENTS = (
     "num_classes",
@@ -27,6 +29,7 @@ _ARGUMENTS = (
     "drop_rate",
     "drop_path_rate",
     "bn_eps",
+    "bn_tf",
     "bn_momentum",
     "pad_type",
 )
@@ -38,7 +41,7 @@ def from_options(options: Mapping[str, Any], source: str) -> Card | None:
         return None
     facts = Facts(source, options)
     arguments = dict(facts.get("model_kwargs", dict, {}))
-    arguments |= {name: options.get(name) for name in ("num_classes", "in_chans", "bn_eps")}
+    arguments |= {name: options.get(name) for name in ("num_classes", "in_chans", "bn_eps", "bn_tf")}
     return _card(facts, options["model"], arguments | {"global_pool": options.get("gp")}, options)
 
 
@@ -49,7 +52,10 @@ def from_configuration(configuration: Mapping[str, Any], source: str, labels: La
     arguments = dict(facts.get("model_args", dict, {}))
     arguments.setdefault("global_pool", configuration.get("global_pool"))
     name = facts.get("architecture", str) or described.get("architecture") or ""
-    return _card(facts, name, arguments, described, labels)
+    task = facts.get("problem_type", str)
+    if task is not None and task not in OUTPUTS:
+        raise facts.wrong("problem_type", f"want one of {', '.join(OUTPUTS)}")
+    return replace(_card(facts, name, arguments, described, labels), output=None if task is None else OUTPUTS[task])
 
 
 def publisher_of(name: str) -> str | None:
@@ -87,7 +93,7 @@ def _card(
         publisher="timm-tf" if tensorflow else "timm",
         model=matched[2],
         padding="same" if pads == "same" else None,
-        bn_eps=argued.get("bn_eps", float),
+        bn_eps=argued.get("bn_eps", float, TENSORFLOW_EPS if argued.get("bn_tf", bool, False) else None),
         channels=argued.get("in_chans", int),
         pooling=_POOLINGS[pooling],
         pictures=_pictures(Facts(facts.source, said), advprop=(tensorflow and ".ap_" in name) or matched[3] == "_ap"),

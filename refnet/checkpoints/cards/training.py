@@ -7,14 +7,17 @@ different things, neither is taken, and that is told too.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 from refnet.architecture.padding import MAX_SIDE
 from refnet.checkpoints.cards import timm_card
 from refnet.checkpoints.cards.card import NO_CARD, Card, Pictures
+from refnet.errors import InputError
 from refnet.preprocessing.normalise import NORMALISATIONS, Triple
+from refnet.weights.labels import Labels, parse_labels
 
 OPTIONS = (
     "args", "opt", "opts", "options", "cfg", "config", "hparams", "hyper_parameters", "hyperparameters", "params",
@@ -32,6 +35,12 @@ _ARCHITECTURES = (
     "net",
     "network",
 )
+# What may change a network or its pictures, and is not read: it is told.
+_TELLING = re.compile(
+    r"(global_)?pool(ing)?(_type)?|gp|bn_eps|bn_tf|norm_eps|temperature|pad(ding)?_type|act(ivation)?(_layer)?|"
+    r"(img_|image_)?(mean|std)|normali[sz]e"
+)
+_LABELS = ("class_to_idx", "idx_to_class", "class_names", "classes", "id2label", "label_names")
 _MAX_NESTED = 3
 _MAX_JSON = 1 << 16
 
@@ -61,9 +70,31 @@ def from_content(content: Mapping[Any, object]) -> Card:
     hint, source = _hint(said)
     both = mean is not None and std is not None and min(std) > 0
     normalise = (divide, ("subtract", mean), ("divide", std)) if both else None
+    labels = _class_names((content, *(options for _, options in found)), told)
+    taken = () if normalise is None else (*means, *stds)
+    told += [
+        f"{path} is {value!r:.60}: not taken"
+        for path, value in said
+        if _TELLING.fullmatch(_last(path)) and path not in taken and isinstance(value, str | float | int | list | tuple)
+        if value
+    ]
     if not told and hint is None:
         return NO_CARD
-    return Card(source, pictures=Pictures(size, normalise=normalise), hint=hint, told=tuple(told))
+    return Card(source, pictures=Pictures(size, normalise=normalise), labels=labels, hint=hint, told=tuple(told))
+
+
+def _class_names(places: Iterable[Mapping[Any, object]], told: list[str]) -> Labels | None:
+    """What the classes are called, where a training says it: a list, or names and numbers."""
+    for name, value in ((name, place.get(name)) for place in places for name in _LABELS):
+        if isinstance(value, Mapping) or (isinstance(value, list | tuple) and all(isinstance(v, str) for v in value)):
+            try:
+                labels = parse_labels(json.dumps(value))
+            except (InputError, TypeError, ValueError) as error:
+                told.append(f"{name} does not name classes, and is not taken: {error!s:.80}")
+                continue
+            told.append(f"{name} names {len(labels)} classes")
+            return labels
+    return None
 
 
 def from_metadata(metadata: Mapping[str, str]) -> Card:

@@ -10,9 +10,9 @@ import numpy as np
 from refnet.architecture.padding import MAX_SIDE, Pads
 from refnet.architecture.plan import make_plan
 from refnet.architecture.scaling import TABLE, Coefficients
-from refnet.architecture.top import Output, Pooling
+from refnet.architecture.top import Pooling
 from refnet.architecture.variants import STAGES, Architecture, efficientnet
-from refnet.checkpoints.cards.card import Card, Facts, Pictures, square
+from refnet.checkpoints.cards.card import OUTPUTS, Card, Facts, Pictures, square
 from refnet.errors import InputError
 from refnet.preprocessing.normalise import Normalisation, Triple
 from refnet.weights.labels import Labels
@@ -33,11 +33,6 @@ _FIXED: dict[str, Any] = {
 }
 _SWISH = ("swish", "silu")
 _POOLINGS: dict[str, Pooling] = {"mean": "mean", "max": "max"}
-_OUTPUTS: dict[str, Output] = {
-    "single_label_classification": "softmax",
-    "multi_label_classification": "sigmoid",
-    "regression": "none",
-}
 _RESIZES = {0: "pil-nearest", 2: "pil-bilinear", 3: "pil-bicubic"}
 _PROCESSORS = ("EfficientNetImageProcessor", "EfficientNetImageProcessorFast", "EfficientNetImageProcessorPil")
 
@@ -64,7 +59,7 @@ def from_configuration(configuration: Mapping[str, Any], processor: Mapping[str,
         padding=_padding(facts, architecture),
         bn_eps=eps,
         pooling=_POOLINGS[pooling],
-        output=None if task is None else _OUTPUTS.get(task),
+        output=None if task is None else OUTPUTS.get(task),
         pictures=_pictures(Facts("preprocessor_config.json", processor)),
         labels=labels,
     )

@@ -1,7 +1,8 @@
 """Activations between the layers of a head: a state dict has none of them, so they are asked for.
 
-In a sequence, a module without tensors takes up a number. Where two layers have numbers that follow each other, there
-is nothing between them; where a number is left out, there may be an activation, or dropout.
+In a sequence, a module without tensors takes up a number: where one is left out, there may be an activation, or
+dropout. A batch norm right behind another layer follows it; between two dense layers there is something all the same,
+for a list of layers has numbers too.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ class Activations:
         functions: list[Activation] = ["none"] * (len(self.ordered) - 1)
         for segment in self._segments():
             room = [at for at in segment if self._gap(at) != 0]
+            if not room and self.ordered[segment[0]].kind == "dense":
+                room = segment[-1:]
             asked = self._asked(room) if room else "none"
             if asked != "none":
                 functions[self._where(room)] = asked

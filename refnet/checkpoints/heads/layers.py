@@ -110,7 +110,8 @@ def in_order(layers: Iterable[Layer], width: int) -> list[Layer] | None:
     while left:
         fitting = [layer for layer in left if layer.width[0] == width]
         norms = [layer for layer in fitting if layer.kind == "batch_norm"]
-        following = norms if len(norms) == 1 and len(fitting) == 2 else fitting
+        elsewhere = all(layer.width[1] != width for layer in fitting if layer.kind == "dense")
+        following = norms if len(norms) == 1 and len(fitting) == 2 and elsewhere else fitting
         if len(following) != 1:
             return None
         found.append(following[0])

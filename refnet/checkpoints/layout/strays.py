@@ -19,14 +19,18 @@ COUNTERS = {
     "initted": "says whether the moving average began; inference does not use it",
     "step": "counts training steps; inference does not use it",
     "num_updates": "counts training steps; inference does not use it",
-    "decay": "of the moving average; inference does not use it",
 }
+DECAY = "of the moving average; inference does not use it"
 LOSS = "of a loss or a metric, by its name; inference does not use it"
-WHOLE = "whole numbers beside the network: a counter or a state of random numbers"
+WHOLE = "a counter or a state of random numbers, by its name; inference does not use it"
 EMPTY = "has no elements"
-_LOSS = re.compile(
-    r"(\w*_)?(loss|losses|criterion|criterions|criteria|metrics?|acc|accuracy|auroc|auc|f1|confmat|confusion_matrix)"
-    r"(_\w*)?|\w*(loss|criterion)|(pos|class|loss)_weights?"
+BY_NAME = (LOSS, WHOLE)
+_LOSS = re.compile(r"(\w*_)?(loss|losses|criterion|criterions|criteria)(_\w*)?|\w*(loss|criterion)")
+_WEIGHTS = re.compile(r"(pos|class|loss)_weights?")
+_METRIC = re.compile(r"(\w*_)?(metrics?|acc|accuracy|auroc|auc|f1|confmat|confusion_matrix)(_\w*)?")
+_OF_LAYERS = ("weight", "bias", "running_mean", "running_var")  # a layer may be called like a metric
+_COUNTER = re.compile(
+    r"num_batches_tracked|\w*(steps?|epochs?|iters?|iterations?|counts?|counter|rng\w*|seed|version|_seen)|total"
 )
 
 Rows = list[tuple[str, str]]
@@ -72,14 +76,20 @@ def explain(name: str, array: Array) -> str | None:
     >>> explain("temperature", np.ones(1, np.float32)) is None
     True
     """
-    parts = name.split(".")
-    if parts[-1] in COUNTERS and array.size <= 1:
-        return COUNTERS[parts[-1]]
+    *parents, leaf = parts = name.lower().split(".")
+    whole = array.dtype.kind in "iub"
     if array.size == 0:
         return EMPTY
-    if array.dtype.kind in "iub":
+    if leaf in COUNTERS and array.size == 1 and whole:
+        return COUNTERS[leaf]
+    if leaf == "decay" and array.size == 1 and any("ema" in part for part in parents):
+        return DECAY
+    if whole and _COUNTER.fullmatch(leaf):
         return WHOLE
-    return LOSS if any(_LOSS.fullmatch(part.lower()) for part in parts) else None
+    if any(map(_LOSS.fullmatch, parts)):
+        return LOSS
+    by_name = _WEIGHTS.fullmatch(leaf) or (leaf not in _OF_LAYERS and any(map(_METRIC.fullmatch, parts)))
+    return LOSS if by_name and array.ndim < 2 else None
 
 
 def _belongs(name: str, other: Network, chosen: Network) -> bool:

@@ -36,13 +36,34 @@ def test_the_size(content, size):
     "content",
     [
         {},
-        {"args": {"img_size": None, "size": 300, "lr": 300, "resolution": "high", "mean": 0.5}},
-        {"args": {"img_size": [300, 200], "image_size": True, "imgsz": 1 << 40, "std": [1, 2, "x"]}},
+        {"args": {"img_size": None, "size": 300, "lr": 300, "resolution": "high"}},
+        {"args": {"img_size": [300, 200], "image_size": True, "imgsz": 1 << 40}},
         {"state_dict": {"img_size": 300}, "args": [300], 5: 300},
     ],
 )
 def test_what_says_nothing(content):
     assert from_content(content) is NO_CARD
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ({"args": {"mean": 0.5}}, "args.mean is 0.5: not taken"),
+        ({"hparams": {"std": [1, 2, "x"]}}, "hparams.std is [1, 2, 'x']: not taken"),
+        ({"config": {"global_pool": "max", "bn_eps": 1e-3}}, "config.global_pool is 'max': not taken"),
+        ({"temperature": 2.0}, "temperature is 2.0: not taken"),
+        ({"classes": ["a", "a", 3], "class_names": {"a": 0, "b": 5}}, "class_names does not name classes"),
+    ],
+)
+def test_what_may_matter_and_is_not_read_is_told(content, told):
+    assert from_content({"state_dict": {}} | content).told[0].startswith(told)
+
+
+def test_names_of_classes():
+    for content in ({"class_to_idx": {"dog": 1, "cat": 0}}, {"hparams": {"classes": ["cat", "dog"]}}):
+        card = from_content({"state_dict": {}} | content)
+        assert card.labels is not None
+        assert [label.text for label in card.labels] == ["cat", "dog"]
 
 
 @pytest.mark.usefixtures("narrow_b0")
