@@ -99,6 +99,9 @@ def _tabs(lines: Sequence[str]) -> Rows | None:
             raise InputError(
                 f"line {number} of the label table: need an id, one tab and a text, or in all of the table no tab"
             )
+    heads = _heads(rows[0])
+    if heads is not None or _ends_in_numbers(rows):  # columns, as CSV has them
+        return _of_columns(rows if heads is None else rows[1:], heads)
     ids, texts = tuple(row[0] for row in rows), tuple(row[1] for row in rows)
     numbers = [int(i) for i in ids] if all(map(_NUMBER.fullmatch, ids)) else []
     if _is_another_order(numbers):
@@ -128,8 +131,8 @@ def _csv(lines: Sequence[str]) -> Rows | None:
         rows = _split(lines, mark)
         if rows is None:
             continue
-        heads = [cell.strip().lower().replace(" ", "_") for cell in rows[0]]
-        has_heads = len(heads) > 1 and all(head in HEADS for head in heads)
+        heads = _heads(rows[0])
+        has_heads = heads is not None
         body = rows[1:] if has_heads else rows
         counted = [bool(row) and bool(_NUMBER.fullmatch(row[0].strip())) and len(row) > 1 for row in body]
         if not has_heads and any(counted) and not all(counted):
@@ -139,8 +142,14 @@ def _csv(lines: Sequence[str]) -> Rows | None:
                 "CSV want a number and a name in every line, for names with commas an id, a tab and the name"
             )
         if body and (has_heads or all(counted) or _ends_in_numbers(body)):
-            return _of_columns(body, heads if has_heads else None)
+            return _of_columns(body, heads)
     return None
+
+
+def _heads(row: Sequence[str]) -> list[str] | None:
+    """The names of columns, if that is what the first row has."""
+    heads = [cell.strip().lower().replace(" ", "_") for cell in row]
+    return heads if len(heads) > 1 and all(head in HEADS for head in heads) else None
 
 
 def _split(lines: Sequence[str], mark: str) -> list[list[str]] | None:

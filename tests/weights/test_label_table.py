@@ -167,3 +167,11 @@ def test_any_text_is_a_table_or_an_input_error(text):
     except InputError:
         return
     assert len(labels) > 0
+
+
+@pytest.mark.parametrize("table", ["cat\t2\ndog\t0\neel\t1\n", "name\tindex\ncat\t2\ndog\t0\neel\t1\n"])
+def test_numbers_behind_tabs_are_not_names(table):
+    with pytest.raises(InputError, match=r"line [12] of the label table"):
+        parse_table(table)
+    ids, names = parse_table("cat\t0\ndog\t1\n")
+    assert (ids, names) == (None, ("cat", "dog"))
