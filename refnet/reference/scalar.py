@@ -25,12 +25,17 @@ def fma(typingctx: Any, x: Any, y: Any, z: Any) -> Any:
     return x(x, y, z), codegen
 
 
+def _format(kind: Any) -> tuple[int, int, int]:
+    """Bits of a number, bias of its exponent, and bits of its mantissa."""
+    return (32, 127, 23) if kind == types.float32 else (64, 1023, 52)
+
+
 @intrinsic
 def power_of_two(typingctx: Any, exponent: Any, like: Any) -> Any:
     """2**exponent in the format of ``like``, for exponents of normal numbers, made from its bits."""
     if not (isinstance(exponent, types.Integer) and like in (types.float32, types.float64)):
         return None
-    bits, bias, mantissa = (32, 127, 23) if like == types.float32 else (64, 1023, 52)
+    bits, bias, mantissa = _format(like)
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         biased = builder.add(args[0], ir.Constant(args[0].type, bias))
@@ -45,7 +50,7 @@ def _exponent(typingctx: Any, x: Any) -> Any:
     """Exponent of a positive normal number: 2**exponent is at most ``x``."""
     if x not in (types.float32, types.float64):
         return None
-    bits, bias, mantissa = (32, 127, 23) if x == types.float32 else (64, 1023, 52)
+    bits, bias, mantissa = _format(x)
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         word = builder.bitcast(args[0], ir.IntType(bits))
@@ -60,7 +65,7 @@ def _significand(typingctx: Any, x: Any) -> Any:
     """A positive normal number over 2**exponent: from 1 to below 2, exact."""
     if x not in (types.float32, types.float64):
         return None
-    bits, bias, mantissa = (32, 127, 23) if x == types.float32 else (64, 1023, 52)
+    bits, bias, mantissa = _format(x)
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         word = builder.bitcast(args[0], ir.IntType(bits))
