@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import timm
 import torch
+from helpers.trained import numbers_of
 from torchvision import models
 
 from refnet.architecture.variants import variant
@@ -58,13 +59,7 @@ def trained_state(model):
     rng = np.random.default_rng(0)
     state = {}
     for name, tensor in model.state_dict().items():
-        shape = tuple(tensor.shape)
-        if len(shape) > 1:
-            array = rng.standard_normal(shape) * np.sqrt(2 / np.prod(shape[1:]))
-        elif name.endswith(("running_var", "weight")):
-            array = rng.uniform(0.5, 1.5, shape)
-        else:
-            array = rng.uniform(-0.5, 0.5, shape)
+        array = numbers_of(name, tuple(tensor.shape), rng)
         state[name] = array.astype(np.float32) if tensor.dtype == torch.float32 else tensor.numpy()
     return state
 

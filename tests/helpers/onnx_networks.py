@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 import torch
 from helpers import any_torchvision  # noqa: F401
+from helpers.trained import numbers_of
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 from timm.models import efficientnet as timm_models
@@ -47,14 +48,7 @@ def trained(model: torch.nn.Module) -> torch.nn.Module:
     for name, tensor in model.state_dict().items():
         if tensor.dtype != torch.float32:
             continue
-        shape = tuple(tensor.shape)
-        if len(shape) > 1:
-            array = rng.standard_normal(shape) * np.sqrt(2 / np.prod(shape[1:]))
-        elif name.endswith(("running_var", "weight")):
-            array = rng.uniform(0.5, 1.5, shape)
-        else:
-            array = rng.uniform(-0.5, 0.5, shape)
-        tensor.copy_(torch.from_numpy(array))
+        tensor.copy_(torch.from_numpy(numbers_of(name, tuple(tensor.shape), rng)))
     return model.eval()
 
 
