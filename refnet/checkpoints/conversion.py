@@ -171,11 +171,11 @@ _PAD_FOR_ONE_SIZE = {"lukemelas": "one image_size (from_name does so by default)
 def _assumed(weights: Weights, stated: Stated, content: Checkpoint, identity: Identity) -> list[str]:
     """What is taken for granted of a network's top, where its file has tensors alone and is nobody's published one."""
     top, said = weights.architecture.top, content.card
-    if identity.is_release or not weights.architecture.classes:
+    if identity.is_release:
         return []
     taken = {
         "pooling": None if stated.pooling or said.pooling or top.pooling != "mean" else top.pooling,
-        "output": None if stated.output or said.output else top.output,
+        "output": None if stated.output or said.output or not weights.architecture.classes else top.output,
     }
     told = [
         f"the file does not say the {what}: {value} is taken, as usual; --{what} says otherwise"
