@@ -39,7 +39,7 @@ def publishers_by_names(tensors: Collection[str]) -> tuple[str, ...]:
     """
     found = set(tensors)
     shared = {
-        publisher.name: max(len(found & known) / len((found - spare) | known) for known, spare in _names_of(publisher))
+        publisher.name: max(len(found & known) / len((found - spare) | known) for known, spare in names_of(publisher))
         for publisher in PUBLISHERS.values()
     }
     most = max(shared.values())
@@ -84,7 +84,7 @@ def variant_by_shapes(theirs: Mapping[str, Shape], publisher: Publisher, top: To
 
 
 @cache
-def _names_of(publisher: Publisher) -> tuple[tuple[frozenset[str], frozenset[str]], ...]:
+def names_of(publisher: Publisher) -> tuple[tuple[frozenset[str], frozenset[str]], ...]:
     """Names of the tensors of each variant, and of those that may come on top."""
     pairs_of_each = [publisher.pairs(variant(name)) for name in publisher.variants]
     return tuple(

@@ -34,7 +34,7 @@ LIMIT = 1e-9  # of the root mean square
 @pytest.fixture(scope="module")
 def narrow_b0():
     """Let B0 be a narrow network with fewer blocks, for as long as a module's tests take."""
-    caches = (names_and_shapes._names_of, networks._ends)
+    caches = (names_and_shapes.names_of, networks._ends)
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(TABLE, "b0", Coefficients(WIDTH, DEPTH, 224))
         for cached in caches:

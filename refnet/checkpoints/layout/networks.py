@@ -12,6 +12,7 @@ from functools import cache
 
 from refnet.architecture import names
 from refnet.architecture.variants import variant
+from refnet.checkpoints.names_and_shapes import names_of
 from refnet.checkpoints.publishers import PUBLISHERS, Publisher
 from refnet.errors import CheckpointError
 
@@ -118,10 +119,8 @@ def _kin() -> dict[str, list[Publisher]]:
 
 
 def _family(publishers: list[Publisher]) -> Family:
-    known = {}
+    known: dict[str, tuple[frozenset[str], frozenset[str]]] = {}
     for publisher in publishers:
-        for name in publisher.variants:
-            pairs = publisher.pairs(variant(name))
-            known[name] = (frozenset(pair.theirs for pair in pairs), frozenset(publisher.spare(pairs)))
+        known |= dict(zip(publisher.variants, names_of(publisher), strict=True))
     roots = {name.partition(".")[0] for all_names, _ in known.values() for name in all_names}
     return Family(tuple(publisher.name for publisher in publishers), tuple(known.values()), frozenset(roots))
