@@ -12,3 +12,8 @@ def _no_downloads(tmp_path_factory):
         patch.setenv("REFNET_OFFLINE", "1")
         patch.setenv("REFNET_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+def pytest_make_parametrize_id(val, argname):
+    """A case is named by its place, never by bytes that differ from process to process (a zip carries the time)."""
+    return argname if isinstance(val, (bytes, bytearray)) else None
