@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Mapping
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
 from functools import lru_cache, partial
@@ -520,7 +519,9 @@ class Network:
         if errors is None and how_many(image) == "one":
             x = self.preprocess(cast("ImageLike", image), as_published=as_published)
             return self._named(self.answer(x)[0], top)
-        answers = self._with_predictions(self._stream(image, None, as_published, errors), top)
+        from refnet.pipeline.many import with_predictions  # late: one picture needs none of it
+
+        answers = with_predictions(self, self._stream(image, None, as_published, errors), top)
         if errors is None and how_many(image) == "several":
             return [list(answer.predictions) for answer in answers]
         return answers
@@ -528,7 +529,7 @@ class Network:
     def _stream(
         self, image: Source, at: str | Iterable[str] | None, as_published: bool, errors: Errors | None
     ) -> Iterator[Answer]:
-        from refnet.pipeline.many import stream  # late: one picture needs none of it
+        from refnet.pipeline.many import stream
 
         return stream(self, image, at, as_published=as_published, errors=errors)
 
@@ -538,15 +539,6 @@ class Network:
         for answer in answers:
             for name, tensor in tensors.items():
                 tensor[answer.place] = answer.tensors[name]
-
-    def _with_predictions(self, answers: Iterator[Answer], top: int) -> Iterator[Answer]:
-        with closing(cast("Generator[Answer]", answers)):
-            for answer in answers:
-                if answer.error is None:
-                    found = self._named(answer.tensors[self.plan.answer], top)
-                    yield answer._replace(predictions=tuple(found))
-                else:
-                    yield answer
 
     def _named(self, answer: Array, top: int) -> list[Prediction]:
         if not np.isfinite(answer).all():

@@ -48,3 +48,14 @@ def _raising(answers: Iterator[Answer], *, tell: bool) -> Iterator[Answer]:
 def _naming(name: str, error: ImageError) -> ImageError:
     """Make the error say which picture it is about."""
     return error if name in str(error) else error.saying(f"{name}: {error}")
+
+
+def with_predictions(network: Network, answers: Iterator[Answer], top: int) -> Iterator[Answer]:
+    """Name the ``top`` classes of each answer that has no error."""
+    with closing(cast("Generator[Answer]", answers)):
+        for answer in answers:
+            if answer.error is None:
+                named = network._named(answer.tensors[network.plan.answer], top)
+                yield answer._replace(predictions=tuple(named))
+            else:
+                yield answer
