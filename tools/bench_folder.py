@@ -26,7 +26,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -90,7 +90,8 @@ class Worker:
         """Classify the folder, so many times over."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        print(json.dumps({"times": times}), file=self.process.stdin, flush=True)
+        with suppress(BrokenPipeError):  # its end is told below
+            print(json.dumps({"times": times}), file=self.process.stdin, flush=True)
         line = self.process.stdout.readline()
         if not line:
             raise WorkerError(f"{self.engine} ended")

@@ -136,7 +136,9 @@ def openvino_batches(file: str, threads: int) -> Classify:
 
 def torch_loader(file: str, threads: int) -> Classify:
     """PyTorch on a pickled module, with timm's transforms in a DataLoader of so many processes."""
+    sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
     import torch
+    from helpers import any_torchvision  # noqa: F401
     from PIL import Image
     from timm.data import create_transform
     from torch.utils.data import DataLoader, Dataset
