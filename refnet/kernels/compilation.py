@@ -1,59 +1,75 @@
-"""Compiling the kernels: once per CPU and dtype, then from Numba's cache on disk.
+"""Compiled functions: object code from the cache, or compiled once per CPU and kept.
 
-Only the interpreter is cached, with everything it calls inside. Numba would ask only whether run.py has changed; the
-digest of all sources, a constant inside the function, makes the cache notice a change anywhere.
+A process that finds the object code never imports Numba.
 """
 
 from __future__ import annotations
 
-import dis
-import hashlib
 import logging
+import os
+import re
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from importlib.machinery import SourceFileLoader
+from contextlib import contextmanager
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from pkgutil import walk_packages
-from types import CodeType
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
-from numba.core import event
 
-from refnet import kernels, progress
+from refnet import progress
 from refnet.compiler_lock import COMPILER_LOCK
 from refnet.errors import RefnetError
-from refnet.kernels import rows, run
 from refnet.kernels.cache import KernelCache
-from refnet.kernels.machine import tile_shapes
+from refnet.kernels.machine import target
+from refnet.kernels.object_code import Function, load
+from refnet.kernels.sources import digest_of_sources
 
 _log = logging.getLogger("refnet")
-_interpreters: dict[str, Any] = {}
+_functions: dict[Unit, Function] = {}
+
+# Settings of Numba that change the code it makes.
+_SETTINGS = ("OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "BOUNDSCHECK", "DEBUGINFO")
 
 
 class CacheWarning(UserWarning):
     """Compiled kernels cannot be kept; each process compiles again."""
 
 
-class _Kernels(NamedTuple):
-    """The interpreter, compiled; how long that took, if it was not in the cache; where it is kept, or why not."""
+class Unit(NamedTuple):
+    """What is compiled as a whole: a function of numbers and addresses that needs no Python when it runs.
 
-    function: Any
+    ``module`` has a function ``make(dtype)`` that returns the function and its signature for Numba; it is imported only
+    if there is something to compile.
+    """
+
+    module: str
+    dtype: str
+    arguments: tuple[Any, ...]  # as ctypes has them
+
+    @property
+    def name(self) -> str:
+        """Such as ``run-float32``."""
+        return f"{self.module.rpartition('.')[2]}-{self.dtype}"
+
+
+class _Loaded(NamedTuple):
+    """A function; how long compiling it took, if it was not in the cache; where it is kept, or why not."""
+
+    function: Function
     seconds: float | None
     directory: Path | None
     problem: str
 
 
-def interpreter(dtype: np.dtype[Any]) -> Any:
-    """Return ``run_rows`` compiled for float32 or float64 arrays."""
-    if dtype.name not in _interpreters:
+def function_of(unit: Unit) -> Function:
+    """Return the compiled function of a unit: loaded or compiled once in a process."""
+    if unit not in _functions:
         with COMPILER_LOCK:
-            if dtype.name not in _interpreters:
-                loaded = _load_or_compile(dtype, None, required=False)
+            if unit not in _functions:
+                loaded = _load_or_compile(unit, None, required=False)
                 if loaded.problem:
                     warnings.warn(
                         f"compiled kernels could not be cached ({loaded.problem}); each process compiles them again. "
@@ -61,128 +77,75 @@ def interpreter(dtype: np.dtype[Any]) -> Any:
                         CacheWarning,
                         stacklevel=2,
                     )
-                _interpreters[dtype.name] = loaded.function
-    return _interpreters[dtype.name]
+                _functions[unit] = loaded.function
+    return _functions[unit]
 
 
-def prepare(dtype: np.dtype[Any], directory: Path | None = None) -> tuple[float | None, Path]:
-    """Make sure that the kernels are on disk, in ``directory`` or where Numba would look.
+def prepare(unit: Unit, directory: Path | None = None) -> tuple[float | None, Path]:
+    """Make sure that the code of a unit is on disk, in ``directory`` or where they are looked for.
 
     Return how many seconds compiling took, None if they were there already, and where they are.
     """
     with COMPILER_LOCK:
-        loaded = _load_or_compile(dtype, directory, required=True)
+        loaded = _load_or_compile(unit, directory, required=True)
         if loaded.directory is None:
             raise RefnetError(f"compiled kernels cannot be kept: {loaded.problem}")
-        _interpreters.setdefault(dtype.name, loaded.function)
+        _functions.setdefault(unit, loaded.function)
     return loaded.seconds, loaded.directory
 
 
-def _load_or_compile(dtype: np.dtype[Any], directory: Path | None, *, required: bool) -> _Kernels:
-    if numba.config.DISABLE_JIT:
+def _load_or_compile(unit: Unit, directory: Path | None, *, required: bool) -> _Loaded:
+    if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
         raise RefnetError("Numba's compiler is switched off by NUMBA_DISABLE_JIT; refnet cannot run without it")
-    numbers = np.empty(0, dtype)
-    constants = run.Constants(tile_shapes(dtype.itemsize), 0, 0, 0)
-    arguments = (np.empty(0, rows.ROW), 0, 0, numbers, numbers, constants, np.empty((0, 1), np.int64))
-    signature = tuple(numba.typeof(argument) for argument in arguments)
-    function = run.make_run_rows(_SOURCES)
-    compiled = numba.njit(nogil=True, error_model="numpy")(function)
-    cache = compiled._cache = KernelCache(function, directory, required=required)
-    with _announcing(dtype, compiled) as listener:
-        compiled.compile(signature)
-    directory = Path(cache.cache_path) if cache.cache_path else None
-    return _Kernels(compiled, listener.seconds, directory, cache.problem)
+    kept = KernelCache(_key(unit), directory, required=required)
+    compiled, seconds = kept.load(), None
+    if compiled is None:
+        with _announcing(unit) as begin:
+            from refnet.kernels.compiler import compile_function
 
-
-def key_modules() -> list[str]:
-    """Name the modules whose code is inside the compiled kernels: all of this room, and what ``run`` leads to."""
-    room = {found.name for found in walk_packages(kernels.__path__, f"{kernels.__name__}.")}
-    reached: set[str] = set()
-    new = {run.__name__}
-    while new:
-        reached |= new
-        new = {other for name in new for other in _imports(_loader(name).get_code(name)) if _is_ours(other)} - reached
-    return sorted({kernels.__name__} | room | reached)
-
-
-def _imports(code: CodeType) -> Iterator[str]:
-    """What the code of a module imports, in its functions too: modules, and names that may be modules."""
-    module = ""
-    ours = any(name.startswith("refnet") for name in code.co_names)  # which is found out faster
-    for instruction in dis.get_instructions(code) if ours else ():
-        if instruction.opname == "IMPORT_NAME":
-            module = instruction.argval
-            yield module
-        elif instruction.opname == "IMPORT_FROM":
-            yield f"{module}.{instruction.argval}"
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _imports(constant)
-
-
-def _is_ours(name: str) -> bool:
-    """Whether this is a module of refnet, and neither a package nor a name inside a module."""
-    try:
-        spec = find_spec(name) if name.startswith("refnet.") else None
-    except ModuleNotFoundError:
-        return False
-    return spec is not None and spec.submodule_search_locations is None
-
-
-def _loader(name: str) -> Any:
-    """What reads a module, from a folder or an archive."""
-    try:
-        spec = find_spec(name)
-    except ModuleNotFoundError:
-        spec = None
-    if spec is not None and hasattr(spec.loader, "get_data") and hasattr(spec.loader, "get_code"):
-        return spec.loader
-    if spec is not None and spec.origin is not None and Path(spec.origin).is_file():
-        return SourceFileLoader(name, spec.origin)  # somebody's hook stands before it
-    raise RefnetError(
-        f"{name} has no file, so nothing tells when compiled kernels are out of date; install refnet again"
-    )
-
-
-def digest_of_sources() -> str:
-    """One name for all that the kernels are compiled from; a missing module is an error, or stale ones would load."""
-    digest = hashlib.sha256()
-    for name in key_modules():
-        loader = _loader(name)
-        # Python that is compiled already, where an installation holds nothing else.
-        digest.update(name.encode() + b"\0" + loader.get_data(loader.get_filename(name)))
-    return digest.hexdigest()
+            compiled = compile_function(*import_module(unit.module).make(np.dtype(unit.dtype)))
+            seconds = time.perf_counter() - begin
+        if digest_of_sources() == _SOURCES:
+            kept.save(compiled)
+        else:  # what was compiled is neither all old nor all new
+            kept.problem = "refnet's source has changed since this process began"
+    return _Loaded(load(compiled, unit.arguments), seconds, kept.directory, kept.problem)
 
 
 # Of the code that is in memory: files that change later are another process's affair.
 _SOURCES = digest_of_sources()
 
 
-class _Listener(event.Listener):
-    """Hears from Numba when the interpreter begins and ends to be compiled, with all that it calls."""
+def _key(unit: Unit) -> dict[str, str]:
+    """All that decides what object code a unit becomes."""
+    from llvmlite import __version__ as llvmlite_version
 
-    def __init__(self, dtype: str, interpreter: Any) -> None:
-        self.seconds: float | None = None
-        self._dtype = dtype
-        self._interpreter = interpreter
-        self._start = 0.0
-        self._shown = ExitStack()
+    return {
+        "name": unit.name,
+        "sources": _SOURCES,
+        "numba": _numba_version(),
+        "llvmlite": llvmlite_version,
+        **target()._asdict(),
+        **{name: os.environ.get(f"NUMBA_{name}", "") for name in _SETTINGS},
+    }
 
-    def on_start(self, happened: Any) -> None:
-        if happened.data["dispatcher"] is self._interpreter:
-            self._start = time.perf_counter()
-            _log.info("compiling the %s kernels for this CPU, once, about 10 s", self._dtype)
-            self._shown.enter_context(progress.task(f"compiling the {self._dtype} kernels", total=None))
 
-    def on_end(self, happened: Any) -> None:
-        if happened.data["dispatcher"] is self._interpreter:
-            self.seconds = time.perf_counter() - self._start
-            self._shown.close()
+def _numba_version() -> str:
+    """Numba's version, without importing it."""
+    spec = find_spec("numba")
+    for place in (spec and spec.submodule_search_locations) or ():
+        file = Path(place) / "_version.py"
+        found = re.search(r'"version": "([^"]+)"', file.read_text("utf-8")) if file.is_file() else None
+        if found:
+            return found[1]
+    from importlib.metadata import version
+
+    return version("numba")
 
 
 @contextmanager
-def _announcing(dtype: np.dtype[Any], interpreter: Any) -> Iterator[_Listener]:
-    """Say that kernels are being compiled, if they are."""
-    listener = _Listener(dtype.name, interpreter)
-    with event.install_listener("numba:compile", listener):
-        yield listener
+def _announcing(unit: Unit) -> Iterator[float]:
+    """Say that kernels are being compiled."""
+    _log.warning("compiling the %s kernels for this CPU, once, about 10 s", unit.dtype)
+    with progress.task(f"compiling the {unit.dtype} kernels", total=None):
+        yield time.perf_counter()
