@@ -14,7 +14,6 @@ import json
 import logging
 import os
 import stat
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -31,44 +30,57 @@ _SUBDIRECTORY = "refnet"
 
 
 class KernelCache:
-    """The cache of one function: loads its object code, saves it when it is new.
+    """The cache of one function: loads its object code, or saves it when it is new.
 
     The places are those where Numba keeps what it compiles: ``NUMBA_CACHE_DIR``, ``__pycache__`` beside the source, the
     user's cache directory, up to the first that can be written; a ``directory`` takes the place of all. A damaged file
     is removed. Whatever goes wrong is no error, only a ``problem``, unless saving is ``required``: then it is one
-    before compiling. ``directory`` is then where the code was loaded from or saved in.
+    before compiling. ``place`` is where the code was loaded from or saved in.
     """
 
     def __init__(self, key: Mapping[str, str], directory: Path | None = None, *, required: bool = False) -> None:
-        self.directory: Path | None = None
+        self.place: Path | None = None
         self.problem = "no directory for it"
         self._key = dict(key)
         digest = hashlib.sha256(json.dumps(self._key, sort_keys=True).encode()).hexdigest()
         self._name = f"{key['name']}-{digest[:24]}.kernels"
         self._required = required
-        self._readable: list[Path] = []
+        self._places = _places() if directory is None else iter([directory / _SUBDIRECTORY])
         self._writable: Path | None = None
-        for place in _places() if directory is None else [directory / _SUBDIRECTORY]:
-            try:
-                _check_trusted(place)
-                self._readable.append(place)
-                _check_writable(place)
-            except OSError as reason:
-                self.problem = f"{directory or place}: {reason.strerror or reason}"
-            else:
-                self._writable = place
-                break
 
     def load(self) -> ObjectCode | None:
         """Return the object code from the first place that has it, or None."""
-        for place in self._readable:
+        for place in self._places:
+            if not self._trusts(place):
+                continue
             found = self._read(place / self._name)
             if found is not None:
-                self.directory, self.problem = place, ""
+                self.place, self.problem = place, ""
                 return found
+            try:
+                _check_writable(place)
+            except OSError as reason:
+                self.problem = f"{place}: {reason.strerror or reason}"
+            else:
+                self._writable = place
+                break
         if self._required and self._writable is None:
             raise RefnetError(f"compiled kernels cannot be kept: {self.problem}; want a directory that can be written")
         return None
+
+    def _trusts(self, place: Path) -> bool:
+        """Whether nobody else can put files there; root's directory may be open to all: each file is looked at too."""
+        try:
+            found = place.stat()
+            if found.st_uid != 0:
+                _check_owner(found)
+        except FileNotFoundError:
+            return True
+        except OSError as reason:
+            self.problem = f"{place}: {reason.strerror or reason}"
+            _log.warning("compiled kernels are neither looked for nor kept in %s", self.problem)
+            return False
+        return True
 
     def _read(self, path: Path) -> ObjectCode | None:
         try:
@@ -99,7 +111,7 @@ class KernelCache:
             except OSError as reason:
                 self.problem = reason.strerror or str(reason)
             else:
-                self.directory, self.problem = self._writable, ""
+                self.place, self.problem = self._writable, ""
 
 
 def _serialise(compiled: ObjectCode, key: Mapping[str, str]) -> bytes:
@@ -123,6 +135,8 @@ def _parse(content: bytes, key: Mapping[str, str]) -> ObjectCode:
 
 def _write(path: Path, content: bytes) -> None:
     """Write a file that only its owner can change, whole or not at all."""
+    import tempfile
+
     descriptor, unfinished = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-")
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -148,27 +162,23 @@ def _places() -> Iterator[Path]:
         yield user_cache_path("numba", appauthor=False) / _SUBDIRECTORY
 
 
-def _check_writable(directory: Path) -> None:
-    directory.mkdir(parents=True, exist_ok=True)
-    tempfile.TemporaryFile(dir=directory).close()
+def _check_writable(place: Path) -> None:
+    import tempfile  # slow to import, and not needed where the kernels are found
 
-
-def _check_trusted(directory: Path) -> None:
-    """Refuse a directory that others can put files into; root's may be open to all, for each file is looked at too."""
-    try:
-        found = directory.stat()
-    except FileNotFoundError:
-        return
-    if found.st_uid != 0:
-        _check_owner(found)
+    place.mkdir(mode=0o755, parents=True, exist_ok=True)
+    tempfile.TemporaryFile(dir=place).close()
 
 
 def _check_owner(found: os.stat_result) -> None:
     """Refuse what belongs to another user, or what anybody may change."""
     if not hasattr(os, "geteuid"):  # Windows, where a user's directories are closed to others
         return
-    trusted = {0, os.geteuid()} | {Path(place).stat().st_uid for place in kernels.__path__ if Path(place).is_dir()}
-    if found.st_uid not in trusted:
+    if found.st_uid not in _trusted():
         raise PermissionError(f"it belongs to another user, {found.st_uid}")
     if found.st_mode & stat.S_IWOTH:
         raise PermissionError("anybody can write there")
+
+
+def _trusted() -> set[int]:
+    """The system's administrator, this user, and whoever installed the code that is running already."""
+    return {0, os.geteuid()} | {Path(place).stat().st_uid for place in kernels.__path__ if Path(place).is_dir()}

@@ -109,7 +109,7 @@ def _load_or_compile(unit: Unit, directory: Path | None, *, required: bool) -> _
             kept.save(compiled)
         else:  # what was compiled is neither all old nor all new
             kept.problem = "refnet's source has changed since this process began"
-    return _Loaded(load(compiled, unit.arguments), seconds, kept.directory, kept.problem)
+    return _Loaded(load(compiled, unit.arguments), seconds, kept.place, kept.problem)
 
 
 # Of the code that is in memory: files that change later are another process's affair.

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from refnet.errors import RefnetError
 
-# What compiled code may call: these are in every process. LLVM ends a process in which it misses one.
+# What code that is kept may call: these are in every process. LLVM ends a process in which it misses one.
 KNOWN = {"memcpy", "memmove", "memset", "sched_yield", "SwitchToThread", "fma", "fmaf"}
 
 _engines: list[Any] = []  # own the memory that functions are in
@@ -25,10 +25,6 @@ class ObjectCode(NamedTuple):
     code: bytes  # a file of the system's format, to be linked
 
 
-class UnknownCallError(Exception):
-    """Code calls something that is not sure to be there."""
-
-
 def load(compiled: ObjectCode, arguments: tuple[Any, ...]) -> Function:
     """Link a function into this process; it stays for good."""
     from llvmlite import binding
@@ -38,8 +34,8 @@ def load(compiled: ObjectCode, arguments: tuple[Any, ...]) -> Function:
     machine = binding.Target.from_triple(binding.get_process_triple()).create_target_machine(jit=True)
     engine = binding.create_mcjit_compiler(binding.parse_assembly(""), machine)
     for name in compiled.calls:
-        if name not in KNOWN or not binding.address_of_symbol(name):
-            raise UnknownCallError(f"it calls {name}, which is not there")
+        if not binding.address_of_symbol(name):
+            raise RefnetError(f"compiled code calls {name}, which this process does not have: please report this")
     engine.add_object_file(binding.ObjectFileRef.from_data(compiled.code))
     engine.finalize_object()
     _engines.append(engine)
