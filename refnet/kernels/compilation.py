@@ -75,9 +75,9 @@ def prepare(dtype: np.dtype[Any], directory: Path | None = None) -> tuple[float 
     Return how many seconds compiling took, None if they were there already, and where they are.
     """
     with COMPILER_LOCK:
-        kept = [_keep(unit, directory) for unit in (_PICTURES, _interpreter_unit(dtype))]
+        kept = [_keep(unit, directory) for unit in (_interpreter_unit(dtype), _PICTURES)]
     seconds = [compiling for compiling, _ in kept if compiling is not None]
-    return sum(seconds) if seconds else None, kept[-1][1]
+    return sum(seconds) if seconds else None, kept[0][1]
 
 
 def _keep(unit: _Unit, directory: Path | None) -> tuple[float | None, Path]:
