@@ -54,10 +54,12 @@ def _look_up(levels: Any, line: Any, width: int, row: Any) -> None:
 
 @compiled
 def _nearest_row(source: Any, pixel: int, columns: Any, levels: Any, row: Any) -> None:
+    red, green, blue = levels[:LEVELS], levels[LEVELS : 2 * LEVELS], levels[2 * LEVELS :]
     for x in range(len(columns)):
-        at = columns[x] * pixel
-        for c in range(3):
-            row[3 * x + c] = levels[LEVELS * c + source[at + c]]
+        at = np.uint64(columns[x] * pixel)
+        row[3 * x] = red[source[at]]
+        row[3 * x + 1] = green[source[at + np.uint64(1)]]
+        row[3 * x + 2] = blue[source[at + np.uint64(2)]]
 
 
 @compiled

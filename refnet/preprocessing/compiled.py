@@ -17,6 +17,7 @@ from refnet.kernels import picture_kinds as kinds
 from refnet.preprocessing import resize_pillow, resize_tf1
 from refnet.preprocessing.crop import Cut
 from refnet.preprocessing.normalise import Normalisation, normalise
+from refnet.preprocessing.pillow_memory import Lent
 from refnet.preprocessing.window import Picture, Pixels, Window
 
 Share = Callable[[Callable[[], None]], None]  # calls a function in several threads at once, and waits for all
@@ -149,7 +150,8 @@ def _flat(picture: Picture, part: Window) -> tuple[Picture, int, int]:
     if channel != 1 or pixel not in (3, 4) or pitch < 0:
         inside, pitch, pixel = np.array(inside, order="C"), 3 * part.width, 3
     size = (part.height - 1) * pitch + (part.width - 1) * pixel + 3
-    return np.lib.stride_tricks.as_strided(inside, (size,), (1,), writeable=False), pitch, pixel
+    # As np.lib.stride_tricks.as_strided would do, which takes a tenth of the time that a small picture does.
+    return np.asarray(Lent(inside, inside.__array_interface__["data"][0], (size,), (1,))), pitch, pixel
 
 
 def _taps(resize: str, size_in: int, size_out: int, start: int, count: int) -> Taps:

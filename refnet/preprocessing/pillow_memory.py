@@ -26,16 +26,16 @@ _ARROW_ARRAY = Struct("5q5P")
 _POINTER = Struct("P")
 
 
-class _Lent:
-    """Memory of an image as NumPy takes it; NumPy keeps this object, which keeps the memory."""
+class Lent:
+    """Bytes that somebody keeps, as NumPy takes them: it holds on to this, which holds on to the keeper."""
 
-    def __init__(self, capsule: object, address: int, width: int, height: int) -> None:
-        self._capsule = capsule
+    def __init__(self, keeper: object, address: int, shape: tuple[int, ...], strides: tuple[int, ...]) -> None:
+        self._keeper = keeper
         self.__array_interface__ = {
             "version": 3,
             "typestr": "|u1",
-            "shape": (height, width, 3),
-            "strides": (width * STORED, STORED, 1),
+            "shape": shape,
+            "strides": strides,
             "data": (address, True),  # not to be written
         }
 
@@ -77,7 +77,7 @@ def own_pixels(picture: Picture) -> Picture:
     return own
 
 
-def _lent(image: Any) -> _Lent | None:
+def _lent(image: Any) -> Lent | None:
     """What Pillow lends, if that is of the one form that is understood here."""
     width, height = image.size
     if not _lines_follow_each_other():
@@ -95,7 +95,7 @@ def _lent(image: Any) -> _Lent | None:
     if (length, offset, buffers) != (width * height * STORED, 0, 2):
         return None
     (pixels,) = _read(_POINTER, buffer + _POINTER.size)  # behind the buffer that says which are missing
-    return _Lent(capsule, pixels, width, height) if pixels else None
+    return Lent(capsule, pixels, (height, width, 3), (width * STORED, STORED, 1)) if pixels else None
 
 
 def _lines_follow_each_other() -> bool:
