@@ -22,8 +22,8 @@ from refnet.compiler_lock import COMPILER_LOCK
 from refnet.engine.runner import Engine
 from refnet.errors import RefnetError
 from refnet.kernels.compilation import function_of
-from refnet.kernels.interpreter import flat_constants, run_unit
 from refnet.kernels.rows import COUNTER_STRIDE
+from refnet.kernels.units import flat_constants, run_unit
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from refnet.engine.packed import PackedWeights, Take, WeightsLayout
 from refnet.engine.program import Program, make_program
 from refnet.engine.team import Team
 from refnet.kernels import rows
-from refnet.kernels.interpreter import interpreter
+from refnet.kernels.units import interpreter
 
 StepsFor = Callable[[int, int], Sequence[Step]]
 

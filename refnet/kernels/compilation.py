@@ -10,7 +10,7 @@ import os
 import re
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec
@@ -48,6 +48,8 @@ class Unit(NamedTuple):
     module: str
     dtype: str
     arguments: tuple[Any, ...]  # as ctypes has them
+    title: str  # what people read when it is compiled: ``float32 kernels``
+    seconds: int  # that this takes, about
 
     @property
     def name(self) -> str:
@@ -60,7 +62,7 @@ class _Loaded(NamedTuple):
 
     function: Function
     seconds: float | None
-    directory: Path | None
+    place: Path | None
     problem: str
 
 
@@ -81,17 +83,23 @@ def function_of(unit: Unit) -> Function:
     return _functions[unit]
 
 
-def prepare(unit: Unit, directory: Path | None = None) -> tuple[float | None, Path]:
-    """Make sure that the code of a unit is on disk, in ``directory`` or where they are looked for.
+def prepare(units: Sequence[Unit], directory: Path | None = None) -> tuple[float | None, Path]:
+    """Make sure that the code of these units is on disk, in ``directory`` or where it is looked for.
 
-    Return how many seconds compiling took, None if they were there already, and where they are.
+    Return how many seconds compiling took, None if all was there already, and where it is.
     """
     with COMPILER_LOCK:
-        loaded = _load_or_compile(unit, directory, required=True)
-        if loaded.directory is None:
-            raise RefnetError(f"compiled kernels cannot be kept: {loaded.problem}")
-        _functions.setdefault(unit, loaded.function)
-    return loaded.seconds, loaded.directory
+        kept = [_keep(unit, directory) for unit in units]
+    seconds = [compiling for compiling, _ in kept if compiling is not None]
+    return sum(seconds) if seconds else None, kept[0][1]
+
+
+def _keep(unit: Unit, directory: Path | None) -> tuple[float | None, Path]:
+    loaded = _load_or_compile(unit, directory, required=True)
+    if loaded.place is None:
+        raise RefnetError(f"compiled kernels cannot be kept: {loaded.problem}")
+    _functions.setdefault(unit, loaded.function)
+    return loaded.seconds, loaded.place
 
 
 def _load_or_compile(unit: Unit, directory: Path | None, *, required: bool) -> _Loaded:
@@ -146,6 +154,6 @@ def _numba_version() -> str:
 @contextmanager
 def _announcing(unit: Unit) -> Iterator[float]:
     """Say that kernels are being compiled."""
-    _log.warning("compiling the %s kernels for this CPU, once, about 10 s", unit.dtype)
-    with progress.task(f"compiling the {unit.dtype} kernels", total=None):
+    _log.warning("compiling the %s for this CPU, once, about %d s", unit.title, unit.seconds)
+    with progress.task(f"compiling the {unit.title}", total=None):
         yield time.perf_counter()

@@ -20,6 +20,9 @@ from refnet.kernels.machine import LANES
 
 INDEX = ir.IntType(64)
 
+# Of an array whose length no kernel asks for. It is small enough to be counted in bytes, and cut.
+SIZE_UNKNOWN = 1 << 58
+
 # For what only compiled code calls: no wrappers for Python, which take a tenth of the time to compile, and no counted
 # references: arrays are somebody else's.
 OPTIONS = {"nogil": True, "error_model": "numpy", "_nrt": False}

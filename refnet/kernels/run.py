@@ -15,7 +15,7 @@ from numba import njit, types
 
 from refnet.kernels import atomic, elementwise, rows, tops
 from refnet.kernels.depthwise import OutputRow, row_k3s1, row_k3s2, row_k5s1, row_k5s2
-from refnet.kernels.emit import OPTIONS, array_at
+from refnet.kernels.emit import OPTIONS, SIZE_UNKNOWN, array_at
 from refnet.kernels.epilogue import Epilogue
 from refnet.kernels.float_mode import restore_mode, set_default_mode
 from refnet.kernels.line_buffer import LineBuffer, clear_margins, copy_rows, picture_rows
@@ -36,9 +36,6 @@ _MEAN, _EXCITE, _ADD, _AFFINE, _SOFTMAX = rows.MEAN, rows.EXCITE, rows.ADD, rows
 _MAX, _GEM, _DIVIDE = rows.MAX, rows.GEM, rows.DIVIDE
 _CONCATENATE, _LOG_SOFTMAX = rows.CONCATENATE, rows.LOG_SOFTMAX
 
-
-# Of the arena and the weights: no kernel asks for their length.
-_SIZE_UNKNOWN = np.iinfo(np.int64).max
 
 # LLVM optimises all that a function calls anew with every function around it: no functions between here and the tiles.
 _inlined = njit(**OPTIONS, inline="always")
@@ -253,7 +250,7 @@ def make(dtype: np.dtype[Any]) -> tuple[Any, Any]:
         program_at: Any, count: int, first: int, last: int, arena_at: Any, weights_at: Any, c: Any, counters_at: Any
     ) -> None:
         program = array_at(program_at, count)
-        arena, weights = array_at(arena_at, _SIZE_UNKNOWN), array_at(weights_at, _SIZE_UNKNOWN)
+        arena, weights = array_at(arena_at, SIZE_UNKNOWN), array_at(weights_at, SIZE_UNKNOWN)
         counters = array_at(counters_at, (2 * count + 1) * COUNTER_STRIDE)
         constants = Constants(TileShapes(c[0], c[1], c[2], c[3], c[4]), c[5], c[6], c[7])
         mode = set_default_mode()

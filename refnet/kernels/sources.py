@@ -19,7 +19,10 @@ from typing import Any
 from refnet import kernels
 from refnet.errors import RefnetError
 
-ROOTS = ("refnet.kernels.run",)  # the modules whose functions are compiled, with all that they call
+ROOTS = (
+    "refnet.kernels.run",
+    "refnet.kernels.picture_rows",
+)  # the modules whose functions are compiled, with all that they call
 
 # A line that imports something of refnet: the module and what is taken from it, in parentheses over several lines.
 _IMPORT = re.compile(
