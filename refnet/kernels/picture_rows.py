@@ -14,12 +14,17 @@ import numpy as np
 from refnet.kernels.emit import compiled
 from refnet.kernels.float_mode import restore_mode, set_default_mode
 from refnet.kernels.picture_kinds import (
+    BLUE_OF_BLUE,
     CUBIC,
     DIVIDE,
+    GREEN_OF_BLUE,
+    GREEN_OF_RED,
     LEVELS,
     LINES,
+    MIXED,
     NEAREST,
     PIXEL,
+    RED_OF_RED,
     SUBTRACT,
     WEIGHED,
     WIDE,
@@ -60,6 +65,19 @@ def _nearest_row(source: Any, pixel: int, columns: Any, levels: Any, row: Any) -
         row[3 * x] = red[source[at]]
         row[3 * x + 1] = green[source[at + np.uint64(1)]]
         row[3 * x + 2] = blue[source[at + np.uint64(2)]]
+
+
+@compiled
+def _mixed_row(source: Any, pixel: int, width: int, row: Any) -> None:
+    half = 1 << 15
+    for x in range(width):
+        y, cb, cr = int(source[pixel * x]), int(source[pixel * x + 1]) - 128, int(source[pixel * x + 2]) - 128
+        red = y + ((RED_OF_RED * cr + half) >> 16)
+        green = y + ((half - GREEN_OF_BLUE * cb - GREEN_OF_RED * cr) >> 16)
+        blue = y + ((BLUE_OF_BLUE * cb + half) >> 16)
+        row[3 * x] = min(max(red, 0), 255)
+        row[3 * x + 1] = min(max(green, 0), 255)
+        row[3 * x + 2] = min(max(blue, 0), 255)
 
 
 @compiled
@@ -177,7 +195,7 @@ def make_prepare_rows(sources: str) -> Any:
     - ``LINEAR``: two pixels; the way from the first to the second, f32, as i32.
 
     The first two give whole numbers, and ``levels``, f32[3 * 256], what these become; the others are normalised by
-    ``codes`` and ``numbers``.
+    ``codes`` and ``numbers``. ``MIXED`` reads neither: it makes rows of red, green and blue, u8, in ``scratch``.
     """
 
     def prepare_rows(
@@ -191,6 +209,9 @@ def make_prepare_rows(sources: str) -> Any:
                 _nearest_row(source[rows[y] * pitch :], pixel, columns, levels, out[y * 3 * width :])
         elif kind == WEIGHED:
             _weighed_rows(source, pitch, pixel, columns, across, rows, down, levels, scratch, out, start, stop)
+        elif kind == MIXED:
+            for y in range(start, stop):
+                _mixed_row(source[y * pitch :], pixel, width, scratch[y * 3 * width :])
         elif kind == CUBIC:
             _cubic_rows(source, pitch, pixel, columns, across.view(_float), rows, down.view(_float), codes, numbers,
                         scratch.view(_float), out, start, stop)  # fmt: skip

@@ -36,7 +36,7 @@ class Taps(NamedTuple):
 
 
 def _nearest(size_in: int, size_out: int, outputs: range) -> Taps:
-    return Taps(kinds.NEAREST, resize_pillow.nearest(size_in, size_out, outputs), np.empty(0, np.int32))
+    return Taps(kinds.NEAREST, resize_pillow.nearest(size_in, size_out, outputs), _NO_WEIGHTS)
 
 
 def _weighed(kernel: resize_pillow.Filter, support: float) -> Callable[[int, int, range], Taps]:
@@ -113,6 +113,19 @@ def prepare(
     return out
 
 
+def mix(planes: Picture) -> Picture:
+    """Make u8[H,W,3] of luminance and colour red, green and blue, as ``refnet.preprocessing.tensorflow_jpeg.mix``."""
+    from refnet.kernels.compilation import picture_preparer
+
+    height, width, _ = planes.shape
+    source, pitch, pixel = _flat(planes, Window(0, 0, height, width))
+    picture: Picture = np.empty((height, width, 3), np.uint8)
+    tables = (_NONE, _NO_WEIGHTS, _NONE, _NO_WEIGHTS, _NONE, _NO_NUMBERS, _NO_NUMBERS)
+    kernel = picture_preparer()
+    kernel(kinds.MIXED, source, pitch, pixel, *tables, picture.reshape(-1), _NO_NUMBERS, width, 0, height)
+    return picture
+
+
 def _call(
     picture: Picture, cut: Cut, resize: str, operations: Normalisation, out: Pixels
 ) -> Callable[[int, int], None]:
@@ -140,7 +153,7 @@ def _call(
     return rows
 
 
-_NONE, _NO_NUMBERS = np.empty(0, np.int64), np.empty(0, np.float32)
+_NONE, _NO_WEIGHTS, _NO_NUMBERS = np.empty(0, np.int64), np.empty(0, np.int32), np.empty(0, np.float32)
 
 
 def _flat(picture: Picture, part: Window) -> tuple[Picture, int, int]:

@@ -15,7 +15,7 @@ import numpy as np
 from refnet.errors import ImageError
 from refnet.preprocessing.formats import damaged, open_picture, recognise
 from refnet.preprocessing.loaders import Loader, pillow_rgb, tensorflow_rgb
-from refnet.preprocessing.pillow_memory import rgb_pixels
+from refnet.preprocessing.pillow_memory import pixels_of
 from refnet.preprocessing.window import Picture
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def _as_shown(stored: Image.Image, loader: Loader) -> Reading:
         if not np.array_equal(picture, rgba[..., :3]):
             differs += (ON_WHITE,)
         return Reading(picture, differs)
-    return Reading(rgb_pixels(image if image.mode == "RGB" else image.convert("RGB")), differs)
+    return Reading(pixels_of(image if image.mode == "RGB" else image.convert("RGB")), differs)
 
 
 def _check_size(image: Image.Image, where: str) -> None:

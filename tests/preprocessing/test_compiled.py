@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from refnet.engine.team import Team
 from refnet.errors import ImageError
-from refnet.preprocessing import compiled
+from refnet.preprocessing import compiled, tensorflow_jpeg
 from refnet.preprocessing.compiled import TAPS, prepare
 from refnet.preprocessing.crop import CROPS, Cut
 from refnet.preprocessing.normalise import NORMALISATIONS, OPERATIONS, normalise
@@ -134,6 +134,14 @@ def test_recipes(recipe, size):
         CROPS[recipe.crop].apply(read_image(CHELSEA), *size, recipe.crop_amount, resize), recipe.normalise
     )
     assert same_bits(preprocess(CHELSEA, recipe, *size), wanted)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_mixing_of_every_colour(layout):
+    levels = np.arange(256, dtype=np.uint8)
+    for luminance in (0, 1, 77, 128, 254, 255):
+        planes = np.stack(np.broadcast_arrays(np.uint8(luminance), levels[:, None], levels), axis=2)
+        assert np.array_equal(compiled.mix(LAYOUTS[layout](planes)), tensorflow_jpeg.mix(planes))
 
 
 def test_every_resize_and_every_operation_has_a_kernel():
