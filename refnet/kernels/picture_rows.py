@@ -16,12 +16,17 @@ from numba import types
 from refnet.kernels.emit import SIZE_UNKNOWN, array_at, compiled
 from refnet.kernels.float_mode import restore_mode, set_default_mode
 from refnet.kernels.picture_kinds import (
+    BLUE_OF_BLUE,
     CUBIC,
     DIVIDE,
+    GREEN_OF_BLUE,
+    GREEN_OF_RED,
     LEVELS,
     LINES,
+    MIXED,
     NEAREST,
     PIXEL,
+    RED_OF_RED,
     SUBTRACT,
     WEIGHED,
     WIDE,
@@ -62,6 +67,19 @@ def _nearest_row(source: Any, pixel: int, columns: Any, levels: Any, row: Any) -
         row[3 * x] = red[source[at]]
         row[3 * x + 1] = green[source[at + np.uint64(1)]]
         row[3 * x + 2] = blue[source[at + np.uint64(2)]]
+
+
+@compiled
+def _mixed_row(source: Any, pixel: int, width: int, row: Any) -> None:
+    half = 1 << 15
+    for x in range(width):
+        y, cb, cr = int(source[pixel * x]), int(source[pixel * x + 1]) - 128, int(source[pixel * x + 2]) - 128
+        red = y + ((RED_OF_RED * cr + half) >> 16)
+        green = y + ((half - GREEN_OF_BLUE * cb - GREEN_OF_RED * cr) >> 16)
+        blue = y + ((BLUE_OF_BLUE * cb + half) >> 16)
+        row[3 * x] = min(max(red, 0), 255)
+        row[3 * x + 1] = min(max(green, 0), 255)
+        row[3 * x + 2] = min(max(blue, 0), 255)
 
 
 @compiled
@@ -179,7 +197,8 @@ def make(dtype: np.dtype[Any]) -> tuple[Any, Any]:
     - ``LINEAR``: two pixels; the way from the first to the second, f32, as i32.
 
     The first two give whole numbers, and ``levels``, f32[3 * 256], what these become; the others are normalised by
-    ``codes`` and ``numbers``. Arrays are addresses, of the first five tables followed by how many elements there are.
+    ``codes`` and ``numbers``. ``MIXED`` reads neither: it makes rows of red, green and blue, u8, in ``scratch``.
+    Arrays are addresses, of the first five tables followed by how many elements there are.
     """
 
     def prepare_rows(
@@ -198,6 +217,9 @@ def make(dtype: np.dtype[Any]) -> tuple[Any, Any]:
                 _nearest_row(source[rows[y] * pitch :], pixel, columns, levels, out[y * 3 * width :])
         elif kind == WEIGHED:
             _weighed_rows(source, pitch, pixel, columns, across, rows, down, levels, scratch, out, start, stop)
+        elif kind == MIXED:
+            for y in range(start, stop):
+                _mixed_row(source[y * pitch :], pixel, width, scratch[y * 3 * width :])
         elif kind == CUBIC:
             _cubic_rows(source, pitch, pixel, columns, across.view(_float), rows, down.view(_float), codes, numbers,
                         scratch.view(_float), out, start, stop)  # fmt: skip

@@ -11,6 +11,7 @@ import numpy as np
 
 from refnet.arrays import Array
 from refnet.kernels.compilation import Unit, function_of
+from refnet.kernels.object_code import Function
 from refnet.kernels.rows import Constants
 
 RunRows = Callable[[Array, int, int, Array, Array, Constants, Array], None]
@@ -47,29 +48,6 @@ def flat_constants(constants: Constants) -> Array:
     return np.array([*constants.tiles, *constants[1:]], np.int64)
 
 
-def prepare_rows(
-    kind: int,
-    source: Array,
-    pitch: int,
-    pixel: int,
-    tables: tuple[Array, ...],
-    applied: tuple[Array, Array],
-    out: Array,
-    width: int,
-    scratch_size: int,
-) -> Callable[[int, int], None]:
-    """Return what makes rows start … stop - 1 of ``out``; ``picture_rows`` says what the arguments are.
-
-    ``tables`` are its columns, weights across, rows, weights down and codes, ``applied`` its numbers and levels.
-    """
-    function = function_of(PICTURES)
-    arrays = (source, *tables, *applied, out)  # somebody must keep them
-    at = [array.ctypes.data for array in arrays]
-    of_tables = [part for address, table in zip(at[1:6], tables, strict=True) for part in (address, table.size)]
-    first = (kind, at[0], pitch, pixel, *of_tables, at[6], at[7])
-
-    def rows(start: int, stop: int) -> None:
-        scratch = np.empty(scratch_size, np.uint8)
-        function(*first, scratch.ctypes.data, arrays[-1].ctypes.data, width, start, stop)
-
-    return rows
+def picture_preparer() -> Function:
+    """Return ``prepare_rows``, which takes numbers and addresses; ``picture_rows`` says which."""
+    return function_of(PICTURES)
