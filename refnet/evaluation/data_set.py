@@ -8,16 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from refnet.errors import InputError, InputNotFoundError, first_few
-
-#: Endings of pictures that people keep in data sets; a table may name any file.
-PICTURES = frozenset(
-    ("." + ending)
-    for kind in (
-        ("jpg", "jpeg", "jpe", "jfif", "png", "webp", "gif", "bmp", "tif", "tiff", "ppm", "pgm", "pbm", "avif"),
-        ("heic", "heif", "jp2", "j2k", "ico", "qoi", "psd", "pcx", "sgi", "dds", "tga"),
-    )
-    for ending in kind
-)
+from refnet.pipeline.folder import ENDINGS
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +83,7 @@ def is_picture(name: str) -> bool:
     >>> is_picture("n01440764_10026.JPEG"), is_picture("labels.csv")
     (True, False)
     """
-    return os.path.splitext(name)[1].lower() in PICTURES  # noqa: PTH122
+    return os.path.splitext(name)[1].lower() in ENDINGS  # noqa: PTH122
 
 
 def left_out(others: int) -> tuple[str, ...]:

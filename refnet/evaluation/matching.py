@@ -75,6 +75,25 @@ def find_truth(data: DataSet, weights: Weights, by: By | None = None) -> Truth:
     return Truth(indices, f"the {len(data.classes)} classes are matched by {way}{assumed}", labels)
 
 
+def match_answers(name: str, classes: Sequence[str], weights: Weights, by: By | None = None) -> Mapping[str, int]:
+    """Find which outputs of a network the classes of somebody's answers are; numbers are those of its outputs.
+
+    Examples
+    --------
+    >>> import refnet
+    >>> match_answers("theirs.csv", ["282", "0"], refnet.load("lite0").weights)
+    {'282': 282, '0': 0}
+    """
+    labels = weights.labels
+    if labels is None and weights.architecture.classes in IMAGENET and all(map(_WNID.fullmatch, classes)):
+        labels = labels_for(imagenet_labels(), weights.architecture.classes)
+    numbers = by is None and all(map(_NUMBER.fullmatch, classes)) and not (labels and _are_labels(classes, labels))
+    data = DataSet(name, (name,), (classes[0],), tuple(classes), name)
+    if numbers:
+        return _numbers(data, weights.architecture.classes)
+    return _match(data, labels, weights.architecture.classes, by)[0]
+
+
 def _match(data: DataSet, labels: Labels | None, classes: int, by: By | None) -> tuple[Mapping[str, int], str]:
     if by is not None:
         return _FORCED[by](data, labels, classes)
@@ -138,13 +157,17 @@ def _by_number(data: DataSet, labels: Labels | None, classes: int) -> tuple[dict
         raise InputError(
             f"{data.name}: numbers do not say whether they count the network's class 0, the background; want wnids"
         )
+    return _numbers(data, classes), "number: they count the network's outputs from 0"
+
+
+def _numbers(data: DataSet, classes: int) -> dict[str, int]:
     numbers = {name: int(name) for name in data.classes}
     if (largest := max(numbers.values())) >= classes:
         raise InputError(
             f"{data.name}: the class {largest} is none of the network's 0..{classes - 1}; numbers count its outputs "
             "from 0, in their order"
         )
-    return numbers, "number: they count the network's outputs from 0"
+    return numbers
 
 
 def _by_order(data: DataSet, labels: Labels | None, classes: int) -> tuple[dict[str, int], str]:

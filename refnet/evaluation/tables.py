@@ -51,6 +51,8 @@ def read_table(
         given, head = table.classes, table.class_head
     given = [match[1] if (match := _BOXES.fullmatch(each)) else each for each in given]
     _check_filled(path, given)
+    if folders := [name for name in files if os.path.isdir(name)]:  # noqa: PTH112
+        raise InputError(f"{path}: {naming(folders)} is a folder; want a picture and its class in every line")
     numbers = ""
     if all(map(_NUMBER.fullmatch, given)):
         if synsets is not None:
@@ -58,8 +60,8 @@ def read_table(
             given = [_wnid(number, wnids, Path(synsets)) for number in given]
         elif _counts_from_one(path, [int(number) for number in given], listed=table is None):
             raise InputError(
-                f"{path}: numbers from 1, and it is not clear what they count: the ids of ILSVRC's development kit are in "
-                "another order than the wnids; want --synsets FILE, a table of wnid and number such as its "
+                f"{path}: numbers from 1, and it is not clear what they count: the ids of ILSVRC's development kit are "
+                "in another order than the wnids; want --synsets FILE, a table of wnid and number such as its "
                 "map_clsloc.txt, or a list of wnids"
             )
         else:
