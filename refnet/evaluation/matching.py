@@ -59,7 +59,7 @@ def find_truth(data: DataSet, weights: Weights, by: By | None = None) -> Truth:
     >>> data = DataSet("cats", ("a.jpg", "b.jpg"), ("tabby", "lynx"), ("lynx", "tabby"), "folders")
     >>> truth = find_truth(data, refnet.load("lite0").weights)
     >>> truth.classes.tolist(), truth.told
-    ([281, 287], "the 2 classes are matched by label")
+    ([281, 287], 'the 2 classes are matched by label')
     """
     classes, labels = weights.architecture.classes, weights.labels
     if classes < 2:

@@ -119,8 +119,8 @@ def _answers(
     places = {file: place for place, file in enumerate(data.files)}
     todo = [file for file in data.files if file not in done]
     if journal is not None:
-        for file, fields in journal.in_order([file for file in data.files if file in done]):
-            _put(found, places[file], fields, meaning)
+        for file, known in journal.in_order([file for file in data.files if file in done]):
+            _put(found, places[file], known, meaning)
     begun = time.perf_counter()
     for file, fields in _run(network, todo, top, as_published):
         if journal is not None:
