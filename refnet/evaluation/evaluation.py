@@ -78,7 +78,7 @@ class Evaluation:
 
     @cached_property
     def by_class(self) -> list[ClassScore]:
-        """Every class of which there are pictures, worst first."""
+        """Every class of which there are pictures, first those that are bad beyond doubt."""
         return metrics.by_class(self.truth.classes, self.answers, self.classes)
 
     @cached_property
@@ -119,11 +119,9 @@ class Evaluation:
         if self.published is None or not self.top1.of:
             return ()
         whole = self.is_validation and not self.answers.failed
-        said = [verdict("top-1", self.top1, self.published.top1)]
+        said = [verdict("top-1", self.top1, self.published.top1, whole)]
         if self.top5 is not None and self.published.top5 is not None:
-            said.append(verdict("top-5", self.top5, self.published.top5))
-        if not whole:
-            said.append("the publisher's figures are of ImageNet's 50,000 validation pictures; these are others")
+            said.append(verdict("top-5", self.top5, self.published.top5, whole))
         if self.published.otherwise:
             said.append(f"the publisher measured otherwise: here {' and '.join(self.published.otherwise)}")
         return tuple(said)

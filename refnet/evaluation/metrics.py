@@ -110,7 +110,10 @@ class ClassScore(NamedTuple):
 
 
 def by_class(truth: npt.NDArray[np.int32], answers: Answers, classes: int) -> list[ClassScore]:
-    """Score every class of which there is an answered picture, worst first."""
+    """Score every class of which there is an answered picture; first those that are bad beyond doubt.
+
+    They stand by the upper end of the interval: none right of fifty comes before none right of one.
+    """
     known = answers.answered
     deep = answers.depth >= DEPTH
     best, real = answers.best[known], truth[known]
@@ -132,7 +135,7 @@ def by_class(truth: npt.NDArray[np.int32], answers: Answers, classes: int) -> li
         for index in range(classes)
         if counts[index]
     ]
-    return sorted(scores, key=lambda score: (score.top1.share, -score.top1.of, score.index))
+    return sorted(scores, key=lambda score: (score.top1.interval[1], score.top1.share, score.index))
 
 
 class Confusion(NamedTuple):

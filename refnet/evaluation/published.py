@@ -83,18 +83,23 @@ def is_validation(truth: npt.NDArray[np.int32], labels: Labels | None) -> bool:
     return bool((counts == EACH).all())
 
 
-def verdict(what: str, found: Share, says: float) -> str:
+def verdict(what: str, found: Share, says: float, whole: bool) -> str:
     """Say how far a share is from the publisher's, and whether its interval holds that.
+
+    ``whole`` is whether it is of the same pictures.
 
     Examples
     --------
-    >>> verdict("top-1", Share(37_600, 50_000), 75.1)
-    "top-1 is 0.10 points above the publisher's 75.1 %, which its interval, 74.82 to 75.58 %, holds"
+    >>> verdict("top-1", Share(37_600, 50_000), 75.1, whole=True)
+    "top-1 is 0.10 points above the publisher's 75.1%, which its interval, 74.82 to 75.58%, holds"
+    >>> verdict("top-1", Share(148, 200), 75.1, whole=False).partition("; ")[2]
+    "but the publisher's is of ImageNet's 50,000 validation pictures, and these are others"
     """
     low, high = (100 * bound for bound in found.interval)
-    holds = "holds" if low <= says <= high else "does not hold"
     apart = 100 * found.share - says
+    holds = "holds" if low <= says <= high else "does not hold"
+    others = "; but the publisher's is of ImageNet's 50,000 validation pictures, and these are others"
     return (
-        f"{what} is {abs(apart):.2f} points {'below' if apart < 0 else 'above'} the publisher's {says:g} %, which its "
-        f"interval, {low:.2f} to {high:.2f} %, {holds}"
+        f"{what} is {abs(apart):.2f} points {'below' if apart < 0 else 'above'} the publisher's {says:g}%, which its "
+        f"interval, {low:.2f} to {high:.2f}%, {holds}{'' if whole else others}"
     )

@@ -1,0 +1,169 @@
+"""``refnet eval``: how often networks are right on pictures whose classes are known."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from refnet import progress
+from refnet.cli import eval_tables, recipe_options, terminal
+from refnet.errors import InputError
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from refnet.evaluation import Agreement, DataSet, Evaluation, OtherAnswers
+    from refnet.hub.request import Request
+    from refnet.network import Network
+
+
+def add(commands: Any) -> None:
+    """Add the command and its options to the parser."""
+    parser = commands.add_parser(
+        "eval",
+        help="how often networks are right on your pictures",
+        description="Classify pictures whose classes are known, and count: top-1 and top-5 with their 95% intervals, "
+        "each class, what is taken for what, whether the network is as sure as it is right. Pictures that cannot be "
+        "read are reported and count neither as right nor as wrong; the exit code is then 2.",
+    )
+    parser.add_argument(
+        "data",
+        nargs="?",
+        metavar="DIR",
+        help="a folder for each class with its pictures; or a folder of pictures called as in n01440764_10026.JPEG, or "
+        "with --truth; or a table of file and class (.csv, .tsv, .txt)",
+    )
+    parser.add_argument(
+        "-m",
+        "--models",
+        nargs="+",
+        default=["lite0"],
+        metavar="MODEL",
+        help=f"one or several, each a {terminal.MODEL} (default: lite0)",
+    )
+    classes = parser.add_argument_group("which class a picture is of")
+    classes.add_argument(
+        "--truth",
+        metavar="FILE",
+        help="a table of file and class; or a class in every line, for the pictures in the order of their names",
+    )
+    classes.add_argument(
+        "--synsets",
+        metavar="FILE",
+        help="wnid of each number in --truth: the map_clsloc.txt of ImageNet's development kit",
+    )
+    classes.add_argument(
+        "--by",
+        choices=("wnid", "label", "number", "order"),
+        help="match classes this way; order: folders as sorted, as torchvision's ImageFolder does (default: found out)",
+    )
+    answers = parser.add_argument_group("other answers")
+    answers.add_argument(
+        "--from",
+        dest="given",
+        metavar="FILE",
+        help="evaluate these answers instead of running the model: CSV or JSON Lines",
+    )
+    answers.add_argument(
+        "--agree",
+        metavar="FILE",
+        help="compare with another engine's answers: CSV or JSON Lines of file, class, probability",
+    )
+    output = parser.add_argument_group("what comes out")
+    output.add_argument("--json", action="store_true", help="print JSON")
+    output.add_argument("--html", metavar="FILE", help="write a page for the browser as well")
+    parser.add_argument(
+        "--recipe",
+        metavar="NAME",
+        help="prepare pictures as another publisher does: tf, timm, keras, b4@torchvision, …",
+    )
+    recipe_options.add(parser.add_argument_group("a recipe by hand, where the weights do not know it"))
+    parser.add_argument(
+        "--as-published",
+        action="store_true",
+        help="read pictures as the publisher's own software does: not turned as EXIF says, transparency dropped",
+    )
+    parser.add_argument("--threads", type=int, metavar="N", help="by default one for each core")
+    parser.add_argument("--dtype", choices=("float32", "float64"), default="float32")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Evaluate each model, compare, show, and write the page; what can be told before anything is run is told then."""
+    from refnet.evaluation import between, read_answers, read_data_set
+    from refnet.evaluation.report import check_target, write_report
+
+    if options.data is None:
+        raise InputError("no data set; want it before -m: `refnet eval DIR -m b0 b1`")
+    if options.html is not None:
+        check_target(Path(options.html))
+    requests = _requests(options)
+    data = read_data_set(options.data, options.truth, synsets=options.synsets)
+    given, others = (None if file is None else read_answers(Path(file)) for file in (options.given, options.agree))
+    found: list[Evaluation] = []
+    agreements: list[Agreement] = []
+    for model, request in requests.items():
+        network = request.load()
+        found.append(_evaluate(model, network, data, given, options))
+        if others is not None:
+            agreements.append(_agree(found[-1], network, others))
+    agreements += [between(one, other) for place, one in enumerate(found) for other in found[place + 1 :]]
+    if options.html is not None:
+        write_report(found, Path(options.html), agreements)
+    _show(found, agreements, options)
+    return 2 if any(each.answers.failed for each in found) else 0
+
+
+def _requests(options: argparse.Namespace) -> dict[str, Request]:
+    from refnet.hub.request import make_request
+
+    if options.given is not None and len(options.models) > 1:
+        raise InputError("--from is one model's answers; want one model with -m, whose classes they are")
+    if len(set(options.models)) < len(options.models):
+        raise InputError(f"-m {' '.join(options.models)}: a model comes twice")
+    return {
+        model: make_request(
+            model,
+            dtype=options.dtype,
+            threads=options.threads,
+            recipe=options.recipe,
+            by_hand=recipe_options.read(options),
+        )
+        for model in options.models
+    }
+
+
+def _evaluate(
+    model: str, network: Network, data: DataSet, given: OtherAnswers | None, options: argparse.Namespace
+) -> Evaluation:
+    from refnet.evaluation import evaluate, from_answers
+
+    if given is not None:
+        return from_answers(network, data, given, by=options.by)
+    with progress.task(f"evaluating {model}", total=len(data), unit="pictures") as update:
+        return evaluate(
+            network,
+            data,
+            by=options.by,
+            name=model,
+            as_published=options.as_published,
+            progress=lambda done, failed: update(completed=done),
+        )
+
+
+def _agree(found: Evaluation, network: Network, others: OtherAnswers) -> Agreement:
+    from refnet.evaluation import with_answers
+
+    return with_answers(found, network, others)
+
+
+def _show(found: list[Evaluation], agreements: list[Agreement], options: argparse.Namespace) -> None:
+    from refnet.evaluation.as_json import to_json
+
+    if options.json:
+        terminal.print_json(to_json(found, agreements))
+    else:
+        eval_tables.show(found, agreements)
+    for each in found:
+        eval_tables.tell_failed(each)
