@@ -103,9 +103,9 @@ def run(options: argparse.Namespace) -> int:
     given, others = (None if file is None else read_answers(Path(file)) for file in (options.given, options.agree))
     found: list[Evaluation] = []
     agreements: list[Agreement] = []
-    for model, request in requests.items():
+    for name, request in requests.items():
         network = request.load()
-        found.append(_evaluate(model, network, data, given, options))
+        found.append(_evaluate(name, network, data, given, options))
         if others is not None:
             agreements.append(_agree(found[-1], network, others))
     agreements += [between(one, other) for place, one in enumerate(found) for other in found[place + 1 :]]
@@ -123,30 +123,36 @@ def _requests(options: argparse.Namespace) -> dict[str, Request]:
     if len(set(options.models)) < len(options.models):
         raise InputError(f"-m {' '.join(options.models)}: a model comes twice")
     return {
-        model: make_request(
+        name: make_request(
             model,
             dtype=options.dtype,
             threads=options.threads,
             recipe=options.recipe,
             by_hand=recipe_options.read(options),
         )
-        for model in options.models
+        for name, model in zip(_names(options.models), options.models, strict=True)
     }
 
 
+def _names(models: list[str]) -> list[str]:
+    """What models are called: of files the name without the folder, where these differ."""
+    short = [Path(model).name for model in models]
+    return short if len(set(short)) == len(short) else models
+
+
 def _evaluate(
-    model: str, network: Network, data: DataSet, given: OtherAnswers | None, options: argparse.Namespace
+    name: str, network: Network, data: DataSet, given: OtherAnswers | None, options: argparse.Namespace
 ) -> Evaluation:
     from refnet.evaluation import evaluate, from_answers
 
     if given is not None:
         return from_answers(network, data, given, by=options.by)
-    with progress.task(f"evaluating {model}", total=len(data), unit="pictures") as update:
+    with progress.task(f"evaluating {name}", total=len(data), unit="pictures") as update:
         return evaluate(
             network,
             data,
             by=options.by,
-            name=model,
+            name=name,
             as_published=options.as_published,
             progress=lambda done, failed: update(completed=done),
         )

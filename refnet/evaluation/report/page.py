@@ -39,7 +39,7 @@ def page(found: Sequence[Evaluation], agreements: Sequence[Agreement] = ()) -> s
         "data set": first.data.name,
         "pictures": f"{len(first.data):,}",
         "classes": f"{len(first.data.classes):,}, said by {first.data.said_by}",
-        **{f"matched, {each.model}" if len(found) > 1 else "matched": each.truth.told for each in found},
+        **_matched(found),
         **{f"note {place}": note for place, note in enumerate(first.data.notes, 1)},
     }
     return fill(
@@ -65,9 +65,19 @@ def headline(found: Sequence[Evaluation]) -> str:
     >>> headline([evaluate(refnet.load("lite0"), data)])
     'lite0 is right on 100.0% of 1 picture in cats'
     """
-    each = ", ".join(f"{one.model} is right on {percent(one.top1.share)}" for one in found)
     pictures = f"{len(found[0].data):,} picture{'s' if len(found[0].data) != 1 else ''}"
-    return f"{each} of {pictures} in {Path(found[0].data.name).name or found[0].data.name}"
+    where = f"{pictures} in {Path(found[0].data.name).name or found[0].data.name}"
+    if len(found) == 1:
+        return f"{found[0].model} is right on {percent(found[0].top1.share)} of {where}"
+    return f"Right on {where}: {', '.join(f'{one.model} {percent(one.top1.share)}' for one in found)}"
+
+
+def _matched(found: Sequence[Evaluation]) -> dict[str, str]:
+    """How classes were matched: once, where it is the same for all models."""
+    told = {each.truth.told for each in found}
+    if len(told) == 1:
+        return {"matched": found[0].truth.told}
+    return {f"matched, {each.model}": each.truth.told for each in found}
 
 
 def _row(found: Evaluation) -> str:
