@@ -80,13 +80,14 @@ def _headed(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     for number, row in enumerate(rows, 2):
         if len(row) != len(heads):
             raise InputError(f"row {number} has {len(row)} columns; want {len(heads)}, as the first has")
-    name = _head(heads, CLASS_HEADS)
-    if name is None:
-        raise InputError(f"no column of classes among {', '.join(heads)}; want one called {', '.join(CLASS_HEADS)}")
 
     def column(head: str | None) -> list[str]:
         return [""] * len(rows) if head is None else [row[heads.index(head)].strip() for row in rows]
 
+    named = [head for head in CLASS_HEADS if head in heads]
+    if not named:
+        raise InputError(f"no column of classes among {', '.join(heads)}; want one called {', '.join(CLASS_HEADS)}")
+    name = next((head for head in named if any(column(head))), named[0])  # wnids are empty where there are no labels
     file, value = _head(heads, FILE_HEADS), _head(heads, VALUE_HEADS)
     error = ERROR_HEAD if ERROR_HEAD in heads else None
     return Table(_plain(column(file)), column(name), name, column(value), column(error))

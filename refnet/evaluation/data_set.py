@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from refnet.errors import InputError, InputNotFoundError, first_few
+from refnet.errors import FEW, InputError, InputNotFoundError, shortened
 from refnet.pipeline.folder import ENDINGS
 
 
@@ -88,7 +88,7 @@ def is_picture(name: str) -> bool:
 
 def left_out(others: int) -> tuple[str, ...]:
     """Say how many files are no pictures."""
-    return (f"{others} {'file is' if others == 1 else 'files are'} no picture by the ending: left out",) * bool(others)
+    return (f"{count(others, 'file')} left out, by the ending no picture",) * bool(others)
 
 
 def check_folder(place: str | os.PathLike[str]) -> Path:
@@ -102,8 +102,26 @@ def check_folder(place: str | os.PathLike[str]) -> Path:
 
 
 def naming(things: Sequence[str]) -> str:
-    """Name the first few of a list."""
-    return first_few(list(things), by=", ")
+    """Name the first few of a list.
+
+    Examples
+    --------
+    >>> naming(["a.png", "b.png", "c.png", "d.png", "e.png", "f.png"])
+    'a.png, b.png, c.png, d.png, and 2 more'
+    """
+    named = [shortened(thing) for thing in things[:FEW]]
+    return ", ".join(named + [f"and {len(things) - FEW:,} more"] * (len(things) > FEW))
+
+
+def count(number: int, thing: str, plural: str = "") -> str:
+    """Say how many there are.
+
+    Examples
+    --------
+    >>> count(1, "picture"), count(2000, "class", "classes")
+    ('1 picture', '2,000 classes')
+    """
+    return f"{number:,} {thing if number == 1 else plural or thing + 's'}"
 
 
 def _unreadable(error: OSError) -> None:

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from refnet.errors import InputError
-from refnet.evaluation.data_set import DataSet, check_folder, is_picture, left_out, naming, pictures_below
+from refnet.evaluation.data_set import DataSet, check_folder, count, is_picture, left_out, naming, pictures_below
 from refnet.evaluation.tables import is_table, read_table
 
 _PARTS = {"train", "val", "valid", "validation", "test"}  # of a data set that is all below one folder
@@ -103,10 +103,10 @@ def _of_folders(folder: Path, classes: list[str], here: list[str], notes: tuple[
         others += no_pictures
     beside = [name for name in here if name not in set(classes) and is_picture(name)]
     if beside:
-        notes += (f"{len(beside)} pictures lie beside the folders of the classes: left out: {naming(beside)}",)
+        notes += (f"{count(len(beside), 'picture')} left out, beside the folders of the classes: {naming(beside)}",)
     empty = [name for name in classes if name not in set(given)]
     if empty and files:
-        notes += (f"{len(empty)} folders have no picture: {naming(empty)}",)
+        notes += (f"{count(len(empty), 'folder')} without a picture: {naming(empty)}",)
     return DataSet(str(folder), tuple(files), tuple(given), tuple(classes), "folders", notes=notes + left_out(others))
 
 
@@ -116,16 +116,15 @@ def _side_by_side(folder: Path, here: list[str], notes: tuple[str, ...]) -> Data
     if names and not any(wnids):
         if all(map(_VALIDATION.match, names)):
             raise InputError(
-                f"{folder}: ImageNet's validation pictures, and nothing says their classes; want --truth FILE: a list "
+                f"{folder}: ImageNet's validation pictures, of which nothing says the classes; want --truth FILE: a list "
                 "of wnids, one a line, such as imagenet_2012_validation_synset_labels.txt, Kaggle's "
                 "LOC_val_solution.csv, or the development kit's ILSVRC2012_validation_ground_truth.txt with --synsets"
             )
-        raise InputError(f"{folder}: nothing says the classes of its {len(names)} pictures; {_HOW}")
+        raise InputError(f"{folder}: nothing says the classes of its {count(len(names), 'picture')}; {_HOW}")
     without = [name for name, wnid in zip(names, wnids, strict=True) if not wnid]
     if without:
         raise InputError(
-            f"{folder}: the names of {len(names) - len(without)} pictures begin with a wnid and those of "
-            f"{len(without)} do not: {naming(without)}; {_HOW}"
+            f"{folder}: of {len(names)} names {len(without)} do not begin with a wnid: {naming(without)}; {_HOW}"
         )
     files = tuple(str(folder / name) for name in names)
     others = len(here) - len(names)

@@ -9,7 +9,7 @@ from pathlib import Path, PurePath
 
 from refnet.errors import InputError
 from refnet.evaluation.columns import INDEX_HEADS, Table, read_lines, split
-from refnet.evaluation.data_set import DataSet, naming
+from refnet.evaluation.data_set import DataSet, count, naming
 
 _ENDINGS = (".csv", ".tsv", ".txt")
 _NUMBER = re.compile(r"\d{1,9}")
@@ -93,7 +93,7 @@ def _files(table: Table, path: Path, folder: Path | None, pictures: Sequence[str
     if len(set(table.files)) < len(table.files):
         seen: set[str] = set()
         twice = [name for name in table.files if name in seen or seen.add(name)]  # type: ignore[func-returns-value]
-        raise InputError(f"{path}: {len(twice)} files come twice: {naming(twice)}; want each once")
+        raise InputError(f"{path}: {naming(twice)} more than once; want each picture once")
     if folder is None:
         return [str(path.parent / name) for name in table.files], ()
     known = {os.path.relpath(picture, folder): picture for picture in pictures}
@@ -108,7 +108,8 @@ def _files(table: Table, path: Path, folder: Path | None, pictures: Sequence[str
             raise InputError(f"{path}: {name} may be {naming(near)}; want its path below {folder}")
         found.append(known.get(name) or (near[0] if near else str(folder / name)))
     unnamed = sorted(set(pictures) - set(found))
-    note = f"{len(unnamed)} pictures are not in {path.name}: left out: {naming(unnamed)}"
+    names = [os.path.relpath(picture, folder) for picture in unnamed[:5]] + unnamed[5:]
+    note = f"{count(len(unnamed), 'picture')} left out, not in {path.name}: {naming(names)}"
     return found, (note,) * bool(unnamed)
 
 
