@@ -16,6 +16,7 @@ from refnet.cli import (
     convert,
     eval,
     export,
+    features,
     fetch,
     golden,
     info,
@@ -28,7 +29,7 @@ from refnet.cli import (
 from refnet.errors import VERBOSE, InputError, RefnetError
 from refnet.version import __version__
 
-COMMANDS = (predict, eval, info, fetch, convert, plan, verify, golden, compare, bench, export, warmup)
+COMMANDS = (predict, features, eval, info, fetch, convert, plan, verify, golden, compare, bench, export, warmup)
 ERROR, BROKEN_PIPE = 2, 141
 
 

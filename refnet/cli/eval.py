@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import re
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from refnet import progress
-from refnet.cli import eval_tables, recipe_options, terminal
+from refnet.cli import eval_tables, picture_options, recipe_options, terminal
 from refnet.errors import InputError
 
 if TYPE_CHECKING:
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
     from refnet.evaluation import Agreement, DataSet, Evaluation, OtherAnswers
     from refnet.hub.request import Request
     from refnet.network import Network
+    from refnet.pipeline.journal import Journal
 
 
 def add(commands: Any) -> None:
@@ -71,6 +75,14 @@ def add(commands: Any) -> None:
         help="compare with another engine's answers: CSV or JSON Lines of file, class, probability",
     )
     output = parser.add_argument_group("what comes out")
+    output.add_argument(
+        "-o",
+        "--out",
+        metavar="FILE",
+        help="keep every answer, as `refnet predict -o` does: .csv, .jsonl or .parquet; with several models a file for "
+        "each, such as FILE.b0.csv",
+    )
+    picture_options.add_resume(output)
     output.add_argument("--json", action="store_true", help="print JSON")
     output.add_argument("--html", metavar="FILE", help="write a page for the browser as well")
     parser.add_argument(
@@ -99,13 +111,14 @@ def run(options: argparse.Namespace) -> int:
     if options.html is not None:
         check_target(Path(options.html))
     requests = _requests(options)
+    kept = _kept(options, list(requests))
     data = read_data_set(options.data, options.truth, synsets=options.synsets)
     given, others = (None if file is None else read_answers(Path(file)) for file in (options.given, options.agree))
     found: list[Evaluation] = []
     agreements: list[Agreement] = []
     for name, request in requests.items():
         network = request.load()
-        found.append(_evaluate(name, network, data, given, options))
+        found.append(_evaluate(name, network, data, given, kept[name], options))
         if others is not None:
             agreements.append(_agree(found[-1], network, others))
     agreements += [between(one, other) for place, one in enumerate(found) for other in found[place + 1 :]]
@@ -141,21 +154,75 @@ def _names(models: list[str]) -> list[str]:
 
 
 def _evaluate(
-    name: str, network: Network, data: DataSet, given: OtherAnswers | None, options: argparse.Namespace
+    name: str,
+    network: Network,
+    data: DataSet,
+    given: OtherAnswers | None,
+    kept: Path | None,
+    options: argparse.Namespace,
 ) -> Evaluation:
-    from refnet.evaluation import evaluate, from_answers
+    from refnet.cli import many
+    from refnet.evaluation import evaluate, from_answers, read_answers
+    from refnet.pipeline import tables
 
     if given is not None:
         return from_answers(network, data, given, by=options.by)
-    with progress.task(f"evaluating {name}", total=len(data), unit="pictures") as update:
-        return evaluate(
-            network,
-            data,
-            by=options.by,
-            name=name,
-            as_published=options.as_published,
-            progress=lambda done, failed: update(completed=done),
-        )
+    if kept is not None and many.is_complete(kept, options):
+        return from_answers(network, data, read_answers(kept), by=options.by, name=name)
+    with ExitStack() as stack:
+        update = stack.enter_context(progress.task(f"evaluating {name}", total=len(data), unit="pictures"))
+        journal = None if kept is None else stack.enter_context(_journal(kept, network, name, options))
+        try:
+            found = evaluate(
+                network,
+                data,
+                by=options.by,
+                name=name,
+                as_published=options.as_published,
+                journal=journal,
+                progress=lambda done, failed: update(completed=done),
+            )
+        except KeyboardInterrupt:
+            if journal is not None:
+                told = f"{len(journal.done):,} pictures are kept in {journal.path}; --resume goes on from there"
+                terminal.say(told)
+            raise
+        if kept is not None and journal is not None:
+            about = {"model": name, "recipe": network.recipe.name}
+            tables.write(kept, journal.in_order(data.files), meaning=found.meaning, about=about)
+            journal.remove()
+    return found
+
+
+def _journal(kept: Path, network: Network, name: str, options: argparse.Namespace) -> Journal:
+    from refnet.cli import many
+    from refnet.evaluation.metrics import DEPTH
+    from refnet.pipeline.journal import Journal
+
+    asked = many.asked(network, argparse.Namespace(**{**vars(options), "model": name}), top=DEPTH)
+    return Journal(kept, asked, resume=options.resume, overwrite=options.overwrite)
+
+
+def _kept(options: argparse.Namespace, names: Sequence[str]) -> dict[str, Path | None]:
+    """The file of each model's answers, if they are to be kept."""
+    from refnet.cli import many
+    from refnet.pipeline.tables import SUFFIXES
+
+    if options.out is None:
+        if options.resume or options.overwrite:
+            raise InputError("--resume and --overwrite are about a file: name it with -o FILE")
+        return dict.fromkeys(names)
+    if options.given is not None:
+        raise InputError("--from evaluates answers that are in a file already; leave -o out")
+    path = many.target(options.out, SUFFIXES)
+    if len(names) == 1:
+        return {names[0]: path}
+    return {name: path.with_name(f"{path.stem}.{_as_file(name)}{path.suffix}") for name in names}
+
+
+def _as_file(name: str) -> str:
+    """A model's name as a part of a file's name."""
+    return re.sub(r"[^\w.@+-]+", "-", name.replace(":", "+"))
 
 
 def _agree(found: Evaluation, network: Network, others: OtherAnswers) -> Agreement:
@@ -172,4 +239,6 @@ def _show(found: list[Evaluation], agreements: list[Agreement], options: argpars
     else:
         eval_tables.show(found, agreements)
     for each in found:
+        for note in each.notes:
+            terminal.say(f"{each.model}: {note}")
         eval_tables.tell_failed(each)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -12,14 +11,15 @@ from typing import Any
 
 from refnet.errors import InputError
 from refnet.evaluation.answers import Answers
-from refnet.evaluation.columns import CLASS_HEADS, FILE_HEADS, VALUE_HEADS, read_lines, split
+from refnet.evaluation.columns import CLASS_HEADS, FILE_HEADS, VALUE_HEADS, Table, of_columns, read_lines, split
 from refnet.evaluation.data_set import DataSet
 from refnet.evaluation.evaluation import Evaluation
 from refnet.evaluation.matching import By, find_truth, match_answers
 from refnet.evaluation.published import published
 from refnet.network import Network
+from refnet.pipeline.tables import pyarrow, utf8
 
-_NUMBER = re.compile(r"\d{1,9}")
+PARQUET = ".parquet"
 Found = list[tuple[str, float]]  # classes as the file calls them, most probable first, with their numbers
 
 
@@ -47,9 +47,9 @@ class OtherAnswers:
         >>> answers.match(["photos/cat.jpg", "dogs/a.jpg", "bird.jpg"])
         {0: 'cat.jpg', 1: 'dogs/a.jpg'}
         """
-        ours, theirs = _by_name(files), _by_name(self.of)
+        ours, theirs = _by_name([utf8(file) for file in files]), _by_name(self.of)
         found = {}
-        for place, file in enumerate(files):
+        for place, file in enumerate(map(utf8, files)):
             short = PurePath(file).name
             if file in self.of:
                 found[place] = file
@@ -85,9 +85,12 @@ def read_answers(path: Path) -> OtherAnswers:
     >>> read_answers(file).of
     {'cat.jpg': [('tabby', 0.5), ('lynx', 0.25)]}
     """
-    lines = read_lines(path)
+    lines = [] if path.suffix.lower() == PARQUET else read_lines(path)
     try:
-        rows = _json_rows(lines) if lines[0].lstrip()[:1] in "[{" else _rows(lines)
+        if not lines:
+            rows = _table_rows(_parquet(path))
+        else:
+            rows = _json_rows(lines) if lines[0].lstrip()[:1] in "[{" else _rows(lines)
         of: dict[str, Found | str] = {}
         for file, found in rows:
             before = of.setdefault(file, [])
@@ -106,8 +109,25 @@ def _rows(lines: Sequence[str]) -> Iterator[tuple[str, Found | str]]:
     table = split(lines)
     if table is None:
         raise InputError("no line names a picture; want a file and its class in every line")
+    return _table_rows(table)
+
+
+def _table_rows(table: Table) -> Iterator[tuple[str, Found | str]]:
     for file, name, value, error in zip(table.files, table.classes, table.values, table.errors, strict=True):
         yield file, error or ([(name, _value(value, file))] if name else "no answer")
+
+
+def _parquet(path: Path) -> Table:
+    """Read a table that `refnet predict --parquet` or a data frame has written."""
+    read = pyarrow().parquet.read_table
+    try:
+        table = read(path)
+    except OSError as error:  # errors of pyarrow are OSErrors, or ValueErrors
+        raise InputError(f"cannot be read: {error}") from None
+    except ValueError as error:
+        raise InputError(f"no Parquet: {error}") from None
+    cells = [["" if cell is None else str(cell) for cell in column.to_pylist()] for column in table.columns]
+    return of_columns(table.column_names, list(zip(*cells, strict=True)))
 
 
 def _json_rows(lines: Sequence[str]) -> Iterator[tuple[str, Found | str]]:

@@ -21,8 +21,8 @@ def to_json(found: Sequence[Evaluation], agreements: Sequence[Agreement] = ()) -
     >>> import refnet
     >>> from refnet.evaluation import DataSet, evaluate
     >>> data = DataSet("cats", ("refnet/data/chelsea.png",), ("n02123159",), ("n02123159",), "names of files")
-    >>> to_json([evaluate(refnet.load("lite0"), data)])["models"][0]["top1"]
-    {'right': 1, 'of': 1, 'share': 1.0, 'interval': [0.2065493143772375, 1.0]}
+    >>> to_json([evaluate(refnet.load("lite0"), data)])["models"][0]["top5"]["right"]
+    1
     """
     data = found[0].data
     return {
@@ -72,6 +72,7 @@ def _model(found: Evaluation) -> dict[str, Any]:
             "on_the_validation_set": found.is_validation,
             "verdict": list(found.against_published),
         },
+        "notes": list(found.notes),
         "pictures_per_second": _number(found.pictures_per_second),
         "by_class": [
             {

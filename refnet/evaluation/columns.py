@@ -65,9 +65,8 @@ def split(lines: Sequence[str]) -> Table | None:
         if mark not in lines[0]:
             continue
         rows = list(csv.reader(lines, delimiter=mark, skipinitialspace=True))
-        heads = [cell.strip().lower().replace(" ", "_") for cell in rows[0]]
-        if any(head in FILE_HEADS for head in heads):
-            return _headed(heads, rows[1:])
+        if any(_plain_head(cell) in FILE_HEADS for cell in rows[0]):
+            return of_columns(rows[0], rows[1:])
         if all(any(map(is_picture, row)) for row in rows):
             return _bare(rows)
     matches = [_FILE_THEN_CLASS.fullmatch(line) for line in lines]
@@ -76,7 +75,11 @@ def split(lines: Sequence[str]) -> Table | None:
     return None
 
 
-def _headed(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+def of_columns(names: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """Find the columns that count by their names."""
+    heads = [_plain_head(name) for name in names]
+    if not any(head in FILE_HEADS for head in heads):
+        raise InputError(f"no column of pictures among {', '.join(heads)}; want one called {', '.join(FILE_HEADS)}")
     for number, row in enumerate(rows, 2):
         if len(row) != len(heads):
             raise InputError(f"row {number} has {len(row)} columns; want {len(heads)}, as the first has")
@@ -91,6 +94,10 @@ def _headed(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     file, value = _head(heads, FILE_HEADS), _head(heads, VALUE_HEADS)
     error = ERROR_HEAD if ERROR_HEAD in heads else None
     return Table(_plain(column(file)), column(name), name, column(value), column(error))
+
+
+def _plain_head(name: str) -> str:
+    return name.strip().lower().replace(" ", "_")
 
 
 def _head(heads: Sequence[str], wanted: Sequence[str]) -> str | None:

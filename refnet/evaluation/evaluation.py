@@ -38,6 +38,8 @@ class Evaluation:
         What its publisher says of it, if that is known.
     pictures_per_second
         Of the pictures that were run now; NaN where none was.
+    notes
+        How many pictures the publisher's own software would have read otherwise, and in what.
 
     Examples
     --------
@@ -58,6 +60,7 @@ class Evaluation:
     meaning: str = "probability"
     published: Published | None = None
     pictures_per_second: float = math.nan
+    notes: tuple[str, ...] = ()
 
     @cached_property
     def top1(self) -> Share:

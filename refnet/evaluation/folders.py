@@ -116,8 +116,8 @@ def _side_by_side(folder: Path, here: list[str], notes: tuple[str, ...]) -> Data
     if names and not any(wnids):
         if all(map(_VALIDATION.match, names)):
             raise InputError(
-                f"{folder}: ImageNet's validation pictures, of which nothing says the classes; want --truth FILE: a list "
-                "of wnids, one a line, such as imagenet_2012_validation_synset_labels.txt, Kaggle's "
+                f"{folder}: ImageNet's validation pictures, of which nothing says the classes; want --truth FILE: a "
+                "list of wnids, one a line, such as imagenet_2012_validation_synset_labels.txt, Kaggle's "
                 "LOC_val_solution.csv, or the development kit's ILSVRC2012_validation_ground_truth.txt with --synsets"
             )
         raise InputError(f"{folder}: nothing says the classes of its {count(len(names), 'picture')}; {_HOW}")

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-import numpy as np
-
-from refnet.errors import InputError, WeightsError
+from refnet.errors import InputError
 from refnet.evaluation.answers import Answers
-from refnet.evaluation.data_set import DataSet
+from refnet.evaluation.data_set import DataSet, count
 from refnet.evaluation.evaluation import Evaluation
 from refnet.evaluation.matching import By, find_truth
 from refnet.evaluation.metrics import DEPTH
 from refnet.evaluation.published import published
 from refnet.network import Network
 from refnet.pipeline.journal import Journal
-from refnet.pipeline.pipeline import Pipeline
-from refnet.prediction import predictions
+from refnet.pipeline.many import with_predictions
+from refnet.pipeline.pipeline import Answer, Pipeline
+from refnet.pipeline.source import Item
+from refnet.pipeline.tables import fields
+from refnet.preprocessing.loaders import SOFTWARE
 
-Fields = Mapping[str, Any]  # of one picture, as the journal keeps them
 Progress = Callable[[int, int], None]  # how many are done, and how many failed
 
 
@@ -79,19 +79,34 @@ def evaluate(
     (Share(right=1, of=1), [0.21, 1.0])
     """
     check_classifies(network)
+    architecture = network.weights.architecture
     truth = find_truth(data, network.weights, by)
-    top = min(DEPTH, network.weights.architecture.classes)
-    answers, speed = _answers(network, data, top, as_published, journal, progress)
+    kept = _Kept(data, min(DEPTH, architecture.classes), architecture.top.meaning)
+    if journal is not None:
+        kept.take_all(journal.in_order([file for file in data.files if file in journal.done]))
+    todo = [file for file in data.files if not kept.has(file)]
+    notes: Counter[str] = Counter()
+    begun = time.perf_counter()
+    for answer in _run(network, todo, kept.top, as_published):
+        said = fields(answer)
+        if journal is not None:
+            journal.add(answer.name, said)
+        kept.take(answer.name, said)
+        notes.update(answer.notes)
+        if progress is not None:
+            progress(kept.done, len(kept.answers.failed))
+    seconds = time.perf_counter() - begun
     return Evaluation(
         name or network.variant,
         network.recipe.name,
         data,
         truth,
-        answers,
-        network.weights.architecture.classes,
-        network.weights.architecture.top.meaning,
+        kept.answers,
+        architecture.classes,
+        architecture.top.meaning,
         published(network),
-        speed,
+        len(todo) / seconds if todo else math.nan,
+        tuple(_told(note, count, network) for note, count in notes.items()),
     )
 
 
@@ -105,53 +120,39 @@ def check_classifies(network: Network) -> None:
         )
 
 
-def _answers(
-    network: Network,
-    data: DataSet,
-    top: int,
-    as_published: bool,
-    journal: Journal | None,
-    progress: Progress | None,
-) -> tuple[Answers, float]:
-    """Run what is not done yet; return all answers, and pictures per second."""
-    found, meaning = Answers.empty(len(data), top), network.weights.architecture.top.meaning
-    done: Mapping[str, int] = {} if journal is None else journal.done
-    places = {file: place for place, file in enumerate(data.files)}
-    todo = [file for file in data.files if file not in done]
-    if journal is not None:
-        for file, known in journal.in_order([file for file in data.files if file in done]):
-            _put(found, places[file], known, meaning)
-    begun = time.perf_counter()
-    for file, fields in _run(network, todo, top, as_published):
-        if journal is not None:
-            journal.add(file, fields)
-        _put(found, places[file], fields, meaning)
-        if progress is not None:
-            progress(len(found.failed) + int(found.answered.sum()), len(found.failed))
-    seconds = time.perf_counter() - begun
-    return found, len(todo) / seconds if todo else math.nan
+def _run(network: Network, files: list[str], top: int, as_published: bool) -> Iterator[Answer]:
+    items = (Item(file, file) for file in files)  # each a picture, whatever patterns its name looks like
+    return with_predictions(network, Pipeline(network, as_published=as_published).answers(items), top)
 
 
-def _run(network: Network, files: list[str], top: int, as_published: bool) -> Iterator[tuple[str, Fields]]:
-    pipeline = Pipeline(network, as_published=as_published)
-    meaning = network.weights.architecture.top.meaning
-    # As paths: the name of a picture is never a pattern.
-    for file, answer in zip(files, pipeline.run(map(Path, files)), strict=True):
-        if answer.error is not None:
-            yield file, {"error": str(answer.error)}
-            continue
-        row = answer.tensors[network.plan.answer]
-        if not np.isfinite(row).all():
-            raise WeightsError(
-                f"{file}: {network.variant} gives no finite answer: its weights overflow {network.dtype}"
-            )
-        best = predictions(row, top, network.labels, meaning)
-        yield file, {"predictions": [prediction.fields() for prediction in best]}
+def _told(note: str, number: int, network: Network) -> str:
+    software = SOFTWARE[network.recipe.loader]
+    were = "was" if number == 1 else "were"
+    return f"{count(number, 'picture')} {were} {note}, unlike {software}; --as-published reads as that does"
 
 
-def _put(answers: Answers, place: int, fields: Fields, meaning: str) -> None:
-    """Put in what the journal or the run has of one picture."""
-    if "predictions" not in fields:
-        answers.failed[place] = str(fields.get("error") or "no answer")
-        return
-    answers.put(place, [(each["index"], each[meaning]) for each in fields["predictions"]])
+class _Kept:
+    """What is found already, by picture."""
+
+    def __init__(self, data: DataSet, top: int, meaning: str) -> None:
+        self.top, self.meaning, self.done = top, meaning, 0
+        self.answers = Answers.empty(len(data), top)
+        self._places = {file: place for place, file in enumerate(data.files)}
+        self._has = [False] * len(data)
+
+    def has(self, file: str) -> bool:
+        return self._has[self._places[file]]
+
+    def take(self, file: str, said: Mapping[str, Any]) -> None:
+        """Take what the journal or the run has of one picture."""
+        place = self._places[file]
+        self.done += 1
+        self._has[place] = True
+        if "predictions" in said:
+            self.answers.put(place, [(each["index"], each[self.meaning]) for each in said["predictions"]])
+        else:
+            self.answers.failed[place] = str(said.get("error") or "no answer")
+
+    def take_all(self, found: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+        for file, said in found:
+            self.take(file, said)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -10,7 +11,9 @@ import numpy as np
 from refnet.architecture import names
 from refnet.arrays import Array
 from refnet.errors import ImageError
+from refnet.pipeline.ahead import in_order
 from refnet.pipeline.source import Item, Source, items
+from refnet.prediction import Prediction
 from refnet.preprocessing.preprocess import preprocess
 from refnet.preprocessing.read_image import read_as
 
@@ -33,6 +36,8 @@ class Answer(NamedTuple):
         Why the picture could not be read, or None.
     notes
         In what the software that the weights were published with would have read it differently.
+    predictions
+        What ``predict`` makes of the tensors, most probable first.
     """
 
     place: int
@@ -40,6 +45,7 @@ class Answer(NamedTuple):
     tensors: dict[str, Array]
     error: ImageError | None = None
     notes: tuple[str, ...] = ()
+    predictions: tuple[Prediction, ...] = ()
 
 
 class Pipeline:
@@ -68,11 +74,17 @@ class Pipeline:
         self.network = network
         self.as_published = as_published
         asked = [at] if isinstance(at, str) else [network.plan.answer] if at is None else list(at)
-        network._check_names([name for name in asked if name != names.INPUT])
         self.at = tuple(dict.fromkeys(asked))
+        self._input = names.INPUT in self.at
+        self._steps = network._check_names([name for name in self.at if name != names.INPUT])
+        self._size = (network.plan.height, network.plan.width)
+        self._turn = Lock()  # of the network, where one picture keeps all threads busy
 
     def run(self, source: Source, *, recursive: bool = False) -> Iterator[Answer]:
         """Answer for each picture of a source, in its order.
+
+        Pictures are read ahead, a few for each of the network's threads, and no more are held than those. An iterator
+        that is not run to its end leaves nothing behind: ``close`` ends its threads, and so does forgetting it.
 
         Parameters
         ----------
@@ -92,28 +104,34 @@ class Pipeline:
         InputError
             If something in the source is no picture at all.
         """
-        for place, item in enumerate(items(source, recursive=recursive)):
-            yield self.answer(place, item)
+        return self.answers(items(source, recursive=recursive))
 
-    def answer(self, place: int, item: Item) -> Answer:
-        """Answer for one picture."""
+    def answers(self, found: Iterable[Item]) -> Iterator[Answer]:
+        """Answer for each of some items, as ``run`` for those of a source."""
+        numbered = enumerate(found)
+        if self.network.threads == 1:
+            return (self._answer(place, item) for place, item in numbered)
+        return in_order(self._answer, numbered, self.network.threads)
+
+    def _answer(self, place: int, item: Item) -> Answer:
         if isinstance(item.image, ImageError):
             return Answer(place, item.name, {}, item.image)
         network = self.network
         try:
             reading = read_as(item.image, network.recipe.loader, as_published=self.as_published)
-            x = preprocess(
-                reading.picture,
-                network.recipe,
-                network.plan.height,
-                network.plan.width,
-                channels=network.weights.architecture.channels,
-            )
+            x = preprocess(reading.picture, network.recipe, *self._size, channels=network.weights.architecture.channels)
         except ImageError as error:
             return Answer(place, item.name, {}, error)
-        tensors = {
-            name: np.empty((1, *network.plan.shapes[name]), network.dtype) for name in self.at if name != "input"
-        }
-        network._engine.run_batch(x[None], tensors)
-        found = {name: x if name == names.INPUT else tensors[name][0] for name in self.at}
-        return Answer(place, item.name, found, None, reading.differs)
+        tensors = {name: np.empty(network.plan.shapes[name], network.dtype) for name in self._steps}
+        if tensors:
+            self._run(x, tensors)
+        return Answer(place, item.name, {names.INPUT: x, **tensors} if self._input else tensors, None, reading.differs)
+
+    def _run(self, x: Array, tensors: dict[str, Array]) -> None:
+        """Run by this thread alone while others run theirs, or by all threads while others read the next pictures."""
+        engine = self.network._engine
+        if engine.shares_out(self._size, self._steps):
+            engine.run_one(x, tensors, alone=True)
+        else:
+            with self._turn:
+                engine.run_one(x, tensors)

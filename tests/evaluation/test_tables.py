@@ -72,7 +72,7 @@ def test_wnids_in_the_order_of_the_validation_pictures(read):
     assert read(lines, VALIDATION)[1] == dict(zip(VALIDATION, lines.split(), strict=True))
     assert read(lines * 5, ["ILSVRC2012_val_00000015.JPEG"])[1]["ILSVRC2012_val_00000015.JPEG"] == "n02105855"
     with pytest.raises(InputError, match=r"truth\.csv: 3 lines; .*ILSVRC2012_val_00000015\.JPEG is beyond them"):
-        read(lines)
+        read(lines, VALIDATION)
 
 
 def test_lines_and_pictures_are_as_many(read):
