@@ -42,7 +42,6 @@ def add(commands: Any) -> None:
         "-m",
         "--models",
         nargs="+",
-        default=["lite0"],
         metavar="MODEL",
         help=f"one or several, each a {terminal.MODEL} (default: lite0)",
     )
@@ -131,10 +130,11 @@ def run(options: argparse.Namespace) -> int:
 def _requests(options: argparse.Namespace) -> dict[str, Request]:
     from refnet.hub.request import make_request
 
-    if options.given is not None and len(options.models) > 1:
+    models = options.models or ["lite0"]
+    if options.given is not None and len(models) > 1:
         raise InputError("--from is one model's answers; want one model with -m, whose classes they are")
-    if len(set(options.models)) < len(options.models):
-        raise InputError(f"-m {' '.join(options.models)}: a model comes twice")
+    if len(set(models)) < len(models):
+        raise InputError(f"-m {' '.join(models)}: a model comes twice")
     return {
         name: make_request(
             model,
@@ -143,7 +143,7 @@ def _requests(options: argparse.Namespace) -> dict[str, Request]:
             recipe=options.recipe,
             by_hand=recipe_options.read(options),
         )
-        for name, model in zip(_names(options.models), options.models, strict=True)
+        for name, model in zip(_names(models), models, strict=True)
     }
 
 
@@ -166,9 +166,9 @@ def _evaluate(
     from refnet.pipeline import tables
 
     if given is not None:
-        return from_answers(network, data, given, by=options.by)
+        return from_answers(network, data, given, by=options.by, ours=options.models is not None)
     if kept is not None and many.is_complete(kept, options):
-        return from_answers(network, data, read_answers(kept), by=options.by, name=name)
+        return from_answers(network, data, read_answers(kept), by=options.by, name=name, ours=True)
     with ExitStack() as stack:
         update = stack.enter_context(progress.task(f"evaluating {name}", total=len(data), unit="pictures"))
         journal = None if kept is None else stack.enter_context(_journal(kept, network, name, options))

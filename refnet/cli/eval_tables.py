@@ -125,7 +125,7 @@ def _show_differences(agreement: Agreement, ours: Evaluation) -> None:
         print()
         rows = [
             [
-                one.file,
+                ours.data.short(one.file),
                 f"{ours.name(one.ours)}{_sure(one.our_value)}",
                 f"{ours.name(one.theirs)}{_sure(one.their_value)}",
             ]
@@ -134,13 +134,15 @@ def _show_differences(agreement: Agreement, ours: Evaluation) -> None:
         count = len(agreement.differences)
         first = f"first {FEW} of {count} pictures" if count > FEW else "picture"
         terminal.print_columns("<<<", [[first, agreement.first, agreement.second], *rows], header=True)
+    if agreement.not_in_first or agreement.not_in_second or not math.isnan(agreement.apart):
+        print()
     for there, here, files in (
         (agreement.first, agreement.second, agreement.not_in_second),
         (agreement.second, agreement.first, agreement.not_in_first),
     ):
         if files:
             more = f", and {len(files) - 3} more" if len(files) > 3 else ""
-            shown = ", ".join(files[:3])
+            shown = ", ".join(map(ours.data.short, files[:3]))
             print(terminal.printable(f"{_count(len(files), 'picture')} of {there} not in {here}: {shown}{more}"))
     if not math.isnan(agreement.apart):
         print(f"of the same class, the numbers are at most {agreement.apart:.2g} apart")

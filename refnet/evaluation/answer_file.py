@@ -178,9 +178,28 @@ def _by_name(files: Sequence[str] | Mapping[str, Any]) -> dict[str, list[str]]:
 
 
 def from_answers(
-    network: Network, data: DataSet, other: OtherAnswers, *, by: By | None = None, name: str | None = None
+    network: Network,
+    data: DataSet,
+    other: OtherAnswers,
+    *,
+    by: By | None = None,
+    name: str | None = None,
+    ours: bool = False,
 ) -> Evaluation:
     """Evaluate answers that are there already, of this network or of anybody with its classes; nothing is run.
+
+    Parameters
+    ----------
+    network
+        Whose classes they are.
+    data, by
+        As for ``evaluate``.
+    other
+        What ``read_answers`` gives.
+    name
+        What is evaluated; by default the file's name.
+    ours
+        Whether they are this network's answers, to be held against what its publisher says.
 
     Raises
     ------
@@ -205,5 +224,5 @@ def from_answers(
         answers,
         network.weights.architecture.classes,
         network.weights.architecture.top.meaning,
-        published(network),
+        published(network) if ours else None,
     )

@@ -52,6 +52,11 @@ class DataSet:
     def __repr__(self) -> str:
         return f"<DataSet {self.name}: {len(self)} pictures of {len(self.classes)} classes, by {self.said_by}>"
 
+    def short(self, file: str) -> str:
+        """A picture's path as it is below the data set's folder, if it is there."""
+        below = self.name.rstrip(os.sep) + os.sep
+        return file.removeprefix(below)
+
 
 def pictures_below(folder: str | Path) -> tuple[list[str], int]:
     """List the pictures in a folder and the folders in it, sorted, and count the other files.

@@ -129,7 +129,7 @@ def _differences(agreement: Agreement, ours: Evaluation) -> str:
     if not agreement.differences or agreement.first != ours.model:
         return ""
     rows = "".join(
-        f'<tr><th scope="row">{safe(one.file)}</th><td class="name">{safe(ours.name(one.ours))}</td>'
+        f'<tr><th scope="row">{safe(ours.data.short(one.file))}</th><td class="name">{safe(ours.name(one.ours))}</td>'
         f'<td class="n">{percent(one.our_value)}</td><td class="name">{safe(ours.name(one.theirs))}</td>'
         f'<td class="n">{percent(one.their_value)}</td></tr>'
         for one in agreement.differences[:DIFFERENCES]
