@@ -145,6 +145,8 @@ class Journal:
                 else:
                     name, _ = value
                     self._places[name] = end
+            except InputError:
+                raise
             except (ValueError, TypeError):
                 if end == 0:
                     raise InputError(f"{self.path} is no journal of a run; move it away", filename=self.path) from None
