@@ -81,6 +81,8 @@ def _many(request: Request, path: Path | None, options: argparse.Namespace) -> i
         return 0
     pictures = many.Pictures(options.photos, recursive=options.recursive)
     if not pictures.are_there():
+        for item, problem in pictures.missing if options.json else ():
+            _print_error(item.name, problem, options)
         return 2
     network = _load(request, options)
     if path is not None:
@@ -182,7 +184,7 @@ def _one(photo: str, request: Request, options: argparse.Namespace) -> int:
     except ImageError as error:
         terminal.say(f"error: {error}")
         if options.json:
-            print(json.dumps({"file": photo, "model": options.model, "error": str(error)}))
+            _print_error(photo, error, options)
         return 2
     if options.json:
         said = [prediction.fields() for prediction in predictions]
@@ -191,6 +193,10 @@ def _one(photo: str, request: Request, options: argparse.Namespace) -> int:
         rows = [[_number(p), _named(p), p.wnid] for p in predictions]
         terminal.print_columns("><<", rows, key=2)  # a number and whose it is
     return 0
+
+
+def _print_error(photo: str, error: ImageError, options: argparse.Namespace) -> None:
+    print(json.dumps({"file": photo, "model": options.model, "error": str(error)}))
 
 
 def _read(photo: str, network: Network, options: argparse.Namespace) -> Picture:

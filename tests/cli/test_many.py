@@ -144,6 +144,8 @@ class TestLines:
             "refnet: error: a.png: cannot read the picture: No such file or directory",
             "refnet: error: b/*.png: there is no file of that name, and none that this pattern matches",
         ]
+        _, out, _ = run("predict", "a.png", "b/*.png", "--json", model="b7")
+        assert [json.loads(line)["file"] for line in out.splitlines()] == ["a.png", "b/*.png"]
         code, out, err = run("predict", "none", model="b7")
         assert (code, out) == (2, "")
         assert err.endswith("error: none: no pictures; folders of folders are looked into with --recursive\n")
@@ -160,6 +162,18 @@ class TestLines:
             "--as-published reads as that does\n"
         )
         assert run("predict", "clear", "--as-published")[2] == ""
+
+    @pytest.mark.skipif(os.name != "posix", reason="needs a pipe that its reader may leave")
+    def test_nobody_reads_the_rest(self, place):
+        command = (
+            f"{sys.executable} -m refnet predict photos photos photos -m tiny.h5 | head -n 2; echo ${{PIPESTATUS[0]}}"
+        )
+        done = subprocess.run(
+            ["bash", "-c", command], cwd=place, env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True, text=True, timeout=120,
+        )  # fmt: skip
+        assert done.stdout.splitlines()[2:] == ["141"]
+        assert "Traceback" not in done.stderr
 
 
 class TestSources:

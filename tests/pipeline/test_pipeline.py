@@ -147,6 +147,15 @@ def opened(paths):
             yield file
 
 
+def test_a_panorama_of_60_megapixels(net, tmp_path):
+    row = np.arange(20_000, dtype=np.uint16).astype(np.uint8)
+    Image.fromarray(np.broadcast_to(row, (3000, 20_000))).save(tmp_path / "wide.jpg", quality=50)
+    Image.fromarray(pixels(1)).save(tmp_path / "small.png")
+    small, wide = Pipeline(net).run(tmp_path)
+    assert (small.error, wide.error) == (None, None)
+    assert (wide.tensors["probabilities"] == net.probabilities(net.preprocess(tmp_path / "wide.jpg"))[0]).all()
+
+
 class TestNetwork:
     """``predict``, ``features`` and ``preprocess`` of one picture, of a list, of a stream."""
 
