@@ -6,10 +6,13 @@ Tile shapes decide speed only. Each output element is the same chain of operatio
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
 from numba.core.registry import cpu_target
+
+from refnet.compiler_lock import COMPILER_LOCK
 
 LANES = 16  # channels in a block of the activation layout, whatever the CPU
 
@@ -40,9 +43,12 @@ class Registers:
     size: int
 
 
+@cache
 def registers() -> Registers:
     """Look up the registers of the CPU that Numba compiles for (the host, unless NUMBA_CPU_NAME says otherwise)."""
-    triple, name, features = cpu_target.target_context.codegen().magic_tuple()
+    # LLVM has a lock of its own, which a child would inherit from a thread that it lacks: so a fork waits for ours.
+    with COMPILER_LOCK:
+        triple, name, features = cpu_target.target_context.codegen().magic_tuple()
     if not triple.startswith(("x86_64", "i686")):
         return Registers(32, 16)
     if "+avx512f" in features or (not features and any(part in name for part in _AVX512_NAMES)):
