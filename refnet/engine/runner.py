@@ -81,6 +81,16 @@ class Engine:
         for n in range(alone, len(x)):
             self._fill(x, into, n, self._team)
 
+    def run_one(self, x: Array, into: Mapping[str, Array], *, alone: bool = False) -> None:
+        """Run on one picture f32[H, W, C], by this thread alone or by all together; write each tensor into ``into``."""
+        batch = {name: tensor[None] for name, tensor in into.items()}
+        self._fill(x[None], batch, 0, _ALONE if alone else self._team)
+
+    def shares_out(self, size: tuple[int, int], wanted: Collection[str]) -> bool:
+        """Whether many pictures are done sooner by a thread each than one after the other by all threads together."""
+        program = self._program(size, frozenset(wanted), frozenset([names.INPUT]))
+        return program.pictures_at_once(self._team.threads, self._team.threads) > 1
+
     def _fill(self, x: Array, into: Mapping[str, Array], n: int, team: Team) -> None:
         for name, copy in self._run({names.INPUT: x[n]}, into, (x.shape[1], x.shape[2]), team):
             copy(into[name][n, ...])
