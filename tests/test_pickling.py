@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import copy
 import multiprocessing
-import pickle
-import shutil
 import os
+import pickle
 import subprocess
 import sys
 from collections.abc import Callable

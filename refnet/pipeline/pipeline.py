@@ -11,6 +11,7 @@ import numpy as np
 from refnet.architecture import names
 from refnet.arrays import Array
 from refnet.errors import ImageError
+from refnet.pipeline.addresses import fetch, is_address
 from refnet.pipeline.ahead import in_order
 from refnet.pipeline.source import Item, Source, items
 from refnet.prediction import Prediction
@@ -118,7 +119,8 @@ class Pipeline:
             return Answer(place, item.name, {}, item.image)
         network = self.network
         try:
-            reading = read_as(item.image, network.recipe.loader, as_published=self.as_published)
+            image = fetch(item.image) if is_address(item.image) else item.image
+            reading = read_as(image, network.recipe.loader, as_published=self.as_published)
             x = preprocess(reading.picture, network.recipe, *self._size, channels=network.weights.architecture.channels)
         except ImageError as error:
             return Answer(place, item.name, {}, error)
