@@ -162,7 +162,7 @@ class ClusterPipeline(Pipeline):
     --------
     >>> import refnet
     >>> from distributed import Client
-    >>> with Client(processes=False, dashboard_address=None) as client:
+    >>> with Client(processes=False, dashboard_address=":0") as client:
     ...     pipeline = ClusterPipeline(refnet.load("lite0"), client, at="pool")
     ...     for answer in pipeline.run("refnet/data/*.png"):
     ...         print(answer.name, answer.tensors["pool"].shape)
