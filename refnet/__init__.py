@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from importlib import import_module
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from refnet.errors import (
     CheckpointError,
@@ -26,7 +26,7 @@ from refnet.errors import (
 from refnet.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     import numpy.typing as npt
@@ -38,17 +38,22 @@ if TYPE_CHECKING:
     from refnet.golden.record import record
     from refnet.hub.warmup import Warm
     from refnet.network import Network
+    from refnet.pipeline.many import Errors
+    from refnet.pipeline.pipeline import Answer, Pipeline
+    from refnet.pipeline.source import Source
     from refnet.prediction import Prediction
     from refnet.preprocessing.by_hand import Size
-    from refnet.preprocessing.image_like import ImageLike, Several
+    from refnet.preprocessing.image_like import ImageLike, OpenFile, Several
     from refnet.preprocessing.recipe import Recipe
     from refnet.weights.releases import Release
 else:
     # Public, and imported when somebody asks for one of them. A type checker must not see `__getattr__`: it would take
     # any name at all for an attribute of this module.
     _HOMES = {
+        "Answer": "refnet.pipeline.pipeline",
         "ImageLike": "refnet.preprocessing.image_like",
         "Network": "refnet.network",
+        "Pipeline": "refnet.pipeline.pipeline",
         "Prediction": "refnet.prediction",
         "compare": "refnet.comparison.compare",
         "record": "refnet.golden.record",
@@ -65,6 +70,7 @@ else:
 
 
 __all__ = [
+    "Answer",
     "CheckpointError",
     "CheckpointNotFoundError",
     "ImageError",
@@ -73,6 +79,7 @@ __all__ = [
     "InputError",
     "InputNotFoundError",
     "Network",
+    "Pipeline",
     "Prediction",
     "RefnetError",
     "UnknownModelError",
@@ -165,7 +172,7 @@ def load(
 
 @overload
 def predict(
-    image: ImageLike,
+    image: ImageLike | OpenFile,
     model: str | os.PathLike[str] = ...,
     *,
     top: int | None = None,
@@ -176,6 +183,7 @@ def predict(
     crop: str | None = None,
     interpolation: str | None = None,
     as_published: bool = False,
+    errors: None = None,
 ) -> list[Prediction]: ...
 @overload
 def predict(
@@ -190,9 +198,40 @@ def predict(
     crop: str | None = None,
     interpolation: str | None = None,
     as_published: bool = False,
+    errors: None = None,
 ) -> list[list[Prediction]]: ...
+@overload
 def predict(
-    image: ImageLike | Several[ImageLike],
+    image: Iterator[Source],
+    model: str | os.PathLike[str] = ...,
+    *,
+    top: int | None = None,
+    recipe: str | Recipe | None = None,
+    size: Size | None = None,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    crop: str | None = None,
+    interpolation: str | None = None,
+    as_published: bool = False,
+    errors: None = None,
+) -> Iterator[Answer]: ...
+@overload
+def predict(
+    image: Source,
+    model: str | os.PathLike[str] = ...,
+    *,
+    top: int | None = None,
+    recipe: str | Recipe | None = None,
+    size: Size | None = None,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    crop: str | None = None,
+    interpolation: str | None = None,
+    as_published: bool = False,
+    errors: Errors,
+) -> Iterator[Answer]: ...
+def predict(
+    image: Source,
     model: str | os.PathLike[str] = "lite0",
     *,
     top: int | None = None,
@@ -203,13 +242,16 @@ def predict(
     crop: str | None = None,
     interpolation: str | None = None,
     as_published: bool = False,
-) -> list[Prediction] | list[list[Prediction]]:
-    """Classify a picture, or several.
+    errors: Errors | None = None,
+) -> list[Prediction] | list[list[Prediction]] | Iterator[Answer]:
+    """Classify a picture, or any number of them.
 
     Parameters
     ----------
     image
-        A path, the bytes of a file, a PIL image, or an array u8[H, W, 3] in RGB order; or a list of these.
+        A path, the bytes of a file, an open file, a PIL image, or an array u8[H, W, 3] in RGB order; or a list of
+        these, or an array u8[N, H, W, 3]. A folder, a pattern such as ``photos/*.jpg`` or an iterator of all these
+        gives a stream.
     model
         See ``load``. The network is kept for the next call, and loaded anew if its file has changed meanwhile.
     top
@@ -219,11 +261,18 @@ def predict(
     as_published
         Read pictures as the publisher's own software does, rather than upright and on white: see
         ``Network.preprocess``.
+    errors
+        ``"yield"``: a picture that cannot be read is an answer with its ``error``, and the next ones follow.
+        ``"raise"``: it ends the stream, as it does where nothing is said. Either asks for a stream, whatever the
+        source.
 
     Returns
     -------
     list
         Of ``Prediction`` (index, wnid, label, value, meaning) for one picture; a list of such lists for several.
+    iterator
+        Of ``Answer`` (with name and predictions) for a folder, a pattern or an iterator, or if ``errors`` is said. They
+        come in order while further pictures are read, and few are in memory at a time.
 
     Raises
     ------
@@ -238,17 +287,24 @@ def predict(
     --------
     >>> [prediction.label for prediction in predict("refnet/data/chelsea.png", top=2)]
     ['tiger cat', 'Egyptian cat']
+    >>> for answer in predict("refnet/data/*.png", errors="yield"):
+    ...     print(answer.name, answer.error or answer.predictions[0].label)
+    refnet/data/chelsea.png tiger cat
     """
     from refnet.hub.request import make_request
     from refnet.preprocessing.by_hand import ByHand
-    from refnet.preprocessing.image_like import as_images
+    from refnet.preprocessing.image_like import countable
     from refnet.preprocessing.read_image import check_image
 
     request = make_request(model, recipe=recipe, by_hand=ByHand(size, mean, std, crop, interpolation))
     request.check_top(top)
-    for picture in as_images(image):
-        check_image(picture)
-    return request.load_once().predict(image, top, as_published=as_published)
+    if errors is None:
+        for picture in countable(image):
+            check_image(picture)
+    ask: Any = request.load_once().predict  # whose overloads are those of this function
+    answers: list[Prediction] | list[list[Prediction]] | Iterator[Answer]
+    answers = ask(image, top, as_published=as_published, errors=errors)
+    return answers
 
 
 def list_models(filter: str = "*", *, here: bool = False) -> list[str]:

@@ -7,7 +7,7 @@ from copy import copy
 from dataclasses import replace
 from difflib import get_close_matches
 from functools import lru_cache, partial
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, cast, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +23,7 @@ from refnet.engine.packed import Take
 from refnet.engine.runner import Engine
 from refnet.errors import InputError, WeightsError
 from refnet.prediction import Prediction, predictions
-from refnet.preprocessing.image_like import ImageLike, Several, are_several, as_images
+from refnet.preprocessing.image_like import ImageLike, OpenFile, Several, how_many
 from refnet.preprocessing.preprocess import preprocess
 from refnet.preprocessing.recipe import Recipe
 from refnet.weights import reader
@@ -31,6 +31,11 @@ from refnet.weights.labels import Labels
 from refnet.weights.releases.recipes import find_recipe
 from refnet.weights.weight_file import WeightFile, file_of
 from refnet.weights.weights import Weights, check_tensors
+
+if TYPE_CHECKING:
+    from refnet.pipeline.many import Errors
+    from refnet.pipeline.pipeline import Answer
+    from refnet.pipeline.source import Source
 
 
 class Network:
@@ -225,41 +230,94 @@ class Network:
         return self._collect(x, [self.plan.answer])[self.plan.answer]
 
     @overload
-    def features(self, x: Array, at: str = names.POOL) -> Array: ...
+    def features(
+        self,
+        x: Array | ImageLike | OpenFile | Several[ImageLike],
+        at: str = names.POOL,
+        *,
+        as_published: bool = False,
+        errors: None = None,
+    ) -> Array: ...
     @overload
-    def features(self, x: Array, at: Several[str]) -> dict[str, Array]: ...
-    def features(self, x: Array, at: str | Several[str] = names.POOL) -> Array | dict[str, Array]:
+    def features(
+        self,
+        x: Array | ImageLike | OpenFile | Several[ImageLike],
+        at: Several[str],
+        *,
+        as_published: bool = False,
+        errors: None = None,
+    ) -> dict[str, Array]: ...
+    @overload
+    def features(
+        self,
+        x: Iterator[Source],
+        at: str | Several[str] = names.POOL,
+        *,
+        as_published: bool = False,
+        errors: None = None,
+    ) -> Iterator[Answer]: ...
+    @overload
+    def features(
+        self, x: Source, at: str | Several[str] = names.POOL, *, as_published: bool = False, errors: Errors
+    ) -> Iterator[Answer]: ...
+    def features(
+        self,
+        x: Array | Source,
+        at: str | Several[str] = names.POOL,
+        *,
+        as_published: bool = False,
+        errors: Errors | None = None,
+    ) -> Array | dict[str, Array] | Iterator[Answer]:
         """Return the output of one step, or of several from one pass.
 
         Parameters
         ----------
         x
-            f32[N, H, W, 3], as for ``logits``.
+            f32[N, H, W, 3], as for ``logits``; or one picture or several, as for ``preprocess``.
         at
             The name of a step (``net.plan`` lists them) or of a part of one: ``block1a.project.conv`` (the sums),
             ``.bn``, ``.act``; or several names. By default the pooled features, all that is before the classifier.
+        as_published
+            As for ``preprocess``.
+        errors
+            As for ``predict``.
 
         Returns
         -------
         array, or dictionary of arrays by name
-            dtype[N, H, W, C] of the step's own size, or dtype[N, C] from the pool on. Copies.
+            dtype[N, H, W, C] of the step's own size, or dtype[N, C] from the pool on. Copies. Where ``predict`` gives a
+            stream of ``refnet.Answer``, so does this: the ``tensors`` of each by name, without the axis N.
 
         Raises
         ------
         InputError
-            If there is no step of that name, or x is not what ``logits`` takes.
+            If there is no step of that name, or x is not what ``logits`` takes, and no picture either.
+        ImageError
+            As ``preprocess``.
 
         Examples
         --------
         >>> import refnet
         >>> net = refnet.load("lite0")
-        >>> x = net.preprocess("refnet/data/chelsea.png")
-        >>> net.features(x).shape
+        >>> net.features("refnet/data/chelsea.png").shape
         (1, 1280)
+        >>> x = net.preprocess("refnet/data/chelsea.png")
         >>> {name: tensor.shape for name, tensor in net.features(x, at=["stem", "block2a.project"]).items()}
         {'stem': (1, 112, 112, 32), 'block2a.project': (1, 56, 56, 24)}
         """
-        tensors = self._collect(x, at)
+        wanted = self._check_names(at)
+        how = how_many(x)
+        if errors is None and how == "one":
+            prepared = isinstance(x, np.ndarray) and x.dtype != np.uint8
+            given = cast("Array", x) if prepared else self.preprocess(cast("ImageLike", x), as_published=as_published)
+            tensors = self._collect(given, wanted)
+        else:
+            answers = self._stream(x, wanted, as_published, errors)
+            if errors is not None or how == "stream":
+                return answers
+            count = len(cast("Several[ImageLike]", x))
+            tensors = {name: np.empty((count, *self.plan.shapes[name]), self.dtype) for name in wanted}
+            self._fill(tensors, answers)
         return tensors[at] if isinstance(at, str) else tensors
 
     def trace(self, x: Array, steps: str | Iterable[str] | None = None) -> Iterator[tuple[str, Array]]:
@@ -355,23 +413,40 @@ class Network:
             name, first = tensors[0]
             yield name, first[None] if len(tensors) == 1 else np.stack([tensor for _, tensor in tensors])
 
-    def preprocess(self, image: ImageLike | Several[ImageLike], *, as_published: bool = False) -> Array:
+    @overload
+    def preprocess(
+        self, image: ImageLike | OpenFile | Several[ImageLike], *, as_published: bool = False, errors: None = None
+    ) -> Array: ...
+    @overload
+    def preprocess(
+        self, image: Iterator[Source], *, as_published: bool = False, errors: None = None
+    ) -> Iterator[Answer]: ...
+    @overload
+    def preprocess(self, image: Source, *, as_published: bool = False, errors: Errors) -> Iterator[Answer]: ...
+    def preprocess(
+        self, image: Source, *, as_published: bool = False, errors: Errors | None = None
+    ) -> Array | Iterator[Answer]:
         """Turn a picture, or several, into the network's input by its recipe: crop, resize, normalise.
 
         Parameters
         ----------
         image
-            A path, the bytes of a file, a PIL image, or an array u8[H, W, 3] in RGB order; or a list of these.
+            A path, the bytes of a file, an open file, a PIL image, or an array u8[H, W, 3] in RGB order; or a list of
+            these, or an array u8[N, H, W, 3]. A folder, a pattern such as ``photos/*.jpg`` or an iterator of all these
+            gives a stream.
         as_published
             Read files as the publisher's own software does: it does not turn what EXIF says is turned, drops the
             transparency, and takes 16 bits its own way. By default a picture is what a viewer shows: upright, on white.
             Where that makes a difference, the logger ``refnet`` says so at the level INFO.
+        errors
+            As for ``predict``.
 
         Returns
         -------
         array
             f32[N, H, W, 3]: N pictures of the size that the network was made for; N is 1 for one picture. A network of
-            grey pictures has one channel, and pictures are made grey for it.
+            grey pictures has one channel, and pictures are made grey for it. Where ``predict`` gives a stream of
+            ``refnet.Answer``, so does this: ``tensors["input"]`` of each.
 
         Raises
         ------
@@ -388,24 +463,39 @@ class Network:
         >>> x.shape, x.dtype
         ((1, 224, 224, 3), dtype('float32'))
         """
-        size = (self.plan.height, self.plan.width)
-        channels = self.weights.architecture.channels
-        inputs = [
-            preprocess(picture, self.recipe, *size, channels=channels, as_published=as_published)
-            for picture in as_images(image)
-        ]
-        return np.stack(inputs) if inputs else np.empty((0, *size, channels), np.float32)
+        size, channels = (self.plan.height, self.plan.width), self.weights.architecture.channels
+        how = how_many(image)
+        if errors is None and how == "one" and not hasattr(image, "read"):  # an open file is read as those of a list
+            one = cast("ImageLike", image)
+            return preprocess(one, self.recipe, *size, channels=channels, as_published=as_published)[None]
+        answers = self._stream(image, names.INPUT, as_published, errors)
+        if errors is not None or how == "stream":
+            return answers
+        count = 1 if how == "one" else len(cast("Several[ImageLike]", image))
+        inputs = np.empty((count, *size, channels), np.float32)
+        self._fill({names.INPUT: inputs}, answers)
+        return inputs
 
     @overload
-    def predict(self, image: ImageLike, top: int | None = None, *, as_published: bool = False) -> list[Prediction]: ...
+    def predict(
+        self, image: ImageLike | OpenFile, top: int | None = None, *, as_published: bool = False, errors: None = None
+    ) -> list[Prediction]: ...
     @overload
     def predict(
-        self, image: Several[ImageLike], top: int | None = None, *, as_published: bool = False
+        self, image: Several[ImageLike], top: int | None = None, *, as_published: bool = False, errors: None = None
     ) -> list[list[Prediction]]: ...
+    @overload
     def predict(
-        self, image: ImageLike | Several[ImageLike], top: int | None = None, *, as_published: bool = False
-    ) -> list[Prediction] | list[list[Prediction]]:
-        """Classify a picture, or several; or estimate values, if the network is a regression.
+        self, image: Iterator[Source], top: int | None = None, *, as_published: bool = False, errors: None = None
+    ) -> Iterator[Answer]: ...
+    @overload
+    def predict(
+        self, image: Source, top: int | None = None, *, as_published: bool = False, errors: Errors
+    ) -> Iterator[Answer]: ...
+    def predict(
+        self, image: Source, top: int | None = None, *, as_published: bool = False, errors: Errors | None = None
+    ) -> list[Prediction] | list[list[Prediction]] | Iterator[Answer]:
+        """Classify a picture, or any number of them; or estimate values, if the network is a regression.
 
         Parameters
         ----------
@@ -416,11 +506,18 @@ class Network:
             as of a regression, come all, in their order.
         as_published
             As for ``preprocess``.
+        errors
+            ``"yield"``: a picture that cannot be read is an answer with its ``error``, and the next ones follow.
+            ``"raise"``: it ends the stream, as it does where nothing is said. Either asks for a stream, whatever the
+            source.
 
         Returns
         -------
         list
             Of ``refnet.Prediction`` for one picture, a list of such lists for several.
+        iterator
+            Of ``refnet.Answer`` for a folder, a pattern or an iterator, or if ``errors`` is said: each has ``name`` and
+            ``predictions``. They come in order while further pictures are read, and few are in memory at a time.
 
         Raises
         ------
@@ -438,16 +535,42 @@ class Network:
         ('tiger cat', 282)
         >>> [len(answers) for answers in net.predict(["refnet/data/chelsea.png"] * 2)]
         [5, 5]
+        >>> for answer in net.predict("refnet/data/*", errors="yield"):
+        ...     if answer.error is None:
+        ...         print(answer.name, answer.predictions[0].label)
+        refnet/data/chelsea.png tiger cat
         """
         top = check_top(top, self.weights.architecture)
-        answers = self.answer(self.preprocess(image, as_published=as_published))
-        if not np.isfinite(answers).all():
+        if errors is None and how_many(image) == "one":
+            x = self.preprocess(cast("ImageLike", image), as_published=as_published)
+            return self._named(self.answer(x)[0], top)
+        from refnet.pipeline.many import with_predictions  # late: one picture needs none of it
+
+        answers = with_predictions(self, self._stream(image, None, as_published, errors), top)
+        if errors is None and how_many(image) == "several":
+            return [list(answer.predictions) for answer in answers]
+        return answers
+
+    def _stream(
+        self, image: Source, at: str | Iterable[str] | None, as_published: bool, errors: Errors | None
+    ) -> Iterator[Answer]:
+        from refnet.pipeline.many import stream
+
+        return stream(self, image, at, as_published=as_published, errors=errors)
+
+    @staticmethod
+    def _fill(tensors: Mapping[str, Array], answers: Iterable[Answer]) -> None:
+        """Put each picture's tensors into arrays [N, …] by name."""
+        for answer in answers:
+            for name, tensor in tensors.items():
+                tensor[answer.place] = answer.tensors[name]
+
+    def _named(self, answer: Array, top: int) -> list[Prediction]:
+        if not np.isfinite(answer).all():
             raise WeightsError(
                 f"{self.variant} gives no finite answer: its weights overflow {self.dtype} on this picture"
             )
-        meaning = self.weights.architecture.top.meaning
-        results = [predictions(row, top, self.labels, meaning) for row in answers]
-        return results if are_several(image) else results[0]
+        return predictions(answer, top, self.labels, self.weights.architecture.top.meaning)
 
     def _collect(self, x: Array, wanted: str | Iterable[str]) -> dict[str, Array]:
         """Run all pictures; as many are in memory at once as there are threads."""

@@ -123,7 +123,7 @@ def test_no_module_does_anything_when_imported(tmp_path):
 
 
 FUNCTIONS = ["compare", "convert", "fetch", "list_models", "load", "predict", "published", "record", "warmup"]
-CLASSES = ["Network", "Prediction"]
+CLASSES = ["Answer", "Network", "Pipeline", "Prediction"]
 ERRORS = {
     "RefnetError": (Exception,),
     "CheckpointError": (refnet.RefnetError,),
@@ -202,6 +202,7 @@ def test_arguments_of_the_functions():
         recipe,
         *by_hand,
         ("as_published", False, True),
+        ("errors", None, True),
     ]
     assert arguments(refnet.list_models) == [("filter", "*", False), ("here", False, True)]
     assert arguments(refnet.fetch) == [("name", empty, False), ("keep", False, True)]
@@ -294,7 +295,7 @@ def test_what_is_there_is_never_called_missing(tmp_path):
             call()
         assert not isinstance(caught.value, OSError)
     with pytest.raises(refnet.ImageError) as caught:
-        refnet.predict(tmp_path)
+        refnet.predict([tmp_path])
     error = caught.value
     assert type(error) is refnet.ImageError
     assert (error.errno, error.strerror, error.filename) == (errno.EISDIR, os.strerror(errno.EISDIR), str(tmp_path))
@@ -317,7 +318,7 @@ def test_what_python_programs_catch(tmp_path):
         with pytest.raises(ValueError, match="want"):
             call()
     with pytest.raises(OSError, match="cannot read the picture"):
-        refnet.predict(tmp_path)
+        refnet.predict([tmp_path])
 
 
 def test_the_citation_is_of_this_version():

@@ -21,11 +21,13 @@ net = refnet.load("lite0")
 paths: list[Path] = []
 x = np.zeros((1, 224, 224, 3), np.float32)
 pixels = np.zeros((224, 224, 3), np.uint8)
+opened = open("cat.png", "rb")
 either = "cat.png" if len(paths) else ["cat.png"]
 """
 
 ARRAY = "numpy.ndarray[tuple[Any, ...], numpy.dtype[Any]]"
 ONE = "list[Prediction]"
+STREAM = "Iterator[Answer]"
 REVEALED = {
     'refnet.load("b0")': "refnet.network.Network",
     'refnet.predict("cat.png")': ONE,
@@ -36,12 +38,27 @@ REVEALED = {
     "refnet.predict(paths)": f"list[{ONE}]",
     'refnet.predict(["cat.png", Path("dog.png"), pixels])': f"list[{ONE}]",
     'refnet.predict(("cat.png", b""))': f"list[{ONE}]",
+    "refnet.predict(opened)": ONE,
+    "refnet.predict(iter(paths))": STREAM,
+    'refnet.predict("photos", errors="raise")': STREAM,
+    'refnet.predict(paths, errors="yield")': STREAM,
+    "net.predict(path for path in paths)": STREAM,
+    'net.predict([opened, "photos"], errors="yield")': STREAM,
+    'next(net.predict("photos", errors="yield")).predictions[0].label': "str",
     'net.predict("cat.png")': ONE,
     "net.predict(paths, 3)": f"list[{ONE}]",
     'net.predict("cat.png")[0].label': "str",
     'net.predict("cat.png")[0].probability': "float",
     "refnet.predict(either)": f"{ONE} | list[{ONE}]",
     "net.preprocess(paths)": ARRAY,
+    'net.preprocess("photos", errors="yield")': STREAM,
+    "net.preprocess(iter(paths))": STREAM,
+    'net.features("cat.png")': ARRAY,
+    "net.features(paths)": ARRAY,
+    'net.features(paths, ["stem"])': f"dict[str, {ARRAY}]",
+    'net.features(iter(paths), "stem")': STREAM,
+    'net.features("photos", ["stem"], errors="yield")': STREAM,
+    'refnet.Pipeline(net, "pool").run("photos", recursive=True)': STREAM,
     "net.logits(x)": ARRAY,
     "net.features(x)": ARRAY,
     'net.features(x, "stem")': ARRAY,
@@ -68,8 +85,10 @@ REFUSED = {
     'refnet.load("b0", threads="2")': "arg-type",
     'refnet.load("b0", thread=2)': "call-arg",
     "net.predict(3.14)": "call-overload",
-    "net.preprocess(3.14)": "arg-type",
-    'net.features("cat.png")': "call-overload",
+    "net.preprocess(3.14)": "call-overload",
+    "net.features(3.14)": "call-overload",
+    'net.predict("cat.png", errors="ignore")': "call-overload",
+    "refnet.Pipeline(net, at=7)": "arg-type",
     "net.features(x, at=7)": "call-overload",
     "net.features(x, at=[7])": "list-item",
     "refnet.list_models(5)": "arg-type",
@@ -101,6 +120,7 @@ def said(tmp_path_factory):
 def test_what_is_revealed(said, program):
     (note,) = said[f"reveal_type({program})"]
     note = note.replace("tuple[int, str, str, float, str, fallback=refnet.prediction.Prediction]", "Prediction")
+    note = re.sub(r"tuple\[int, str, dict.*?refnet\.pipeline\.pipeline\.Answer\]", "Answer", note)
     assert re.sub(r"builtins\.|typing\.", "", note) == f'note: Revealed type is "{REVEALED[program]}"'
 
 

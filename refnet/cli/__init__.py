@@ -10,11 +10,25 @@ import argparse
 import sys
 from typing import Any, NoReturn
 
-from refnet.cli import bench, compare, convert, export, fetch, golden, info, plan, predict, terminal, verify, warmup
+from refnet.cli import (
+    bench,
+    compare,
+    convert,
+    export,
+    features,
+    fetch,
+    golden,
+    info,
+    plan,
+    predict,
+    terminal,
+    verify,
+    warmup,
+)
 from refnet.errors import VERBOSE, InputError, RefnetError
 from refnet.version import __version__
 
-COMMANDS = (predict, info, fetch, convert, plan, verify, golden, compare, bench, export, warmup)
+COMMANDS = (predict, features, info, fetch, convert, plan, verify, golden, compare, bench, export, warmup)
 ERROR, BROKEN_PIPE = 2, 141
 
 

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import json
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from refnet.cli import recipe_options, terminal
-from refnet.errors import ImageError
+from refnet.cli import picture_options, terminal
+from refnet.errors import ImageError, InputError
 
 if TYPE_CHECKING:
+    from refnet.cli.many import Pictures
     from refnet.hub.request import Request
     from refnet.network import Network
+    from refnet.pipeline.pipeline import Answer
+    from refnet.pipeline.source import Item
     from refnet.prediction import Prediction
+    from refnet.preprocessing.window import Picture
 
 
 def add(commands: Any) -> None:
@@ -19,50 +28,139 @@ def add(commands: Any) -> None:
     parser = commands.add_parser(
         "predict",
         help="what is on these photos",
-        description="Classify photos. Published weights that are not here are fetched, and that is said; see "
-        "`refnet fetch --help`. A photo that cannot be read is reported; the others are classified all the "
-        "same, and the exit code is then 2.",
+        description="Classify photos: one in full, several with a line each. Published weights that are not here are "
+        "fetched, and that is said; see `refnet fetch --help`. A photo that cannot be read is reported; the others are "
+        "classified all the same, and the exit code is then 2.",
     )
-    parser.add_argument("photos", nargs="+", metavar="PHOTO", help="PNG, JPEG, WebP, AVIF, HEIC, TIFF, GIF, …")
-    parser.add_argument("-m", "--model", default="lite0", help=f"{terminal.MODEL} (default: lite0)")
+    picture_options.add(parser)
     parser.add_argument(
-        "--recipe",
-        metavar="NAME",
-        help="prepare photos as another publisher does: tf, timm, keras, b4@torchvision, … (default: as it should be)",
+        "--top", type=int, metavar="N", help="how many classes (default: 5, or all if there are fewer; in lines 1)"
     )
-    recipe_options.add(parser.add_argument_group("a recipe by hand, where the weights do not know it"))
-    parser.add_argument(
-        "--as-published",
-        action="store_true",
-        help="read photos as the publisher's own software does: not turned as EXIF says, transparency dropped",
-    )
-    parser.add_argument("--top", type=int, metavar="N", help="how many classes (default: 5, or all if there are fewer)")
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--threads", type=int, metavar="N", help="by default one for each core")
-    parser.add_argument("--dtype", choices=("float32", "float64"), default="float32")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print JSON Lines, an object for each photo, as they come")
+    form.add_argument("--csv", action="store_true", help="print CSV, a line for each prediction, as they come")
+    form.add_argument("-o", "--out", metavar="FILE", help="write a file once all is done: .jsonl, .csv or .parquet")
+    form.add_argument("--parquet", metavar="FILE", help="the same as -o with a FILE that ends in .parquet")
+    picture_options.add_resume(parser)
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Classify each photo with one network; what can be told before it is fetched is told then."""
-    from refnet.hub.request import make_request
-
-    request = make_request(
-        options.model,
-        dtype=options.dtype,
-        threads=options.threads,
-        recipe=options.recipe,
-        by_hand=recipe_options.read(options),
-    )
+    """Classify photos with one network; what can be told before it is fetched is told then."""
+    request = picture_options.request(options)
     request.check_top(options.top)
-    photos = [photo for photo in options.photos if _is_there(photo)]
-    results = _classify(photos, request, options) if photos else []
+    path = _target(options)
+    if path is None and not options.csv and _is_one(options.photos):
+        return _one(options.photos[0], request, options)
+    return _many(request, path, options)
+
+
+def _is_one(photos: list[str]) -> bool:
+    from refnet.preprocessing.image_like import how_many
+
+    return len(photos) == 1 and photos[0] != "-" and how_many(photos[0]) == "one"
+
+
+def _target(options: argparse.Namespace) -> Path | None:
+    """The file to be written; what is wrong with it is told before any work is done."""
+    name = options.parquet or options.out
+    if name is None:
+        if options.resume or options.overwrite:
+            raise InputError("--resume and --overwrite are about a file: name it with -o FILE")
+        return None
+    from refnet.cli import many
+    from refnet.pipeline.tables import SUFFIXES
+
+    return many.target(name, (".parquet",) if options.parquet else SUFFIXES)
+
+
+def _many(request: Request, path: Path | None, options: argparse.Namespace) -> int:
+    from refnet.cli import many
+
+    if path is not None and many.is_complete(path, options):
+        return 0
+    pictures = many.Pictures(options.photos, recursive=options.recursive)
+    if not pictures.are_there():
+        return 2
+    network = _load(request, options)
+    if path is not None:
+        return _to_file(network, pictures, path, options)
+    tally = many.Tally(network)
+    in_lines = not options.json and not options.csv
+    answers = _answers(network, pictures.items, 1 if in_lines and options.top is None else options.top, options)
+    many.go_through(answers, tally, _printer(network, options), doing="predicting", total=pictures.total)
+    tally.tell()
+    return 2 if tally.failed else 0
+
+
+def _to_file(network: Network, pictures: Pictures, path: Path, options: argparse.Namespace) -> int:
+    from refnet.checks import check_top
+    from refnet.cli import many
+    from refnet.pipeline import tables
+
+    architecture = network.weights.architecture
+    asked = many.asked(network, options, top=check_top(options.top, architecture))
+    return many.keep(
+        pictures,
+        lambda items: _answers(network, items, options.top, options),
+        many.Tally(network),
+        path,
+        asked,
+        tables.fields,
+        lambda records: tables.write(path, records, meaning=architecture.top.meaning, about=_about(network, options)),
+        options,
+    )
+
+
+def _answers(network: Network, items: Iterator[Item], top: int | None, options: argparse.Namespace) -> Iterator[Answer]:
+    from refnet.checks import check_top
+    from refnet.pipeline.many import with_predictions
+    from refnet.pipeline.pipeline import Pipeline
+
+    answers = Pipeline(network, as_published=options.as_published).answers(items)
+    return with_predictions(network, answers, check_top(top, network.weights.architecture))
+
+
+def _printer(network: Network, options: argparse.Namespace) -> Callable[[Answer], None]:
+    """What shows one answer on standard output."""
+    from refnet.pipeline import tables
+
     if options.json:
-        terminal.print_json(results)
-    return 0 if len(results) == len(options.photos) else 2
+        about = _about(network, options)
+        return lambda answer: terminal.print_line(tables.json_line((answer.name, tables.fields(answer)), about))
+    if options.csv:
+        table = tables.csv_to(sys.stdout, network.weights.architecture.top.meaning)
+
+        def in_rows(answer: Answer) -> None:
+            table.writerows(tables.rows((answer.name, tables.fields(answer))))
+            sys.stdout.flush()
+
+        return in_rows
+    return lambda answer: None if answer.error else terminal.print_line(_line(answer))
 
 
-def _classify(photos: list[str], request: Request, options: argparse.Namespace) -> list[dict[str, Any]]:
+def _about(network: Network, options: argparse.Namespace) -> dict[str, str]:
+    return {"model": options.model, "recipe": network.recipe.name}
+
+
+def _line(answer: Answer) -> str:
+    """One photo in one line: the best class, whose photo it is, and what else was asked for."""
+    on_terminal = sys.stdout.isatty()
+    room = min(30, max(12, shutil.get_terminal_size().columns // 3)) if on_terminal else 30
+    names = [_short(prediction, room) for prediction in answer.predictions]
+    best, *others = map(_number, answer.predictions)
+    shown = terminal.fitted(names[0], room, cut=on_terminal)
+    text = f"{best:>7}  {shown}  {terminal.printable(answer.name)}"
+    return text + "".join(f"  {number} {name}" for number, name in zip(others, names[1:], strict=True))
+
+
+def _short(prediction: Prediction, room: int) -> str:
+    """A class by the first of its names, if there is no room for all of them."""
+    name = _named(prediction)
+    return name if len(name) <= room else name.partition(",")[0]
+
+
+def _load(request: Request, options: argparse.Namespace) -> Network:
     from refnet.checks import check_top
 
     network = request.load()
@@ -72,59 +170,46 @@ def _classify(photos: list[str], request: Request, options: argparse.Namespace) 
     meaning = network.weights.architecture.top.meaning
     if meaning in _MEANINGS:
         terminal.say(_MEANINGS[meaning])
-    results: list[dict[str, Any]] = []
-    for photo in photos:
-        predictions = _predict(network, photo, options.top, as_published=options.as_published)
-        if predictions is None:
-            continue
-        if not options.json:
-            _show(predictions, heading=photo if len(options.photos) > 1 else None, first=not results)
-        answers = [prediction.fields() for prediction in predictions]
-        result = {"file": photo, "model": options.model, "recipe": network.recipe.name, "predictions": answers}
-        results.append(result)
-    return results
+    return network
 
 
-def _is_there(photo: str) -> bool:
-    """Whether there is a file; say so if there is none."""
+def _one(photo: str, request: Request, options: argparse.Namespace) -> int:
+    """Classify one photo, with the network alone."""
     from refnet.preprocessing.read_image import check_image
 
     try:
         check_image(photo)
+        network = _load(request, options)
+        predictions = network.predict(_read(photo, network, options), options.top)
     except ImageError as error:
         terminal.say(f"error: {error}")
-        return False
-    return True
+        if options.json:
+            terminal.print_line(json.dumps({"file": photo, "model": options.model, "error": str(error)}))
+        return 2
+    if options.json:
+        said = [prediction.fields() for prediction in predictions]
+        terminal.print_line(json.dumps({"file": photo, **_about(network, options), "predictions": said}))
+    else:
+        rows = [[_number(p), _named(p), p.wnid] for p in predictions]
+        terminal.print_columns("><<", rows, key=2)  # a number and whose it is
+    return 0
 
 
-def _predict(network: Network, photo: str, top: int | None, *, as_published: bool) -> list[Prediction] | None:
-    """Classify one photo; say why it cannot be done and return None if it is the photo's fault."""
+def _read(photo: str, network: Network, options: argparse.Namespace) -> Picture:
     from refnet.preprocessing.loaders import SOFTWARE
     from refnet.preprocessing.read_image import read_as
 
     loader = network.recipe.loader
-    try:
-        reading = read_as(photo, loader, as_published=as_published)
-        if reading.differs:
-            how = " and ".join(reading.differs)
-            terminal.say(f"{photo}: {how}, unlike {SOFTWARE[loader]}; --as-published reads it as that does")
-        return network.predict(reading.picture, top)
-    except ImageError as error:
-        terminal.say(f"error: {error}")
-        return None
+    reading = read_as(photo, loader, as_published=options.as_published)
+    if reading.differs:
+        how = " and ".join(reading.differs)
+        terminal.say(f"{photo}: {how}, unlike {SOFTWARE[loader]}; --as-published reads it as that does")
+    return reading.picture
 
 
-def _show(predictions: list[Prediction], *, heading: str | None, first: bool) -> None:
-    """Print one photo's answers; with a heading they stand below it, indented, all photos' percentages in one line."""
-    rows = [[_number(p), p.label or f"{_word(p)} {p.index}", p.wnid] for p in predictions]
-    if heading is not None:
-        print(("" if first else "\n") + terminal.printable(heading))
-        rows = [[f"{number:>9}", *rest] for number, *rest in rows]
-    terminal.print_columns("><<", rows, key=2)  # a number and whose it is
-
-
-def _word(prediction: Prediction) -> str:
-    return "value" if prediction.meaning == "value" else "class"
+def _named(prediction: Prediction) -> str:
+    word = "value" if prediction.meaning == "value" else "class"
+    return prediction.label or f"{word} {prediction.index}"
 
 
 def _number(prediction: Prediction) -> str:

@@ -31,6 +31,27 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, indent=2, allow_nan=False))
 
 
+def print_line(line: str) -> None:
+    """Print a line of a result at once, above a bar if there is one."""
+    progress.print_line(line, sys.stdout)
+
+
+def fitted(text: str, cells: int, *, cut: bool = True) -> str:
+    """Fill text up, so that it takes so many cells; and cut what is longer.
+
+    Examples
+    --------
+    >>> fitted("tabby", 8), fitted("Egyptian cat", 8)
+    ('tabby   ', 'Egyptia…')
+    """
+    shown = printable(text)
+    if cut and _cells(shown) > cells:
+        while _cells(shown) > cells - 1:
+            shown = shown[:-1]
+        shown += "…"
+    return shown + " " * (cells - _cells(shown))
+
+
 def print_columns(alignment: str, rows: Sequence[Sequence[str]], *, header: bool = False, key: int = 1) -> None:
     """Print rows of text in columns, each aligned by its letter in ``alignment``: ``<`` or ``>``.
 

@@ -1,7 +1,8 @@
-"""Compiling the kernels: once per CPU and dtype, then from Numba's cache on disk.
+"""Compiling the kernels: once per CPU, then from Numba's cache on disk.
 
-Only the interpreter is cached, with everything it calls inside. Numba would ask only whether run.py has changed; the
-digest of all sources, a constant inside the function, makes the cache notice a change anywhere.
+They are units of compiled code: the interpreter for each dtype, and what prepares pictures. Only a unit's own function
+is cached, with everything it calls inside. Numba would ask only whether its file has changed; the digest of all
+sources, a constant inside the function, makes the cache notice a change anywhere.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ import hashlib
 import logging
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from importlib.machinery import SourceFileLoader
 from importlib.util import find_spec
 from pathlib import Path
@@ -27,20 +29,29 @@ from numba.core import event
 from refnet import kernels, progress
 from refnet.compiler_lock import COMPILER_LOCK
 from refnet.errors import RefnetError
-from refnet.kernels import rows, run
+from refnet.kernels import picture_rows, rows, run
 from refnet.kernels.cache import KernelCache
 from refnet.kernels.machine import tile_shapes
 
 _log = logging.getLogger("refnet")
-_interpreters: dict[str, Any] = {}
+_loaded: dict[str, Any] = {}
 
 
 class CacheWarning(UserWarning):
     """Compiled kernels cannot be kept; each process compiles again."""
 
 
+class _Unit(NamedTuple):
+    """A function to be compiled and kept: what people read when it is, and arguments of its types."""
+
+    name: str
+    make: Callable[[str], Any]  # from the digest of the sources
+    arguments: Callable[[], tuple[Any, ...]]
+    seconds: int  # that compiling takes, about
+
+
 class _Kernels(NamedTuple):
-    """The interpreter, compiled; how long that took, if it was not in the cache; where it is kept, or why not."""
+    """A unit, compiled; how long that took, if it was not in the cache; where it is kept, or why not."""
 
     function: Any
     seconds: float | None
@@ -50,19 +61,12 @@ class _Kernels(NamedTuple):
 
 def interpreter(dtype: np.dtype[Any]) -> Any:
     """Return ``run_rows`` compiled for float32 or float64 arrays."""
-    if dtype.name not in _interpreters:
-        with COMPILER_LOCK:
-            if dtype.name not in _interpreters:
-                loaded = _load_or_compile(dtype, None, required=False)
-                if loaded.problem:
-                    warnings.warn(
-                        f"compiled kernels could not be cached ({loaded.problem}); each process compiles them again. "
-                        "Set NUMBA_CACHE_DIR to a directory that can be written",
-                        CacheWarning,
-                        stacklevel=2,
-                    )
-                _interpreters[dtype.name] = loaded.function
-    return _interpreters[dtype.name]
+    return _function(_interpreter_unit(dtype))
+
+
+def picture_preparer() -> Any:
+    """Return ``prepare_rows`` compiled."""
+    return _function(_PICTURES)
 
 
 def prepare(dtype: np.dtype[Any], directory: Path | None = None) -> tuple[float | None, Path]:
@@ -71,31 +75,69 @@ def prepare(dtype: np.dtype[Any], directory: Path | None = None) -> tuple[float 
     Return how many seconds compiling took, None if they were there already, and where they are.
     """
     with COMPILER_LOCK:
-        loaded = _load_or_compile(dtype, directory, required=True)
-        if loaded.directory is None:
-            raise RefnetError(f"compiled kernels cannot be kept: {loaded.problem}")
-        _interpreters.setdefault(dtype.name, loaded.function)
+        kept = [_keep(unit, directory) for unit in (_PICTURES, _interpreter_unit(dtype))]
+    seconds = [compiling for compiling, _ in kept if compiling is not None]
+    return sum(seconds) if seconds else None, kept[-1][1]
+
+
+def _keep(unit: _Unit, directory: Path | None) -> tuple[float | None, Path]:
+    loaded = _load_or_compile(unit, directory, required=True)
+    if loaded.directory is None:
+        raise RefnetError(f"compiled kernels cannot be kept: {loaded.problem}")
+    _loaded.setdefault(unit.name, loaded.function)
     return loaded.seconds, loaded.directory
 
 
-def _load_or_compile(dtype: np.dtype[Any], directory: Path | None, *, required: bool) -> _Kernels:
+def _function(unit: _Unit) -> Any:
+    if unit.name not in _loaded:
+        with COMPILER_LOCK:
+            if unit.name not in _loaded:
+                loaded = _load_or_compile(unit, None, required=False)
+                if loaded.problem:
+                    warnings.warn(
+                        f"compiled kernels could not be cached ({loaded.problem}); each process compiles them again. "
+                        "Set NUMBA_CACHE_DIR to a directory that can be written",
+                        CacheWarning,
+                        stacklevel=3,
+                    )
+                _loaded[unit.name] = loaded.function
+    return _loaded[unit.name]
+
+
+def _load_or_compile(unit: _Unit, directory: Path | None, *, required: bool) -> _Kernels:
     if numba.config.DISABLE_JIT:
         raise RefnetError("Numba's compiler is switched off by NUMBA_DISABLE_JIT; refnet cannot run without it")
-    numbers = np.empty(0, dtype)
-    constants = run.Constants(tile_shapes(dtype.itemsize), 0, 0, 0)
-    arguments = (np.empty(0, rows.ROW), 0, 0, numbers, numbers, constants, np.empty((0, 1), np.int64))
-    signature = tuple(numba.typeof(argument) for argument in arguments)
-    function = run.make_run_rows(_SOURCES)
+    function = unit.make(_SOURCES)
     compiled = numba.njit(nogil=True, error_model="numpy")(function)
     cache = compiled._cache = KernelCache(function, directory, required=required)
-    with _announcing(dtype, compiled) as listener:
-        compiled.compile(signature)
+    with _announcing(unit, compiled) as listener:
+        compiled.compile(tuple(numba.typeof(argument) for argument in unit.arguments()))
     directory = Path(cache.cache_path) if cache.cache_path else None
     return _Kernels(compiled, listener.seconds, directory, cache.problem)
 
 
+def _interpreter_unit(dtype: np.dtype[Any]) -> _Unit:
+    return _Unit(f"{dtype.name} kernels", run.make_run_rows, partial(_interpreter_arguments, dtype), seconds=10)
+
+
+def _interpreter_arguments(dtype: np.dtype[Any]) -> tuple[Any, ...]:
+    numbers = np.empty(0, dtype)
+    constants = run.Constants(tile_shapes(dtype.itemsize), 0, 0, 0)
+    return (np.empty(0, rows.ROW), 0, 0, numbers, numbers, constants, np.empty((0, 1), np.int64))
+
+
+def _pictures_arguments() -> tuple[Any, ...]:
+    pixels, whole, bits, floats = (np.empty(0, dtype) for dtype in (np.uint8, np.int64, np.int32, np.float32))
+    source = np.empty(0, np.uint8)
+    source.flags.writeable = False
+    return (0, source, 0, 0, whole, bits, whole, bits, whole, floats, floats, pixels, floats, 0, 0, 0)
+
+
+_PICTURES = _Unit("kernels that prepare pictures", picture_rows.make_prepare_rows, _pictures_arguments, seconds=3)
+
+
 def key_modules() -> list[str]:
-    """Name the modules whose code is inside the compiled kernels: all of this room, and what ``run`` leads to."""
+    """Name the modules whose code is inside the compiled kernels: all of this room, and what it leads to."""
     room = {found.name for found in walk_packages(kernels.__path__, f"{kernels.__name__}.")}
     reached: set[str] = set()
     new = {run.__name__}
@@ -159,30 +201,30 @@ _SOURCES = digest_of_sources()
 
 
 class _Listener(event.Listener):
-    """Hears from Numba when the interpreter begins and ends to be compiled, with all that it calls."""
+    """Hears from Numba when a unit begins and ends to be compiled, with all that it calls."""
 
-    def __init__(self, dtype: str, interpreter: Any) -> None:
+    def __init__(self, unit: _Unit, function: Any) -> None:
         self.seconds: float | None = None
-        self._dtype = dtype
-        self._interpreter = interpreter
+        self._unit = unit
+        self._function = function
         self._start = 0.0
         self._shown = ExitStack()
 
     def on_start(self, happened: Any) -> None:
-        if happened.data["dispatcher"] is self._interpreter:
+        if happened.data["dispatcher"] is self._function:
             self._start = time.perf_counter()
-            _log.info("compiling the %s kernels for this CPU, once, about 10 s", self._dtype)
-            self._shown.enter_context(progress.task(f"compiling the {self._dtype} kernels", total=None))
+            _log.info("compiling the %s for this CPU, once, about %d s", self._unit.name, self._unit.seconds)
+            self._shown.enter_context(progress.task(f"compiling the {self._unit.name}", total=None))
 
     def on_end(self, happened: Any) -> None:
-        if happened.data["dispatcher"] is self._interpreter:
+        if happened.data["dispatcher"] is self._function:
             self.seconds = time.perf_counter() - self._start
             self._shown.close()
 
 
 @contextmanager
-def _announcing(dtype: np.dtype[Any], interpreter: Any) -> Iterator[_Listener]:
+def _announcing(unit: _Unit, function: Any) -> Iterator[_Listener]:
     """Say that kernels are being compiled, if they are."""
-    listener = _Listener(dtype.name, interpreter)
+    listener = _Listener(unit, function)
     with event.install_listener("numba:compile", listener):
         yield listener

@@ -56,7 +56,7 @@ class Journal:
     def __init__(
         self, result: Path, asked: Mapping[str, Any], *, resume: bool = False, overwrite: bool = False
     ) -> None:
-        self.path = result.with_name(f"{result.name}.part")
+        self.path = self.beside(result)
         self._places: dict[str, int] = {}
         there = self.path.exists() and not overwrite
         if there and not resume:
@@ -75,6 +75,17 @@ class Journal:
             except BaseException:
                 self._file.close()
                 raise
+
+    @staticmethod
+    def beside(result: Path) -> Path:
+        """Where the journal of a result is.
+
+        Examples
+        --------
+        >>> Journal.beside(Path("found.csv")).name
+        'found.csv.part'
+        """
+        return result.with_name(f"{result.name}.part")
 
     @property
     def done(self) -> Mapping[str, int]:
@@ -134,6 +145,8 @@ class Journal:
                 else:
                     name, _ = value
                     self._places[name] = end
+            except InputError:
+                raise
             except (ValueError, TypeError):
                 if end == 0:
                     raise InputError(f"{self.path} is no journal of a run; move it away", filename=self.path) from None

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import IO, TYPE_CHECKING, NamedTuple, TypeAlias, cast
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeGuard, cast
 
 import numpy as np
 
@@ -13,14 +13,14 @@ from refnet.errors import ImageError, ImageNotFoundError, InputError
 from refnet.pipeline import addresses
 from refnet.pipeline.addresses import is_address
 from refnet.pipeline.folder import regular, walk
-from refnet.preprocessing.image_like import ImageLike
+from refnet.preprocessing.image_like import ImageLike, OpenFile
 from refnet.preprocessing.read_image import MAX_BYTES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 #: One picture, or what holds several: a folder, a pattern, an array u8[N, H, W, 3], an open file, anything with these.
-Source: TypeAlias = "ImageLike | IO[bytes] | NDArray[np.uint8] | Iterable[Source]"
+Source: TypeAlias = "ImageLike | OpenFile | NDArray[np.uint8] | Iterable[Source]"
 
 
 class Item(NamedTuple):
@@ -54,6 +54,21 @@ def items(source: Source, *, recursive: bool = False) -> Iterator[Item]:
         yield Item(name or f"picture {place + 1}", image)
 
 
+def one_each(pictures: Iterable[ImageLike | OpenFile]) -> Iterator[Item]:
+    """Hand out the pictures of a list, one for each entry: a folder is an error, so that answers can be counted off."""
+    for place, picture in enumerate(pictures):
+        if isinstance(picture, str | os.PathLike):
+            yield Item(os.fsdecode(picture), picture)
+        else:
+            name, image = _read(picture) if is_file(picture) else ("", cast("ImageLike", picture))
+            yield Item(name or f"picture {place + 1}", image)
+
+
+def is_file(source: object) -> TypeGuard[OpenFile]:
+    """Whether this is an open file, or something that can be read like one."""
+    return hasattr(source, "read")
+
+
 _Found: TypeAlias = "tuple[str, ImageLike | ImageError]"
 
 
@@ -66,11 +81,11 @@ def _found(source: Source, recursive: bool, *, passing: bool) -> Iterator[_Found
     elif isinstance(source, np.ndarray):
         for picture in source if source.ndim == 4 else (source,):
             yield "", picture.copy() if passing else picture
-    elif hasattr(source, "read"):
-        yield _read(cast("IO[bytes]", source))
+    elif is_file(source):
+        yield _read(source)
     elif _is_pillow(source):
         yield "", _loaded(source) if passing else cast("ImageLike", source)
-    elif isinstance(source, Iterable) and not isinstance(source, Mapping | bytearray | memoryview):
+    elif isinstance(source, Iterable) and not isinstance(source, Mapping | Set | bytearray | memoryview):
         passing = passing or not isinstance(source, Sequence)
         for each in source:
             yield from _found(each, recursive, passing=passing)
@@ -103,7 +118,7 @@ def _matches(pattern: str) -> Iterator[_Found]:
         yield path, path
 
 
-def _read(file: IO[bytes]) -> _Found:
+def _read(file: OpenFile) -> _Found:
     """Read an open file now, at the place where it stands."""
     stated = getattr(file, "name", "")
     name = os.fsdecode(stated) if isinstance(stated, str | bytes) else ""

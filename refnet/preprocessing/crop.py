@@ -1,6 +1,7 @@
 """Crops: which part of a picture of any shape the network sees.
 
-``CROPS`` at the end names what a recipe may ask for. A new kind is a function and one line there.
+A crop is a rule that says, from sizes alone, what is cut, resized and kept: a ``Cut``. ``CROPS`` at the end names what
+a recipe may ask for. A new kind is a function and one line there.
 """
 
 from __future__ import annotations
@@ -15,6 +16,29 @@ from refnet.preprocessing.window import Picture, Pixels, Resize, Window
 
 LONGEST = 1 << 20  # pixels of a side of the whole resized picture
 MOST = 1 << 26  # pixels of a picture that is resized along one axis only, as of any picture
+
+
+class Cut(NamedTuple):
+    """What becomes of a picture of one size.
+
+    Attributes
+    ----------
+    source
+        The part of it that is resized; the filter sees nothing outside.
+    height, width
+        What that is resized to.
+    seen
+        The part of the resized picture that the network sees, and that is computed.
+    above, before
+        Rows and columns of black in front of it, where it is smaller than the network.
+    """
+
+    source: Window
+    height: int
+    width: int
+    seen: Window
+    above: int = 0
+    before: int = 0
 
 
 def padding_window(picture_height: int, picture_width: int, height: int, width: int, padding: float) -> Window:
@@ -51,23 +75,22 @@ def padding_window(picture_height: int, picture_width: int, height: int, width: 
     return Window(top, left, crop_height, crop_width)
 
 
-def crop_padding(picture: Picture, height: int, width: int, padding: float, resize: Resize) -> Pixels:
-    """Cut out ``padding_window`` and resize it; the filter sees nothing outside the window."""
-    picture_height, picture_width, _ = picture.shape
-    top, left, crop_height, crop_width = padding_window(picture_height, picture_width, height, width, padding)
-    return resize(picture[top : top + crop_height, left : left + crop_width], height, width)
+def crop_padding(picture_height: int, picture_width: int, height: int, width: int, padding: float) -> Cut:
+    """Cut out ``padding_window`` and resize it."""
+    source = padding_window(picture_height, picture_width, height, width, padding)
+    return Cut(source, height, width, Window(0, 0, height, width))
 
 
-def crop_fraction(picture: Picture, height: int, width: int, fraction: float, resize: Resize) -> Pixels:
+def crop_fraction(picture_height: int, picture_width: int, height: int, width: int, fraction: float) -> Cut:
     """Do as `crop_padding`, with a padding of ``round(s * (1 / fraction - 1))``, s the network's shorter side.
 
     That is the TensorFlow code since November 2021, where the fraction is 0.875. The weights are older.
     """
     padding = round(min(height, width) * (1 / fraction - 1))
-    return crop_padding(picture, height, width, padding, resize)
+    return crop_padding(picture_height, picture_width, height, width, padding)
 
 
-def crop_shorter_side(picture: Picture, height: int, width: int, side: float, resize: Resize) -> Pixels:
+def crop_shorter_side(picture_height: int, picture_width: int, height: int, width: int, side: float) -> Cut:
     """Resize the picture so that its shorter side is ``side`` and cut out its centre, as torchvision does.
 
     The longer side becomes ``int(side * longer / shorter)``. What is smaller than the network is laid in the
@@ -77,10 +100,11 @@ def crop_shorter_side(picture: Picture, height: int, width: int, side: float, re
     For a network that is not square, ``side`` belongs to its shorter side: see `cover`.
     """
     shorter = min(height, width)
-    return _cover_and_cut(picture, height, width, int(side * height / shorter), int(side * width / shorter), resize)
+    full = cover(picture_height, picture_width, int(side * height / shorter), int(side * width / shorter))
+    return _centre_of(picture_height, picture_width, height, width, full)
 
 
-def crop_shorter_fraction(picture: Picture, height: int, width: int, fraction: float, resize: Resize) -> Pixels:
+def crop_shorter_fraction(picture_height: int, picture_width: int, height: int, width: int, fraction: float) -> Cut:
     """Do as `crop_shorter_side` with a side of ``floor(s / fraction)``, s the network's side, as timm does.
 
     Source: timm, data/transforms_factory.py, ``transforms_imagenet_eval``.
@@ -89,8 +113,8 @@ def crop_shorter_fraction(picture: Picture, height: int, width: int, fraction: f
     """
     frame_height, frame_width = int(height / fraction), int(width / fraction)
     fit = cover if frame_height == frame_width else cover_rounded
-    full_height, full_width = fit(picture.shape[0], picture.shape[1], frame_height, frame_width)
-    return _cut(picture, height, width, full_height, full_width, resize)
+    full = fit(picture_height, picture_width, frame_height, frame_width)
+    return _centre_of(picture_height, picture_width, height, width, full)
 
 
 def cover(picture_height: int, picture_width: int, height: int, width: int) -> tuple[int, int]:
@@ -138,21 +162,12 @@ def _check_not_too_long(picture_height: int, picture_width: int, height: int, wi
         )
 
 
-def _cover_and_cut(
-    picture: Picture, height: int, width: int, frame_height: int, frame_width: int, resize: Resize
-) -> Pixels:
-    """Resize the picture to cover the frame; of that, compute the network's size from the centre."""
-    full_height, full_width = cover(picture.shape[0], picture.shape[1], frame_height, frame_width)
-    return _cut(picture, height, width, full_height, full_width, resize)
-
-
-def _cut(picture: Picture, height: int, width: int, full_height: int, full_width: int, resize: Resize) -> Pixels:
+def _centre_of(picture_height: int, picture_width: int, height: int, width: int, full: tuple[int, int]) -> Cut:
     """Of a picture resized to its full size, compute the network's size from the centre."""
-    top, inner_height, above = _centre(full_height, height)
-    left, inner_width, before = _centre(full_width, width)
-    pixels = resize(picture, full_height, full_width, Window(top, left, inner_height, inner_width))
-    below, after = height - inner_height - above, width - inner_width - before
-    return np.pad(pixels, ((above, below), (before, after), (0, 0)))
+    top, inner_height, above = _centre(full[0], height)
+    left, inner_width, before = _centre(full[1], width)
+    seen = Window(top, left, inner_height, inner_width)
+    return Cut(Window(0, 0, picture_height, picture_width), *full, seen, above, before)
 
 
 def _centre(full: int, size: int) -> tuple[int, int, int]:
@@ -162,25 +177,26 @@ def _centre(full: int, size: int) -> tuple[int, int, int]:
     return round((full - size) / 2), size, 0  # ties to even
 
 
-def crop_squash(picture: Picture, height: int, width: int, fraction: float, resize: Resize) -> Pixels:
+def crop_squash(picture_height: int, picture_width: int, height: int, width: int, fraction: float) -> Cut:
     """Stretch the picture to ``floor(s / fraction)`` on both axes, s the network's side, and cut out the centre.
 
     Source: timm, data/transforms_factory.py, ``transforms_imagenet_eval`` with ``crop_mode="squash"``.
     """
-    _check_not_too_tall(picture, height, width)
-    return _cut(picture, height, width, int(height / fraction), int(width / fraction), resize)
+    _check_not_too_tall(picture_height, picture_width, height, width)
+    full = int(height / fraction), int(width / fraction)
+    return _centre_of(picture_height, picture_width, height, width, full)
 
 
-def crop_none(picture: Picture, height: int, width: int, _amount: float, resize: Resize) -> Pixels:
+def crop_none(picture_height: int, picture_width: int, height: int, width: int, _amount: float) -> Cut:
     """Stretch the whole picture, as Keras does with ``load_img(target_size=...)``, unless it is far too tall."""
-    _check_not_too_tall(picture, height, width)
-    return resize(picture, height, width)
+    _check_not_too_tall(picture_height, picture_width, height, width)
+    return Cut(Window(0, 0, picture_height, picture_width), height, width, Window(0, 0, height, width))
 
 
-def _check_not_too_tall(picture: Picture, height: int, width: int) -> None:
-    if picture.shape[0] * width > MOST:
+def _check_not_too_tall(picture_height: int, picture_width: int, height: int, width: int) -> None:
+    if picture_height * width > MOST:
         raise ImageError(
-            f"the picture of {picture.shape[1]} x {picture.shape[0]} pixels is too tall to be stretched to "
+            f"the picture of {picture_width} x {picture_height} pixels is too tall to be stretched to "
             f"{width} x {height}, want at most {MOST // width} rows; cut it"
         )
 
@@ -190,18 +206,28 @@ class Crop(NamedTuple):
 
     Attributes
     ----------
-    apply
-        (picture, height, width, amount, resize) -> pixels.
+    cut
+        (height and width of the picture, height and width of the network, amount) -> what becomes of it.
     smallest, largest
         The amounts that make sense.
     whole
         Whether the amount is a whole number.
     """
 
-    apply: Callable[[Picture, int, int, float, Resize], Pixels]
+    cut: Callable[[int, int, int, int, float], Cut]
     smallest: float
     largest: float
     whole: bool = False
+
+    def apply(self, picture: Picture, height: int, width: int, amount: float, resize: Resize) -> Pixels:
+        """Crop and resize u8[H,W,3]: the definition, of which `refnet.preprocessing.compiled` has the same bits."""
+        picture_height, picture_width, _ = picture.shape
+        cut = self.cut(picture_height, picture_width, height, width, amount)
+        top, left, source_height, source_width = cut.source
+        part = picture[top : top + source_height, left : left + source_width]
+        pixels = resize(part, cut.height, cut.width, cut.seen)
+        below, after = height - cut.seen.height - cut.above, width - cut.seen.width - cut.before
+        return np.pad(pixels, ((cut.above, below), (cut.before, after), (0, 0)))
 
 
 CROPS: dict[str, Crop] = {

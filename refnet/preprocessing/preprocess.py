@@ -6,20 +6,28 @@ import logging
 import operator
 
 from refnet.errors import InputError
+from refnet.preprocessing.compiled import Share, prepare
 from refnet.preprocessing.crop import CROPS
 from refnet.preprocessing.grey import check_one_channel, to_grey
 from refnet.preprocessing.image_like import ImageLike
-from refnet.preprocessing.normalise import normalise
 from refnet.preprocessing.read_image import read_as
 from refnet.preprocessing.recipe import Recipe
-from refnet.preprocessing.resize import RESIZES
 from refnet.preprocessing.window import Pixels
 
 LOGGER = logging.getLogger("refnet")
 
+LARGE = 1 << 21  # pixels, from which on threads gain more than they cost
+
 
 def preprocess(
-    source: ImageLike, recipe: Recipe, height: int, width: int, *, channels: int = 3, as_published: bool = False
+    source: ImageLike,
+    recipe: Recipe,
+    height: int,
+    width: int,
+    *,
+    channels: int = 3,
+    as_published: bool = False,
+    share: Share | None = None,
 ) -> Pixels:
     """Turn a picture into the input of a network: crop, resize, normalise.
 
@@ -35,6 +43,9 @@ def preprocess(
         Of the network's input: 3, or 1 for grey pictures (``refnet.preprocessing.grey.to_grey``).
     as_published
         Read the picture as the publisher's own software does, rather than upright and on white: see ``read_as``.
+    share
+        Calls a function in several threads at once and waits for all, as ``refnet.engine.team.Team.run`` does: they
+        resize a large picture together. By default this thread does all.
 
     Returns
     -------
@@ -75,5 +86,7 @@ def preprocess(
     if reading.differs:
         LOGGER.info("a picture was %s; as_published=True reads it otherwise", ", ".join(reading.differs))
     picture = reading.picture if channels == 3 else to_grey(reading.picture)
-    pixels = CROPS[recipe.crop].apply(picture, height, width, recipe.crop_amount, RESIZES[recipe.resize])
-    return normalise(pixels, recipe.normalise)[..., :channels]
+    cut = CROPS[recipe.crop].cut(picture.shape[0], picture.shape[1], height, width, recipe.crop_amount)
+    is_large = cut.source.height * cut.source.width > LARGE
+    prepared = prepare(picture, cut, height, width, recipe.resize, recipe.normalise, share=share if is_large else None)
+    return prepared[..., :channels]

@@ -125,12 +125,19 @@ def resize_pil_nearest(picture: Picture, height: int, width: int, window: Window
     [0.0, 40.0, 40.0, 80.0, 80.0, 120.0]
     """
     window = window or Window(0, 0, height, width)
-    rows = _nearest(picture.shape[0], height, window.rows)
-    columns = _nearest(picture.shape[1], width, window.columns)
+    rows = nearest(picture.shape[0], height, window.rows)
+    columns = nearest(picture.shape[1], width, window.columns)
     return picture[rows[:, None], columns].astype(np.float32)
 
 
-def _nearest(size_in: int, size_out: int, outputs: range) -> NDArray[np.int64]:
+def nearest(size_in: int, size_out: int, outputs: range) -> NDArray[np.int64]:
+    """Find the one pixel that each of some outputs reads along one axis.
+
+    Examples
+    --------
+    >>> nearest(4, 6, range(6)).tolist()
+    [0, 1, 1, 2, 2, 3]
+    """
     scale = size_in / size_out
     steps = np.full(outputs.stop, scale)
     steps[0] = scale * 0.5

@@ -118,8 +118,8 @@ def resize_tf1_bilinear(picture: Picture, height: int, width: int, window: Windo
     [0.0, 20.0, 40.0, 60.0, 80.0, 100.0, 120.0, 120.0]
     """
     window = window or Window(0, 0, height, width)
-    top, bottom, down = _neighbours(picture.shape[0], height, window.rows)
-    left, right, across = _neighbours(picture.shape[1], width, window.columns)
+    top, bottom, down = neighbours(picture.shape[0], height, window.rows)
+    left, right, across = neighbours(picture.shape[1], width, window.columns)
 
     def lerp(row: NDArray[np.int64]) -> Pixels:
         x0, x1 = (picture[row[:, None], column].astype(np.float32) for column in (left, right))
@@ -129,10 +129,17 @@ def resize_tf1_bilinear(picture: Picture, height: int, width: int, window: Windo
     return upper + (lower - upper) * down[:, None, None]
 
 
-def _neighbours(
+def neighbours(
     size_in: int, size_out: int, outputs: range
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
-    """Pixels before and behind each output along one axis, and how far it lies from the first to the second."""
+    """Find the pixels before and behind each output along one axis, and how far it lies from the first to the second.
+
+    Examples
+    --------
+    >>> before, behind, way = neighbours(4, 8, range(3, 8))
+    >>> before.tolist(), behind.tolist(), way.tolist()
+    ([1, 2, 2, 3, 3], [2, 2, 3, 3, 3], [0.5, 0.0, 0.5, 0.0, 0.5])
+    """
     position = _positions(size_in, size_out, outputs)
     first = np.floor(position)
     last = np.minimum(np.ceil(position).astype(np.int64), size_in - 1)

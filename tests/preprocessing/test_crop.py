@@ -7,13 +7,14 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from refnet.errors import ImageError
-from refnet.preprocessing.crop import CROPS, LONGEST, cover, crop_padding, padding_window
+from refnet.preprocessing.crop import CROPS, LONGEST, cover, padding_window
 from refnet.preprocessing.resize import RESIZES
 from refnet.preprocessing.resize_tf1 import resize_tf1_bicubic
 from refnet.preprocessing.window import Window
 
 RNG = np.random.default_rng(20190528)
 NEAREST = RESIZES["pil-nearest"]
+PADDING = CROPS["padding"]
 
 
 def noise(height, width):
@@ -78,10 +79,9 @@ def test_crop_keeps_what_lies_outside_out():
     picture = noise(60, 80)
     window = padding_window(60, 80, 24, 24, 32)
     assert window == Window(18, 28, 25, 25)
-    inside = crop_padding(picture, 24, 24, 32, resize_tf1_bicubic)
+    inside = PADDING.apply(picture, 24, 24, 32, resize_tf1_bicubic)
     picture[:18], picture[43:], picture[:, :28], picture[:, 53:] = 0, 0, 255, 255
-    assert np.array_equal(crop_padding(picture, 24, 24, 32, resize_tf1_bicubic), inside)
-    assert CROPS["padding"].apply is crop_padding
+    assert np.array_equal(PADDING.apply(picture, 24, 24, 32, resize_tf1_bicubic), inside)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_crop_keeps_what_lies_outside_out():
 )
 def test_fraction_is_another_padding(side, padding):
     picture = noise(61, 83)
-    same = crop_padding(picture, side, side, padding, NEAREST)
+    same = PADDING.apply(picture, side, side, padding, NEAREST)
     assert np.array_equal(CROPS["fraction"].apply(picture, side, side, 0.875, NEAREST), same)
 
 

@@ -8,7 +8,7 @@ from helpers.places import CHELSEA
 from PIL import Image
 
 from refnet.errors import InputError
-from refnet.preprocessing.crop import crop_padding
+from refnet.preprocessing.crop import CROPS
 from refnet.preprocessing.preprocess import preprocess
 from refnet.preprocessing.recipe import LITE, TENSORFLOW
 from refnet.preprocessing.resize_tf1 import resize_tf1_bicubic
@@ -21,7 +21,7 @@ def chelsea():
 
 
 def test_preprocess_is_crop_resize_normalise(chelsea):
-    pixels = crop_padding(chelsea, 240, 240, 32, resize_tf1_bicubic)
+    pixels = CROPS["padding"].apply(chelsea, 240, 240, 32, resize_tf1_bicubic)
     for recipe in (LITE, TENSORFLOW):
         x = preprocess(CHELSEA, recipe, 240, 240)
         assert x.dtype == np.float32

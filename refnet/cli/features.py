@@ -1,0 +1,68 @@
+"""``refnet features``: what a network sees in photos, as numbers for another program."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from refnet.cli import picture_options
+
+
+def add(commands: Any) -> None:
+    """Add the command and its options to the parser."""
+    parser = commands.add_parser(
+        "features",
+        help="the numbers that any step gives for photos, in a file",
+        description="Run photos through a network and write what a step gives, or several: by default the pooled "
+        "features, all that is before the classifier. A photo that cannot be read is reported, and the exit code is 2.",
+    )
+    picture_options.add(parser)
+    parser.add_argument(
+        "--at",
+        nargs="+",
+        default=["pool"],
+        metavar="STEP",
+        help="steps of `refnet plan`, parts such as stem.conv, or input; one for .npy (default: pool)",
+    )
+    parser.add_argument(
+        "-o",
+        "--out",
+        required=True,
+        metavar="FILE",
+        help="write .parquet (a row a photo), .h5 (a dataset a step, and names) or .npy (with FILE.names.txt)",
+    )
+    picture_options.add_resume(parser)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the features of all photos that can be read."""
+    from refnet.cli import many
+    from refnet.errors import InputError
+    from refnet.pipeline import feature_files
+    from refnet.pipeline.pipeline import Pipeline
+
+    request = picture_options.request(options)
+    path = many.target(options.out, feature_files.SUFFIXES)
+    steps = list(dict.fromkeys(options.at))
+    if path.suffix.lower() == ".npy" and len(steps) > 1:
+        raise InputError(f"--at names {len(steps)} steps, and {path} can hold one; write .h5 or .parquet")
+    if many.is_complete(path, options):
+        return 0
+    pictures = many.Pictures(options.photos, recursive=options.recursive)
+    if not pictures.are_there():
+        return 2
+    network = request.load()
+    pipeline = Pipeline(network, steps, as_published=options.as_published)
+    kinds = [feature_files.kind_of(network, step) for step in steps]
+    about = {"model": options.model, "weights": network.weights.digest(), "recipe": network.recipe.name}
+    return many.keep(
+        pictures,
+        pipeline.answers,
+        many.Tally(network),
+        path,
+        many.asked(network, options, at=steps),
+        feature_files.fields,
+        lambda records: feature_files.write(path, records, kinds, about=about),
+        options,
+    )

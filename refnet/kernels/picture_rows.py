@@ -1,0 +1,200 @@
+"""Rows of a network's input: a part of a picture, resized and normalised, as ``preprocessing`` defines it.
+
+One function does it for every resize, so that there is one piece of compiled code to keep. It takes flat arrays and
+numbers, allocates nothing and raises nothing. What an output reads, and its weights, come in tables, which the
+definition's own functions make. Rows do not depend on each other: threads may share them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from refnet.kernels.emit import compiled
+from refnet.kernels.float_mode import restore_mode, set_default_mode
+from refnet.kernels.picture_kinds import (
+    CUBIC,
+    DIVIDE,
+    LEVELS,
+    LINES,
+    NEAREST,
+    PIXEL,
+    SUBTRACT,
+    WEIGHED,
+    WIDE,
+    line_pitch,
+    ring_lines,
+)
+from refnet.kernels.pixel_lanes import blend_along, lerp_along, weigh_along, weigh_down
+
+_float = np.float32
+_ring_lines, _line_pitch = compiled(ring_lines), compiled(line_pitch)
+
+
+@compiled
+def _copy_line(source: Any, pixel: int, pixels: int, line: Any) -> None:
+    """Bring pixels of three or four bytes into a line of four."""
+    if pixel == PIXEL:
+        for i in range(pixels * PIXEL - 1):
+            line[i] = source[i]
+    else:
+        for i in range(pixels):
+            for c in range(3):
+                line[PIXEL * i + c] = source[3 * i + c]
+
+
+@compiled
+def _look_up(levels: Any, line: Any, width: int, row: Any) -> None:
+    """Normalise whole numbers: each channel has a table of its 256 levels."""
+    for x in range(width):
+        for c in range(3):
+            row[3 * x + c] = levels[LEVELS * c + line[3 * x + c]]
+
+
+@compiled
+def _nearest_row(source: Any, pixel: int, columns: Any, levels: Any, row: Any) -> None:
+    for x in range(len(columns)):
+        at = columns[x] * pixel
+        for c in range(3):
+            row[3 * x + c] = levels[LEVELS * c + source[at + c]]
+
+
+@compiled
+def _weighed_rows(source: Any, pitch: int, pixel: int, columns: Any, across: Any, rows: Any, down: Any, levels: Any,
+                  scratch: Any, out: Any, start: int, stop: int) -> None:  # fmt: skip
+    """Pillow's filters: lines of the picture become shorter and wait in a ring until no row below reads them."""
+    width = len(columns) // 2
+    wide, tall = len(across) // width, len(down) * 2 // len(rows)
+    low = columns[0]
+    read = columns[2 * width - 2] + columns[2 * width - 1] - low
+    size, line_pitch = (read + wide) * PIXEL, _line_pitch(width)
+    ring, ring_size = LINES * size, _ring_lines(tall) * line_pitch
+    finished = ring + ring_size
+    end = rows[2 * stop - 2] + rows[2 * stop - 1]
+    ready = 0
+    for y in range(start, stop):
+        first, count = rows[2 * y], rows[2 * y + 1]
+        ready = max(ready, first // LINES * LINES)
+        while ready < first + count:
+            for line in range(min(LINES, end - ready)):
+                _copy_line(source[(ready + line) * pitch + low * pixel :], pixel, read, scratch[line * size :])
+            at = ring + ready * line_pitch % ring_size
+            for x in range(width):
+                begin = (columns[2 * x] - low) * PIXEL
+                weigh_along(scratch, begin, size, across, x * wide, wide // 2, at + 3 * x, line_pitch)
+            ready += LINES
+        for j in range(0, 3 * width, WIDE):
+            oldest = first * line_pitch % ring_size
+            weigh_down(scratch, ring + j, oldest, ring_size, line_pitch, down, y * tall, count, finished + j)
+        _look_up(levels, scratch[finished:], width, out[y * 3 * width :])
+
+
+@compiled
+def _cubic_rows(source: Any, pitch: int, pixel: int, columns: Any, across: Any, rows: Any, down: Any, codes: Any,
+                numbers: Any, line: Any, out: Any, start: int, stop: int) -> None:  # fmt: skip
+    """TensorFlow 1: four lines of the picture become one, and four of its pixels one of the row."""
+    width, low = len(columns) // 4, columns[0]
+    read = (columns[4 * width - 1] - low) * pixel + 3
+    row = read + 1
+    for y in range(start, stop):
+        i, begin = 4 * y, low * pixel
+        x0, x1 = source[rows[i] * pitch + begin :], source[rows[i + 1] * pitch + begin :]
+        x2, x3 = source[rows[i + 2] * pitch + begin :], source[rows[i + 3] * pitch + begin :]
+        w0, w1, w2, w3 = down[i], down[i + 1], down[i + 2], down[i + 3]
+        for j in range(read):
+            line[j] = ((_float(x0[j]) * w0 + _float(x1[j]) * w1) + _float(x2[j]) * w2) + _float(x3[j]) * w3
+        for x in range(width):
+            k = 4 * x
+            at = (
+                (columns[k] - low) * pixel,
+                (columns[k + 1] - low) * pixel,
+                (columns[k + 2] - low) * pixel,
+                (columns[k + 3] - low) * pixel,
+            )
+            blend_along(line, at, across, k, row + 3 * x)
+        _normalise(line[row:], 3 * width, codes, numbers, out[y * 3 * width :])
+
+
+@compiled
+def _linear_rows(source: Any, pitch: int, pixel: int, columns: Any, across: Any, rows: Any, down: Any, codes: Any,
+                 numbers: Any, scratch: Any, out: Any, start: int, stop: int) -> None:  # fmt: skip
+    """TensorFlow 1: each output lies between two pixels of one line and two of the next; lines first, two are kept."""
+    width, low = len(across), columns[0]
+    read = columns[2 * width - 1] - low + 1
+    length = 3 * width + 1
+    floats, levels = scratch.view(_float), scratch[8 * length :]
+    kept0, kept1 = -1, -1
+    for y in range(start, stop):
+        for place in rows[2 * y : 2 * y + 2]:
+            if place == (kept1 if place % 2 else kept0):
+                continue
+            _copy_line(source[place * pitch + low * pixel :], pixel, read, levels)
+            for x in range(width):
+                left, right = (columns[2 * x] - low) * PIXEL, (columns[2 * x + 1] - low) * PIXEL
+                lerp_along(levels, left, right, across, x, floats, place % 2 * length + 3 * x)
+            if place % 2:
+                kept1 = place
+            else:
+                kept0 = place
+        row = out[y * 3 * width :]
+        x0, x1 = floats[rows[2 * y] % 2 * length :], floats[rows[2 * y + 1] % 2 * length :]
+        for j in range(3 * width):
+            row[j] = x0[j] + (x1[j] - x0[j]) * down[y]
+        _normalise(row, 3 * width, codes, numbers, row)
+
+
+@compiled
+def _normalise(line: Any, count: int, codes: Any, numbers: Any, row: Any) -> None:
+    """Apply one operation after the other, each rounded; ``numbers`` has one for each output of each operation."""
+    for j in range(count):
+        row[j] = line[j]
+    for i in range(len(codes)):
+        operand = numbers[i * count :]
+        if codes[i] == SUBTRACT:
+            for j in range(count):
+                row[j] = row[j] - operand[j]
+        elif codes[i] == DIVIDE:
+            for j in range(count):
+                row[j] = row[j] / operand[j]
+        else:
+            for j in range(count):
+                row[j] = row[j] * operand[j]
+
+
+def make_prepare_rows(sources: str) -> Any:
+    """Make the function to be compiled, tied to a digest of the sources it is made from.
+
+    ``prepare_rows`` makes rows start … stop - 1 of ``out``, f32[height * width * 3]. The picture is ``source``, u8,
+    whose rows lie ``pitch`` bytes apart and whose pixels ``pixel``, 3 or 4. ``columns`` and ``rows``, i64, say what
+    each output reads, by kind:
+
+    - ``NEAREST``: one pixel;
+    - ``WEIGHED``: the first of a run, and how many; weights i32, as many for each, across an even number;
+    - ``CUBIC``: four pixels; weights f32, as i32;
+    - ``LINEAR``: two pixels; the way from the first to the second, f32, as i32.
+
+    The first two give whole numbers, and ``levels``, f32[3 * 256], what these become; the others are normalised by
+    ``codes`` and ``numbers``.
+    """
+
+    def prepare_rows(
+        kind: int, source: Any, pitch: int, pixel: int, columns: Any, across: Any, rows: Any, down: Any, codes: Any,
+        numbers: Any, levels: Any, scratch: Any, out: Any, width: int, start: int, stop: int,
+    ) -> None:  # fmt: skip
+        _ = sources  # part of the key under which Numba caches the compiled code
+        mode = set_default_mode()
+        if kind == NEAREST:
+            for y in range(start, stop):
+                _nearest_row(source[rows[y] * pitch :], pixel, columns, levels, out[y * 3 * width :])
+        elif kind == WEIGHED:
+            _weighed_rows(source, pitch, pixel, columns, across, rows, down, levels, scratch, out, start, stop)
+        elif kind == CUBIC:
+            _cubic_rows(source, pitch, pixel, columns, across.view(_float), rows, down.view(_float), codes, numbers,
+                        scratch.view(_float), out, start, stop)  # fmt: skip
+        else:
+            _linear_rows(source, pitch, pixel, columns, across.view(_float), rows, down.view(_float), codes, numbers,
+                         scratch, out, start, stop)  # fmt: skip
+        restore_mode(mode)
+
+    return prepare_rows
