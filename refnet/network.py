@@ -555,8 +555,9 @@ class Network:
         self, image: Source, at: str | Iterable[str] | None, as_published: bool, errors: Errors | None
     ) -> Iterator[Answer]:
         from refnet.pipeline.many import stream
+        from refnet.pipeline.pipeline import Pipeline
 
-        return stream(self, image, at, as_published=as_published, errors=errors)
+        return stream(Pipeline(self, at, as_published=as_published), image, errors)
 
     @staticmethod
     def _fill(tensors: Mapping[str, Array], answers: Iterable[Answer]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from refnet import progress
@@ -12,10 +12,11 @@ from refnet.cluster.folder import Folder
 from refnet.cluster.job import MAX_PART, Job
 from refnet.cluster.part import Asked, Part, answers, find, share_out
 from refnet.cluster.sent import Lacking, describe
-from refnet.cluster.table import Note, libraries, parquet
+from refnet.cluster.table import Note, parquet
 from refnet.cluster.versions import versions
+from refnet.pipeline import tables
 from refnet.pipeline.pipeline import Pipeline
-from refnet.pipeline.source import Source, items
+from refnet.pipeline.source import Item, Source, items
 
 PART = 256  # pictures: a worker that dies loses some seconds
 
@@ -81,7 +82,27 @@ def write(
     >>> summary.pictures, summary.failed, summary.parts
     (1, 0, 1)
     """
-    libraries()
+    found = items(source, recursive=recursive)
+    return write_items(
+        client, pipeline, found, folder, top=top, part=part, resume=resume, overwrite=overwrite, watch=watch
+    )
+
+
+def write_items(
+    client: Any,
+    pipeline: Pipeline,
+    found: Iterable[Item],
+    folder: str,
+    *,
+    top: int | None = None,
+    part: int = PART,
+    resume: bool = False,
+    overwrite: bool = False,
+    watch: Callable[[int], None] = lambda number: None,
+    total: int | None = None,
+) -> Summary:
+    """Do as ``write`` with the items of a source; ``total`` is how many pictures there are, if that is known."""
+    tables.pyarrow()  # or say now that it is missing
     part = whole_number("part", part, MAX_PART)
     if top is not None:
         top = check_top(top, pipeline.network.weights.architecture)
@@ -89,8 +110,8 @@ def write(
     job = Job(client, pipeline)
     filled.begin()
     notes = filled.notes
-    with progress.task("pictures", total=None, unit="pictures") as update:
-        rest = filled.missing(share_out(items(source, recursive=recursive), part))
+    with progress.task("pictures", total=total, unit="pictures") as update:
+        rest = filled.missing(share_out(found, part))
         for done, note in job.results(_write_part, rest, filled.folder, top, ordered=False):
             notes[done.number] = note
             update(advance=note.pictures)
