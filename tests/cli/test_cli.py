@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 from helpers.places import CHELSEA
-from helpers.terminals import run_in_terminal, screen
 from PIL import Image
 
 import refnet
@@ -111,30 +110,6 @@ class TestPredict:
         ]
         assert first.wnid == "n02123159"
 
-    def test_several_photos_have_headings(self, run, files):
-        photos = [CHELSEA, files / "nowhere.jpg", files / "cat.png", files / "whole.jpg"]
-        code, out, _ = run("predict", *photos, "-m", files / "tiny.h5")
-        assert code == 2
-        blocks = [block.splitlines() for block in out.removesuffix("\n").split("\n\n")]
-        assert [heading for heading, *_ in blocks] == [str(photo) for photo in photos if photo.name != "nowhere.jpg"]
-        for _, *answers in blocks:
-            assert [answer.index("%") for answer in answers] == [8, 8, 8]
-            assert {answer[:2] for answer in answers} == {"  "}
-
-    @pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
-    @pytest.mark.parametrize("columns", [60, 120])
-    def test_several_photos_on_a_terminal(self, files, columns):
-        arguments = ("predict", "cat.png", "whole.jpg", "--top", "3")
-        code, seen = run_in_terminal("-m", "refnet", *arguments, where=files, COLUMNS=str(columns))
-        assert code == 0
-        lines = [line for line in screen(seen) if not line.startswith("refnet: ")]
-        expected = [refnet.predict(files / name, top=3) for name in ("cat.png", "whole.jpg")]
-        assert [line.partition("%  ")[2].split("  ")[0] for line in lines if line.startswith("  ")] == [
-            answer.label for answers in expected for answer in answers
-        ]
-        assert [lines.index("cat.png"), lines.index("whole.jpg"), lines[4]] == [0, 5, ""]
-        assert max(map(len, lines)) <= columns
-
     def test_a_network_of_three_classes_gives_three(self, run, files):
         code, out, err = run("predict", CHELSEA, "-m", files / "tiny.h5")
         assert (code, err) == (0, "")
@@ -146,20 +121,19 @@ class TestPredict:
         assert (code, err) == (0, "")
         assert out.isascii()
         predictions = refnet.load(model, dtype="float64").predict(CHELSEA, 3)
-        assert json.loads(out) == [
-            {
-                "file": str(CHELSEA),
-                "model": str(model),
-                "recipe": "lite",
-                "predictions": [p.fields() for p in predictions],
-            }
-        ]
+        assert json.loads(out) == {
+            "file": str(CHELSEA),
+            "model": str(model),
+            "recipe": "lite",
+            "predictions": [p.fields() for p in predictions],
+        }
+        assert out.count("\n") == 1
 
     def test_another_recipe_is_told(self, run):
         code, out, err = run("predict", CHELSEA, "--top", "1", "--json", "--recipe", "torchvision")
         assert (code, err) == (0, "refnet: recipe torchvision is used instead of the weights' own, lite\n")
         (best,) = refnet.predict(CHELSEA, top=1, recipe="torchvision")
-        (answer,) = json.loads(out)
+        answer = json.loads(out)
         assert (answer["recipe"], answer["predictions"]) == ("torchvision", [best.fields()])
 
     def test_the_same_recipe_is_not(self, run):
@@ -174,8 +148,11 @@ class TestPredict:
         photos = [files / name for name in ("nowhere.jpg", "cat.png", "empty.jpg")]
         code, out, err = run("predict", *photos, "-m", files / "tiny.h5", "--top", "1", "--json")
         assert code == 2
-        assert [result["file"] for result in json.loads(out)] == [str(files / "cat.png")]
-        nowhere, empty = err.splitlines()
+        found = [json.loads(line) for line in out.splitlines()]
+        assert [result["file"] for result in found] == list(map(str, photos))
+        assert ["error" in result for result in found] == [True, False, True]
+        nowhere, empty, summary = err.splitlines()
+        assert summary.startswith("refnet: 3 pictures, 2 failed, ")
         assert nowhere.startswith(f"refnet: error: {files / 'nowhere.jpg'}: cannot read the picture")
         assert empty == f"refnet: error: {files / 'empty.jpg'}: the file is empty"
 
