@@ -50,7 +50,8 @@ def write(
     folder
         A path on a disk that all workers share, or an address such as ``s3://bucket/found``.
     top
-        Write so many classes of each picture; without it the tensors at the pipeline's steps.
+        Write so many classes of each picture, or, of a regression, all values; without it the tensors at the
+        pipeline's steps.
     part
         How many pictures are in a part.
     recursive
@@ -105,7 +106,8 @@ def write_items(
     tables.pyarrow()  # or say now that it is missing
     part = whole_number("part", part, MAX_PART)
     if top is not None:
-        top = check_top(top, pipeline.network.weights.architecture)
+        architecture = pipeline.network.weights.architecture
+        top = check_top(None if architecture.top.meaning == "value" else top, architecture)
     filled = DataSet(Folder.at(folder), _question(pipeline, top, part), resume=resume, overwrite=overwrite)
     job = Job(client, pipeline)
     filled.begin()

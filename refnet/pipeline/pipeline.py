@@ -15,6 +15,8 @@ from refnet.pipeline.addresses import fetch, is_address
 from refnet.pipeline.ahead import in_order
 from refnet.pipeline.source import Item, Source, items
 from refnet.prediction import Prediction
+from refnet.preprocessing.decode import Reading, read
+from refnet.preprocessing.image_like import ImageLike
 from refnet.preprocessing.preprocess import preprocess
 from refnet.preprocessing.read_image import read_as
 
@@ -119,8 +121,7 @@ class Pipeline:
             return Answer(place, item.name, {}, item.image)
         network = self.network
         try:
-            image = fetch(item.image) if is_address(item.image) else item.image
-            reading = read_as(image, network.recipe.loader, as_published=self.as_published)
+            reading = self._read(item.image)
             x = preprocess(reading.picture, network.recipe, *self._size, channels=network.weights.architecture.channels)
         except ImageError as error:
             return Answer(place, item.name, {}, error)
@@ -128,6 +129,12 @@ class Pipeline:
         if tensors:
             self._run(x, tensors)
         return Answer(place, item.name, {names.INPUT: x, **tensors} if self._input else tensors, None, reading.differs)
+
+    def _read(self, image: ImageLike) -> Reading:
+        loader = self.network.recipe.loader
+        if is_address(image):
+            return read(fetch(image), image, loader, as_published=self.as_published)
+        return read_as(image, loader, as_published=self.as_published)
 
     def _run(self, x: Array, tensors: dict[str, Array]) -> None:
         """Run by this thread alone while others run theirs, or by all threads while others read the next pictures."""

@@ -43,6 +43,9 @@ def test_pictures_of_an_address_come_sorted(memory, address, recursive, names):
 def test_they_are_read_as_files_are():
     pipeline = Pipeline(Network(make_weights(), threads=2))
     [expected] = pipeline.run(CHELSEA)
+    fsspec.filesystem("memory").pipe_file("/photos/bad.png", b"no picture")
+    [broken] = pipeline.run(["memory://photos/bad.png"])
+    assert str(broken.error).startswith("memory://photos/bad.png: not a picture; want one of")
     sources = ["memory://photos/no ending", "memory://photos/more/*.txt", "memory://photos/not there.png"]
     good, bad, gone = pipeline.run(sources)
     assert good.tensors["probabilities"].tobytes() == expected.tensors["probabilities"].tobytes()
