@@ -20,11 +20,15 @@ if TYPE_CHECKING:
 def add(parser: Any, *, data_sets: bool = True) -> None:
     """Add the options; ``data_sets`` says whether the command can write one."""
     group = parser.add_argument_group("many machines")
-    found = "; a FILE of Parquet is then a folder, or an address such as s3://bucket/found, with a file for each part"
+    says = "run on the Dask cluster with this scheduler: tcp://…, or the file that it wrote"
+    if data_sets:
+        says += (
+            "; a FILE of Parquet is then a folder, or an address such as s3://bucket/found, with a file for each part"
+        )
     group.add_argument(
         "--scheduler",
         metavar="ADDRESS",
-        help=f"run on the Dask cluster with this scheduler: tcp://…, or the file that it wrote{found if data_sets else ''}",
+        help=says,
     )
     if data_sets:
         group.add_argument("--part", type=int, metavar="N", help="pictures in a part (default: 256)")
