@@ -1,6 +1,7 @@
 """The program ``refnet``, also ``python -m refnet``."""
 
 import gc
+import os
 import sys
 
 
@@ -9,6 +10,9 @@ def main() -> int:
     # Nearly all that a command allocates while it starts is there until it ends. To look for garbage in it again and
     # again, and once more when the process ends, took a quarter of the time of `refnet predict`.
     gc.set_threshold(100_000)
+    # NumPy starts a thread a core for products of matrices when it is imported, and there is no such product here: a
+    # sum in no stated order has no stated bits.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         from refnet import cli
 

@@ -31,7 +31,8 @@ def task(name: str, total: float | None = 1, unit: str = "%") -> Iterator[Update
     total
         How much there is to do; None if nobody knows.
     unit
-        Of ``total``: ``%`` for a share of one, ``bytes``, or what is counted, in the plural.
+        Of ``total``: ``%`` for a share of one, ``bytes``, or what is counted, in the plural, or nothing if the name
+        says it.
 
     Returns
     -------
@@ -109,7 +110,12 @@ def _make_display() -> Any:
     console = _terminal(sys.stderr)
     if not console.is_interactive:  # TERM=dumb
         return None
-    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(20), Done())
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(20 if console.width >= 80 else 10),
+        Done(),
+    )
     # What others print is theirs: standard output may lead into a file.
     return Progress(*columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False)
 
@@ -119,11 +125,12 @@ def _done(task: Any) -> str:
     from rich.filesize import decimal
 
     if task.total is None:
-        return f"{task.elapsed or 0:.0f} s"
+        counted = f"{task.completed:.0f} {task.fields['unit']}".rstrip() + ", " if task.completed else ""
+        return f"{counted}{task.elapsed or 0:.0f} s"
     done = {
         "%": f"{task.percentage:.0f}%",
         "bytes": f"{decimal(int(task.completed))} of {decimal(int(task.total))}",
-    }.get(task.fields["unit"], f"{task.completed:.0f} of {task.total:.0f} {task.fields['unit']}")
+    }.get(task.fields["unit"], f"{task.completed:.0f} of {task.total:.0f} {task.fields['unit']}".rstrip())
     return done if task.time_remaining is None else f"{done}, {task.time_remaining:.0f} s left"
 
 

@@ -24,7 +24,7 @@ from refnet.export import onnx_nodes
 from refnet.export.c99.render import SOURCES
 from refnet.golden.cases import cases
 from refnet.golden.coverage import regions, regions_of_argument
-from refnet.kernels.epilogue import ACTIVATION_CODES
+from refnet.kernels.rows import ACTIVATION_CODES
 from refnet.reference import ops
 from refnet.reference.evaluate import evaluate_step
 from refnet.weights.synthetic import uniform
@@ -86,7 +86,7 @@ OPERATION_PLACES = {
 # The same of an activation.
 ACTIVATION_PLACES = {
     "refnet/reference/activation.py, ACTIVATIONS": lambda step: step.activation in ops.ACTIVATIONS,
-    "refnet/kernels/epilogue.py, ACTIVATION_CODES": lambda step: step.activation in ACTIVATION_CODES,
+    "refnet/kernels/rows.py, ACTIVATION_CODES": lambda step: step.activation in ACTIVATION_CODES,
     "refnet/export/onnx_nodes.py": in_onnx,
     "refnet/export/c99/program/refnet.h, Activation, and refnet.c, activate": lambda step: in_c(
         step.activation, "Activation"

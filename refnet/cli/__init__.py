@@ -8,27 +8,18 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
+from importlib import import_module
 from typing import Any, NoReturn
 
-from refnet.cli import (
-    bench,
-    compare,
-    convert,
-    export,
-    features,
-    fetch,
-    golden,
-    info,
-    plan,
-    predict,
-    terminal,
-    verify,
-    warmup,
-)
+from refnet.cli import terminal
 from refnet.errors import VERBOSE, InputError, RefnetError
 from refnet.version import __version__
 
-COMMANDS = (predict, features, info, fetch, convert, plan, verify, golden, compare, bench, export, warmup)
+# Modules of this package, each imported only if it is needed: all of them together take longer than a prediction.
+COMMANDS = (
+    "predict", "features", "info", "fetch", "convert", "plan", "verify", "golden", "compare", "bench", "export", "warmup",
+)  # fmt: skip
 ERROR, BROKEN_PIPE = 2, 141
 
 
@@ -54,7 +45,8 @@ def main(arguments: list[str] | None = None) -> int:
 def _guarded(arguments: list[str] | None) -> int:
     options = argparse.Namespace(verbose=False, json=False)
     try:
-        _parser().parse_args(arguments, options)
+        given = sys.argv[1:] if arguments is None else arguments
+        _parser([name for name in given[:1] if name in COMMANDS] or COMMANDS).parse_args(given, options)
         return _run(options)
     except RefnetError as error:
         _tell(error, options)
@@ -89,15 +81,16 @@ def _run(options: argparse.Namespace) -> int:
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(names: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
+    """Make a parser that knows these commands."""
     parser = _Parser(
         prog="refnet",
         description="EfficientNet defined to the bit: B0-B8, L2 and Lite0-4 on the CPU, without a framework.",
     )
     parser.add_argument("--version", action="store_true", help="show the version and that of the numerics")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
-    for command in COMMANDS:
-        command.add(commands)
+    for name in names:
+        import_module(f"{__name__}.{name}").add(commands)
     for each in commands.choices.values():
         each.add_argument(VERBOSE, action="store_true", help="list all that an error names the first few of")
     return parser

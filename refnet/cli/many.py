@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 STDIN = "-"
 COUNTED = 200_000  # names are looked up ahead for the time that is left; beyond so many it is not told
+WARM = 8  # pictures before their rate means anything
 
 
 class Pictures:
@@ -120,14 +121,25 @@ class Tally:
 
 
 def go_through(
-    answers: Iterable[Answer], tally: Tally, take: Callable[[Answer], None], *, doing: str, total: int | None
+    answers: Iterable[Answer],
+    tally: Tally,
+    take: Callable[[Answer], None],
+    *,
+    doing: str,
+    total: int | None,
+    flush: Callable[[], None] = lambda: None,
 ) -> None:
-    """Hand on each answer as it comes, and show how far it is."""
-    with progress.task(doing, total, "pictures") as update:
-        for answer in answers:
-            tally.add(answer)
-            take(answer)
-            update(advance=1, description=f"{doing}, {tally.rate:.0f}/s" if tally.done > 4 else doing)
+    """Hand on each answer as it comes, and show how far it is; ``flush`` before a remark, and in the end."""
+    with progress.task(doing, total, "") as update:
+        try:
+            for answer in answers:
+                if answer.error is not None:
+                    flush()
+                tally.add(answer)
+                take(answer)
+                update(advance=1, description=f"{doing}, {tally.rate:.0f}/s" if tally.done > WARM else doing)
+        finally:
+            flush()
 
 
 def keep(

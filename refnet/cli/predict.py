@@ -94,7 +94,9 @@ def _many(request: Request, path: Path | None, folder: str | None, options: argp
     tally = many.Tally(network)
     in_lines = not options.json and not options.csv
     answers = _answers(network, pictures.items, 1 if in_lines and options.top is None else options.top, options)
-    many.go_through(answers, tally, _printer(network, options), doing="predicting", total=pictures.total)
+    lines = terminal.Lines()
+    take = _printer(lines, network, options)
+    many.go_through(answers, tally, take, doing="predicting", total=pictures.total, flush=lines.flush)
     tally.tell()
     return 2 if tally.failed else 0
 
@@ -126,22 +128,18 @@ def _answers(network: Network, items: Iterator[Item], top: int | None, options: 
         yield from with_predictions(network, pipeline.answers(items), check_top(top, network.weights.architecture))
 
 
-def _printer(network: Network, options: argparse.Namespace) -> Callable[[Answer], None]:
+def _printer(lines: terminal.Lines, network: Network, options: argparse.Namespace) -> Callable[[Answer], None]:
     """What shows one answer on standard output."""
     from refnet.pipeline import tables
 
     if options.json:
         about = _about(network, options)
-        return lambda answer: terminal.print_line(tables.json_line((answer.name, tables.fields(answer)), about))
+        return lambda answer: lines.print(tables.json_line((answer.name, tables.fields(answer)), about))
     if options.csv:
-        table = tables.csv_to(sys.stdout, network.weights.architecture.top.meaning)
-
-        def in_rows(answer: Answer) -> None:
-            table.writerows(tables.rows((answer.name, tables.fields(answer))))
-            sys.stdout.flush()
-
-        return in_rows
-    return lambda answer: None if answer.error else terminal.print_line(_line(answer))
+        meaning = network.weights.architecture.top.meaning
+        lines.print(tables.csv_lines([tables.columns(meaning)]))
+        return lambda answer: lines.print(tables.csv_lines(tables.rows((answer.name, tables.fields(answer)))))
+    return lambda answer: None if answer.error else lines.print(_line(answer))
 
 
 def _about(network: Network, options: argparse.Namespace) -> dict[str, str]:
@@ -189,11 +187,11 @@ def _one(photo: str, request: Request, options: argparse.Namespace) -> int:
     except ImageError as error:
         terminal.say(f"error: {error}")
         if options.json:
-            terminal.print_line(json.dumps({"file": photo, "model": options.model, "error": str(error)}))
+            print(json.dumps({"file": photo, "model": options.model, "error": str(error)}))
         return 2
     if options.json:
         said = [prediction.fields() for prediction in predictions]
-        terminal.print_line(json.dumps({"file": photo, **_about(network, options), "predictions": said}))
+        print(json.dumps({"file": photo, **_about(network, options), "predictions": said}))
     else:
         rows = [[_number(p), _named(p), p.wnid] for p in predictions]
         terminal.print_columns("><<", rows, key=2)  # a number and whose it is

@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import json
 import logging
+import math
 import os
 import shutil
 import sys
+import time
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -31,9 +33,31 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, indent=2, allow_nan=False))
 
 
-def print_line(line: str) -> None:
-    """Print a line of a result at once, above a bar if there is one."""
-    progress.print_line(line, sys.stdout)
+class Lines:
+    """Lines of a result, each printed as it comes, above a bar if there is one.
+
+    A bar is drawn anew for whatever is printed above it: on a terminal, lines that come fast are printed a few at a
+    time, and ``flush`` prints those that wait.
+    """
+
+    _MOMENT = 0.1  # seconds
+
+    def __init__(self) -> None:
+        self._waiting: list[str] = []
+        self._printed = -math.inf
+
+    def print(self, line: str) -> None:
+        """Print a line, now or with the next one."""
+        self._waiting.append(line)
+        if not sys.stdout.isatty() or time.monotonic() - self._printed > self._MOMENT:
+            self.flush()
+
+    def flush(self) -> None:
+        """Print the lines that wait."""
+        if self._waiting:
+            progress.print_line("\n".join(self._waiting), sys.stdout)
+            self._waiting.clear()
+            self._printed = time.monotonic()
 
 
 def fitted(text: str, cells: int, *, cut: bool = True) -> str:

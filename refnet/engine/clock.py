@@ -21,8 +21,9 @@ from refnet.arrays import Array
 from refnet.compiler_lock import COMPILER_LOCK
 from refnet.engine.runner import Engine
 from refnet.errors import RefnetError
-from refnet.kernels import atomic
-from refnet.kernels.compilation import interpreter
+from refnet.kernels.compilation import function_of
+from refnet.kernels.rows import COUNTER_STRIDE
+from refnet.kernels.units import flat_constants, run_unit
 
 
 @dataclass(frozen=True)
@@ -62,23 +63,21 @@ class _Pass:
         self._program = engine._program((plan.height, plan.width), frozenset([plan.output]), frozenset([names.INPUT]))
         self._arena = self._program.make_arena(engine._team.threads)
         self._weights = engine.weights.flat
-        self._interpreter = interpreter(engine.dtype)
         self._clocked = _clocked(engine.dtype)
         self.steps, ends = _steps_by_row(plan, {name: tensor.row for name, tensor in self._program.tensors.items()})
         self._bounds = np.array([0, *ends], np.int64)
 
     def run(self) -> Array:
         """Run once; the seconds of each row."""
-        program, bounds = self._program, self._bounds
+        program, bounds, constants = self._program, self._bounds, flat_constants(self._program.constants)
         longest = int(np.diff(bounds).max())
-        counters = np.zeros((len(bounds) - 1, 2 * longest + 1, atomic.STRIDE), np.int64)
+        counters = np.zeros((len(bounds) - 1, 2 * longest + 1, COUNTER_STRIDE), np.int64)
         stamps: list[Array] = []
 
         def work() -> None:
             mine = np.zeros((len(bounds), 2), np.int64)
-            self._clocked(
-                self._interpreter, program.rows, bounds, self._arena, self._weights, program.constants, counters, mine
-            )
+            arrays = (array.ctypes.data for array in (program.rows, self._arena, self._weights, constants, counters))
+            self._clocked(bounds, mine, program.rows.itemsize, counters[0].nbytes, *arrays)
             stamps.append(mine)
 
         program.put(self._arena, names.INPUT, self._x)
@@ -127,21 +126,37 @@ def _clocked(dtype: np.dtype[Any]) -> Any:
     if clock is None:
         raise RefnetError("the steps cannot be timed on this system, which has no clock_gettime; time whole calls")
 
+    run_rows = function_of(run_unit(dtype)).call
+
     def loop(
-        run_rows: Any, rows: Any, bounds: Any, arena: Any, weights: Any, constants: Any, counters: Any, stamps: Any
+        bounds: Any,
+        stamps: Any,
+        row_size: int,
+        counters_size: int,
+        rows: int,
+        arena: int,
+        weights: int,
+        constants: int,
+        counters: int,
     ) -> None:
+        unused = np.zeros(2, np.uintp)  # a result and an error, which there never are
         _clock_gettime(clock, stamps[0].ctypes.data)
         for k in range(len(bounds) - 1):
-            first, last = bounds[k], bounds[k + 1]
-            run_rows(rows[first:last], 0, last - first, arena, weights, constants, counters[k])
+            first, count = bounds[k], bounds[k + 1] - bounds[k]
+            run_rows(
+                unused.ctypes.data,
+                unused[1:].ctypes.data,
+                rows + first * row_size,
+                count,
+                0,
+                count,
+                arena,
+                weights,
+                constants,
+                counters + k * counters_size,
+            )
             _clock_gettime(clock, stamps[k + 1].ctypes.data)
 
-    function = interpreter(dtype)
-    (signature,) = function.nopython_signatures
-    rows, _, _, arena, weights, constants, _ = signature.args
-    integers = [types.Array(types.int64, n, "C") for n in (1, 2, 3)]
-    arguments = (
-        types.FunctionType(signature), rows, integers[0], arena, weights, constants, integers[2], integers[1],
-    )  # fmt: skip
+    integers = [types.Array(types.int64, n, "C") for n in (1, 2)]
     with COMPILER_LOCK:
-        return numba.njit(types.void(*arguments), nogil=True)(loop)
+        return numba.njit(types.void(*integers, *[types.int64] * 7), nogil=True)(loop)

@@ -18,7 +18,6 @@ from refnet.architecture.padding import NO_PADS, Pads
 from refnet.architecture.step import CONVOLUTIONS, Shape, Step
 from refnet.engine.packed import Offsets, WeightsLayout
 from refnet.kernels import rows
-from refnet.kernels.epilogue import IN_TILES
 
 
 @dataclass(frozen=True)
@@ -90,7 +89,7 @@ def fuse(steps: Sequence[Step], weights: WeightsLayout, visible: Collection[str]
                 sums = f"{last.name}/row_sums"
                 operations[-1] = replace(last, row_sums=sums)
                 operations.append(replace(operation, inputs=(sums,)))
-            elif step.op == "dense" and step.activation not in IN_TILES:
+            elif step.op == "dense" and step.activation not in rows.IN_TILES:
                 operations += _in_two(operation, weights)
             else:
                 operations.append(operation)
@@ -101,7 +100,7 @@ def fuse(steps: Sequence[Step], weights: WeightsLayout, visible: Collection[str]
         if not set(step.parts) & set(visible):
             if step.op == "depthwise" and can_absorb(last, rows.POINTWISE, rows.CONVOLUTION):
                 operation = replace(operation, inputs=last.inputs, expansion=operations.pop())
-            operations += [operation] if step.activation in IN_TILES else _in_two(operation, weights)
+            operations += [operation] if step.activation in rows.IN_TILES else _in_two(operation, weights)
             continue
         operations.append(replace(operation, name=conv, offsets=_identity(operation, weights), activation="none"))
         affine = replace(operation, op=rows.AFFINE, in_shape=step.shape)

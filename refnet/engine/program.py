@@ -20,9 +20,8 @@ from refnet.engine.fusion import FusedSteps, Operation, fuse
 from refnet.engine.layout import as_picture, blocks_of, pack_activation, unpack_activation
 from refnet.engine.packed import WeightsLayout, aligned_empty
 from refnet.kernels import rows
-from refnet.kernels.epilogue import ACTIVATION_CODES
 from refnet.kernels.machine import LANES, TileShapes, tile_shapes
-from refnet.kernels.run import Constants
+from refnet.kernels.rows import Constants
 
 # Of the activations of one picture among several: measured, B2 (5 MB) gains by it, B4 (16 MB) loses.
 _CACHED_BYTES = 8 * 2**20
@@ -209,7 +208,7 @@ def _row(o: Operation, tensors: dict[str, Tensor], tiles: TileShapes, dtype: np.
         "weights": o.offsets.kernel,
         "scale": o.offsets.scale,
         "shift": o.offsets.shift,
-        "activation": ACTIVATION_CODES[o.activation],
+        "activation": rows.ACTIVATION_CODES[o.activation],
     }
 
 

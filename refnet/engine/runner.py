@@ -16,8 +16,8 @@ from refnet.arrays import Array
 from refnet.engine.packed import PackedWeights, Take, WeightsLayout
 from refnet.engine.program import Program, make_program
 from refnet.engine.team import Team
-from refnet.kernels import atomic
-from refnet.kernels.compilation import interpreter
+from refnet.kernels import rows
+from refnet.kernels.units import interpreter
 
 StepsFor = Callable[[int, int], Sequence[Step]]
 
@@ -121,7 +121,7 @@ class Engine:
 
     def _run_rows(self, program: Program, first: int, last: int, arena: Array, team: Team) -> None:
         function = interpreter(self.dtype)
-        counters = np.zeros((2 * len(program.rows) + 1, atomic.STRIDE), np.int64)
+        counters = np.zeros((2 * len(program.rows) + 1, rows.COUNTER_STRIDE), np.int64)
         arguments = (program.rows, first, last, arena, self.weights.flat, program.constants, counters)
         team.run(lambda: function(*arguments))
 

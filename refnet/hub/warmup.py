@@ -14,6 +14,7 @@ from refnet.checks import float_dtype
 from refnet.errors import InputError
 from refnet.hub.models import find_weights
 from refnet.kernels.compilation import prepare
+from refnet.kernels.units import PICTURES, run_unit
 from refnet.network import Network
 
 DTYPES = ("float32", "float64")
@@ -46,7 +47,7 @@ def warm_up(
     directory = None if cache is None else _directory(cache)
     for model in models:
         find_weights(model)  # and forget them: all at once would take much memory
-    kernels = [Warm(wanted.name, *prepare(wanted, directory)) for wanted in dtypes]
+    kernels = [Warm(wanted.name, *prepare([run_unit(wanted), PICTURES], directory)) for wanted in dtypes]
     for model in models:
         for wanted in dtypes:
             network = Network._consume(find_weights(model), dtype=wanted)

@@ -11,9 +11,6 @@ from numba.extending import intrinsic
 
 from refnet.kernels.emit import compiled
 
-# Each counter has a cache line of its own.
-STRIDE = 8
-
 # Yield the processor once in so many looks: short enough for more threads than cores, long enough to stay hot.
 _LOOKS_BEFORE_YIELD = 1 << 10
 _yield_processor = types.ExternalFunction("SwitchToThread" if sys.platform == "win32" else "sched_yield", types.int32())

@@ -1,103 +1,184 @@
-"""Where compiled kernels are kept: Numba's cache on disk, read also where it cannot be written.
+"""Where compiled kernels are kept: files of object code, each with what it was compiled for.
 
-Numba asks for a directory that it can write, and reads from no other. But a container image is made by one user and
-run by another, or on a read-only disk: there the kernels that were put into it are as good as any.
+They are read also where none can be written: a container image is made by one user and run by another, or on a
+read-only disk.
+
+A file is machine code that this process will run. So it is read only where nobody could have put it but this user, the
+system's administrator or whoever installed refnet, and only as it was written: a digest covers it all.
 """
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator
+import hashlib
+import json
+import logging
+import os
+import stat
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
-import numba
-from numba.core.caching import CompileResultCacheImpl, FunctionCache
-
+from refnet import kernels
 from refnet.errors import RefnetError
+from refnet.kernels.object_code import KNOWN, ObjectCode
+
+_log = logging.getLogger("refnet")
+
+_FORMAT = b"refnet kernels 1\n"
+_MAX_SIZE = 1 << 26
+_SUBDIRECTORY = "refnet"
 
 
 class KernelCache:
-    """The cache of one function, as its dispatcher wants it: loads compiled code, saves new code.
+    """The cache of one function: loads its object code, or saves it when it is new.
 
-    Numba's places are taken in Numba's order (``NUMBA_CACHE_DIR``, ``__pycache__`` beside the source, the user's cache
-    directory) up to the first that can be written; a ``directory`` takes the place of all. A damaged cache is emptied.
-    Whatever goes wrong is no error, only a ``problem``, unless saving is ``required``: then it is one before compiling.
-    ``cache_path`` is where the code was loaded from or saved in.
+    The places are those where Numba keeps what it compiles: ``NUMBA_CACHE_DIR``, ``__pycache__`` beside the source, the
+    user's cache directory, up to the first that can be written; a ``directory`` takes the place of all. A damaged file
+    is removed. Whatever goes wrong is no error, only a ``problem``, unless saving is ``required``: then it is one
+    before compiling. ``place`` is where the code was loaded from or saved in.
     """
 
-    def __init__(self, function: Any, directory: Path | None = None, *, required: bool = False) -> None:
-        self.cache_path: str | None = None
+    def __init__(self, key: Mapping[str, str], directory: Path | None = None, *, required: bool = False) -> None:
+        self.place: Path | None = None
         self.problem = "no directory for it"
+        self._key = dict(key)
+        digest = hashlib.sha256(json.dumps(self._key, sort_keys=True).encode()).hexdigest()
+        self._name = f"{key['name']}-{digest[:24]}.kernels"
         self._required = required
-        self._readable: list[FunctionCache] = []
-        self._writable: FunctionCache | None = None
-        for place in _places(function, directory):
-            self._readable.append(place)
+        self._places = _places() if directory is None else iter([directory / _SUBDIRECTORY])
+        self._writable: Path | None = None
+
+    def load(self) -> ObjectCode | None:
+        """Return the object code from the first place that has it, or None."""
+        for place in self._places:
+            if not self._trusts(place):
+                continue
+            found = self._read(place / self._name)
+            if found is not None:
+                self.place, self.problem = place, ""
+                return found
             try:
-                _check_writable(Path(place.cache_path))
+                _check_writable(place)
             except OSError as reason:
-                self.problem = f"{directory or place.cache_path}: {reason.strerror or reason}"
+                self.problem = f"{place}: {reason.strerror or reason}"
             else:
                 self._writable = place
                 break
-
-    def load_overload(self, signature: Any, target: Any) -> Any:
-        """Return the compiled code from the first place that has it, or None."""
-        target.refresh()
-        for place in self._readable:
-            try:
-                code = place.load_overload(signature, target)
-            except Exception:  # damaged files raise errors of many kinds
-                with suppress(Exception):
-                    place.flush()
-                continue
-            if code is not None:
-                self.cache_path, self.problem = place.cache_path, ""
-                return code
         if self._required and self._writable is None:
             raise RefnetError(f"compiled kernels cannot be kept: {self.problem}; want a directory that can be written")
         return None
 
-    def save_overload(self, signature: Any, code: Any) -> None:
+    def _trusts(self, place: Path) -> bool:
+        """Whether nobody else can put files there; root's directory may be open to all: each file is looked at too."""
+        try:
+            found = place.stat()
+            if found.st_uid != 0:
+                _check_owner(found)
+        except FileNotFoundError:
+            return True
+        except OSError as reason:
+            self.problem = f"{place}: {reason.strerror or reason}"
+            _log.warning("compiled kernels are neither looked for nor kept in %s", self.problem)
+            return False
+        return True
+
+    def _read(self, path: Path) -> ObjectCode | None:
+        try:
+            with path.open("rb") as file:
+                _check_owner(os.fstat(file.fileno()))
+                content = file.read(_MAX_SIZE)
+        except FileNotFoundError:
+            return None
+        except OSError as reason:
+            _log.warning("%s is not used: %s", path, reason.strerror or reason)
+            return None
+        try:
+            return _parse(content, self._key)
+        except ValueError:
+            _log.warning("%s is damaged; the kernels are compiled anew", path)
+            with suppress(OSError):
+                path.unlink()
+            return None
+
+    def save(self, compiled: ObjectCode) -> None:
         """Keep newly compiled code for the next process, or note why it cannot be kept."""
-        place = self._writable
-        if place is None:
-            return
-        try:
-            if not place._impl.check_cachable(code):
-                raise RefnetError("Numba cannot keep code of this kind")
-            place.save_overload(signature, code)
-        except Exception as reason:
-            self.problem = (str(reason) or type(reason).__name__).splitlines()[0]
-        else:
-            self.cache_path, self.problem = place.cache_path, ""
+        unknown = set(compiled.calls) - KNOWN
+        if unknown:
+            self.problem = f"the code calls {', '.join(sorted(unknown))}"
+        elif self._writable is not None:
+            try:
+                _write(self._writable / self._name, _serialise(compiled, self._key))
+            except OSError as reason:
+                self.problem = reason.strerror or str(reason)
+            else:
+                self.place, self.problem = self._writable, ""
 
 
-def _places(function: Any, directory: Path | None) -> Iterator[FunctionCache]:
-    locators = CompileResultCacheImpl._locator_classes
-    before, chosen = numba.config.CACHE_DIR, getattr(numba.config, "CACHE_LOCATOR_CLASSES", "")
-    for locator in locators[:1] if directory else locators:  # the first is the one for NUMBA_CACHE_DIR
-        try:
-            if directory is not None:  # before all that Numba's settings say
-                numba.config.CACHE_DIR, numba.config.CACHE_LOCATOR_CLASSES = str(directory), ""
-            place = _open(locator, function)
-        except RuntimeError:  # not a place for this function
-            continue
-        finally:
-            if directory is not None:
-                numba.config.CACHE_DIR, numba.config.CACHE_LOCATOR_CLASSES = before, chosen
-        yield place
+def _serialise(compiled: ObjectCode, key: Mapping[str, str]) -> bytes:
+    header = {"key": dict(key), "entry": compiled.entry, "calls": compiled.calls}
+    rest = json.dumps(header, sort_keys=True).encode() + b"\n" + compiled.code
+    return _FORMAT + hashlib.sha256(rest).hexdigest().encode() + b"\n" + rest
 
 
-def _open(locator: type, function: Any) -> FunctionCache:
-    """Numba's cache where a locator class says, whether or not it can be written there."""
-    unchecked = type(locator.__name__, (locator,), {"ensure_cache_path": lambda self: None})
-    implementation = type("Implementation", (CompileResultCacheImpl,), {"_locator_classes": [unchecked]})
-    return type("Place", (FunctionCache,), {"_impl_class": implementation})(function)
+def _parse(content: bytes, key: Mapping[str, str]) -> ObjectCode:
+    if not content.startswith(_FORMAT):
+        raise ValueError("another format")
+    digest, _, rest = content[len(_FORMAT) :].partition(b"\n")
+    if digest != hashlib.sha256(rest).hexdigest().encode():
+        raise ValueError("another digest")
+    line, _, code = rest.partition(b"\n")
+    header = json.loads(line)
+    if header["key"] != key:
+        raise ValueError("another key")
+    return ObjectCode(header["entry"], tuple(header["calls"]), code)
 
 
-def _check_writable(directory: Path) -> None:
-    directory.mkdir(parents=True, exist_ok=True)
-    tempfile.TemporaryFile(dir=directory).close()
+def _write(path: Path, content: bytes) -> None:
+    """Write a file that only its owner can change, whole or not at all."""
+    import tempfile
+
+    descriptor, unfinished = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        Path(unfinished).chmod(0o644)
+        Path(unfinished).replace(path)
+    except BaseException:
+        with suppress(OSError):
+            Path(unfinished).unlink()
+        raise
+
+
+def _places() -> Iterator[Path]:
+    chosen = os.environ.get("NUMBA_CACHE_DIR")
+    if chosen:
+        yield Path(chosen).absolute() / _SUBDIRECTORY
+    for source in kernels.__path__:
+        if Path(source).is_dir():  # not in an archive
+            yield Path(source) / "__pycache__"
+    from platformdirs import user_cache_path
+
+    with suppress(RuntimeError, OSError):  # a user without a home
+        yield user_cache_path("numba", appauthor=False) / _SUBDIRECTORY
+
+
+def _check_writable(place: Path) -> None:
+    import tempfile  # slow to import, and not needed where the kernels are found
+
+    place.mkdir(mode=0o755, parents=True, exist_ok=True)
+    tempfile.TemporaryFile(dir=place).close()
+
+
+def _check_owner(found: os.stat_result) -> None:
+    """Refuse what belongs to another user, or what anybody may change."""
+    if not hasattr(os, "geteuid"):  # Windows, where a user's directories are closed to others
+        return
+    if found.st_uid not in _trusted():
+        raise PermissionError(f"it belongs to another user, {found.st_uid}")
+    if found.st_mode & stat.S_IWOTH:
+        raise PermissionError("anybody can write there")
+
+
+def _trusted() -> set[int]:
+    """The system's administrator, this user, and whoever installed the code that is running already."""
+    return {0, os.geteuid()} | {Path(place).stat().st_uid for place in kernels.__path__ if Path(place).is_dir()}

@@ -14,13 +14,19 @@ from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
+from numba.np.arrayobj import populate_array
 
 from refnet.kernels.machine import LANES
 
 INDEX = ir.IntType(64)
 
-# For what only compiled code calls: the wrappers that Python would call take a tenth of the time to compile.
-compiled = njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+# Of an array whose length no kernel asks for. It is small enough to be counted in bytes, and cut.
+SIZE_UNKNOWN = 1 << 58
+
+# For what only compiled code calls: no wrappers for Python, which take a tenth of the time to compile, and no counted
+# references: arrays are somebody else's.
+OPTIONS = {"nogil": True, "error_model": "numpy", "_nrt": False}
+compiled = njit(**OPTIONS, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
 def index(value: int) -> ir.Constant:
@@ -41,6 +47,27 @@ def aligned_frame(typingctx: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(), codegen
+
+
+@intrinsic
+def array_at(typingctx: Any, address: Any, size: Any) -> Any:
+    """Make an array of ``size`` elements of what lies at an address, which is a typed pointer."""
+    array_type = types.Array(address.dtype, 1, "C")
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        array = context.make_array(array_type)(context, builder)
+        element = context.get_abi_sizeof(context.get_data_type(address.dtype))
+        populate_array(
+            array,
+            data=builder.bitcast(args[0], array.data.type),
+            shape=[args[1]],
+            strides=[index(element)],
+            itemsize=index(element),
+            meminfo=None,
+        )
+        return array._getvalue()
+
+    return array_type(address, types.int64), codegen
 
 
 class Emitter:

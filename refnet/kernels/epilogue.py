@@ -14,6 +14,7 @@ from numba.extending import intrinsic
 
 from refnet.kernels.emit import Emitter, index
 from refnet.kernels.machine import LANES
+from refnet.kernels.rows import ACTIVATION_CODES, IN_TILES
 from refnet.reference.numerics import EXP
 
 _TOGETHER = 4  # pixels
@@ -101,14 +102,9 @@ def _tanh(e: Emitter, ys: Vectors) -> Vectors:
 _FORMULAS = {"swish": _swish, "relu6": _relu6, "sigmoid": _sigmoid, "relu": _relu, "tanh": _tanh}
 
 # In each pixel of one block, from ``y`` on: fma(y, scale, shift), then the activation, then plus the residual. The
-# first is for what follows a sum, in a tile, and knows the activations of published networks; the second, for an
-# operation by itself, knows all.
-IN_TILES = ("none", "swish", "relu6", "sigmoid")
+# first is for what follows a sum, in a tile; the second, for an operation by itself.
 finish = _finishing(IN_TILES[1:])
 finish_alone = _finishing(tuple(_FORMULAS))
-
-# In a program's row.
-ACTIVATION_CODES = {name: code for code, name in enumerate(["none", *_FORMULAS])}
 
 
 def _one_plus_exp_of_minus(e: Emitter, xs: Vectors) -> Vectors:

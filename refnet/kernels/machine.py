@@ -5,12 +5,12 @@ Tile shapes decide speed only. Each output element is the same chain of operatio
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba.core.registry import cpu_target
 
 from refnet.compiler_lock import COMPILER_LOCK
 
@@ -34,6 +34,9 @@ _AVX512_NAMES = (
 )
 _NO_AVX_NAMES = ("x86-64", "core2", "penryn", "nehalem", "westmere", "generic")
 
+# Where Numba leaves AVX alone, because LLVM makes slow code of it, or because a virtual machine claims what it lacks.
+_NO_AVX_FOR_NUMBA = ("corei7-avx", "core-avx-i", "sandybridge", "ivybridge", "nocona")
+
 
 @dataclass(frozen=True)
 class Registers:
@@ -43,12 +46,41 @@ class Registers:
     size: int
 
 
+class Target(NamedTuple):
+    """What LLVM calls a machine: the system, the CPU and what it can do."""
+
+    triple: str
+    cpu: str
+    features: str  # empty: those that the name of the CPU stands for
+
+
+def target() -> Target:
+    """Return what Numba compiles for, without Numba: this machine, unless NUMBA_CPU_NAME says otherwise."""
+    settings = {name: os.environ.get(f"NUMBA_{name}") for name in ("CPU_NAME", "CPU_FEATURES", "ENABLE_AVX")}
+    return _target(settings["CPU_NAME"], settings["CPU_FEATURES"], settings["ENABLE_AVX"])
+
+
+@cache
+def _target(cpu: str | None, features: str | None, avx: str | None) -> Target:
+    from llvmlite import binding
+
+    with COMPILER_LOCK:
+        name = binding.get_host_cpu_name() if cpu is None else cpu
+        if features is None and name.lower() == "generic" and cpu is not None:
+            features = ""
+        if features is None:
+            can = binding.get_host_cpu_features()
+            without = (not int(avx)) if avx and avx.isdecimal() else name in _NO_AVX_FOR_NUMBA
+            features = type(can)(
+                {part: has and not (without and part[:3] == "avx") for part, has in can.items()}
+            ).flatten()
+        return Target(binding.get_process_triple(), name, features)
+
+
 @cache
 def registers() -> Registers:
-    """Look up the registers of the CPU that Numba compiles for (the host, unless NUMBA_CPU_NAME says otherwise)."""
-    # LLVM has a lock of its own, which a child would inherit from a thread that it lacks: so a fork waits for ours.
-    with COMPILER_LOCK:
-        triple, name, features = cpu_target.target_context.codegen().magic_tuple()
+    """Look up the registers of the CPU that kernels are compiled for."""
+    triple, name, features = target()
     if not triple.startswith(("x86_64", "i686")):
         return Registers(32, 16)
     if "+avx512f" in features or (not features and any(part in name for part in _AVX512_NAMES)):

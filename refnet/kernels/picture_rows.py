@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numba
 import numpy as np
+from numba import types
 
-from refnet.kernels.emit import compiled
+from refnet.kernels.emit import SIZE_UNKNOWN, array_at, compiled
 from refnet.kernels.float_mode import restore_mode, set_default_mode
 from refnet.kernels.picture_kinds import (
     CUBIC,
@@ -54,10 +56,12 @@ def _look_up(levels: Any, line: Any, width: int, row: Any) -> None:
 
 @compiled
 def _nearest_row(source: Any, pixel: int, columns: Any, levels: Any, row: Any) -> None:
+    red, green, blue = levels[:LEVELS], levels[LEVELS : 2 * LEVELS], levels[2 * LEVELS :]
     for x in range(len(columns)):
-        at = columns[x] * pixel
-        for c in range(3):
-            row[3 * x + c] = levels[LEVELS * c + source[at + c]]
+        at = np.uint64(columns[x] * pixel)
+        row[3 * x] = red[source[at]]
+        row[3 * x + 1] = green[source[at + np.uint64(1)]]
+        row[3 * x + 2] = blue[source[at + np.uint64(2)]]
 
 
 @compiled
@@ -162,8 +166,8 @@ def _normalise(line: Any, count: int, codes: Any, numbers: Any, row: Any) -> Non
                 row[j] = row[j] * operand[j]
 
 
-def make_prepare_rows(sources: str) -> Any:
-    """Make the function to be compiled, tied to a digest of the sources it is made from.
+def make(dtype: np.dtype[Any]) -> tuple[Any, Any]:
+    """Make the function to be compiled, and its signature; rows are of float32.
 
     ``prepare_rows`` makes rows start … stop - 1 of ``out``, f32[height * width * 3]. The picture is ``source``, u8,
     whose rows lie ``pitch`` bytes apart and whose pixels ``pixel``, 3 or 4. ``columns`` and ``rows``, i64, say what
@@ -175,14 +179,19 @@ def make_prepare_rows(sources: str) -> Any:
     - ``LINEAR``: two pixels; the way from the first to the second, f32, as i32.
 
     The first two give whole numbers, and ``levels``, f32[3 * 256], what these become; the others are normalised by
-    ``codes`` and ``numbers``.
+    ``codes`` and ``numbers``. Arrays are addresses, of the first five tables followed by how many elements there are.
     """
 
     def prepare_rows(
-        kind: int, source: Any, pitch: int, pixel: int, columns: Any, across: Any, rows: Any, down: Any, codes: Any,
-        numbers: Any, levels: Any, scratch: Any, out: Any, width: int, start: int, stop: int,
+        kind: int, source_at: Any, pitch: int, pixel: int, columns_at: Any, columns_size: int, across_at: Any,
+        across_size: int, rows_at: Any, rows_size: int, down_at: Any, down_size: int, codes_at: Any, codes_size: int,
+        numbers_at: Any, levels_at: Any, scratch_at: Any, out_at: Any, width: int, start: int, stop: int,
     ) -> None:  # fmt: skip
-        _ = sources  # part of the key under which Numba caches the compiled code
+        source, out = array_at(source_at, SIZE_UNKNOWN), array_at(out_at, SIZE_UNKNOWN)
+        columns, across = array_at(columns_at, columns_size), array_at(across_at, across_size)
+        rows, down = array_at(rows_at, rows_size), array_at(down_at, down_size)
+        codes, numbers = array_at(codes_at, codes_size), array_at(numbers_at, SIZE_UNKNOWN)
+        levels, scratch = array_at(levels_at, SIZE_UNKNOWN), array_at(scratch_at, SIZE_UNKNOWN)
         mode = set_default_mode()
         if kind == NEAREST:
             for y in range(start, stop):
@@ -197,4 +206,8 @@ def make_prepare_rows(sources: str) -> Any:
                          scratch, out, start, stop)  # fmt: skip
         restore_mode(mode)
 
-    return prepare_rows
+    byte, int32, int64 = (types.CPointer(kind) for kind in (types.uint8, types.int32, types.int64))
+    number, size = types.CPointer(numba.from_dtype(dtype)), types.int64
+    picture = (size, byte, size, size)
+    tables = (int64, size, int32, size, int64, size, int32, size, int64, size)
+    return prepare_rows, types.void(*picture, *tables, number, number, byte, number, size, size, size)

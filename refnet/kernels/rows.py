@@ -2,15 +2,37 @@
 
 A program is a NumPy record array of ``ROW``. All offsets count elements into two flat arrays, the ``arena``
 (activations) and the ``weights``. An operation is cut into ``chunks`` that any thread may compute in any order.
+All that the engine must know of the kernels is here and in ``machine``: neither imports a compiler.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
+
+from refnet.kernels.machine import TileShapes
 
 # Operation codes.
 CONVOLUTION, POINTWISE, DEPTHWISE, MEAN, EXCITE, ADD, AFFINE, SOFTMAX = range(8)
 MAX, GEM, DIVIDE, CONCATENATE, LOG_SOFTMAX = range(8, 13)  # of tops that few networks have
+
+# What follows a sum, in tiles: the activations of published networks. An operation by itself knows all.
+IN_TILES = ("none", "swish", "relu6", "sigmoid")
+ACTIVATION_CODES = {name: code for code, name in enumerate((*IN_TILES, "relu", "tanh"))}
+
+# Elements of a thread's counters: each counter has a cache line of its own.
+COUNTER_STRIDE = 8
+
+
+class Constants(NamedTuple):
+    """What holds for all rows of a program; offsets and sizes count elements of the arena."""
+
+    tiles: TileShapes
+    zeros: int  # offset of the row of zeros, behind the activations
+    scratch: int  # offset of the threads' own memory, behind the zeros
+    scratch_size: int  # of the piece of each thread
+
 
 ROW = np.dtype(
     [

@@ -7,12 +7,15 @@ that never comes is not missed. Which thread computes a chunk changes no bit.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
-from numba import njit
+import numba
+import numpy as np
+from numba import njit, types
 
 from refnet.kernels import atomic, elementwise, rows, tops
 from refnet.kernels.depthwise import OutputRow, row_k3s1, row_k3s2, row_k5s1, row_k5s2
+from refnet.kernels.emit import OPTIONS, SIZE_UNKNOWN, array_at
 from refnet.kernels.epilogue import Epilogue
 from refnet.kernels.float_mode import restore_mode, set_default_mode
 from refnet.kernels.line_buffer import LineBuffer, clear_margins, copy_rows, picture_rows
@@ -25,6 +28,7 @@ from refnet.kernels.pointwise import (
     strip_of_1,
     strip_of_2,
 )
+from refnet.kernels.rows import COUNTER_STRIDE, Constants
 from refnet.kernels.softmax import log_softmax, softmax
 
 _CONVOLUTION, _POINTWISE, _DEPTHWISE = rows.CONVOLUTION, rows.POINTWISE, rows.DEPTHWISE
@@ -33,17 +37,8 @@ _MAX, _GEM, _DIVIDE = rows.MAX, rows.GEM, rows.DIVIDE
 _CONCATENATE, _LOG_SOFTMAX = rows.CONCATENATE, rows.LOG_SOFTMAX
 
 
-class Constants(NamedTuple):
-    """What holds for all rows of a program; offsets and sizes count elements of the arena."""
-
-    tiles: TileShapes
-    zeros: int  # offset of the row of zeros, behind the activations
-    scratch: int  # offset of the threads' own memory, behind the zeros
-    scratch_size: int  # of the piece of each thread
-
-
 # LLVM optimises all that a function calls anew with every function around it: no functions between here and the tiles.
-_inlined = njit(nogil=True, error_model="numpy", inline="always")
+_inlined = njit(**OPTIONS, inline="always")
 
 
 @_inlined
@@ -241,26 +236,30 @@ def _blocks_chunk(row: Any, strip: int, arena: Any, weights: Any, scratch: int) 
             elementwise.affine(arena, weights, x, y, pixels, _epilogue(row, block, NOWHERE, NOWHERE))
 
 
-def make_run_rows(sources: str) -> Any:
-    """Make the interpreter: a function to be compiled, tied to a digest of the sources it is made from.
+def make(dtype: np.dtype[Any]) -> tuple[Any, Any]:
+    """Make the interpreter, a function to be compiled, and its signature.
 
-    ``run_rows(program, first, last, arena, weights, constants, counters)`` runs rows first … last - 1 together with
-    whoever else calls it with the same ``counters``, i64[2 * rows + 1, STRIDE], zero at the start: chunks claimed and
-    chunks done of each row, then the number of threads, from which each takes its own piece of scratch memory.
+    ``run_rows(program, count, first, last, arena, weights, constants, counters)`` runs rows first … last - 1 of
+    ``count`` together with whoever else calls it with the same ``counters``, i64[2 * count + 1, COUNTER_STRIDE], zero
+    at the start: chunks claimed and chunks done of each row, then the number of threads, from which each takes its own
+    piece of scratch memory. ``constants`` are those of ``Constants``, flat. All arrays are addresses: nothing of Python
+    is left in the compiled code.
     """
 
     def run_rows(
-        program: Any, first: int, last: int, arena: Any, weights: Any, constants: Constants, counters: Any
+        program_at: Any, count: int, first: int, last: int, arena_at: Any, weights_at: Any, c: Any, counters_at: Any
     ) -> None:
-        _ = sources  # part of the key under which Numba caches the compiled code
+        program = array_at(program_at, count)
+        arena, weights = array_at(arena_at, SIZE_UNKNOWN), array_at(weights_at, SIZE_UNKNOWN)
+        counters = array_at(counters_at, (2 * count + 1) * COUNTER_STRIDE)
+        constants = Constants(TileShapes(c[0], c[1], c[2], c[3], c[4]), c[5], c[6], c[7])
         mode = set_default_mode()
-        counters_flat = counters.reshape(counters.size)
-        thread = atomic.fetch_add(counters_flat, 2 * len(program) * atomic.STRIDE, 1)
+        thread = atomic.fetch_add(counters, 2 * count * COUNTER_STRIDE, 1)
         scratch = constants.scratch + thread * constants.scratch_size
         for i in range(first, last):
             row = program[i]
-            claimed, done = 2 * i * atomic.STRIDE, (2 * i + 1) * atomic.STRIDE
-            chunk = atomic.fetch_add(counters_flat, claimed, 1)
+            claimed, done = 2 * i * COUNTER_STRIDE, (2 * i + 1) * COUNTER_STRIDE
+            chunk = atomic.fetch_add(counters, claimed, 1)
             computed = 0
             while chunk < row.chunks:
                 if row.panel_major:
@@ -282,10 +281,14 @@ def make_run_rows(sources: str) -> Any:
                 else:
                     _blocks_chunk(row, strip, arena, weights, scratch)
                 computed += 1
-                chunk = atomic.fetch_add(counters_flat, claimed, 1)
+                chunk = atomic.fetch_add(counters, claimed, 1)
             if computed > 0:
-                atomic.fetch_add(counters_flat, done, computed)
-            atomic.wait_until(counters_flat, done, row.chunks)
+                atomic.fetch_add(counters, done, computed)
+            atomic.wait_until(counters, done, row.chunks)
         restore_mode(mode)
 
-    return run_rows
+    program, numbers, integers = (
+        types.CPointer(numba.from_dtype(np.dtype(kind))) for kind in (rows.ROW, dtype, np.int64)
+    )
+    int64 = types.int64
+    return run_rows, types.void(program, int64, int64, int64, numbers, numbers, integers, integers)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from refnet.errors import RefnetError
 from refnet.files.whole import not_written, whole_file
@@ -76,7 +77,9 @@ def write(path: Path, records: Iterable[Record], *, meaning: str, about: Mapping
             return
         with unfinished.open("w", encoding="utf-8", newline="") as file:
             if path.suffix.lower() == ".csv":
-                csv_to(file, meaning).writerows(row for record in records for row in rows(record))
+                table = csv.writer(file, lineterminator="\n")
+                table.writerow(columns(meaning))
+                table.writerows(row for record in records for row in rows(record))
             else:
                 file.writelines(json_line(record, about) + "\n" for record in records)
 
@@ -93,11 +96,17 @@ def json_line(record: Record, about: Mapping[str, Any]) -> str:
     return json.dumps({"file": name, **about, **said}, allow_nan=False)
 
 
-def csv_to(file: IO[str], meaning: str) -> Any:
-    """Begin a table in a file that is open: its header is written, and rows can be."""
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(columns(meaning))
-    return writer
+def csv_lines(table: Iterable[tuple[Any, ...]]) -> str:
+    """Rows as lines of CSV, without the end of the last one.
+
+    Examples
+    --------
+    >>> csv_lines([("a.png", 1, "cat, house cat", None)])
+    'a.png,1,"cat, house cat",'
+    """
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(table)
+    return text.getvalue().removesuffix("\n")
 
 
 def pyarrow() -> Any:

@@ -15,6 +15,7 @@ import numpy as np
 from refnet.errors import ImageError
 from refnet.preprocessing.formats import damaged, open_picture, recognise
 from refnet.preprocessing.loaders import Loader, pillow_rgb, tensorflow_rgb
+from refnet.preprocessing.pillow_memory import rgb_pixels
 from refnet.preprocessing.window import Picture
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ MIN_SIDE = 4  # the bicubic filter reads four pixels an axis; what is smaller is
 
 MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
 MODES_16_BIT = ("I;16", "I;16L", "I;16B", "I;16N")
+EXIF = ("exif", "Raw profile type exif", "xmp", "XML:com.adobe.xmp")  # where Pillow finds it, in what it read of a JPEG
 TURNED = "turned upright, as its EXIF says"
 ON_WHITE = "laid on white where it is transparent"
 SHIFTED = "its 16 bits cut to the upper 8"
@@ -37,7 +39,7 @@ class Reading(NamedTuple):
     Attributes
     ----------
     picture
-        u8[H,W,3], RGB.
+        u8[H,W,3], RGB; maybe a view of the image's own memory, not to be written.
     differs
         In words, nothing where both are equal: ``turned upright, as its EXIF says``.
     """
@@ -130,7 +132,7 @@ def _as_shown(stored: Image.Image, loader: Loader) -> Reading:
         if not np.array_equal(picture, rgba[..., :3]):
             differs += (ON_WHITE,)
         return Reading(picture, differs)
-    return Reading(np.array(image.convert("RGB")), differs)
+    return Reading(rgb_pixels(image if image.mode == "RGB" else image.convert("RGB")), differs)
 
 
 def _check_size(image: Image.Image, where: str) -> None:
@@ -167,6 +169,8 @@ def check_side(height: int, width: int, where: str) -> None:
 
 def _upright(image: Image.Image) -> Image.Image:
     """Undo the turn that EXIF states; a picture whose EXIF cannot be read stays as stored, and the very same."""
+    if image.format == "JPEG" and not image._exif and image.info.keys().isdisjoint(EXIF):
+        return image  # as getexif would say, which takes longer
     from PIL.ExifTags import Base
     from PIL.Image import Transpose
 

@@ -18,6 +18,7 @@ from refnet.errors import ImageError, ImageNotFoundError, InputError
 from refnet.preprocessing.decode import MAX_PIXELS, Reading, check_side, read
 from refnet.preprocessing.image_like import ImageLike
 from refnet.preprocessing.loaders import Loader
+from refnet.preprocessing.pillow_memory import own_pixels
 from refnet.preprocessing.window import Picture
 
 MAX_BYTES = 8 * MAX_PIXELS  # four channels of 16 bits, not compressed
@@ -56,7 +57,8 @@ def read_image(source: ImageLike) -> Picture:
     >>> read_image(b"P2 4 4 255 " + b"0 85 170 255 " * 4).shape
     (4, 4, 3)
     """
-    return read_as(source).picture
+    picture = read_as(source).picture
+    return picture if picture is source or picture.flags.writeable else own_pixels(picture)
 
 
 def read_as(source: ImageLike, loader: Loader = "pillow", *, as_published: bool = False) -> Reading:

@@ -6,21 +6,16 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from numba import vectorize
-
 from refnet.compiler_lock import COMPILER_LOCK
-from refnet.reference import scalar
-
-_FORMATS = ("float32", "float64")  # in this order: NumPy takes the first that holds the arguments without loss
 
 
 @cache
-def _ufunc(function: Callable[..., Any], arguments: int) -> Callable[..., Any]:
-    """Compile a scalar function into a ufunc for both formats, when it is first called."""
-    signatures = [f"{dtype}({', '.join([dtype] * arguments)})" for dtype in _FORMATS]
+def _ufunc(name: str) -> Callable[..., Any]:
+    """Compile a scalar function into a ufunc for both formats, when it is first called; Numba is slow to import."""
+    from refnet.reference import scalar
+
     with COMPILER_LOCK:
-        ufunc: Callable[..., Any] = vectorize(signatures)(function)
-    return ufunc
+        return scalar.ufunc(name)
 
 
 def fma(x: Any, y: Any, z: Any) -> Any:
@@ -34,7 +29,7 @@ def fma(x: Any, y: Any, z: Any) -> Any:
     >>> float(fma(np.float32(0.1), np.float32(10), np.float32(-1))).hex()
     '0x1.0000000000000p-26'
     """
-    return _ufunc(_fma, 3)(x, y, z)
+    return _ufunc("fma")(x, y, z)
 
 
 def exp(x: Any) -> Any:
@@ -50,7 +45,7 @@ def exp(x: Any) -> Any:
     >>> exp(np.array([0, 1, -1, -200], np.float32))
     array([1.        , 2.7182817 , 0.36787945, 0.        ], dtype=float32)
     """
-    return _ufunc(_exp, 1)(x)
+    return _ufunc("exp")(x)
 
 
 def log(x: Any) -> Any:
@@ -66,16 +61,4 @@ def log(x: Any) -> Any:
     >>> log(np.array([1, 2, 0.5, np.inf], np.float32))
     array([ 0.       ,  0.6931472, -0.6931472,        inf], dtype=float32)
     """
-    return _ufunc(_log, 1)(x)
-
-
-def _fma(x: Any, y: Any, z: Any) -> Any:
-    return scalar.fma(x, y, z)
-
-
-def _exp(x: Any) -> Any:
-    return scalar.exp(x)
-
-
-def _log(x: Any) -> Any:
-    return scalar.log(x)
+    return _ufunc("log")(x)

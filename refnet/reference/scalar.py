@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import njit, types, vectorize
 from numba.extending import intrinsic, overload
 
 from refnet.reference.numerics import EXP, LOG, ExpConstants, LogConstants
@@ -156,3 +157,24 @@ def _define_log(dtype: Any) -> Any:
 def log(x: Any) -> Any:
     """Natural logarithm of a float32 or float64; ``refnet.reference.elementary.log`` says how."""
     return _log(x)
+
+
+_FORMATS = ("float32", "float64")  # in this order: NumPy takes the first that holds the arguments without loss
+
+
+def _fma(x: Any, y: Any, z: Any) -> Any:
+    return fma(x, y, z)
+
+
+_FUNCTIONS: dict[str, tuple[Callable[..., Any], int]] = {
+    "fma": (_fma, 3),
+    "exp": (exp.py_func, 1),
+    "log": (log.py_func, 1),
+}
+
+
+def ufunc(name: str) -> Callable[..., Any]:
+    """Compile one of these functions to work on arrays, element by element, in both formats."""
+    function, arguments = _FUNCTIONS[name]
+    made: Callable[..., Any] = vectorize([f"{dtype}({', '.join([dtype] * arguments)})" for dtype in _FORMATS])(function)
+    return made

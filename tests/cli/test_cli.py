@@ -490,13 +490,12 @@ class TestTheProgram:
 
 WRONG = {
     "predict nowhere.jpg": "nowhere.jpg: cannot read the picture: No such file or directory",
-    "predict .": ".: cannot read the picture: Is a directory",
     "predict truncated.jpg": "truncated.jpg: the picture is damaged or cut short",
     "predict empty.jpg": "empty.jpg: the file is empty",
     "predict text.jpg": "text.jpg: not a picture; want one of the formats PNG, JPEG",
     "predict bomb.png": "bomb.png: 60000 x 60000 pixels; want at most",
     "predict pixel.png": "pixel.png: 1 x 1 pixels; want at least 4 a side",
-    "predict": "the following arguments are required: PHOTO; see `refnet predict --help`",
+    "predict": "the following arguments are required: PATH; see `refnet predict --help`",
     "predict cat.png -m tiny.h5 --top 5": "top=5: want a whole number from 1 to 3",
     "predict cat.png -m tf_efficientnet_b0": "unknown model 'tf_efficientnet_b0'; that is timm's name; here it is b0@",
     "predict cat.png -m mine.pth": "mine.pth does not exist",

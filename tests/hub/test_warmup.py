@@ -49,8 +49,9 @@ def warm(tmp_path_factory):
 class TestCompiled:
     def test_what_a_person_sees(self, warm):
         place, seen = warm
-        say, compiled, model, empty, hint, rest = screen(seen)
+        say, pictures, compiled, model, empty, hint, rest = screen(seen)
         assert say.startswith("refnet: compiling the float32 kernels for this CPU")
+        assert pictures.startswith("refnet: compiling the kernels that prepare pictures for this CPU")
         assert re.fullmatch(r"float32  compiled in \d+\.\d s  " + re.escape(f"{place}{os.sep}") + r"\w+", compiled)
         assert (model, empty, rest) == ("lite0    checked and run", "", "")
         assert hint == f"To use these kernels, set NUMBA_CACHE_DIR={place}"

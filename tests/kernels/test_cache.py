@@ -1,44 +1,41 @@
-"""The cache of compiled code, with a function that compiles in no time."""
+"""The cache of compiled code, with code that is none."""
+
+from __future__ import annotations
 
 import errno
-import importlib.util
+import logging
+import os
+from collections.abc import Callable
 from pathlib import Path
 
-import numba
 import pytest
-from numba import njit, types
 
 from refnet.errors import RefnetError
 from refnet.kernels import cache
 from refnet.kernels.cache import KernelCache
+from refnet.kernels.object_code import ObjectCode
+
+KEY = {"name": "run-float32", "cpu": "any"}
+CODE = ObjectCode("entry", ("memcpy",), b"\x7fELF\n\0machine code\n")
 
 
 @pytest.fixture
-def places(tmp_path, monkeypatch):
-    """Where Numba looks, in its order: NUMBA_CACHE_DIR, beside the source, the user's own directory."""
-    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path / "named"))
+def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Where kernels are looked for, in this order: NUMBA_CACHE_DIR, beside the source, the user's own directory."""
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "named"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
-    return [tmp_path / "named", tmp_path / "source" / "__pycache__", tmp_path / "home"]
+    (tmp_path / "source").mkdir()
+    monkeypatch.setattr(cache.kernels, "__path__", [str(tmp_path / "source")])
+    return [tmp_path / "named" / "refnet", tmp_path / "source" / "__pycache__", tmp_path / "home" / "numba" / "refnet"]
 
 
 @pytest.fixture
-def function(tmp_path):
-    source = tmp_path / "source" / "module.py"
-    source.parent.mkdir()
-    source.write_text("def plus_one(x):\n    return x + 1\n")
-    spec = importlib.util.spec_from_file_location("module", source)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.plus_one
-
-
-@pytest.fixture
-def read_only(monkeypatch):
+def read_only(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Make directories that only can be read, whoever runs the tests."""
-    locked = []
+    locked: list[Path] = []
     check = cache._check_writable
 
-    def check_all(directory):
+    def check_all(directory: Path) -> None:
         if any(directory.is_relative_to(place) for place in locked):
             raise OSError(errno.EROFS, "Read-only file system")
         check(directory)
@@ -47,113 +44,192 @@ def read_only(monkeypatch):
     return locked
 
 
-def compile_it(function, *arguments, **options):
-    """Compile or load a function; return its cache, and whether it was loaded."""
-    compiled = njit(function)
-    compiled._cache = KernelCache(function, *arguments, **options)
-    compiled.compile((types.int64,))
-    assert compiled(41) == 42
-    return compiled._cache, bool(compiled.stats.cache_hits)
+def load_or_save(
+    directory: Path | None = None, *, required: bool = False, key: dict[str, str] = KEY
+) -> tuple[KernelCache, bool]:
+    """Load the code or save it; return its cache, and whether it was loaded."""
+    kept = KernelCache(key, directory, required=required)
+    loaded = kept.load()
+    if loaded is None:
+        kept.save(CODE)
+        return kept, False
+    assert loaded == CODE
+    return kept, True
 
 
-def files(place):
-    return sorted(path.suffix for path in place.rglob("*.nb?"))
+def files(place: Path) -> list[Path]:
+    return sorted(place.rglob("*")) if place.exists() else []
 
 
-def test_it_is_kept_and_found_again(function, places):
-    kept, loaded = compile_it(function)
-    assert not loaded
-    assert Path(kept.cache_path).parent == places[0]
-    assert kept.problem == ""
-    assert [files(place) for place in places] == [[".nbc", ".nbi"], [], []]
-    found, loaded = compile_it(function)
-    assert (loaded, found.cache_path, found.problem) == (True, kept.cache_path, "")
+def test_it_is_kept_and_found_again(places: list[Path]) -> None:
+    kept, loaded = load_or_save()
+    assert (loaded, kept.place, kept.problem) == (False, places[0], "")
+    assert [len(files(place)) for place in places] == [1, 0, 0]
+    found, loaded = load_or_save()
+    assert (loaded, found.place, found.problem) == (True, places[0], "")
 
 
-def test_numba_itself_finds_it(function, places):
-    compile_it(function)
-    compiled = njit(cache=True)(function)
-    compiled.compile((types.int64,))
-    assert compiled.stats.cache_hits
+def test_only_its_owner_can_change_it(places: list[Path]) -> None:
+    before = os.umask(0)
+    try:
+        load_or_save()
+    finally:
+        os.umask(before)
+    (file,) = files(places[0])
+    assert (file.stat().st_mode & 0o777, places[0].stat().st_mode & 0o777) == (0o644, 0o755)
 
 
-def test_a_place_that_cannot_be_written_is_read(function, places, read_only):
-    kept, _ = compile_it(function)
+def test_what_was_compiled_for_something_else_is_not_taken(places: list[Path]) -> None:
+    load_or_save()
+    assert not load_or_save(key={**KEY, "cpu": "other"})[1]
+    assert len(files(places[0])) == 2
+    one, other = files(places[0])
+    other.write_bytes(one.read_bytes())  # under the name of another, as by a mistake or by intent
+    assert [load_or_save(key=key)[1] for key in (KEY, {**KEY, "cpu": "other"})].count(True) == 1
+
+
+def test_a_place_that_cannot_be_written_is_read(places: list[Path], read_only: list[Path]) -> None:
+    load_or_save()
     read_only += places
-    found, loaded = compile_it(function, required=True)
-    assert (loaded, found.cache_path) == (True, kept.cache_path)
+    found, loaded = load_or_save(required=True)
+    assert (loaded, found.place) == (True, places[0])
 
 
-def test_what_such_a_place_lacks_is_kept_in_the_next(function, places, read_only):
+def test_what_such_a_place_lacks_is_kept_in_the_next(places: list[Path], read_only: list[Path]) -> None:
     read_only += places[:2]
-    kept, loaded = compile_it(function)
-    assert (loaded, kept.problem) == (False, "")
-    assert [files(place) for place in places] == [[], [], [".nbc", ".nbi"]]
-    assert compile_it(function)[1]
+    kept, loaded = load_or_save()
+    assert (loaded, kept.place, kept.problem) == (False, places[2], "")
+    assert [len(files(place)) for place in places] == [0, 0, 1]
+    assert load_or_save()[1]
 
 
-def test_nowhere_to_keep_it(function, places, read_only):
+def test_nowhere_to_keep_it(places: list[Path], read_only: list[Path]) -> None:
     read_only += places
-    kept, loaded = compile_it(function)
-    assert (loaded, kept.cache_path) == (False, None)
+    kept, loaded = load_or_save()
+    assert (loaded, kept.place) == (False, None)
     assert kept.problem.endswith("Read-only file system")
     with pytest.raises(RefnetError, match=r"cannot be kept: .*: Read-only file system; want a directory that can be"):
-        compile_it(function, required=True)
+        load_or_save(required=True)
 
 
-def test_no_place_at_all(function, monkeypatch):
-    monkeypatch.setattr(cache.CompileResultCacheImpl, "_locator_classes", [])
-    kept, _ = compile_it(function)
-    assert (kept.cache_path, kept.problem) == (None, "no directory for it")
+def test_no_place_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "_places", lambda: iter(()))
+    kept, _ = load_or_save()
+    assert (kept.place, kept.problem) == (None, "no directory for it")
 
 
-def test_a_directory_of_choice_comes_before_all(function, places, read_only, tmp_path):
-    compile_it(function)
+def test_a_directory_of_choice_comes_before_all(places: list[Path], read_only: list[Path], tmp_path: Path) -> None:
+    load_or_save()
     chosen = tmp_path / "a" / "b"
-    kept, loaded = compile_it(function, chosen, required=True)
-    assert not loaded
-    assert Path(kept.cache_path).parent == chosen
-    assert str(places[0]) == numba.config.CACHE_DIR
+    kept, loaded = load_or_save(chosen, required=True)
+    assert (loaded, kept.place) == (False, chosen / "refnet")
     read_only.append(chosen)
-    assert compile_it(function, chosen, required=True)[1]
+    assert load_or_save(chosen, required=True)[1]
     chosen = tmp_path / "other"
     read_only.append(chosen)
-    with pytest.raises(RefnetError, match=f"cannot be kept: {chosen}: Read-only"):
-        compile_it(function, chosen, required=True)
+    with pytest.raises(RefnetError, match=f"cannot be kept: {chosen}/refnet: Read-only"):
+        load_or_save(chosen, required=True)
     assert not chosen.exists()
 
 
-@pytest.mark.parametrize("part", ["*.nbi", "*.nbc"])
+def test_one_directory_holds_all_that_is_named(places: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What ``refnet warmup --cache DIR`` leaves is found by NUMBA_CACHE_DIR=DIR."""
+    load_or_save(places[2], required=True)
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(places[2]))
+    assert load_or_save()[1]
+
+
 @pytest.mark.parametrize(
     "damage",
     [
         lambda content: content[:100],
         lambda content: content[:-1],
+        lambda content: content + b"\0",
+        lambda content: content[:-5] + b"\xff" + content[-4:],
         lambda content: b"",
         lambda content: b"cos\nsystem\n",
+        lambda content: content.replace(b"entry", b"other"),
     ],
-    ids=["cut short", "cut at the end", "empty", "something else"],
+    ids=["cut short", "cut at the end", "too long", "one byte", "empty", "something else", "another entry"],
 )
-def test_a_damaged_one_is_replaced(function, places, part, damage):
-    compile_it(function)
-    for file in places[0].rglob(part):
-        file.write_bytes(damage(file.read_bytes()))
-    kept, loaded = compile_it(function)
+def test_a_damaged_one_is_replaced_and_that_is_said(
+    places: list[Path], damage: Callable[[bytes], bytes], caplog: pytest.LogCaptureFixture
+) -> None:
+    load_or_save()
+    (file,) = files(places[0])
+    file.write_bytes(damage(file.read_bytes()))
+    kept, loaded = load_or_save()
     assert (loaded, kept.problem) == (False, "")
-    assert compile_it(function)[1]
+    assert [record.getMessage() for record in caplog.records] == [f"{file} is damaged; the kernels are compiled anew"]
+    assert load_or_save()[1]
 
 
-def test_what_numba_does_not_cache_is_a_problem(function, places, monkeypatch):
-    monkeypatch.setattr(cache.CompileResultCacheImpl, "check_cachable", lambda *_: False)
-    kept, _ = compile_it(function)
-    assert (kept.cache_path, kept.problem) == (None, "Numba cannot keep code of this kind")
+def test_what_may_be_missing_in_another_process_is_not_kept(places: list[Path]) -> None:
+    kept = KernelCache(KEY)
+    assert kept.load() is None
+    kept.save(CODE._replace(calls=("memcpy", "NRT_Free", "PyErr_Occurred")))
+    assert (kept.place, kept.problem) == (None, "the code calls NRT_Free, PyErr_Occurred")
+    assert files(places[0]) == []
 
 
-def test_a_full_disk_is_a_problem_and_no_error(function, places, monkeypatch):
-    def full(*_):
+def test_a_full_disk_is_a_problem_and_no_error(places: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(cache.FunctionCache, "save_overload", full)
-    kept, _ = compile_it(function)
-    assert kept.cache_path is None
-    assert "No space left" in kept.problem
+    monkeypatch.setattr(cache, "_serialise", full)
+    kept, _ = load_or_save()
+    assert (kept.place, kept.problem) == (None, "No space left on device")
+    assert files(places[0]) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="Windows closes a user's directories to others by itself")
+class TestWhoeverCouldWriteIt:
+    """A file of kernels is machine code that this process would run."""
+
+    def test_a_file_of_another_user_is_not_read(
+        self, places: list[Path], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        load_or_save()
+        (file,) = files(places[0])
+        monkeypatch.setattr(cache, "_trusted", lambda: {file.stat().st_uid + 1})
+        monkeypatch.setattr(KernelCache, "_trusts", lambda self, place: True)
+        assert KernelCache(KEY).load() is None
+        (record,) = caplog.records
+        assert record.levelno == logging.WARNING
+        assert record.getMessage() == f"{file} is not used: it belongs to another user, {file.stat().st_uid}"
+
+    def test_a_file_that_anybody_can_change_is_replaced(
+        self, places: list[Path], caplog: pytest.LogCaptureFixture
+    ) -> None:
+        load_or_save()
+        (file,) = files(places[0])
+        file.chmod(0o666)
+        assert not load_or_save()[1]
+        assert caplog.records[0].getMessage() == f"{file} is not used: anybody can write there"
+        assert file.stat().st_mode & 0o777 == 0o644
+        assert load_or_save()[1]
+
+    @pytest.mark.parametrize(("mode", "owner", "fine"), [
+        (0o755, 0, True),
+        (0o1777, 0, True),  # root's own, as /tmp: files in it are looked at one by one
+        (0o755, 1, True),
+        (0o775, 1, True),  # the user's group
+        (0o777, 1, False),
+        (0o1777, 1, False),
+        (0o755, 2, False),
+    ])  # fmt: skip
+    def test_directories(
+        self, mode: int, owner: int, fine: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:  # fmt: skip
+        monkeypatch.setattr(cache, "_trusted", lambda: {0, 1})
+        found = os.stat_result((mode, 0, 0, 1, owner, 0, 0, 0, 0, 0))
+        kept = KernelCache(KEY)
+        with monkeypatch.context() as patched:
+            patched.setattr(Path, "stat", lambda self: found)
+            assert kept._trusts(tmp_path) == fine
+        said = [record.getMessage() for record in caplog.records]
+        assert [f"neither looked for nor kept in {tmp_path}" in line for line in said] == [True] * (not fine)
+
+    def test_who_is_trusted(self) -> None:
+        assert {0, os.geteuid(), Path(cache.__file__).stat().st_uid} == cache._trusted()

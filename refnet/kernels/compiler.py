@@ -1,0 +1,42 @@
+"""The compiler: a function of Python becomes object code, by Numba. Only who must compile imports this module."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+from llvmlite import binding
+
+from refnet.errors import RefnetError
+from refnet.kernels import emit
+from refnet.kernels.machine import target
+from refnet.kernels.object_code import ObjectCode, undefined_symbols
+
+
+def compile_function(function: Any, signature: Any) -> ObjectCode:
+    """Compile a function of numbers and addresses, with all that it calls.
+
+    It must not need Python when it runs: no objects, no errors, no memory of its own.
+    """
+    if numba.config.DISABLE_JIT:
+        raise RefnetError("Numba's compiler is switched off by NUMBA_DISABLE_JIT; refnet cannot run without it")
+    compiled = emit.compiled(function)
+    compiled.compile(signature)
+    (overload,) = compiled.overloads.values()
+    ((_, text),) = compiled.inspect_llvm().items()
+    module = binding.parse_assembly(text)
+    code = _machine().emit_object(module)
+    calls = undefined_symbols(code)
+    if calls is None:
+        declared = {each.name for each in module.functions if each.is_declaration}
+        calls = {name for name in declared if not name.startswith("llvm.")}
+    return ObjectCode(overload.fndesc.llvm_func_name, tuple(sorted(calls)), code)
+
+
+def _machine() -> Any:
+    """What makes object code, as Numba sets it up for code that runs in this process."""
+    triple, cpu, features = target()
+    relocation = "static" if triple.startswith(("x86_64", "i686")) else "pic" if triple.startswith("ppc") else "default"
+    return binding.Target.from_triple(triple).create_target_machine(
+        cpu=cpu, features=features, opt=int(numba.config.OPT), reloc=relocation, codemodel="jitdefault", jit=True
+    )
