@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from refnet.comparison.report.text import number, power, safe
 from refnet.comparison.tensor_result import Deviation, TensorResult
+from refnet.pages.text import number, power, safe
 
 WIDTH, HEIGHT = 900, 400
 LEFT, RIGHT, TOP, BOTTOM = 62, 10, 12, 44  # margins

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from string import Template
 
 from refnet.comparison.report.chart import chart, legend
 from refnet.comparison.report.pictures import bars, data_uri
-from refnet.comparison.report.text import index, number, safe
 from refnet.comparison.result import DIFFERENT, IMPOSSIBLE, SAME, Comparison
 from refnet.comparison.tensor_result import TensorResult
 from refnet.files.whole import check_file_target, not_written, whole_file
+from refnet.pages import fill
+from refnet.pages.text import index, number, safe
 from refnet.version import __version__
 
 TEMPLATE = Path(__file__).parent / "page.html"
@@ -41,7 +41,8 @@ def page(found: Comparison) -> str:
     """Make the page of a comparison."""
     maps = [_map(result) for result in found.wrong_by_themselves if result.heat is not None]
     more = f"<p>The first {MOST_MAPS} of {len(maps)}.</p>" if len(maps) > MOST_MAPS else ""
-    return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
+    return fill(
+        TEMPLATE,
         title=safe(f"{found.model}: {found.verdict}"),
         kind=_KINDS[found.exit_code],
         verdict=safe(found.verdict[:1].upper() + found.verdict[1:]),

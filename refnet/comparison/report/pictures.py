@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 import math
 from collections.abc import Sequence
@@ -12,7 +11,8 @@ from PIL import Image
 
 from refnet.arrays import Array
 from refnet.comparison.judgement.distance import bucket_label
-from refnet.comparison.report.text import safe
+from refnet.pages import in_address
+from refnet.pages.text import safe
 
 BARS = 14  # counts of distances shown; the last one gathers the rest
 BAR_WIDTH, BAR_HEIGHT = 7, 22
@@ -34,7 +34,7 @@ def data_uri(values: Array) -> str:
     channels = [np.interp(scaled, np.arange(len(_COLOURS)), _COLOURS[:, channel]) for channel in range(3)]
     content = io.BytesIO()
     Image.fromarray(np.stack(channels, -1).astype(np.uint8)).save(content, "PNG")
-    return "data:image/png;base64," + base64.b64encode(content.getvalue()).decode("ascii")
+    return in_address("png", content.getvalue())
 
 
 def bars(ulps: Sequence[int]) -> str:

