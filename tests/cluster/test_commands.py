@@ -1,6 +1,8 @@
 """The commands on a cluster: what they print and write is what one machine prints and writes."""
 
 import json
+import re
+import shutil
 from pathlib import Path
 
 import pyarrow.parquet
@@ -23,8 +25,10 @@ def run(client, capsys):
     return run
 
 
-def without_rate(text: str) -> str:
-    return text.rpartition(", ")[0]
+def without_times(text: str) -> str:
+    """What is said, without pictures/s, and whatever is compiled."""
+    lines = [line for line in text.splitlines() if "compiling" not in line]
+    return "\n".join(lines).rpartition(", ")[0]
 
 
 @pytest.mark.parametrize("form", [[], ["--json"], ["--csv"], ["--top", "2"]], ids=" ".join)
@@ -32,7 +36,7 @@ def test_predict_prints_the_same(run, photos, form):
     here = run("predict", photos, *form, on_cluster=False)
     there = run("predict", photos, *form)
     assert (there[0], there[1]) == (here[0], here[1]) == (2, here[1])
-    assert without_rate(there[2]) == without_rate(here[2])
+    assert without_times(there[2]) == without_times(here[2])
 
 
 @pytest.mark.parametrize(
@@ -86,6 +90,19 @@ def test_a_part_without_a_cluster(run):
         2,
         "refnet: error: --part is about a cluster: name its scheduler with --scheduler ADDRESS\n",
     )
+
+
+def test_eval_counts_the_same(run, photos, tmp_path):
+    (tmp_path / "data" / "n02123159").mkdir(parents=True)
+    for number in range(9):
+        shutil.copy(photos / f"cat {number}.png", tmp_path / "data" / "n02123159")
+    found = []
+    for name, on_cluster in (("here.csv", False), ("there.csv", True)):
+        code, out, _ = run("eval", tmp_path / "data", "--json", "-o", tmp_path / name, on_cluster=on_cluster)
+        assert code == 2
+        found.append(re.sub(r'"pictures_per_second": [^,}]+', "", out))
+    assert found[0] == found[1]
+    assert (tmp_path / "there.csv").read_bytes() == (tmp_path / "here.csv").read_bytes()
 
 
 class TestPython:
