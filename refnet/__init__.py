@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, overload
 
@@ -184,6 +185,7 @@ def predict(
     interpolation: str | None = None,
     as_published: bool = False,
     errors: None = None,
+    client: Any = None,
 ) -> list[Prediction]: ...
 @overload
 def predict(
@@ -199,6 +201,7 @@ def predict(
     interpolation: str | None = None,
     as_published: bool = False,
     errors: None = None,
+    client: Any = None,
 ) -> list[list[Prediction]]: ...
 @overload
 def predict(
@@ -214,6 +217,7 @@ def predict(
     interpolation: str | None = None,
     as_published: bool = False,
     errors: None = None,
+    client: Any = None,
 ) -> Iterator[Answer]: ...
 @overload
 def predict(
@@ -229,6 +233,7 @@ def predict(
     interpolation: str | None = None,
     as_published: bool = False,
     errors: Errors,
+    client: Any = None,
 ) -> Iterator[Answer]: ...
 def predict(
     image: Source,
@@ -243,6 +248,7 @@ def predict(
     interpolation: str | None = None,
     as_published: bool = False,
     errors: Errors | None = None,
+    client: Any = None,
 ) -> list[Prediction] | list[list[Prediction]] | Iterator[Answer]:
     """Classify a picture, or any number of them.
 
@@ -265,6 +271,9 @@ def predict(
         ``"yield"``: a picture that cannot be read is an answer with its ``error``, and the next ones follow.
         ``"raise"``: it ends the stream, as it does where nothing is said. Either asks for a stream, whatever the
         source.
+    client
+        A ``distributed.Client``: the workers of its Dask cluster read the pictures and run the network. Paths must lead
+        to the same files there.
 
     Returns
     -------
@@ -301,7 +310,12 @@ def predict(
     if errors is None:
         for picture in countable(image):
             check_image(picture)
-    ask: Any = request.load_once().predict  # whose overloads are those of this function
+    network = request.load_once()
+    ask: Any = network.predict  # whose overloads are those of this function
+    if client is not None:
+        from refnet.cluster.predict import predict_on
+
+        ask = partial(predict_on, client, network)
     answers: list[Prediction] | list[list[Prediction]] | Iterator[Answer]
     answers = ask(image, top, as_published=as_published, errors=errors)
     return answers

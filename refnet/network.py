@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from copy import copy
 from dataclasses import replace
 from difflib import get_close_matches
 from functools import lru_cache, partial
@@ -25,8 +26,10 @@ from refnet.prediction import Prediction, predictions
 from refnet.preprocessing.image_like import ImageLike, OpenFile, Several, how_many
 from refnet.preprocessing.preprocess import preprocess
 from refnet.preprocessing.recipe import Recipe
+from refnet.weights import reader
 from refnet.weights.labels import Labels
 from refnet.weights.releases.recipes import find_recipe
+from refnet.weights.weight_file import WeightFile, file_of
 from refnet.weights.weights import Weights, check_tensors
 
 if TYPE_CHECKING:
@@ -73,6 +76,8 @@ class Network:
     (1, 1000)
     """
 
+    _file: WeightFile | None  # that it was loaded from
+
     def __init__(
         self,
         weights: Weights,
@@ -83,6 +88,7 @@ class Network:
         size: int | tuple[int, int] | None = None,
     ) -> None:
         check_tensors(weights)
+        self._file = None  # somebody had the weights in hand, and may have changed them
         self._set_up(weights, weights.tensors.__getitem__, dtype, threads, recipe, size)
 
     @classmethod
@@ -101,6 +107,7 @@ class Network:
         copy of them all; ``weights`` is of no use afterwards.
         """
         network = cls.__new__(cls)
+        network._file = file_of(weights)
         tensors = weights.tensors
         take = tensors.pop if isinstance(tensors, dict) else tensors.__getitem__
         network._set_up(weights, take, dtype, threads, recipe, size)
@@ -117,6 +124,7 @@ class Network:
     ) -> None:
         self.dtype = float_dtype(dtype)
         self.threads = thread_count(threads)
+        self._stated_threads = None if threads is None else self.threads
         self._plan_for = plan_for = lru_cache(8)(partial(_plan_for, weights.architecture, weights.padding))
         own = sides(weights.architecture.resolution if size is None else size)
         self.plan = plan_for(*own)
@@ -135,6 +143,23 @@ class Network:
 
     def __repr__(self) -> str:
         return f"<Network {self.variant} {self.dtype} from {self.weights.provenance.publisher}>"
+
+    def __copy__(self) -> Network:
+        """The same network once more: nothing of it changes when it runs, so that both share its weights."""
+        network = type(self).__new__(type(self))
+        vars(network).update(vars(self))
+        return network
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Network:
+        return self.__copy__()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For another process: the path and digest of the file it was loaded from, or else all its weights."""
+        origin = self._file or replace(self.weights, tensors=dict(self.weights.tensors))
+        recipe = None if self.recipe == self.weights.recipe else self.recipe
+        size = (self.plan.height, self.plan.width)
+        own = sides(self.weights.architecture.resolution)
+        return _restore, (origin, self.dtype, self._stated_threads, recipe, None if size == own else size)
 
     @property
     def variant(self) -> str:
@@ -530,8 +555,9 @@ class Network:
         self, image: Source, at: str | Iterable[str] | None, as_published: bool, errors: Errors | None
     ) -> Iterator[Answer]:
         from refnet.pipeline.many import stream
+        from refnet.pipeline.pipeline import Pipeline
 
-        return stream(self, image, at, as_published=as_published, errors=errors)
+        return stream(Pipeline(self, at, as_published=as_published), image, errors)
 
     @staticmethod
     def _fill(tensors: Mapping[str, Array], answers: Iterable[Answer]) -> None:
@@ -575,3 +601,22 @@ class Network:
 
 def _plan_for(architecture: Architecture, padding: Padding, height: int, width: int) -> Plan:
     return make_plan(architecture, (height, width), padding=padding)
+
+
+def _restore(
+    origin: WeightFile | Weights,
+    dtype: np.dtype[Any],
+    threads: int | None,
+    recipe: Recipe | None,
+    size: tuple[int, int] | None,
+) -> Network:
+    """Make a network again of what it was pickled as; of a file, once for all that comes to this process."""
+    if isinstance(origin, Weights):
+        return Network._consume(origin, dtype=dtype, threads=threads, recipe=recipe, size=size)
+    return copy(_load(origin, origin.state(), dtype, threads, recipe, size))
+
+
+@lru_cache(2)
+def _load(file: WeightFile, state: tuple[int, ...], *options: Any) -> Network:
+    dtype, threads, recipe, size = options
+    return Network._consume(reader.read_again(file), dtype=dtype, threads=threads, recipe=recipe, size=size)

@@ -203,6 +203,7 @@ def test_arguments_of_the_functions():
         *by_hand,
         ("as_published", False, True),
         ("errors", None, True),
+        ("client", None, True),
     ]
     assert arguments(refnet.list_models) == [("filter", "*", False), ("here", False, True)]
     assert arguments(refnet.fetch) == [("name", empty, False), ("keep", False, True)]

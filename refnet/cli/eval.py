@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from refnet import progress
-from refnet.cli import eval_tables, picture_options, recipe_options, terminal
+from refnet.cli import cluster_options, eval_tables, picture_options, recipe_options, terminal
 from refnet.errors import InputError
 
 if TYPE_CHECKING:
@@ -97,6 +97,7 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("--threads", type=int, metavar="N", help="by default one for each core")
     parser.add_argument("--dtype", choices=("float32", "float64"), default="float32")
+    cluster_options.add(parser, data_sets=False)
     parser.set_defaults(run=run)
 
 
@@ -105,6 +106,7 @@ def run(options: argparse.Namespace) -> int:
     from refnet.evaluation import between, read_answers, read_data_set
     from refnet.evaluation.report import check_target, write_report
 
+    cluster_options.check(options)
     if options.data is None:
         raise InputError("no data set; want it before -m: `refnet eval DIR -m b0 b1`")
     if options.html is not None:
@@ -172,14 +174,15 @@ def _evaluate(
     with ExitStack() as stack:
         update = stack.enter_context(progress.task(f"evaluating {name}", total=len(data), unit="pictures"))
         journal = None if kept is None else stack.enter_context(_journal(kept, network, name, options))
+        pipeline = stack.enter_context(cluster_options.pipeline(network, options))
         try:
             found = evaluate(
                 network,
                 data,
                 by=options.by,
                 name=name,
-                as_published=options.as_published,
                 journal=journal,
+                pipeline=pipeline,
                 progress=lambda done, failed: update(completed=done),
             )
         except KeyboardInterrupt:

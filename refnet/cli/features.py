@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from refnet.cli import picture_options
+from refnet.cli import cluster_options, picture_options
+
+if TYPE_CHECKING:
+    from refnet.pipeline.pipeline import Answer
+    from refnet.pipeline.source import Item
 
 
 def add(commands: Any) -> None:
@@ -32,6 +38,7 @@ def add(commands: Any) -> None:
         help="write .parquet (a row a photo), .h5 (a dataset a step, and names) or .npy (with FILE.names.txt)",
     )
     picture_options.add_resume(parser)
+    cluster_options.add(parser)
     parser.set_defaults(run=run)
 
 
@@ -43,22 +50,30 @@ def run(options: argparse.Namespace) -> int:
     from refnet.pipeline.pipeline import Pipeline
 
     request = picture_options.request(options)
-    path = many.target(options.out, feature_files.SUFFIXES)
+    folder = cluster_options.data_set(options.out, options)
+    path = many.target(options.out, feature_files.SUFFIXES) if folder is None else Path(folder)
     steps = list(dict.fromkeys(options.at))
     if path.suffix.lower() == ".npy" and len(steps) > 1:
         raise InputError(f"--at names {len(steps)} steps, and {path} can hold one; write .h5 or .parquet")
-    if many.is_complete(path, options):
+    if folder is None and many.is_complete(path, options):
         return 0
     pictures = many.Pictures(options.photos, recursive=options.recursive)
     if not pictures.are_there():
         return 2
     network = request.load()
-    pipeline = Pipeline(network, steps, as_published=options.as_published)
+    Pipeline(network, steps)  # says now which steps there are not
+    if folder is not None:
+        return cluster_options.write(folder, network, pictures, options, at=steps)
+
+    def answers(items: Iterator[Item]) -> Iterator[Answer]:
+        with cluster_options.pipeline(network, options, steps) as pipeline:
+            yield from pipeline.answers(items)
+
     kinds = [feature_files.kind_of(network, step) for step in steps]
     about = {"model": options.model, "weights": network.weights.digest(), "recipe": network.recipe.name}
     return many.keep(
         pictures,
-        pipeline.answers,
+        answers,
         many.Tally(network),
         path,
         many.asked(network, options, at=steps),

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from refnet.cli import picture_options, terminal
+from refnet.cli import cluster_options, picture_options, terminal
 from refnet.errors import ImageError, InputError
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ def add(commands: Any) -> None:
     form.add_argument("-o", "--out", metavar="FILE", help="write a file once all is done: .jsonl, .csv or .parquet")
     form.add_argument("--parquet", metavar="FILE", help="the same as -o with a FILE that ends in .parquet")
     picture_options.add_resume(parser)
+    cluster_options.add(parser)
     parser.set_defaults(run=run)
 
 
@@ -49,10 +50,11 @@ def run(options: argparse.Namespace) -> int:
     """Classify photos with one network; what can be told before it is fetched is told then."""
     request = picture_options.request(options)
     request.check_top(options.top)
-    path = _target(options)
-    if path is None and not options.csv and _is_one(options.photos):
+    folder = cluster_options.data_set(options.parquet or options.out, options)
+    path = _target(options) if folder is None else None
+    if folder is None and path is None and not options.csv and options.scheduler is None and _is_one(options.photos):
         return _one(options.photos[0], request, options)
-    return _many(request, path, options)
+    return _many(request, path, folder, options)
 
 
 def _is_one(photos: list[str]) -> bool:
@@ -74,7 +76,8 @@ def _target(options: argparse.Namespace) -> Path | None:
     return many.target(name, (".parquet",) if options.parquet else SUFFIXES)
 
 
-def _many(request: Request, path: Path | None, options: argparse.Namespace) -> int:
+def _many(request: Request, path: Path | None, folder: str | None, options: argparse.Namespace) -> int:
+    from refnet.checks import check_top
     from refnet.cli import many
 
     if path is not None and many.is_complete(path, options):
@@ -85,6 +88,9 @@ def _many(request: Request, path: Path | None, options: argparse.Namespace) -> i
             _print_error(item.name, problem, options)
         return 2
     network = _load(request, options)
+    if folder is not None:
+        top = check_top(options.top, network.weights.architecture)
+        return cluster_options.write(folder, network, pictures, options, top=top)
     if path is not None:
         return _to_file(network, pictures, path, options)
     tally = many.Tally(network)
@@ -119,10 +125,9 @@ def _to_file(network: Network, pictures: Pictures, path: Path, options: argparse
 def _answers(network: Network, items: Iterator[Item], top: int | None, options: argparse.Namespace) -> Iterator[Answer]:
     from refnet.checks import check_top
     from refnet.pipeline.many import with_predictions
-    from refnet.pipeline.pipeline import Pipeline
 
-    answers = Pipeline(network, as_published=options.as_published).answers(items)
-    return with_predictions(network, answers, check_top(top, network.weights.architecture))
+    with cluster_options.pipeline(network, options) as pipeline:
+        yield from with_predictions(network, pipeline.answers(items), check_top(top, network.weights.architecture))
 
 
 def _printer(lines: terminal.Lines, network: Network, options: argparse.Namespace) -> Callable[[Answer], None]:

@@ -145,6 +145,9 @@ class PackedWeights(Mapping[str, Array]):
     def __len__(self) -> int:
         return len(self._keys)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return dict, (dict(self),)  # how they are packed is this CPU's affair
+
 
 def aligned_empty(size: int, dtype: np.dtype[Any], alignment: int = 64) -> Array:
     """Uninitialised one-dimensional array that begins on a cache line."""

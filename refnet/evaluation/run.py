@@ -35,6 +35,7 @@ def evaluate(
     as_published: bool = False,
     journal: Journal | None = None,
     progress: Progress | None = None,
+    pipeline: Pipeline | None = None,
 ) -> Evaluation:
     """Classify every picture of a data set, and count what is right.
 
@@ -54,6 +55,9 @@ def evaluate(
         Where each answer is noted at once; pictures that are in it already are not run again.
     progress
         Told after each picture how many are done and how many of them could not be read.
+    pipeline
+        What answers for the pictures, such as a ``refnet.cluster.job.ClusterPipeline`` of this network; by default this
+        machine.
 
     Returns
     -------
@@ -87,7 +91,7 @@ def evaluate(
     todo = [file for file in data.files if not kept.has(file)]
     notes: Counter[str] = Counter()
     begun = time.perf_counter()
-    for answer in _run(network, todo, kept.top, as_published):
+    for answer in _run(pipeline or Pipeline(network, as_published=as_published), todo, kept.top):
         said = fields(answer)
         if journal is not None:
             journal.add(answer.name, said)
@@ -120,9 +124,9 @@ def check_classifies(network: Network) -> None:
         )
 
 
-def _run(network: Network, files: list[str], top: int, as_published: bool) -> Iterator[Answer]:
+def _run(pipeline: Pipeline, files: list[str], top: int) -> Iterator[Answer]:
     items = (Item(file, file) for file in files)  # each a picture, whatever patterns its name looks like
-    return with_predictions(network, Pipeline(network, as_published=as_published).answers(items), top)
+    return with_predictions(pipeline.network, pipeline.answers(items), top)
 
 
 def _told(note: str, number: int, network: Network) -> str:

@@ -21,6 +21,7 @@ from refnet.hub.source_files import State, content_of, state_of
 from refnet.hub.working_folder import working_folder
 from refnet.weights import paths
 from refnet.weights.reader import read
+from refnet.weights.weight_file import moved
 from refnet.weights.weights import Weights
 
 FOLDER = "converted"  # in the cache
@@ -66,6 +67,7 @@ def convert_once(path: Path, stated: Stated = NOTHING) -> Converted:
         if state_of(path) != state:
             raise CheckpointError(f"{path} changed while it was read; try again", filename=path)
         kept = can_be_kept and _keep(place / name, entry, _Entry(name, state, _code()))
+        moved(weights, folder / name if kept else None)
     warn(f"converted {path}: {first_few([_described(weights), *(['cached'] if kept else []), *notes], 5, longest=160)}")
     return Converted(weights, folder / name if kept else None)
 

@@ -32,12 +32,14 @@ KEPT = 2  # networks
 class Request:
     """What was asked for, in one form; ``recipe`` is None for the weights' own, which ``by_hand`` changes.
 
+    ``threads`` is None for one on each core, wherever the network runs.
+
     ``known`` is what the network will look like, or None where weights are here that say so themselves.
     """
 
     model: str | Path
     dtype: np.dtype[Any]
-    threads: int
+    threads: int | None
     recipe: Recipe | None
     by_hand: ByHand
     known: Outline | None = field(compare=False)
@@ -87,7 +89,8 @@ def make_request(
     if known is not None and found is not None:
         check_recipe(by_hand.apply(found), known.architecture, size)
     name = Path(model) if is_file(model) else canonical(model)
-    return Request(name, float_dtype(dtype), thread_count(threads), found, by_hand, known)
+    threads = None if threads is None else thread_count(threads)
+    return Request(name, float_dtype(dtype), threads, found, by_hand, known)
 
 
 def _known(model: str | os.PathLike[str]) -> Outline | None:

@@ -7,7 +7,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -69,7 +69,7 @@ def write(path: Path, records: Iterable[Record], kinds: Sequence[Kind], *, about
             with whole_files(path, names_beside(path)) as (array, beside):
                 _write_npy(array, beside, records, kinds[0])
         else:
-            to_format = _write_parquet if path.suffix.lower() == ".parquet" else _write_hdf5
+            to_format = write_parquet if path.suffix.lower() == ".parquet" else _write_hdf5
             with whole_file(path) as unfinished:
                 to_format(unfinished, records, kinds, about)
 
@@ -151,7 +151,10 @@ def _write_hdf5(path: Path, records: Iterable[Record], kinds: Sequence[Kind], ab
                 dataset[start:end] = np.stack(tensors)
 
 
-def _write_parquet(path: Path, records: Iterable[Record], kinds: Sequence[Kind], about: Mapping[str, Any]) -> None:
+def write_parquet(
+    place: Path | IO[bytes], records: Iterable[Record], kinds: Sequence[Kind], about: Mapping[str, Any]
+) -> None:
+    """Write features as Parquet, to a file or into one that is open."""
     arrow = pyarrow()
     lists = [arrow.list_(arrow.from_numpy_dtype(kind.dtype), math.prod(kind.shape)) for kind in kinds]
     columns = [
@@ -163,7 +166,7 @@ def _write_parquet(path: Path, records: Iterable[Record], kinds: Sequence[Kind],
         metadata={key: str(value) for key, value in about.items()},
     )
     records = iter(records)
-    with arrow.parquet.ParquetWriter(path, schema) as writer:
+    with arrow.parquet.ParquetWriter(place, schema) as writer:
         while batch := list(islice(records, _at_once(kinds))):
             arrays = [arrow.array([utf8(name) for name, _ in batch], arrow.string())]
             for kind, of in zip(kinds, lists, strict=True):

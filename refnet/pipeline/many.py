@@ -20,9 +20,7 @@ Errors: TypeAlias = Literal["raise", "yield"]
 LOGGER = logging.getLogger("refnet")
 
 
-def stream(
-    network: Network, source: Source, at: str | Iterable[str] | None, *, as_published: bool, errors: Errors | None
-) -> Iterator[Answer]:
+def stream(pipeline: Pipeline, source: Source, errors: Errors | None) -> Iterator[Answer]:
     """Answer for each picture of a source; unless ``errors`` says otherwise, one that cannot be read is an error."""
     if errors not in (None, "raise", "yield"):
         raise InputError(f"errors={errors!r}: want 'raise' or 'yield'")
@@ -31,7 +29,7 @@ def stream(
     # In a list that is answered by a list, each entry is a picture.
     counted = errors is None and how_many(source) == "several"
     found = one_each(cast("Iterable[ImageLike]", source)) if counted else items(source)
-    answers = Pipeline(network, at, as_published=as_published).answers(found)
+    answers = pipeline.answers(found)
     return answers if errors == "yield" else _raising(answers, tell=counted)
 
 

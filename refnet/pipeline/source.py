@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeGuard, cast
 import numpy as np
 
 from refnet.errors import ImageError, ImageNotFoundError, InputError
+from refnet.pipeline import addresses
+from refnet.pipeline.addresses import is_address
 from refnet.pipeline.folder import regular, walk
 from refnet.preprocessing.image_like import ImageLike, OpenFile
 from refnet.preprocessing.read_image import MAX_BYTES
@@ -96,7 +98,9 @@ def _found(source: Source, recursive: bool, *, passing: bool) -> Iterator[_Found
 
 def _at_path(path: str | os.PathLike[str], recursive: bool) -> Iterator[_Found]:
     name = os.fsdecode(path)
-    if os.path.isdir(path):  # noqa: PTH112 (any path-like)
+    if is_address(path):
+        yield from addresses.find(name, recursive=recursive)
+    elif os.path.isdir(path):  # noqa: PTH112 (any path-like)
         yield from walk(name, recursive=recursive)
     elif isinstance(path, str) and glob.has_magic(path) and not os.path.lexists(path):
         yield from _matches(path)

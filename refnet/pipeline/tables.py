@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import IO, Any, TypeAlias
 
 from refnet.errors import RefnetError
 from refnet.files.whole import not_written, whole_file
@@ -73,7 +73,7 @@ def write(path: Path, records: Iterable[Record], *, meaning: str, about: Mapping
     """Write a table whole, in the format of its ending; ``about`` is said in every line of JSON."""
     with not_written(path), whole_file(path) as unfinished:
         if path.suffix.lower() == ".parquet":
-            _write_parquet(unfinished, records, meaning)
+            write_parquet(unfinished, records, meaning)
             return
         with unfinished.open("w", encoding="utf-8", newline="") as file:
             if path.suffix.lower() == ".csv":
@@ -119,7 +119,10 @@ def pyarrow() -> Any:
     return pyarrow
 
 
-def _write_parquet(path: Path, records: Iterable[Record], meaning: str) -> None:
+def write_parquet(
+    place: Path | IO[bytes], records: Iterable[Record], meaning: str, about: Mapping[str, str] | None = None
+) -> None:
+    """Write a table of Parquet, to a file or into one that is open; ``about`` is said in its metadata."""
     arrow = pyarrow()
     kinds = (
         arrow.string(),
@@ -130,9 +133,9 @@ def _write_parquet(path: Path, records: Iterable[Record], meaning: str) -> None:
         arrow.float64(),
         arrow.string(),
     )
-    schema = arrow.schema(list(zip(columns(meaning), kinds, strict=True)))
+    schema = arrow.schema(list(zip(columns(meaning), kinds, strict=True)), metadata=about)
     every_row = (row for record in records for row in rows(record))
-    with arrow.parquet.ParquetWriter(path, schema) as writer:
+    with arrow.parquet.ParquetWriter(place, schema) as writer:
         while batch := list(islice(every_row, _AT_ONCE)):
             arrays = [arrow.array(column, kind) for column, kind in zip(zip(*batch, strict=True), kinds, strict=True)]
             writer.write_table(arrow.Table.from_arrays(arrays, schema=schema))

@@ -75,7 +75,8 @@ def how_many(source: object) -> Literal["one", "several", "stream"]:
     """
     if isinstance(source, str | os.PathLike):
         pattern = isinstance(source, str) and glob.has_magic(source) and not os.path.lexists(source)
-        return "stream" if pattern or os.path.isdir(source) else "one"  # noqa: PTH112 (any path-like)
+        address = isinstance(source, str) and "://" in source
+        return "stream" if pattern or address or os.path.isdir(source) else "one"  # noqa: PTH112 (any path-like)
     if are_several(source):
         return "several"
     if hasattr(source, "dtype") and hasattr(source, "ndim"):

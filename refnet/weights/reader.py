@@ -13,6 +13,7 @@ from refnet.files import hdf5
 from refnet.weights import paths, releases, strict_hdf5
 from refnet.weights.releases import Release
 from refnet.weights.schema import ATTRIBUTES, SCHEMA_VERSION, TABLES, Metadata, from_metadata, parse_architecture
+from refnet.weights.weight_file import WeightFile, file_of, remember
 from refnet.weights.weights import Weights, check_tensors
 
 
@@ -42,11 +43,39 @@ def read(path: str | Path) -> Weights:
     try:
         # Files are replaced, never changed in place, so no lock is needed; a read-only disk has none to give.
         with h5py.File(path, "r", locking=False) as file:
-            return _read(file)
+            return _read(file, path)
     except (WeightsError, hdf5.RefusedError) as error:
         raise WeightsError(f"{path}: {error}; {paths.how_to_mend(path)}") from error
     except hdf5.DAMAGE as error:
         raise WeightsError(f"{path}: cannot be read as HDF5: {error}; {paths.how_to_mend(path)}") from error
+
+
+def read_again(file: WeightFile) -> Weights:
+    """Read the file that a network was sent as, and refuse it if it is not there or holds something else by now.
+
+    Examples
+    --------
+    >>> read_again(WeightFile(paths.find("lite0"), "of others", "of others"))
+    Traceback (most recent call last):
+        ...
+    refnet.errors.WeightsError: ...lite0.h5 holds other weights than the network that was sent here as its path; ...
+    """
+    try:
+        weights = read(file.path)
+    except WeightsNotFoundError as error:
+        raise error.saying(f"{file.path} does not exist; {_SENT}") from None
+    if file_of(weights) != file:
+        raise WeightsError(
+            f"{file.path} holds other weights than the network that was sent here as its path; {_SENT}",
+            filename=file.path,
+        )
+    return weights
+
+
+_SENT = (
+    "a network from a file is sent to another process as the file's path and digest, so the same file must lie there; "
+    "refnet.Network(network.weights) is sent with all its weights"
+)
 
 
 def is_weight_file(path: Path) -> bool:
@@ -74,7 +103,7 @@ def _check_it_is_there(path: Path) -> None:
     raise WeightsNotFoundError(f"{path} {what}; {paths.how_to_mend(path)}", filename=path)
 
 
-def _read(file: h5py.File) -> Weights:
+def _read(file: h5py.File, path: Path) -> Weights:
     attributes = _attributes(file)
     wanted = {weight.key: weight.shape for weight in make_plan(parse_architecture(attributes["architecture"])).weights}
     present = strict_hdf5.find_datasets(file, set(wanted), set(TABLES))
@@ -90,6 +119,7 @@ def _read(file: h5py.File) -> Weights:
     if weights.digest() != attributes["tensors_digest"]:
         raise WeightsError("tensors_digest disagrees: a weight was changed or is damaged")
     check_tensors(weights)
+    remember(weights, WeightFile(path, attributes["tensors_digest"], attributes["metadata_digest"]))
     return weights
 
 

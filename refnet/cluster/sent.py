@@ -1,0 +1,86 @@
+"""Sent networks: a few words that every task carries, and a network that each worker makes of them once."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import OrderedDict
+from pathlib import Path
+from threading import Lock
+from typing import Any, NamedTuple
+
+from refnet.errors import RefnetError, WeightsError
+from refnet.network import Network
+from refnet.preprocessing.recipe import Recipe
+from refnet.weights import reader, writer
+from refnet.weights.schema import to_metadata
+from refnet.weights.weight_file import WeightFile, file_of
+from refnet.weights.weights import Weights
+
+KEPT = 2  # networks on a worker
+
+
+class SentNetwork(NamedTuple):
+    """What tells a network from any other, and where its weight file may lie."""
+
+    file: WeightFile
+    dtype: str
+    recipe: Recipe
+    size: tuple[int, int]
+
+
+class Lacking(NamedTuple):
+    """What a worker says that has no such network yet."""
+
+    worker: str
+
+
+def describe(network: Network) -> SentNetwork:
+    """Put a network into a few words."""
+    weights = network.weights
+    file = network._file or WeightFile(Path(), weights.digest(), to_metadata(weights).digest())
+    return SentNetwork(file, network.dtype.name, network.recipe, (network.plan.height, network.plan.width))
+
+
+def content_of(network: Network) -> bytes:
+    """All bytes of a network's weight file, for a worker that lacks it."""
+    return writer.file_bytes(network.weights)
+
+
+# --- on a worker ---
+
+_networks: OrderedDict[SentNetwork, Network] = OrderedDict()
+_LOCK = Lock()  # several tasks ask at once, and one of them loads
+
+
+def find(sent: SentNetwork) -> Network | None:
+    """Return the network, loaded once for this process; None if its file is not here, or is another one."""
+    with _LOCK:
+        if sent in _networks:
+            _networks.move_to_end(sent)
+        else:
+            try:
+                _keep(sent, reader.read_again(sent.file))
+            except (RefnetError, OSError):
+                return None
+        return _networks[sent]
+
+
+def receive(sent: SentNetwork, content: bytes) -> None:
+    """Take the bytes of a weight file that is not here."""
+    with _LOCK, tempfile.TemporaryDirectory(prefix="refnet-") as folder:
+        path = Path(folder) / "weights.h5"
+        path.write_bytes(content)
+        weights = reader.read(path)
+        found = file_of(weights)
+        if found is None or found[1:] != sent.file[1:]:
+            raise WeightsError("a weight file came over the network that is not the one asked for")
+        _keep(sent, weights)
+
+
+def _keep(sent: SentNetwork, weights: Weights) -> None:
+    # One thread each: as many tasks run at once as the worker has threads, so that no core waits for another.
+    options: dict[str, Any] = {"dtype": sent.dtype, "threads": 1, "size": sent.size}
+    recipe = None if sent.recipe == weights.recipe else sent.recipe
+    _networks[sent] = Network._consume(weights, recipe=recipe, **options)
+    while len(_networks) > KEPT:
+        _networks.popitem(last=False)

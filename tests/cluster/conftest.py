@@ -1,0 +1,49 @@
+"""A cluster of two processes on this machine, the same for all tests that leave it as it is."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from distributed import Client, LocalCluster
+from helpers.places import CHELSEA
+from helpers.small_weights import make_weights
+from PIL import Image
+
+from refnet.network import Network
+from refnet.pipeline.pipeline import Pipeline
+
+
+@contextmanager
+def two_workers(**options) -> Iterator[Client]:
+    with (
+        LocalCluster(2, threads_per_worker=1, dashboard_address=":0", silence_logs="CRITICAL", **options) as cluster,
+        Client(cluster, set_as_default=False) as client,
+    ):
+        yield client
+
+
+@pytest.fixture(scope="session")
+def client() -> Iterator[Client]:
+    with two_workers() as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def pipeline() -> Pipeline:
+    """One that is quick: a small network, whose weights no worker has."""
+    return Pipeline(Network(make_weights()))
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory) -> Path:
+    """A bad file among good ones, some in a folder of its own."""
+    folder = tmp_path_factory.mktemp("photos")
+    with Image.open(CHELSEA) as picture:
+        for number in range(9):
+            picture.resize((40 + number, 60)).save(folder / f"cat {number}.png")
+    (folder / "cat 4.png").write_bytes(b"no picture")
+    (folder / "more").mkdir()
+    shutil.copy(folder / "cat 1.png", folder / "more" / "kitten.png")
+    return folder

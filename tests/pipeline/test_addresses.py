@@ -1,0 +1,97 @@
+"""Pictures at addresses: found, read, and told about where that fails."""
+
+import zipfile
+
+import fsspec
+import pytest
+from helpers.places import CHELSEA
+from helpers.small_weights import make_weights
+
+from refnet.errors import ImageError, ImageNotFoundError, InputError
+from refnet.network import Network
+from refnet.pipeline import addresses
+from refnet.pipeline.pipeline import Pipeline
+from refnet.pipeline.source import items
+
+
+@pytest.fixture
+def memory():
+    system = fsspec.filesystem("memory")
+    for name in ("b.png", "a.JPG", "notes.txt", ".hidden.png", "more/c.png", "more/.hidden/d.png", "no ending"):
+        system.pipe_file(f"/photos/{name}", CHELSEA.read_bytes())
+    yield system
+    system.rm("/photos", recursive=True)
+
+
+@pytest.mark.parametrize(
+    ("address", "recursive", "names"),
+    [
+        ("memory://photos", False, ["a.JPG", "b.png"]),
+        ("memory://photos/", True, ["a.JPG", "b.png", "more/c.png"]),
+        ("memory://photos/*.png", False, [".hidden.png", "b.png"]),
+        ("memory://photos/**/*.png", False, [".hidden.png", "b.png", "more/.hidden/d.png", "more/c.png"]),
+        ("memory://photos/no ending", False, ["no ending"]),
+        ("memory://photos/not there.png", False, ["not there.png"]),
+    ],
+)
+def test_pictures_of_an_address_come_sorted(memory, address, recursive, names):
+    found = [item.name for item in items(address, recursive=recursive)]
+    assert [name.removeprefix("memory://").lstrip("/").removeprefix("photos/") for name in found] == names
+
+
+@pytest.mark.usefixtures("memory")
+def test_they_are_read_as_files_are():
+    pipeline = Pipeline(Network(make_weights(), threads=2))
+    [expected] = pipeline.run(CHELSEA)
+    fsspec.filesystem("memory").pipe_file("/photos/bad.png", b"no picture")
+    [broken] = pipeline.run(["memory://photos/bad.png"])
+    assert str(broken.error).startswith("memory://photos/bad.png: not a picture; want one of")
+    sources = ["memory://photos/no ending", "memory://photos/more/*.txt", "memory://photos/not there.png"]
+    good, bad, gone = pipeline.run(sources)
+    assert good.tensors["probabilities"].tobytes() == expected.tensors["probabilities"].tobytes()
+    assert str(bad.error) == "memory://photos/more/*.txt: there are no pictures"
+    assert str(gone.error) == "memory://photos/not there.png: cannot read the picture: there is no such file"
+    assert isinstance(bad.error, ImageNotFoundError)
+    assert isinstance(gone.error, ImageNotFoundError)
+
+
+def test_pictures_inside_an_archive(tmp_path):
+    with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
+        archive.write(CHELSEA, "b.png")
+        archive.write(CHELSEA, "a.png")
+    names = [item.name for item in items(f"zip://*.png::{tmp_path}/photos.zip")]
+    assert names == [f"zip://{name}.png::{tmp_path}/photos.zip" for name in "ab"]
+    assert addresses.fetch(names[0]) == CHELSEA.read_bytes()
+
+
+def test_a_protocol_that_is_not_there_is_named():
+    fsspec.register_implementation("nowhere", "no.such.Place", errtxt="Install nowhere to read it", clobber=True)
+    with pytest.raises(InputError, match=r"nowhere://bucket: Install nowhere to read it"):
+        next(items("nowhere://bucket"))
+    with pytest.raises(InputError, match=r"strange://bucket: Protocol not known: strange"):
+        next(items("strange://bucket"))
+
+
+def test_what_a_protocol_raises_is_an_error_in_its_place(memory, monkeypatch):
+    def fail(*arguments, **options):
+        raise RuntimeError("access denied")
+
+    monkeypatch.setattr(type(memory), "cat_file", fail)
+    monkeypatch.setattr(type(memory), "find", fail)
+    with pytest.raises(ImageError, match=r"memory://photos/b\.png: cannot read the picture: access denied"):
+        addresses.fetch("memory://photos/b.png")
+    [item] = items("memory://photos")
+    assert str(item.image) == "memory://photos: cannot read the picture: access denied"
+
+
+def test_what_is_far_too_long_is_refused(memory, monkeypatch):
+    monkeypatch.setattr(addresses, "MAX_BYTES", 10)
+    with pytest.raises(ImageError, match="bytes; want at most 10"):
+        addresses.fetch("memory://photos/b.png")
+
+
+@pytest.mark.parametrize(
+    "name", ["a.png", "/a/b.png", "C:/a.png", "a:b.png", "s3:/a.png", b"s3://a.png", "../a//b.png"]
+)
+def test_what_is_no_address(name):
+    assert not addresses.is_address(name)
