@@ -353,17 +353,18 @@ class TestResume:
     def test_killed_at_random_moments(self, run, place, tmp_path, command, suffix):
         """REFNET_KILLS says how often, for a longer try."""
         many, path = tmp_path / "many", tmp_path / f"a{suffix}"
-        write_pictures(many, 300)
+        kills = int(os.environ.get("REFNET_KILLS", "2"))
+        write_pictures(many, 150 * kills)
         write_wrong(many)
         assert run(command, many, "-o", path)[0] == 2
         whole = {file.name: file.read_bytes() for file in tmp_path.glob("a*")}
         for file in tmp_path.glob("a*"):
             file.unlink()
         seed = random.Random(f"{command}{suffix}")
-        for _ in range(int(os.environ.get("REFNET_KILLS", "2"))):
+        for _ in range(kills):
             number = seed.choice([signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
             arguments = [command, str(many), "-o", str(path), "-m", "tiny.h5", "--resume"]
-            kill_after(seed.randrange(1, 120), number, path, arguments, place)
+            kill_after(seed.randrange(1, 100), number, path, arguments, place)
         names = [
             json.loads(line)[0] for line in Journal.beside(path).read_bytes().split(b"\n")[1:-1] if line[-1:] == b"]"
         ]
