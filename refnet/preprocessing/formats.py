@@ -120,9 +120,12 @@ def open_picture(data: bytes, name: str, where: str) -> Image.Image:
         _check_icon(data, where)
     # Not Image.open: it warns of a huge picture before the size can be checked here.
     try:
-        return decoder(io.BytesIO(data))
+        image = decoder(io.BytesIO(data))
     except Exception as error:  # decoders raise anything at all on hostile bytes
         raise damaged(where, error) from error
+    if name == "JPEG":  # all at once, not in pieces, each of which begins with the end of the one before
+        image.decodermaxblock = len(data)  # type: ignore[attr-defined]
+    return image
 
 
 def damaged(where: str, error: Exception) -> ImageError:

@@ -26,7 +26,7 @@ _ARROW_ARRAY = Struct("5q5P")
 _POINTER = Struct("P")
 
 
-class Lent:
+class _Lent:
     """Bytes that somebody keeps, as NumPy takes them: it holds on to this, which holds on to the keeper."""
 
     def __init__(self, keeper: object, address: int, shape: tuple[int, ...], strides: tuple[int, ...]) -> None:
@@ -79,7 +79,7 @@ def own_pixels(picture: Picture) -> Picture:
     return own
 
 
-def _lent(image: Any) -> Lent | None:
+def _lent(image: Any) -> _Lent | None:
     """What Pillow lends, if that is of the one form that is understood here."""
     width, height = image.size
     if not _lines_follow_each_other():
@@ -97,7 +97,7 @@ def _lent(image: Any) -> Lent | None:
     if (length, offset, buffers) != (width * height * STORED, 0, 2):
         return None
     (pixels,) = _read(_POINTER, buffer + _POINTER.size)  # behind the buffer that says which are missing
-    return Lent(capsule, pixels, (height, width, 3), (width * STORED, STORED, 1)) if pixels else None
+    return _Lent(capsule, pixels, (height, width, 3), (width * STORED, STORED, 1)) if pixels else None
 
 
 def _lines_follow_each_other() -> bool:
