@@ -89,7 +89,9 @@ def _many(request: Request, path: Path | None, options: argparse.Namespace) -> i
         return _to_file(network, pictures, path, options)
     tally = many.Tally(network)
     in_lines = not options.json and not options.csv
-    answers = _answers(network, pictures.items, 1 if in_lines and options.top is None else options.top, options)
+    ranked = network.weights.architecture.top.meaning != "value"
+    top = 1 if in_lines and ranked and options.top is None else options.top
+    answers = _answers(network, pictures.items, top, options)
     lines = terminal.Lines()
     take = _printer(lines, network, options)
     many.go_through(answers, tally, take, doing="predicting", total=pictures.total, flush=lines.flush)
