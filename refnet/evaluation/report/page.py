@@ -114,13 +114,14 @@ def _agreements(agreements: Sequence[Agreement], found: Mapping[str, Evaluation]
         f'<td class="n">{len(each.not_in_second):,}</td></tr>'
         for each in agreements
     )
+    differences = "".join(_differences(each, found[each.first]) for each in agreements if each.first in found)
     return (
         '<section><h2>Agreement</h2><p class="explained">How often two give the same class, right or wrong; how often '
         "one of them alone is right; and of how many pictures only the other says something.</p>"
         '<div class="scroll"><table><thead><tr><th>first</th><th>second</th><th class="n">same</th><th></th><th></th>'
         '<th class="n">only first<br>right</th><th class="n">only second<br>right</th>'
         '<th class="n">not in<br>first</th><th class="n">not in<br>second</th></tr></thead>'
-        f"<tbody>{rows}</tbody></table></div>{''.join(_differences(each, found[each.first]) for each in agreements)}</section>"
+        f"<tbody>{rows}</tbody></table></div>{differences}</section>"
     )
 
 
