@@ -36,6 +36,9 @@ def place(tmp_path_factory):
         for file in (place / "set" / f"n0000000{number % 3}" / f"{number}.png", place / "flat" / f"{number:02}.png"):
             file.parent.mkdir(parents=True, exist_ok=True)
             picture.save(file)
+    refnet.load(place / "one.h5").predict(file)  # kernels are compiled before anybody looks at standard error
+    (place / "elsewhere.csv").write_text("file,class\ncat.png,3\n")
+    (place / "beyond.csv").write_text("file,class\n0.png,10\n")
     (place / "truth.txt").write_text("".join(f"n0000000{number % 3}\n" for number in range(12)))
     return place
 
@@ -61,7 +64,7 @@ def test_a_table(run, place):
     code, out, err = run("set -m one.h5")
     assert (code, err) == (0, "")
     lines = out.splitlines()
-    assert lines[:3] == ["set: 12 pictures, classes said by folders", "the 3 classes are matched by wnid", ""]
+    assert lines[:3] == ["set: 12 pictures, classes said by folders", "3 classes matched by wnid", ""]
     assert lines[3].split() == [
         "model", "top-1", "95%", "interval", "top-5", "95%", "interval", "ECE", "published", "failed", "pictures/s",
     ]  # fmt: skip
@@ -82,6 +85,11 @@ def test_json(run, place):
     (agreement,) = said["agreement"]
     assert (agreement["first"], agreement["second"]) == ("one.h5", "two.h5")
     assert agreement["same"]["of"] == 12
+
+
+def test_another_recipe_is_told(run):
+    code, _, err = run("set -m one.h5 --recipe timm")
+    assert (code, err) == (0, "refnet: one.h5: recipe timm instead of the weights' own, tf\n")
 
 
 def test_the_same_by_a_list(run):
@@ -202,6 +210,9 @@ def test_pictures_that_cannot_be_read(run, place, tmp_path):
         ("set -m one.h5 two.h5 --from truth.txt", "--from is one model's answers; want one model with -m"),
         ("set -m one.h5 --from truth.txt", "truth.txt: no line names a picture"),
         ("set -m one.h5 --agree nowhere.csv", "nowhere.csv: cannot be read: No such file or directory"),
+        ("set -m one.h5 lite0", "3 of 3 classes are no wnid of the network: n00000000"),
+        ("set -m one.h5 --agree elsewhere.csv", "elsewhere.csv: it names none of the pictures of set"),
+        ("set -m one.h5 --agree beyond.csv", "beyond.csv: the class 10 is none of the network's 0..9"),
         ("flat -m one.h5 --truth one.h5", "one.h5: no text in UTF-8"),
         ("set -m one.h5 --by size", "argument --by: invalid choice: 'size'"),
     ],
@@ -219,7 +230,7 @@ def test_on_a_terminal(place, columns):
     code, seen = run_in_terminal("-m", "refnet", "eval", "set", "-m", "one.h5", "two.h5", where=place, columns=columns)
     assert code == 0
     lines = screen(seen)
-    told = [line for line in lines if not line.startswith(("set:", "the 3 classes"))]
+    told = [line for line in lines if not line.startswith(("set:", "3 classes"))]
     assert all(len(line) <= columns for line in told)
     assert sum(line.startswith("model ") for line in lines) == (2 if columns == 60 else 1)
     assert "evaluating" not in "\n".join(lines)  # the bar is gone

@@ -40,7 +40,7 @@ def imagenet():
 def test_names(imagenet, classes, indices, way):
     truth = find_truth(data(*classes), imagenet)
     assert truth.classes.tolist() == indices
-    assert truth.told == f"the {len(classes)} classes are matched by {way}"
+    assert truth.told == f"{len(classes)} classes matched by {way}"
 
 
 @pytest.mark.parametrize("name", ["crane", "missile"])
@@ -87,7 +87,7 @@ def test_wnids_of_a_network_without_labels(classes, first):
 def test_the_sorted_order_of_as_many_folders():
     truth = find_truth(data("pear", "apple", "fig"), weights(3))
     assert truth.classes.tolist() == [2, 0, 1]
-    assert truth.told == "the 3 classes are matched by the sorted order of the folders"
+    assert truth.told == "3 classes matched by the sorted order of the folders"
     with pytest.raises(InputError, match="3 folders and a network of 4 classes; to be matched by their order"):
         find_truth(data("pear", "apple", "fig"), weights(4))
     with pytest.raises(InputError, match=r"val\.csv need not name every class, so that their order says nothing"):
@@ -104,7 +104,7 @@ def test_order_against_labels_only_when_asked():
 def test_numbers_of_a_table():
     truth = find_truth(data("3", "0", said_by="val.csv", numbers="index"), make_weights())
     assert truth.classes.tolist() == [3, 0]
-    assert truth.told == "the 2 classes are matched by number: they count the network's outputs from 0"
+    assert truth.told == "2 classes matched by number: they count the network's outputs from 0"
     with pytest.raises(InputError, match=r"mine: the class 10 is none of the network's 0\.\.9; numbers count"):
         find_truth(data("3", "10", said_by="val.csv", numbers="unclear"), make_weights())
 

@@ -52,7 +52,7 @@ def test_everything_is_on_it(found):
         assert f"{low:.2f} – {high:.2f}" in text
         assert f"{each.ece:.2%}" in text
         assert all(said in text for said in each.against_published)
-    assert "matched the 3 classes are matched by wnid" in text
+    assert "matched 3 classes matched by wnid" in text
     assert "25 / 75" in text
     assert "broken.png: the file is empty" in text
     assert "Pictures without an answer: 1" in text
