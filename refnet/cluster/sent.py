@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 from collections import OrderedDict
 from pathlib import Path
@@ -48,6 +49,7 @@ def content_of(network: Network) -> bytes:
 
 # --- on a worker ---
 
+
 _networks: OrderedDict[SentNetwork, Network] = OrderedDict()
 _LOCK = Lock()  # several tasks ask at once, and one of them loads
 
@@ -65,8 +67,17 @@ def find(sent: SentNetwork) -> Network | None:
         return _networks[sent]
 
 
-def receive(sent: SentNetwork, content: bytes) -> None:
-    """Take the bytes of a weight file that is not here."""
+def is_here(sent: SentNetwork) -> bool:
+    """Whether the network is loaded already."""
+    return sent in _networks
+
+
+async def receive(sent: SentNetwork, content: bytes) -> None:
+    """Take the bytes of a weight file that is not here; meanwhile the worker hears what else it is told."""
+    await asyncio.to_thread(_receive, sent, content)
+
+
+def _receive(sent: SentNetwork, content: bytes) -> None:
     with _LOCK, tempfile.TemporaryDirectory(prefix="refnet-") as folder:
         path = Path(folder) / "weights.h5"
         path.write_bytes(content)
