@@ -39,6 +39,7 @@ class Pictures:
         self.paths = paths
         self.items = items(_named(paths), recursive=recursive)
         self.total: int | None = None
+        self.missing: list[tuple[Item, ImageError]] = []  # before the first that may be read
         if sys.stderr.isatty() and STDIN not in paths:
             ahead = list(itertools.islice(self.items, COUNTED + 1))
             self.total = len(ahead) if len(ahead) <= COUNTED else None
@@ -46,15 +47,15 @@ class Pictures:
 
     def are_there(self) -> bool:
         """Whether there is any picture that may be read; if not, say why."""
-        missing: list[Item] = []
         for item in self.items:
-            if _problem(item) is None:
-                self.items = itertools.chain(missing, [item], self.items)
+            problem = _problem(item)
+            if problem is None:
+                self.items = itertools.chain((item for item, _ in self.missing), [item], self.items)
                 return True
-            missing.append(item)
-        for item in missing:
-            terminal.say(f"error: {_problem(item)}")
-        if not missing:
+            self.missing.append((item, problem))
+        for _, problem in self.missing:
+            terminal.say(f"error: {problem}")
+        if not self.missing:
             told = "standard input names" if self.paths == [STDIN] else f"{', '.join(self.paths)}:"
             terminal.say(f"error: {told} no pictures; folders of folders are looked into with --recursive")
         return False

@@ -84,6 +84,8 @@ def _many(request: Request, path: Path | None, folder: str | None, options: argp
         return 0
     pictures = many.Pictures(options.photos, recursive=options.recursive)
     if not pictures.are_there():
+        for item, problem in pictures.missing if options.json else ():
+            _print_error(item.name, problem, options)
         return 2
     network = _load(request, options)
     if folder is not None:
@@ -93,7 +95,9 @@ def _many(request: Request, path: Path | None, folder: str | None, options: argp
         return _to_file(network, pictures, path, options)
     tally = many.Tally(network)
     in_lines = not options.json and not options.csv
-    answers = _answers(network, pictures.items, 1 if in_lines and options.top is None else options.top, options)
+    ranked = network.weights.architecture.top.meaning != "value"
+    top = 1 if in_lines and ranked and options.top is None else options.top
+    answers = _answers(network, pictures.items, top, options)
     lines = terminal.Lines()
     take = _printer(lines, network, options)
     many.go_through(answers, tally, take, doing="predicting", total=pictures.total, flush=lines.flush)
@@ -187,7 +191,7 @@ def _one(photo: str, request: Request, options: argparse.Namespace) -> int:
     except ImageError as error:
         terminal.say(f"error: {error}")
         if options.json:
-            print(json.dumps({"file": photo, "model": options.model, "error": str(error)}))
+            _print_error(photo, error, options)
         return 2
     if options.json:
         said = [prediction.fields() for prediction in predictions]
@@ -196,6 +200,10 @@ def _one(photo: str, request: Request, options: argparse.Namespace) -> int:
         rows = [[_number(p), _named(p), p.wnid] for p in predictions]
         terminal.print_columns("><<", rows, key=2)  # a number and whose it is
     return 0
+
+
+def _print_error(photo: str, error: ImageError, options: argparse.Namespace) -> None:
+    print(json.dumps({"file": photo, "model": options.model, "error": str(error)}))
 
 
 def _read(photo: str, network: Network, options: argparse.Namespace) -> Picture:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,6 +13,7 @@ from typing import TypeVar
 from refnet.errors import RefnetError
 
 AHEAD = 4  # pieces of work for each thread: the one in hand, the next, and some that wait for a slower one before them
+SLOW = 1.0  # seconds; of a source that takes longer, and longer than the work, nothing is asked ahead of the results
 
 Result = TypeVar("Result")
 
@@ -20,7 +22,8 @@ def in_order(work: Callable[..., Result], arguments: Iterable[tuple[object, ...]
     """Call ``work`` with each of some arguments in threads, and yield what it returns, in order.
 
     Arguments are asked for in the caller's thread, never more than ``AHEAD`` a thread before their results are taken.
-    What ``work`` raises comes out in its place; after it, or when nobody wants more, the threads end.
+    Of a source that hands out something now and then, each result comes out before the next is waited for. What
+    ``work`` raises comes out in its place; after it, or when nobody wants more, the threads end.
 
     Examples
     --------
@@ -34,6 +37,7 @@ def in_order(work: Callable[..., Result], arguments: Iterable[tuple[object, ...]
     problem: Exception | None = None
     try:
         while True:
+            asked = time.monotonic()
             try:
                 given = next(source)
             except StopIteration:
@@ -41,8 +45,9 @@ def in_order(work: Callable[..., Result], arguments: Iterable[tuple[object, ...]
             except Exception as error:  # of the source: what it gave before comes out first
                 problem = error
                 break
+            live = time.monotonic() - asked > SLOW and all(result.done() for result in under_way)
             under_way.append(pool.submit(work, *given))
-            while under_way and (under_way[0].done() or len(under_way) >= AHEAD * threads):
+            while under_way and (live or under_way[0].done() or len(under_way) >= AHEAD * threads):
                 yield take()
         while under_way:
             yield take()

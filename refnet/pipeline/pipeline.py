@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
+from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -111,12 +113,16 @@ class Pipeline:
 
     def answers(self, found: Iterable[Item]) -> Iterator[Answer]:
         """Answer for each of some items, as ``run`` for those of a source."""
-        numbered = enumerate(found)
-        if self.network.threads == 1:
-            return (self._answer(place, item) for place, item in numbered)
-        return in_order(self._answer, numbered, self.network.threads)
+        network, numbered = self.network, enumerate(found)
+        alone = not self._steps or network._engine.shares_out(self._size, self._steps)
+        answer = partial(self._answer, alone=alone)
+        if network.threads == 1:
+            return (answer(place, item) for place, item in numbered)
+        # Where all threads work on a picture together, only few read the next ones: they are in each other's way.
+        return in_order(answer, numbered, network.threads if alone else max(2, network.threads // 2))
 
-    def _answer(self, place: int, item: Item) -> Answer:
+    def _answer(self, place: int, item: Item, *, alone: bool) -> Answer:
+        """Answer for one picture, by this thread ``alone`` while others have theirs, or by all when it is its turn."""
         if isinstance(item.image, ImageError):
             return Answer(place, item.name, {}, item.image)
         network = self.network
@@ -127,7 +133,8 @@ class Pipeline:
             return Answer(place, item.name, {}, error)
         tensors = {name: np.empty(network.plan.shapes[name], network.dtype) for name in self._steps}
         if tensors:
-            self._run(x, tensors)
+            with nullcontext() if alone else self._turn:
+                network._engine.run_one(x, tensors, alone=alone)
         return Answer(place, item.name, {names.INPUT: x, **tensors} if self._input else tensors, None, reading.differs)
 
     def _read(self, image: ImageLike) -> Reading:
@@ -135,12 +142,3 @@ class Pipeline:
         if is_address(image):
             return read(fetch(image), image, loader, as_published=self.as_published)
         return read_as(image, loader, as_published=self.as_published)
-
-    def _run(self, x: Array, tensors: dict[str, Array]) -> None:
-        """Run by this thread alone while others run theirs, or by all threads while others read the next pictures."""
-        engine = self.network._engine
-        if engine.shares_out(self._size, self._steps):
-            engine.run_one(x, tensors, alone=True)
-        else:
-            with self._turn:
-                engine.run_one(x, tensors)

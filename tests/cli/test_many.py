@@ -19,6 +19,7 @@ import pytest
 from helpers.photos import tiny_weights, write_no_pictures, write_odd, write_pictures, write_wrong
 from helpers.places import CHELSEA, ROOT
 from helpers.terminals import run_in_terminal, screen
+from helpers.tops import TOPS, weights_with
 
 import refnet
 from refnet import cli
@@ -128,6 +129,16 @@ class TestLines:
         assert any(line.startswith(f"refnet: {len(expected)} pictures, 5 failed, ") for line in lines)
         assert lines[-1] == ""
 
+    def test_values_come_all_in_their_order(self, run, place):
+        writer.write(place / "values.h5", weights_with(TOPS["values above 0"]))
+        code, out, err = run("predict", "photos/photo000[01].png", model="values.h5")
+        assert (code, err.count("\n")) == (0, 1)
+        network = refnet.load(place / "values.h5")
+        for line, name in zip(out.splitlines(), ["photos/photo0000.png", "photos/photo0001.png"], strict=True):
+            first, *others = network.predict(name)
+            rest = "".join(f"  {p.value:.6g} value {p.index}" for p in others)
+            assert line == f"{first.value:>7.6g}  {'value 0':30}  {name}{rest}"
+
     def test_a_folder_of_one_photo_has_one_line(self, run, place):
         write_pictures(place / "alone", 1)
         code, out, err = run("predict", "alone")
@@ -144,6 +155,8 @@ class TestLines:
             "refnet: error: a.png: cannot read the picture: No such file or directory",
             "refnet: error: b/*.png: there is no file of that name, and none that this pattern matches",
         ]
+        _, out, _ = run("predict", "a.png", "b/*.png", "--json", model="b7")
+        assert [json.loads(line)["file"] for line in out.splitlines()] == ["a.png", "b/*.png"]
         code, out, err = run("predict", "none", model="b7")
         assert (code, out) == (2, "")
         assert err.endswith("error: none: no pictures; folders of folders are looked into with --recursive\n")
@@ -160,6 +173,18 @@ class TestLines:
             "--as-published reads as that does\n"
         )
         assert run("predict", "clear", "--as-published")[2] == ""
+
+    @pytest.mark.skipif(os.name != "posix", reason="needs a pipe that its reader may leave")
+    def test_nobody_reads_the_rest(self, place):
+        command = (
+            f"{sys.executable} -m refnet predict photos photos photos -m tiny.h5 | head -n 2; echo ${{PIPESTATUS[0]}}"
+        )
+        done = subprocess.run(
+            ["bash", "-c", command], cwd=place, env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True, text=True, timeout=120,
+        )  # fmt: skip
+        assert done.stdout.splitlines()[2:] == ["141"]
+        assert "Traceback" not in done.stderr
 
 
 class TestSources:
@@ -339,17 +364,18 @@ class TestResume:
     def test_killed_at_random_moments(self, run, place, tmp_path, command, suffix):
         """REFNET_KILLS says how often, for a longer try."""
         many, path = tmp_path / "many", tmp_path / f"a{suffix}"
-        write_pictures(many, 300)
+        kills = int(os.environ.get("REFNET_KILLS", "2"))
+        write_pictures(many, 150 * kills)
         write_wrong(many)
         assert run(command, many, "-o", path)[0] == 2
         whole = {file.name: file.read_bytes() for file in tmp_path.glob("a*")}
         for file in tmp_path.glob("a*"):
             file.unlink()
         seed = random.Random(f"{command}{suffix}")
-        for _ in range(int(os.environ.get("REFNET_KILLS", "2"))):
+        for _ in range(kills):
             number = seed.choice([signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
             arguments = [command, str(many), "-o", str(path), "-m", "tiny.h5", "--resume"]
-            kill_after(seed.randrange(1, 120), number, path, arguments, place)
+            kill_after(seed.randrange(1, 100), number, path, arguments, place)
         names = [
             json.loads(line)[0] for line in Journal.beside(path).read_bytes().split(b"\n")[1:-1] if line[-1:] == b"]"
         ]

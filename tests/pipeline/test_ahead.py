@@ -7,6 +7,7 @@ import time
 import pytest
 
 from refnet.errors import RefnetError
+from refnet.pipeline import ahead
 from refnet.pipeline.ahead import AHEAD, in_order
 
 
@@ -59,6 +60,20 @@ def test_whoever_forgets_the_results_leaves_no_thread():
     assert threads()
     del results
     assert not threads()
+
+
+def test_what_comes_now_and_then_is_answered_before_the_next(monkeypatch):
+    monkeypatch.setattr(ahead, "SLOW", 0.02)
+    answered = []
+
+    def now_and_then():
+        for i in range(4):
+            time.sleep(0.1)
+            assert answered == list(range(i))
+            yield (i,)
+
+    take(in_order(lambda i: i, now_and_then(), 2), answered)
+    assert answered == [0, 1, 2, 3]
 
 
 def test_what_work_raises_comes_out_in_its_place():
