@@ -18,8 +18,8 @@ from refnet.version import __version__
 
 # Modules of this package, each imported only if it is needed: all of them together take longer than a prediction.
 COMMANDS = (
-    "predict", "features", "eval", "info", "fetch", "convert",
-    "plan", "verify", "golden", "compare", "bench", "export", "warmup",
+    "predict", "features", "eval", "info", "fetch", "convert", "plan",
+    "verify", "golden", "compare", "bench", "export", "warmup",
 )  # fmt: skip
 ERROR, BROKEN_PIPE = 2, 141
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from refnet.errors import InputError
-from refnet.evaluation.data_set import DataSet, naming
+from refnet.evaluation.data_set import DataSet, count, naming
 from refnet.weights.labels import BACKGROUND, Labels, imagenet_labels, labels_for
 from refnet.weights.weights import Weights
 
@@ -59,7 +59,7 @@ def find_truth(data: DataSet, weights: Weights, by: By | None = None) -> Truth:
     >>> data = DataSet("cats", ("a.jpg", "b.jpg"), ("tabby", "lynx"), ("lynx", "tabby"), "folders")
     >>> truth = find_truth(data, refnet.load("lite0").weights)
     >>> truth.classes.tolist(), truth.told
-    ([281, 287], 'the 2 classes are matched by label')
+    ([281, 287], '2 classes matched by label')
     """
     classes, labels = weights.architecture.classes, weights.labels
     if classes < 2:
@@ -72,7 +72,7 @@ def find_truth(data: DataSet, weights: Weights, by: By | None = None) -> Truth:
         assumed = "; the weights have no labels: ImageNet's order is assumed"
     found, way = _match(data, labels, classes, by)
     indices = np.array([found[name] for name in data.given], np.int32)
-    return Truth(indices, f"the {len(data.classes)} classes are matched by {way}{assumed}", labels)
+    return Truth(indices, f"{count(len(data.classes), 'class', 'classes')} matched by {way}{assumed}", labels)
 
 
 def match_answers(name: str, classes: Sequence[str], weights: Weights, by: By | None = None) -> Mapping[str, int]:

@@ -3,13 +3,11 @@
 import base64
 import io
 import re
-import subprocess
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 from helpers import recorded_runs
-from helpers.programs import need
+from helpers.pages import HOSTILE, Balanced, browse
 from PIL import Image
 
 from refnet.comparison import Comparison, Finding, TensorResult, compare
@@ -18,36 +16,6 @@ from refnet.comparison.report import write_report
 from refnet.comparison.report.page import page
 from refnet.comparison.report.pictures import bars, data_uri
 from refnet.errors import InputError
-
-HOSTILE = '<script>console.error("x")</script>"\'&\x00\x1b[31m'
-VOID = {"meta", "img", "br", "link"}
-
-
-class Balanced(HTMLParser):
-    """Collects what a page holds; every element that opens must close."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.open, self.tags, self.attributes, self.text = [], [], [], []
-        self.feed(text)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
-        self.attributes += attrs
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.tags.append(tag)
-        self.attributes += attrs
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.text.append(data)
 
 
 @pytest.fixture(scope="module")
@@ -121,13 +89,6 @@ def test_whole_or_not_at_all(found, tmp_path):
         write_report(found, tmp_path)
     with pytest.raises(InputError, match=r"report\.html not written: there is no directory"):
         write_report(found, tmp_path / "nowhere" / "report.html")
-
-
-def browse(path, profile, *options):
-    need("chromium")
-    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", f"--user-data-dir={profile}"]
-    command = ["chromium", *flags, *options, path.as_uri()]
-    return subprocess.run(command, capture_output=True, timeout=120, check=True)
 
 
 def test_a_browser_shows_it_from_a_file(found, tmp_path):

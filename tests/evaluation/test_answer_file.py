@@ -1,0 +1,135 @@
+"""Files of answers: those of `refnet predict`, and whatever else people have."""
+
+import json
+import math
+
+import pytest
+
+import refnet
+from refnet.errors import InputError
+from refnet.evaluation import evaluate, from_answers, read_answers, read_data_set
+from refnet.evaluation.answer_file import OtherAnswers
+from refnet.pipeline import tables
+
+FOUND = {"a.png": [("tabby", 0.75), ("lynx", 0.125)], "deep/b.png": [("lynx", 0.5)], "c.png": "c.png: no picture"}
+
+
+@pytest.fixture
+def read(tmp_path):
+    def read(text, name="theirs.csv"):
+        (tmp_path / name).write_text(text, "utf-8")
+        return read_answers(tmp_path / name).of
+
+    return read
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "file,rank,index,wnid,label,probability,error\na.png,1,281,,tabby,0.75,\na.png,2,287,,lynx,0.125,\n"
+        "deep/b.png,1,287,,lynx,0.5,\nc.png,,,,,,c.png: no picture\n",
+        "path;prediction;score;error\n./a.png;tabby;0.75;\na.png;lynx;.125;\ndeep/b.png;lynx;0.5;\n"
+        "c.png;;;c.png: no picture",
+        '{"file": "a.png", "predictions": [{"index": 281, "label": "tabby", "probability": 0.75}, '
+        '{"index": 287, "wnid": "", "label": "lynx", "probability": 0.125}]}\n'
+        '{"file": "deep/b.png", "label": "lynx", "confidence": "0.5"}\n'
+        '{"file": "c.png", "error": "c.png: no picture"}\n',
+    ],
+)
+def test_kinds(read, text):
+    assert read(text) == FOUND
+
+
+def test_a_list_of_objects(read):
+    objects = [{"image": "a.png", "class": 3}, {"image": "b.png", "class": 0, "value": 1}]
+    found = read(json.dumps(objects, indent=2))
+    assert found["b.png"] == [("0", 1.0)]
+    assert found["a.png"][0][0] == "3"
+    assert math.isnan(found["a.png"][0][1])
+
+
+def test_without_a_first_line(read):
+    assert read("a.png,281,0.5\nb.png,3,0.25\n") == {"a.png": [("281", 0.5)], "b.png": [("3", 0.25)]}
+    assert list(read("a.png 281\nb.png 3\n")) == ["a.png", "b.png"]
+
+
+@pytest.mark.parametrize("suffix", tables.SUFFIXES)
+def test_what_refnet_writes_evaluates_to_the_same(network, pictures, tmp_path, suffix):
+    data = read_data_set(pictures)
+    found = evaluate(network, data)
+    records = [
+        (file, {"predictions": [each.fields() for each in network.predict(file)]}) for file in data.files[:-1]
+    ] + [(data.files[-1], {"error": "damaged"})]
+    tables.write(tmp_path / f"kept{suffix}", records, meaning="probability", about={"model": "tiny"})
+    again = from_answers(network, data, read_answers(tmp_path / f"kept{suffix}"))
+    assert again.answers.classes[:-1].tolist() == found.answers.classes[:-1].tolist()
+    assert again.answers.values[:-1].tolist() == found.answers.values[:-1].tolist()
+    assert again.answers.failed == {11: "damaged"}
+    assert again.model == f"kept{suffix}"
+    assert again.top5.of == 11
+
+
+def test_pictures_that_the_file_does_not_have(network, pictures):
+    data = read_data_set(pictures)
+    found = from_answers(network, data, OtherAnswers("theirs.csv", {"0.png": [("n00000000", 0.5)]}))
+    assert found.top1 == (1, 1)
+    assert len(found.answers.failed) == 11
+    assert set(found.answers.failed.values()) == {"it is not in theirs.csv"}
+    assert found.top5 is None  # one answer deep
+    assert found.published is None
+
+
+def test_what_the_publisher_says_is_of_its_own_network():
+    from refnet.evaluation import DataSet
+
+    data = DataSet("cats", ("a.jpg", "b.jpg"), ("tabby", "lynx"), ("lynx", "tabby"), "cats.csv")
+    theirs = OtherAnswers("theirs.csv", {"a.jpg": [("tabby", 0.75)], "b.jpg": [("lynx", math.nan)]})
+    found = from_answers(refnet.load("lite0"), data, theirs)
+    assert found.against_published == ()
+    assert found.calibration == ()  # a number is missing
+    ours = from_answers(refnet.load("lite0"), data, theirs, ours=True)
+    assert ours.against_published == (
+        "top-1 is 24.90 points above the publisher's 75.1%, which its interval, 34.24 to 100.00%, holds; but the "
+        "publisher's is of ImageNet's 50,000 validation pictures, and these are others",
+    )
+
+
+def test_names_are_matched_only_where_they_are_clear():
+    answers = OtherAnswers("theirs.csv", {"x/a.png": [("0", 1.0)], "y/b.png": [("1", 1.0)], "z/b.png": [("2", 1.0)]})
+    assert answers.match(["here/a.png", "here/b.png", "y/b.png"]) == {0: "x/a.png", 2: "y/b.png"}
+    assert answers.match(["one/a.png", "two/a.png"]) == {}
+    assert OtherAnswers("t", {"caf\\udce9.png": []}).match(["caf\udce9.png"]) == {0: "caf\\udce9.png"}
+
+
+def test_other_pictures(network, pictures):
+    with pytest.raises(
+        InputError, match=r"theirs\.csv: it names none of the pictures of .*; the first there is cat\.png"
+    ):
+        from_answers(network, read_data_set(pictures), OtherAnswers("theirs.csv", {"cat.png": [("0", 1.0)]}))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "it is empty"),
+        ("cat\ndog\n", "no line names a picture; want a file and its class in every line"),
+        ("file,label\na.png,\n", "there is no answer in it"),
+        ("a.png,3,much\n", "a.png: 'much' is no number"),
+        ('{"file": "a.png", "predictions": [{"label": "", "probability": 1}]}', "a.png: no class; want index, wnid"),
+        ('{"file": "a.png", "predictions": [3]}', "a.png: predictions are no list of objects"),
+        ('{"label": "cat"}', "object 1 names no file"),
+        ('{"file": "a.png"', "no JSON Lines"),
+        ("[3]", "object 1 names no file"),
+    ],
+)
+def test_what_is_no_file_of_answers(read, text, message):
+    with pytest.raises(InputError, match=message):
+        read(text)
+
+
+def test_no_parquet(tmp_path):
+    (tmp_path / "theirs.parquet").write_bytes(b"PAR1")
+    with pytest.raises(InputError, match=r"theirs\.parquet: (no Parquet|cannot be read)"):
+        read_answers(tmp_path / "theirs.parquet")
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.csv: cannot be read: No such file"):
+        read_answers(tmp_path / "nowhere.csv")
