@@ -156,10 +156,13 @@ class Network:
     def __reduce__(self) -> tuple[Any, ...]:
         """For another process: the path and digest of the file it was loaded from, or else all its weights."""
         origin = self._file or replace(self.weights, tensors=dict(self.weights.tensors))
-        recipe = None if self.recipe == self.weights.recipe else self.recipe
+        return _restore, (origin, self.dtype, self._stated_threads, *self._own_ways())
+
+    def _own_ways(self) -> tuple[Recipe | None, tuple[int, int] | None]:
+        """Recipe and size where they are not those of the weights."""
         size = (self.plan.height, self.plan.width)
-        own = sides(self.weights.architecture.resolution)
-        return _restore, (origin, self.dtype, self._stated_threads, recipe, None if size == own else size)
+        as_made = size == sides(self.weights.architecture.resolution)
+        return None if self.recipe == self.weights.recipe else self.recipe, None if as_made else size
 
     @property
     def variant(self) -> str:

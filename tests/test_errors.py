@@ -5,7 +5,8 @@ import pickle
 import pytest
 
 from refnet.checkpoints.naming.pairing import in_short
-from refnet.errors import CheckpointError, CheckpointNotFoundError, RefnetError, first_few
+from refnet.errors import CheckpointError, CheckpointNotFoundError, ImageError, RefnetError, first_few
+from refnet.preprocessing.read_image import read_image
 
 
 def test_a_short_list_is_named_whole():
@@ -34,6 +35,15 @@ def test_what_an_error_knows_survives():
     for each in (error, pickle.loads(pickle.dumps(error)), error.saying("gone")):
         assert (type(each), str(each), each.filename) == (CheckpointNotFoundError, "gone", "a.pth")
         assert (each.details, each.options, each.errno) == (("a", "b"), ("--key ema", "--key net"), 2)
+
+
+def test_every_error_of_a_picture_crosses_processes_whole(tmp_path):
+    for path in (tmp_path / "nowhere.png", tmp_path):
+        with pytest.raises(ImageError) as raised:
+            read_image(path)
+        error, other = raised.value, pickle.loads(pickle.dumps(raised.value))
+        assert (type(other), str(other), vars(other)) == (type(error), str(error), vars(error))
+        assert (other.errno, other.strerror, other.filename) == (error.errno, error.strerror, str(path))
 
 
 def test_a_command_names_the_file_so_that_a_shell_reads_it():

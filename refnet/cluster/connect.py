@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,5 +41,18 @@ def connected(scheduler: str) -> Iterator[Any]:
         client = distributed.Client(**options)
     except (OSError, ValueError, RuntimeError) as error:  # TimeoutError is an OSError
         raise InputError(f"{scheduler}: no Dask scheduler answers: {error}") from error
-    with client:
+    with client, _quiet("distributed", "distributed.client"):  # what they have to tell comes out as an error
         yield client
+
+
+@contextmanager
+def _quiet(*names: str) -> Iterator[None]:
+    logs = [logging.getLogger(name) for name in names]
+    before = [log.level for log in logs]
+    for log in logs:
+        log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for log, level in zip(logs, before, strict=True):
+            log.setLevel(level)

@@ -6,6 +6,7 @@ import logging
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import CancelledError
 from typing import Any, TypeVar
 
 from refnet.checks import whole_number
@@ -46,6 +47,7 @@ class Job:
     def __init__(self, client: Any, pipeline: Pipeline) -> None:
         self.client = client
         self._network = pipeline.network
+        self._scheduler = client.scheduler.address
         if not client.nthreads():
             _log.info("waiting for the first worker of %s", client.scheduler.address)
             client.wait_for_workers(1)
@@ -68,9 +70,15 @@ class Job:
 
     def _result(self, future: Any, done: Part) -> Any:
         from distributed import KilledWorker
+        from distributed.comm import CommClosedError
 
         try:
             return future.result()
+        except (CancelledError, CommClosedError) as error:
+            raise RefnetError(
+                f"the scheduler {self._scheduler} is gone, or has let go of part {done.number}; what is written stays, "
+                "and --resume goes on from there"
+            ) from error
         except KilledWorker as error:
             names = f"{done.items[0].name} to {done.items[-1].name}"
             raise RefnetError(
@@ -81,7 +89,7 @@ class Job:
     def _supply(self, worker: str) -> None:
         """Send a worker the weights, if it still lacks them; if it is gone meanwhile, nobody needs them there."""
         self._content = self._content or sent.content_of(self._network)
-        found = self.client.run(_has, self.asked.network, workers=[worker], on_error="ignore")
+        found = self.client.run(sent.is_here, self.asked.network, workers=[worker], on_error="ignore")
         if found.get(worker) is False:
             _log.info("%s lacks the weights: they are sent, %.1f MB", worker, len(self._content) / 1e6)
             answers = self.client.run(
@@ -139,10 +147,6 @@ class _UnderWay:
         self._coming.add(future)
 
 
-def _has(network: sent.SentNetwork) -> bool:
-    return sent.find(network) is not None
-
-
 class ClusterPipeline(Pipeline):
     """A pipeline whose pictures are read and run by the workers of a Dask cluster; the answers are the same.
 
@@ -182,7 +186,7 @@ class ClusterPipeline(Pipeline):
         self.client = client
         self.part = whole_number("part", part, MAX_PART)
 
-    def answers(self, found: Iterable[Item]) -> Iterator[Answer]:
-        """Answer for each of some items, in order."""
+    def answers(self, found: Iterable[Item], *, ahead: bool = True) -> Iterator[Answer]:
+        """Answer for each of some items, in order; the workers are always ahead."""
         for _, answers in Job(self.client, self).results(answer, share_out(found, self.part)):
             yield from answers

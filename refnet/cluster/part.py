@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -66,17 +67,23 @@ def find(asked: Asked) -> Network | Lacking:
     """Return the network on this worker, if it is the worker that the client takes it for."""
     from distributed import get_worker
 
-    here = get_worker().address
+    worker = get_worker()
     if differences := differing(asked.versions, versions()):
-        raise InputError(f"the worker {here} came later and has {differences}")
-    return sent.find(asked.network) or Lacking(here)
+        raise InputError(f"the worker {worker.address} came later and has {differences}")
+    return sent.find(asked.network, worker.state.nthreads) or Lacking(worker.address)
 
 
 def answers(asked: Asked, network: Network, part: Part) -> Iterator[Answer]:
     """Answer for each picture; one that cannot be read is an answer with its error, under the name it was found by."""
-    pipeline = Pipeline(network, asked.at, as_published=asked.as_published)
-    for found, item in zip(pipeline.answers(part.items), part.items, strict=True):
+    pipeline = _pipeline(network, asked.at, asked.as_published)
+    for found, item in zip(pipeline.answers(part.items, ahead=False), part.items, strict=True):
         error = found.error
         if error is not None and isinstance(item.image, str) and str(error).startswith(f"{item.image}:"):
             error = error.saying(f"{item.name}{str(error)[len(item.image) :]}")
         yield found._replace(place=part.first + found.place, error=error)
+
+
+@lru_cache(sent.KEPT)
+def _pipeline(network: Network, at: tuple[str, ...], as_published: bool) -> Pipeline:
+    """One for all parts that a worker has at once: they take turns where all its threads share a picture."""
+    return Pipeline(network, at, as_published=as_published)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 from collections import OrderedDict
 from pathlib import Path
@@ -24,8 +25,8 @@ class SentNetwork(NamedTuple):
 
     file: WeightFile
     dtype: str
-    recipe: Recipe
-    size: tuple[int, int]
+    recipe: Recipe | None  # None: that of the weights
+    size: tuple[int, int] | None
 
 
 class Lacking(NamedTuple):
@@ -38,7 +39,7 @@ def describe(network: Network) -> SentNetwork:
     """Put a network into a few words."""
     weights = network.weights
     file = network._file or WeightFile(Path(), weights.digest(), to_metadata(weights).digest())
-    return SentNetwork(file, network.dtype.name, network.recipe, (network.plan.height, network.plan.width))
+    return SentNetwork(file, network.dtype.name, *network._own_ways())
 
 
 def content_of(network: Network) -> bytes:
@@ -48,25 +49,38 @@ def content_of(network: Network) -> bytes:
 
 # --- on a worker ---
 
+
 _networks: OrderedDict[SentNetwork, Network] = OrderedDict()
 _LOCK = Lock()  # several tasks ask at once, and one of them loads
 
 
-def find(sent: SentNetwork) -> Network | None:
-    """Return the network, loaded once for this process; None if its file is not here, or is another one."""
+def find(sent: SentNetwork, threads: int) -> Network | None:
+    """Return the network, loaded once for this process; None if its file is not here, or is another one.
+
+    So many ``threads`` are the worker's: as many parts are worked on at once, a core each.
+    """
     with _LOCK:
         if sent in _networks:
             _networks.move_to_end(sent)
         else:
             try:
-                _keep(sent, reader.read_again(sent.file))
+                _keep(sent, reader.read_again(sent.file), threads)
             except (RefnetError, OSError):
                 return None
         return _networks[sent]
 
 
-def receive(sent: SentNetwork, content: bytes) -> None:
-    """Take the bytes of a weight file that is not here."""
+def is_here(sent: SentNetwork) -> bool:
+    """Whether the network is loaded already."""
+    return sent in _networks
+
+
+async def receive(sent: SentNetwork, content: bytes, dask_worker: Any) -> None:
+    """Take the bytes of a weight file that is not here; meanwhile the worker hears what else it is told."""
+    await asyncio.to_thread(_receive, sent, content, dask_worker.state.nthreads)
+
+
+def _receive(sent: SentNetwork, content: bytes, threads: int) -> None:
     with _LOCK, tempfile.TemporaryDirectory(prefix="refnet-") as folder:
         path = Path(folder) / "weights.h5"
         path.write_bytes(content)
@@ -74,13 +88,11 @@ def receive(sent: SentNetwork, content: bytes) -> None:
         found = file_of(weights)
         if found is None or found[1:] != sent.file[1:]:
             raise WeightsError("a weight file came over the network that is not the one asked for")
-        _keep(sent, weights)
+        _keep(sent, weights, threads)
 
 
-def _keep(sent: SentNetwork, weights: Weights) -> None:
-    # One thread each: as many tasks run at once as the worker has threads, so that no core waits for another.
-    options: dict[str, Any] = {"dtype": sent.dtype, "threads": 1, "size": sent.size}
-    recipe = None if sent.recipe == weights.recipe else sent.recipe
-    _networks[sent] = Network._consume(weights, recipe=recipe, **options)
+def _keep(sent: SentNetwork, weights: Weights, threads: int) -> None:
+    _, dtype, recipe, size = sent
+    _networks[sent] = Network._consume(weights, dtype=dtype, threads=threads, recipe=recipe, size=size)
     while len(_networks) > KEPT:
         _networks.popitem(last=False)

@@ -133,13 +133,14 @@ def _write_part(asked: Asked, part: Part, folder: Folder, top: int | None) -> No
 
 def _question(pipeline: Pipeline, top: int | None, part: int) -> dict[str, Any]:
     """All that the bytes of a part depend on, beside its pictures."""
-    network = describe(pipeline.network)
+    network = pipeline.network
+    file = describe(network).file
     return {
-        "model": pipeline.network.variant,
-        "weights": [network.file.tensors_digest, network.file.metadata_digest],
-        "dtype": network.dtype,
+        "model": network.variant,
+        "weights": [file.tensors_digest, file.metadata_digest],
+        "dtype": network.dtype.name,
         "recipe": network.recipe.to_json(),
-        "size": list(network.size),
+        "size": [network.plan.height, network.plan.width],
         "at": list(pipeline.at),
         "as_published": pipeline.as_published,
         "top": top,

@@ -111,12 +111,15 @@ class Pipeline:
         """
         return self.answers(items(source, recursive=recursive))
 
-    def answers(self, found: Iterable[Item]) -> Iterator[Answer]:
-        """Answer for each of some items, as ``run`` for those of a source."""
+    def answers(self, found: Iterable[Item], *, ahead: bool = True) -> Iterator[Answer]:
+        """Answer for each of some items, as ``run`` for those of a source.
+
+        Unless pictures are read ``ahead``, it is the caller's thread that answers, and several may call it at once.
+        """
         network, numbered = self.network, enumerate(found)
         alone = not self._steps or network._engine.shares_out(self._size, self._steps)
         answer = partial(self._answer, alone=alone)
-        if network.threads == 1:
+        if network.threads == 1 or not ahead:
             return (answer(place, item) for place, item in numbered)
         # Where all threads work on a picture together, only few read the next ones: they are in each other's way.
         return in_order(answer, numbered, network.threads if alone else max(2, network.threads // 2))

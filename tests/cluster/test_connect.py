@@ -12,7 +12,7 @@ from refnet.errors import InputError
 
 def test_a_scheduler_by_its_address_or_its_file(client, tmp_path):
     file = tmp_path / "scheduler.json"
-    file.write_text(json.dumps(client.scheduler_info()))
+    file.write_text(json.dumps({"address": client.scheduler.address}))
     for scheduler in (client.scheduler.address, str(file)):
         with connected(scheduler) as found:
             assert len(found.nthreads()) == 2

@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Iterable
+from concurrent.futures import CancelledError
 
 import numpy as np
 import pytest
@@ -120,6 +121,16 @@ def test_a_worker_of_another_version_is_refused_and_named(client, pipeline, monk
     job.asked.versions["numerics"] = "0"  # of one that comes when the job has begun
     with pytest.raises(InputError, match=r"the worker tcp://\S+ came later and has numerics 1 instead of 0"):
         next(job.results(parts.answer, parts.share_out([parts.Item("a.png", str(CHELSEA))], 1)))
+
+
+def test_a_scheduler_that_is_gone_is_told(client, pipeline):
+    class Gone:
+        def result(self):
+            raise CancelledError("scheduler-connection-lost")
+
+    done = parts.Part(3, 0, (parts.Item("a.png", b""),))
+    with pytest.raises(RefnetError, match=r"the scheduler tcp://\S+ is gone, or has let go of part 3; what is written"):
+        Job(client, pipeline)._result(Gone(), done)
 
 
 def test_a_part_is_the_same_whoever_works_on_it():
