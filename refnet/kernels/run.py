@@ -197,7 +197,7 @@ def _depthwise_row(
     out = OutputRow(
         top=oy * row.stride - row.top,
         zeros=constants.zeros,
-        w=row.weights + block * LANES * row.kernel**2,
+        w=row.weights + block * LANES * row.kernel * row.kernel,
         y=row.y + at * row.out_width * LANES,
         width=row.out_width,
         scratch=scratch,

@@ -14,7 +14,8 @@ from refnet.kernels.compilation import Unit, function_of
 from refnet.kernels.object_code import Function
 from refnet.kernels.rows import Constants
 
-RunRows = Callable[[Array, int, int, Array, Array, Constants, Array], None]
+# program, first, last, arena, weights, constants, counters
+RunRows = Callable[[Array, int, int, Array, Array, Constants, Array], Callable[[], None]]
 
 _RUN = (c_void_p, c_int64, c_int64, c_int64, c_void_p, c_void_p, c_void_p, c_void_p)
 _TABLE = (c_void_p, c_int64)
@@ -29,16 +30,25 @@ def run_unit(dtype: np.dtype[Any]) -> Unit:
     return Unit("refnet.kernels.run", dtype.name, _RUN, f"{dtype.name} kernels", 10)
 
 
+@cache
 def interpreter(dtype: np.dtype[Any]) -> RunRows:
-    """Return ``run_rows(program, first, last, arena, weights, constants, counters)``, compiled for a dtype."""
+    """Return the interpreter for a dtype: it takes the arguments of ``run_rows``, and gives what a thread calls.
+
+    So each thread has only the call itself left to do; ``run`` says what the arguments are.
+    """
     function = function_of(run_unit(dtype))
 
     def run_rows(
         program: Array, first: int, last: int, arena: Array, weights: Array, constants: Constants, counters: Array
-    ) -> None:
-        flat = flat_constants(constants)
-        arrays = (array.ctypes.data for array in (arena, weights, flat, counters))
-        function(program.ctypes.data, len(program), first, last, *arrays)
+    ) -> Callable[[], None]:
+        arrays = (program, arena, weights, flat_constants(constants), counters)
+        program_at, *others = (array.ctypes.data for array in arrays)
+        arguments = (program_at, len(program), first, last, *others)
+
+        def run(keep: tuple[Array, ...] = arrays) -> None:
+            function(*arguments)
+
+        return run
 
     return run_rows
 
