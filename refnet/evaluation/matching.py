@@ -134,7 +134,7 @@ def _by_label(data: DataSet, labels: Labels | None, classes: int) -> tuple[dict[
     for name in data.classes:
         if len(several := places[_plain(name)]) > 1:
             named = ", ".join(f"{index} ({labels[index].text})" for index in sorted(several))
-            raise InputError(f"{data.name}: {name!r} may be the classes {named}; want wnids, or the whole label")
+            raise InputError(f"{data.name}: {name!r} may be the classes {named}; want wnids")
     return {name: next(iter(places[_plain(name)])) for name in data.classes}, "label"
 
 
@@ -175,8 +175,8 @@ def _by_order(data: DataSet, labels: Labels | None, classes: int) -> tuple[dict[
         raise InputError(f"{data.name}: {data.said_by} need not name every class, so that their order says nothing")
     if len(data.classes) != classes:
         raise InputError(
-            f"{data.name}: {len(data.classes)} folders and a network of {classes} classes; to be matched by their "
-            "order they must be as many; or want folders called as its labels"
+            f"{data.name}: {count(len(data.classes), 'folder')} and a network of {classes} classes; to be matched by "
+            f"their order they must be as many{'' if labels is not None else ', as the weights have no labels'}"
         )
     return {name: index for index, name in enumerate(data.classes)}, "the sorted order of the folders"
 
