@@ -80,8 +80,8 @@ def _many(request: Request, path: Path | None, folder: str | None, options: argp
     from refnet.checks import check_top
     from refnet.cli import many
 
-    if path is not None and many.is_complete(path, options):
-        return 0
+    if path is not None:
+        many.check_finished(path, options)
     pictures = many.Pictures(options.photos, recursive=options.recursive)
     if not pictures.are_there():
         for item, problem in pictures.missing if options.json else ():
@@ -111,7 +111,8 @@ def _to_file(network: Network, pictures: Pictures, path: Path, options: argparse
     from refnet.pipeline import tables
 
     architecture = network.weights.architecture
-    asked = many.asked(network, options, top=check_top(options.top, architecture))
+    top = check_top(options.top, architecture)
+    asked = many.asked(network, options, top=top, **many.folder_of(options.photos))
     return many.keep(
         pictures,
         lambda items: _answers(network, items, options.top, options),
