@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from refnet import progress
-from refnet.cli import terminal
+from refnet.cli import stdin, terminal
 from refnet.errors import ImageError, InputError
 from refnet.files.whole import check_file_target
 from refnet.pipeline.addresses import is_address
@@ -38,13 +38,20 @@ class Pictures:
 
     def __init__(self, paths: list[str], *, recursive: bool) -> None:
         self.paths = paths
-        self.items = items(_named(paths), recursive=recursive)
+        self._from_stdin = stdin.Names()
+        # A name from standard input is a name, whatever pattern it looks like.
+        found = (items(self._from_stdin if path == STDIN else path, recursive=recursive) for path in paths)
+        self.items: Iterator[Item] = itertools.chain.from_iterable(found)
         self.total: int | None = None
         self.missing: list[tuple[Item, ImageError]] = []  # before the first that may be read
         if sys.stderr.isatty() and STDIN not in paths:
             ahead = list(itertools.islice(self.items, COUNTED + 1))
             self.total = len(ahead) if len(ahead) <= COUNTED else None
             self.items = itertools.chain(ahead, self.items)
+
+    def are_at_hand(self) -> bool:
+        """Whether the next one need not be waited for: standard input may be open for long."""
+        return STDIN not in self.paths or self._from_stdin.are_there()
 
     def are_there(self) -> bool:
         """Whether there is any picture that may be read; if not, say why."""
@@ -60,16 +67,6 @@ class Pictures:
             told = "standard input names" if self.paths == [STDIN] else f"{', '.join(self.paths)}:"
             terminal.say(f"error: {told} no pictures; folders of folders are looked into with --recursive")
         return False
-
-
-def _named(paths: list[str]) -> Iterator[str]:
-    for path in paths:
-        if path == STDIN:
-            for line in sys.stdin.buffer:
-                if name := line.removesuffix(b"\n").removesuffix(b"\r"):
-                    yield os.fsdecode(name)
-        else:
-            yield path
 
 
 def _problem(item: Item) -> ImageError | None:

@@ -186,7 +186,9 @@ class ClusterPipeline(Pipeline):
         self.client = client
         self.part = whole_number("part", part, MAX_PART)
 
-    def answers(self, found: Iterable[Item], *, ahead: bool = True) -> Iterator[Answer]:
+    def answers(
+        self, found: Iterable[Item], *, ahead: bool = True, at_hand: Callable[[], bool] = lambda: True
+    ) -> Iterator[Answer]:
         """Answer for each of some items, in order; the workers are always ahead."""
         for _, answers in Job(self.client, self).results(answer, share_out(found, self.part)):
             yield from answers

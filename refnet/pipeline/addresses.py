@@ -39,8 +39,10 @@ def file_system(address: str) -> tuple[Any, str]:
     return found
 
 
-def find(address: str, *, recursive: bool = False) -> Iterator[tuple[str, str | ImageError]]:
+def find(address: str, *, recursive: bool = False, patterns: bool = True) -> Iterator[tuple[str, str | ImageError]]:
     """Name the pictures that an address leads to, sorted: itself, those of a folder or what a pattern matches.
+
+    Without ``patterns`` the address is taken as it is, whatever pattern it looks like.
 
     Examples
     --------
@@ -49,11 +51,12 @@ def find(address: str, *, recursive: bool = False) -> Iterator[tuple[str, str | 
     (True, True)
     """
     system, path = file_system(address)
-    if not glob.has_magic(path) and _is_picture(path):
+    patterns = patterns and glob.has_magic(path)
+    if not patterns and _is_picture(path):
         yield address, address
         return
     try:
-        found = _found(system, path, recursive)
+        found = _found(system, path, recursive, patterns)
     except Exception as error:  # whatever a protocol makes of a bad answer
         yield address, _unreadable(address, error)
         return
@@ -64,8 +67,8 @@ def find(address: str, *, recursive: bool = False) -> Iterator[tuple[str, str | 
         yield address, ImageNotFoundError(f"{address}: there are no pictures", filename=address)
 
 
-def _found(system: Any, path: str, recursive: bool) -> list[str] | None:
-    if glob.has_magic(path):
+def _found(system: Any, path: str, recursive: bool, patterns: bool) -> list[str] | None:
+    if patterns:
         return [each for each, info in system.glob(path, detail=True).items() if info["type"] == "file"]
     if not system.isdir(path):
         return None

@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -215,6 +216,42 @@ class TestSources:
         code, out, err = run("predict", "-", stdin=b"")
         assert (code, out) == (2, "")
         assert err.startswith("refnet: error: standard input names no pictures")
+
+    def test_names_from_standard_input_are_no_patterns(self, run):
+        code, out, err = run("predict", "-", "--json", stdin=b"photos/photo000[1].png\nphotos/photo*.png\n")
+        assert code == 2
+        assert [json.loads(line)["file"] for line in out.splitlines()] == [
+            "photos/photo000[1].png",
+            "photos/photo*.png",
+        ]
+        assert err.count("No such file or directory") == 2
+
+    @pytest.mark.parametrize("written", [b"\xef\xbb\xbfa.png\nb c.png\r\n\nd.png", b"a.png\0b c.png\0d.png\0"])
+    @pytest.mark.parametrize("at_once", [1, 4, 100])
+    def test_however_names_are_written(self, monkeypatch, written, at_once):
+        monkeypatch.setattr(cli.many.stdin, "_AT_ONCE", at_once)
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(written)))
+        assert list(cli.many.stdin.Names()) == ["a.png", "b c.png", "d.png"]
+
+    @pytest.mark.skipif(os.name != "posix", reason="needs pipes that can be asked")
+    def test_what_was_named_is_answered_while_standard_input_stays_open(self, place):
+        command = [sys.executable, "-m", "refnet", "predict", "-", "--json", "-m", "tiny.h5"]
+        names = ["photos/photo0000.png", "photos/photo0001.png", "photos/photo0002.png"]
+        with subprocess.Popen(
+            command, cwd=place, env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        ) as process:  # fmt: skip
+            end = threading.Timer(60, process.kill)
+            end.start()
+            try:
+                for burst in (names, names[:1], names[1:]):
+                    process.stdin.write("".join(f"{name}\n" for name in burst))
+                    process.stdin.flush()
+                    assert [json.loads(process.stdout.readline())["file"] for _ in burst] == burst
+                process.stdin.close()
+                assert process.wait() == 0
+            finally:
+                end.cancel()
 
 
 class TestTables:
