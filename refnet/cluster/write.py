@@ -14,6 +14,7 @@ from refnet.cluster.part import Asked, Part, answers, find, share_out
 from refnet.cluster.sent import Lacking, describe
 from refnet.cluster.table import Note, parquet
 from refnet.cluster.versions import versions
+from refnet.files.whole import not_written
 from refnet.pipeline import tables
 from refnet.pipeline.pipeline import Pipeline
 from refnet.pipeline.source import Item, Source, items
@@ -127,7 +128,9 @@ def _write_part(asked: Asked, part: Part, folder: Folder, top: int | None) -> No
     if isinstance(network, Lacking):
         return network
     content, note = parquet(list(answers(asked, network, part)), network, asked.at, top)
-    folder.write(part_name(part.number), content)
+    name = part_name(part.number)
+    with not_written(f"{folder.address}/{name}"):
+        folder.write(name, content)
     return note
 
 

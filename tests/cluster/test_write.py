@@ -15,6 +15,7 @@ from helpers.places import CHELSEA, ROOT
 
 import refnet
 from refnet.cluster import write_data_set
+from refnet.cluster.data_set import DataSet
 from refnet.errors import InputError
 from refnet.pipeline import tables
 from refnet.pipeline.pipeline import Pipeline
@@ -142,6 +143,18 @@ def test_a_killed_client_is_resumed(client, pipeline, many, undisturbed, tmp_pat
     assert content(place) == undisturbed
     for name, state in before.items():
         assert ((place / name).stat().st_ino, (place / name).stat().st_mtime_ns) == (state.st_ino, state.st_mtime_ns)
+
+
+def test_a_disk_that_the_workers_do_not_share_is_told(client, pipeline, tmp_path, monkeypatch):
+    monkeypatch.setattr(DataSet, "begin", lambda self: None)  # the folder is made here, and not there
+    with pytest.raises(InputError, match=r"found/part-00000.parquet not written: No such file or directory"):
+        write_data_set(client, pipeline, CHELSEA, str(tmp_path / "found"), top=3)
+
+
+def test_a_place_that_cannot_be_written_is_told_before_anything_is_run(client, pipeline, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(InputError, match=r"file/found(: cannot be read| not written): "):
+        write_data_set(client, pipeline, CHELSEA, str(tmp_path / "file" / "found"), top=3)
 
 
 class TestResume:
