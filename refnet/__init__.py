@@ -521,8 +521,9 @@ def warmup(
 ) -> list[Warm]:
     """Compile the kernels ahead and keep them on disk; read each model, check it and run it once.
 
-    All models share the kernels. They are found again by the same refnet, Numba and Python in the same place, on the
-    same kind of CPU; what does not find them compiles again.
+    All models share the kernels. They are found again by the same refnet and Numba in the same place, on the same kind
+    of CPU; what does not find them compiles again. They are machine code: a directory that anybody may write to, or
+    another user's, is not used, except root's and that of whoever installed refnet.
 
     Parameters
     ----------
@@ -532,8 +533,8 @@ def warmup(
         ``float32`` or ``float64``; by default both.
     cache
         A directory for the compiled kernels, made where there is none. A process finds them there if the environment
-        variable NUMBA_CACHE_DIR named it when Numba was imported, even if it may not write there. By default they are
-        kept where this process looks for them.
+        variable NUMBA_CACHE_DIR names it, even if it may not write there. By default they are kept where this process
+        looks for them.
 
     Returns
     -------

@@ -44,7 +44,8 @@ def compare(options):
     print("done")
     return 0
 
-cli.info.run = compare
+from refnet.cli import info
+info.run = compare
 sys.exit(cli.main(["info"]))
 """
 LINES = ["refnet: compiling the float32 kernels", "refnet: warning: a remark"]

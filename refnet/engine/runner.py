@@ -120,10 +120,9 @@ class Engine:
             idle.append(arena)
 
     def _run_rows(self, program: Program, first: int, last: int, arena: Array, team: Team) -> None:
-        function = interpreter(self.dtype)
         counters = np.zeros((2 * len(program.rows) + 1, rows.COUNTER_STRIDE), np.int64)
-        arguments = (program.rows, first, last, arena, self.weights.flat, program.constants, counters)
-        team.run(lambda: function(*arguments))
+        run_rows = interpreter(self.dtype)
+        team.run(run_rows(program.rows, first, last, arena, self.weights.flat, program.constants, counters))
 
 
 def _claims(unclaimed: deque[int]) -> Iterator[int]:

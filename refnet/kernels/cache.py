@@ -45,6 +45,7 @@ class KernelCache:
         digest = hashlib.sha256(json.dumps(self._key, sort_keys=True).encode()).hexdigest()
         self._name = f"{key['name']}-{digest[:24]}.kernels"
         self._required = required
+        self._directory = directory  # what a person named
         self._places = _places() if directory is None else iter([directory / _SUBDIRECTORY])
         self._writable: Path | None = None
 
@@ -60,7 +61,7 @@ class KernelCache:
             try:
                 _check_writable(place)
             except OSError as reason:
-                self.problem = f"{place}: {reason.strerror or reason}"
+                self.problem = f"{self._directory or place}: {reason.strerror or reason}"
             else:
                 self._writable = place
                 break

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 NEAREST, WEIGHED, CUBIC, LINEAR = range(4)  # kinds of resize
+MIXED = 4  # no resize: luminance and colour become red, green and blue
 OPERATIONS = ("subtract", "divide", "multiply")  # that normalise, by code
 SUBTRACT, DIVIDE, MULTIPLY = range(3)
 
@@ -11,6 +12,9 @@ PIXEL = 4  # bytes, or lanes, of a pixel in a line: red, green, blue, and one th
 LINES = 4  # resized together along their length
 WIDE = 32  # bytes of a line that are summed at a time
 PRECISION = 22  # bits of a weight behind the point
+
+# Parts of 65536 of the colours in a JPEG: of 1.402, 0.34414, 0.71414 and 1.772, rounded.
+RED_OF_RED, GREEN_OF_BLUE, GREEN_OF_RED, BLUE_OF_BLUE = 91881, 22554, 46802, 116130
 
 
 def scratch_size(kind: int, read: int, width: int, wide: int, tall: int) -> int:

@@ -16,19 +16,24 @@ from numba import types
 from refnet.kernels.emit import SIZE_UNKNOWN, array_at, compiled
 from refnet.kernels.float_mode import restore_mode, set_default_mode
 from refnet.kernels.picture_kinds import (
+    BLUE_OF_BLUE,
     CUBIC,
     DIVIDE,
+    GREEN_OF_BLUE,
+    GREEN_OF_RED,
     LEVELS,
     LINES,
+    MIXED,
     NEAREST,
     PIXEL,
+    RED_OF_RED,
     SUBTRACT,
     WEIGHED,
     WIDE,
     line_pitch,
     ring_lines,
 )
-from refnet.kernels.pixel_lanes import blend_along, lerp_along, weigh_along, weigh_down
+from refnet.kernels.pixel_lanes import as_floats, behind, blend_along, lerp_along, weigh_along, weigh_down
 
 _float = np.float32
 _ring_lines, _line_pitch = compiled(ring_lines), compiled(line_pitch)
@@ -56,12 +61,25 @@ def _look_up(levels: Any, line: Any, width: int, row: Any) -> None:
 
 @compiled
 def _nearest_row(source: Any, pixel: int, columns: Any, levels: Any, row: Any) -> None:
-    red, green, blue = levels[:LEVELS], levels[LEVELS : 2 * LEVELS], levels[2 * LEVELS :]
+    red, green, blue = levels, behind(levels, LEVELS), behind(levels, 2 * LEVELS)
     for x in range(len(columns)):
         at = np.uint64(columns[x] * pixel)
         row[3 * x] = red[source[at]]
         row[3 * x + 1] = green[source[at + np.uint64(1)]]
         row[3 * x + 2] = blue[source[at + np.uint64(2)]]
+
+
+@compiled
+def _mixed_row(source: Any, pixel: int, width: int, row: Any) -> None:
+    half = 1 << 15
+    for x in range(width):
+        y, cb, cr = int(source[pixel * x]), int(source[pixel * x + 1]) - 128, int(source[pixel * x + 2]) - 128
+        red = y + ((RED_OF_RED * cr + half) >> 16)
+        green = y + ((half - GREEN_OF_BLUE * cb - GREEN_OF_RED * cr) >> 16)
+        blue = y + ((BLUE_OF_BLUE * cb + half) >> 16)
+        row[3 * x] = min(max(red, 0), 255)
+        row[3 * x + 1] = min(max(green, 0), 255)
+        row[3 * x + 2] = min(max(blue, 0), 255)
 
 
 @compiled
@@ -82,7 +100,9 @@ def _weighed_rows(source: Any, pitch: int, pixel: int, columns: Any, across: Any
         ready = max(ready, first // LINES * LINES)
         while ready < first + count:
             for line in range(min(LINES, end - ready)):
-                _copy_line(source[(ready + line) * pitch + low * pixel :], pixel, read, scratch[line * size :])
+                _copy_line(
+                    behind(source, (ready + line) * pitch + low * pixel), pixel, read, behind(scratch, line * size)
+                )
             at = ring + ready * line_pitch % ring_size
             for x in range(width):
                 begin = (columns[2 * x] - low) * PIXEL
@@ -91,7 +111,7 @@ def _weighed_rows(source: Any, pitch: int, pixel: int, columns: Any, across: Any
         for j in range(0, 3 * width, WIDE):
             oldest = first * line_pitch % ring_size
             weigh_down(scratch, ring + j, oldest, ring_size, line_pitch, down, y * tall, count, finished + j)
-        _look_up(levels, scratch[finished:], width, out[y * 3 * width :])
+        _look_up(levels, behind(scratch, finished), width, behind(out, y * 3 * width))
 
 
 @compiled
@@ -103,8 +123,8 @@ def _cubic_rows(source: Any, pitch: int, pixel: int, columns: Any, across: Any, 
     row = read + 1
     for y in range(start, stop):
         i, begin = 4 * y, low * pixel
-        x0, x1 = source[rows[i] * pitch + begin :], source[rows[i + 1] * pitch + begin :]
-        x2, x3 = source[rows[i + 2] * pitch + begin :], source[rows[i + 3] * pitch + begin :]
+        x0, x1 = behind(source, rows[i] * pitch + begin), behind(source, rows[i + 1] * pitch + begin)
+        x2, x3 = behind(source, rows[i + 2] * pitch + begin), behind(source, rows[i + 3] * pitch + begin)
         w0, w1, w2, w3 = down[i], down[i + 1], down[i + 2], down[i + 3]
         for j in range(read):
             line[j] = ((_float(x0[j]) * w0 + _float(x1[j]) * w1) + _float(x2[j]) * w2) + _float(x3[j]) * w3
@@ -117,35 +137,35 @@ def _cubic_rows(source: Any, pitch: int, pixel: int, columns: Any, across: Any, 
                 (columns[k + 3] - low) * pixel,
             )
             blend_along(line, at, across, k, row + 3 * x)
-        _normalise(line[row:], 3 * width, codes, numbers, out[y * 3 * width :])
+        _normalise(behind(line, row), 3 * width, codes, numbers, behind(out, y * 3 * width))
 
 
 @compiled
 def _linear_rows(source: Any, pitch: int, pixel: int, columns: Any, across: Any, rows: Any, down: Any, codes: Any,
-                 numbers: Any, scratch: Any, out: Any, start: int, stop: int) -> None:  # fmt: skip
+                 numbers: Any, scratch: Any, out: Any, width: int, start: int, stop: int) -> None:  # fmt: skip
     """TensorFlow 1: each output lies between two pixels of one line and two of the next; lines first, two are kept."""
-    width, low = len(across), columns[0]
+    low = columns[0]
     read = columns[2 * width - 1] - low + 1
     length = 3 * width + 1
-    floats, levels = scratch.view(_float), scratch[8 * length :]
-    kept0, kept1 = -1, -1
-    for y in range(start, stop):
-        for place in rows[2 * y : 2 * y + 2]:
-            if place == (kept1 if place % 2 else kept0):
-                continue
-            _copy_line(source[place * pitch + low * pixel :], pixel, read, levels)
+    floats, levels = as_floats(scratch), behind(scratch, 8 * length)
+    even, odd = -1, -1  # the lines that are kept, by their numbers: two that follow each other have a place each
+    for i in range(2 * start, 2 * stop):
+        place = rows[i]
+        line = behind(floats, place % 2 * length)
+        if place != (odd if place % 2 else even):
+            _copy_line(behind(source, place * pitch + low * pixel), pixel, read, levels)
             for x in range(width):
                 left, right = (columns[2 * x] - low) * PIXEL, (columns[2 * x + 1] - low) * PIXEL
-                lerp_along(levels, left, right, across, x, floats, place % 2 * length + 3 * x)
-            if place % 2:
-                kept1 = place
-            else:
-                kept0 = place
-        row = out[y * 3 * width :]
-        x0, x1 = floats[rows[2 * y] % 2 * length :], floats[rows[2 * y + 1] % 2 * length :]
-        for j in range(3 * width):
-            row[j] = x0[j] + (x1[j] - x0[j]) * down[y]
-        _normalise(row, 3 * width, codes, numbers, row)
+                lerp_along(levels, left, right, across, x, line, 3 * x)
+        if place % 2:
+            odd = place
+        else:
+            even = place
+        if i % 2:
+            row, upper = behind(out, i // 2 * 3 * width), behind(floats, rows[i - 1] % 2 * length)
+            for j in range(3 * width):
+                row[j] = upper[j] + (line[j] - upper[j]) * down[i // 2]
+            _normalise(row, 3 * width, codes, numbers, row)
 
 
 @compiled
@@ -154,7 +174,7 @@ def _normalise(line: Any, count: int, codes: Any, numbers: Any, row: Any) -> Non
     for j in range(count):
         row[j] = line[j]
     for i in range(len(codes)):
-        operand = numbers[i * count :]
+        operand = behind(numbers, i * count)
         if codes[i] == SUBTRACT:
             for j in range(count):
                 row[j] = row[j] - operand[j]
@@ -179,7 +199,8 @@ def make(dtype: np.dtype[Any]) -> tuple[Any, Any]:
     - ``LINEAR``: two pixels; the way from the first to the second, f32, as i32.
 
     The first two give whole numbers, and ``levels``, f32[3 * 256], what these become; the others are normalised by
-    ``codes`` and ``numbers``. Arrays are addresses, of the first five tables followed by how many elements there are.
+    ``codes`` and ``numbers``. ``MIXED`` reads neither: it makes rows of red, green and blue, u8, in ``scratch``.
+    Arrays are addresses, of the first five tables followed by how many elements there are.
     """
 
     def prepare_rows(
@@ -195,15 +216,18 @@ def make(dtype: np.dtype[Any]) -> tuple[Any, Any]:
         mode = set_default_mode()
         if kind == NEAREST:
             for y in range(start, stop):
-                _nearest_row(source[rows[y] * pitch :], pixel, columns, levels, out[y * 3 * width :])
+                _nearest_row(behind(source, rows[y] * pitch), pixel, columns, levels, behind(out, y * 3 * width))
         elif kind == WEIGHED:
             _weighed_rows(source, pitch, pixel, columns, across, rows, down, levels, scratch, out, start, stop)
+        elif kind == MIXED:
+            for y in range(start, stop):
+                _mixed_row(behind(source, y * pitch), pixel, width, behind(scratch, y * 3 * width))
         elif kind == CUBIC:
-            _cubic_rows(source, pitch, pixel, columns, across.view(_float), rows, down.view(_float), codes, numbers,
-                        scratch.view(_float), out, start, stop)  # fmt: skip
+            _cubic_rows(source, pitch, pixel, columns, as_floats(across), rows, as_floats(down), codes, numbers,
+                        as_floats(scratch), out, start, stop)  # fmt: skip
         else:
-            _linear_rows(source, pitch, pixel, columns, across.view(_float), rows, down.view(_float), codes, numbers,
-                         scratch, out, start, stop)  # fmt: skip
+            _linear_rows(source, pitch, pixel, columns, as_floats(across), rows, as_floats(down), codes, numbers,
+                         scratch, out, width, start, stop)  # fmt: skip
         restore_mode(mode)
 
     byte, int32, int64 = (types.CPointer(kind) for kind in (types.uint8, types.int32, types.int64))

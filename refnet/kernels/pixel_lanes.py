@@ -12,8 +12,9 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
+from numba.np.arrayobj import populate_array
 
-from refnet.kernels.emit import index
+from refnet.kernels.emit import SIZE_UNKNOWN, index
 from refnet.kernels.picture_kinds import LINES, PIXEL, PRECISION, WIDE
 
 _BYTE, _WORD, _FLOAT = ir.IntType(8), ir.IntType(32), ir.FloatType()
@@ -54,6 +55,35 @@ def _store_levels(builder: ir.IRBuilder, sums: ir.Value, pointer: ir.Value) -> N
         limit = _constant(*[bound] * lanes)
         levels = builder.select(builder.icmp_signed(beyond, levels, limit), limit, levels)
     _store(builder, builder.trunc(levels, ir.VectorType(_BYTE, lanes)), pointer)
+
+
+@intrinsic
+def behind(typingctx: Any, array: Any, at: Any) -> Any:
+    """What lies behind an element: array[at:], of unknown length, without a look at the bounds."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return _array(context, builder, array, _pointer(context, builder, array, *args))
+
+    return array(array, types.int64), codegen
+
+
+@intrinsic
+def as_floats(typingctx: Any, array: Any) -> Any:
+    """Take the bytes of an array for float32, of unknown length."""
+    floats = types.Array(types.float32, 1, "C")
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return _array(context, builder, floats, _pointer(context, builder, array, args[0], index(0)))
+
+    return floats(array), codegen
+
+
+def _array(context: Any, builder: ir.IRBuilder, array_type: Any, pointer: ir.Value) -> ir.Value:
+    array = context.make_array(array_type)(context, builder)
+    size = index(array_type.dtype.bitwidth // 8)
+    data = builder.bitcast(pointer, array.data.type)
+    populate_array(array, data=data, shape=[index(SIZE_UNKNOWN)], strides=[size], itemsize=size, meminfo=None)
+    return array._getvalue()
 
 
 @intrinsic

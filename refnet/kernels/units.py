@@ -11,9 +11,11 @@ import numpy as np
 
 from refnet.arrays import Array
 from refnet.kernels.compilation import Unit, function_of
+from refnet.kernels.object_code import Function
 from refnet.kernels.rows import Constants
 
-RunRows = Callable[[Array, int, int, Array, Array, Constants, Array], None]
+# program, first, last, arena, weights, constants, counters
+RunRows = Callable[[Array, int, int, Array, Array, Constants, Array], Callable[[], None]]
 
 _RUN = (c_void_p, c_int64, c_int64, c_int64, c_void_p, c_void_p, c_void_p, c_void_p)
 _TABLE = (c_void_p, c_int64)
@@ -28,16 +30,25 @@ def run_unit(dtype: np.dtype[Any]) -> Unit:
     return Unit("refnet.kernels.run", dtype.name, _RUN, f"{dtype.name} kernels", 10)
 
 
+@cache
 def interpreter(dtype: np.dtype[Any]) -> RunRows:
-    """Return ``run_rows(program, first, last, arena, weights, constants, counters)``, compiled for a dtype."""
+    """Return the interpreter for a dtype: it takes the arguments of ``run_rows``, and gives what a thread calls.
+
+    So each thread has only the call itself left to do; ``run`` says what the arguments are.
+    """
     function = function_of(run_unit(dtype))
 
     def run_rows(
         program: Array, first: int, last: int, arena: Array, weights: Array, constants: Constants, counters: Array
-    ) -> None:
-        flat = flat_constants(constants)
-        arrays = (array.ctypes.data for array in (arena, weights, flat, counters))
-        function(program.ctypes.data, len(program), first, last, *arrays)
+    ) -> Callable[[], None]:
+        arrays = (program, arena, weights, flat_constants(constants), counters)
+        program_at, *others = (array.ctypes.data for array in arrays)
+        arguments = (program_at, len(program), first, last, *others)
+
+        def run(keep: tuple[Array, ...] = arrays) -> None:
+            function(*arguments)
+
+        return run
 
     return run_rows
 
@@ -47,29 +58,6 @@ def flat_constants(constants: Constants) -> Array:
     return np.array([*constants.tiles, *constants[1:]], np.int64)
 
 
-def prepare_rows(
-    kind: int,
-    source: Array,
-    pitch: int,
-    pixel: int,
-    tables: tuple[Array, ...],
-    applied: tuple[Array, Array],
-    out: Array,
-    width: int,
-    scratch_size: int,
-) -> Callable[[int, int], None]:
-    """Return what makes rows start … stop - 1 of ``out``; ``picture_rows`` says what the arguments are.
-
-    ``tables`` are its columns, weights across, rows, weights down and codes, ``applied`` its numbers and levels.
-    """
-    function = function_of(PICTURES)
-    arrays = (source, *tables, *applied, out)  # somebody must keep them
-    at = [array.ctypes.data for array in arrays]
-    of_tables = [part for address, table in zip(at[1:6], tables, strict=True) for part in (address, table.size)]
-    first = (kind, at[0], pitch, pixel, *of_tables, at[6], at[7])
-
-    def rows(start: int, stop: int) -> None:
-        scratch = np.empty(scratch_size, np.uint8)
-        function(*first, scratch.ctypes.data, arrays[-1].ctypes.data, width, start, stop)
-
-    return rows
+def picture_preparer() -> Function:
+    """Return ``prepare_rows``, which takes numbers and addresses; ``picture_rows`` says which."""
+    return function_of(PICTURES)

@@ -1,77 +1,29 @@
 """Compiled: crop, resize and normalise in one pass over the pixels, by the kernel; the same bits as the definition.
 
 The definition (``crop``, ``resize``, ``normalise``) makes all that it can without the pixels: what is cut, which pixels
-an output reads, how much they weigh, and what each level becomes. The kernel is left with sums and products.
+an output reads, how much they weigh, and what each level becomes (``tables``). The kernel is left with sums and
+products.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
-from typing import NamedTuple
+from ctypes import addressof, c_char
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from refnet.kernels import picture_kinds as kinds
-from refnet.kernels.units import prepare_rows
-from refnet.preprocessing import resize_pillow, resize_tf1
+from refnet.kernels.units import picture_preparer
 from refnet.preprocessing.crop import Cut
 from refnet.preprocessing.normalise import Normalisation, normalise
-from refnet.preprocessing.pillow_memory import Lent
+from refnet.preprocessing.tables import NO_NORMALISATION, NO_TAPS, normalisation_table, taps_table
 from refnet.preprocessing.window import Picture, Pixels, Window
 
 Share = Callable[[Callable[[], None]], None]  # calls a function in several threads at once, and waits for all
 
-COMMON = 4096  # pixels of a side of nearly all pictures; the tables of larger ones are not kept
-BLOCK = 1 << 16  # weights that are made at a time
 ROWS = 32  # that a thread claims
-
-
-class Taps(NamedTuple):
-    """What outputs read along one axis: a kind, places, i64[n * any], and weights, i32[n * any] or the bits of f32."""
-
-    kind: int
-    places: NDArray[np.int64]
-    weights: NDArray[np.int32]
-
-
-def _nearest(size_in: int, size_out: int, outputs: range) -> Taps:
-    return Taps(kinds.NEAREST, resize_pillow.nearest(size_in, size_out, outputs), np.empty(0, np.int32))
-
-
-def _weighed(kernel: resize_pillow.Filter, support: float) -> Callable[[int, int, range], Taps]:
-    def make(size_in: int, size_out: int, outputs: range) -> Taps:
-        most = int(2 * support * max(size_in / size_out, 1.0)) + 2
-        weights = np.zeros((len(outputs), most + most % 2), np.int32)
-        places = np.empty((len(outputs), 2), np.int64)
-        for begin in range(0, len(outputs), step := max(BLOCK // most, 1)):
-            first, last, weight = resize_pillow.taps(size_in, size_out, outputs[begin : begin + step], kernel, support)
-            places[begin : begin + step] = np.stack([first, last - first], axis=1)
-            weights[begin : begin + step, : len(weight)] = weight.T
-        return Taps(kinds.WEIGHED, places.ravel(), weights.ravel())
-
-    return make
-
-
-def _cubic(size_in: int, size_out: int, outputs: range) -> Taps:
-    index, weight = resize_tf1.cubic_taps(size_in, size_out, outputs)
-    return Taps(kinds.CUBIC, index.T.ravel(), weight.T.ravel().view(np.int32))
-
-
-def _linear(size_in: int, size_out: int, outputs: range) -> Taps:
-    before, behind, way = resize_tf1.neighbours(size_in, size_out, outputs)
-    return Taps(kinds.LINEAR, np.stack([before, behind], axis=1).ravel(), way.view(np.int32))
-
-
-# By the names of ``refnet.preprocessing.resize.RESIZES``.
-TAPS: dict[str, Callable[[int, int, range], Taps]] = {
-    "tf1-bicubic": _cubic,
-    "tf1-bilinear": _linear,
-    "pil-bicubic": _weighed(resize_pillow.cubic, 2.0),
-    "pil-bilinear": _weighed(resize_pillow.linear, 1.0),
-    "pil-nearest": _nearest,
-}
 
 
 def prepare(
@@ -98,15 +50,15 @@ def prepare(
     if cut.seen[2:] != (height, width):
         out[:] = normalise(np.zeros((1, 1, 3), np.float32), operations)
         inside = np.empty((*cut.seen[2:], 3), np.float32)
-    call = _call(picture, cut, resize, operations, inside)
+    rows = _rows(picture, cut, resize, operations, inside)
     if share is None:
-        call(0, cut.seen.height)
+        rows(0, cut.seen.height)
     else:
         claims = iter(range(0, cut.seen.height, ROWS))  # each is given out once, whoever asks
 
         def work() -> None:
             for start in claims:
-                call(start, min(start + ROWS, cut.seen.height))
+                rows(start, min(start + ROWS, cut.seen.height))
 
         share(work)
     if inside is not out:
@@ -114,61 +66,59 @@ def prepare(
     return out
 
 
-def _call(
+def mix(planes: Picture) -> Picture:
+    """Make u8[H,W,3] of luminance and colour red, green and blue, as ``refnet.preprocessing.tensorflow_jpeg.mix``."""
+    height, width, _ = planes.shape
+    lines = _lines(planes, Window(0, 0, height, width))
+    picture: Picture = np.empty((height, width, 3), np.uint8)
+    tables = (*NO_TAPS, *NO_TAPS, *NO_NORMALISATION)
+    picture_preparer()(
+        kinds.MIXED, lines.address, lines.pitch, lines.pixel, *tables, _address(picture), 0, width, 0, height
+    )
+    return picture
+
+
+def _rows(
     picture: Picture, cut: Cut, resize: str, operations: Normalisation, out: Pixels
 ) -> Callable[[int, int], None]:
     """Lay out everything for the kernel; what is returned makes some rows of ``out``."""
-    source, pitch, pixel = _flat(picture, cut.source)
-    seen = cut.seen
-    across = _taps(resize, cut.source.width, cut.width, seen.left, seen.width)
-    down = _taps(resize, cut.source.height, cut.height, seen.top, seen.height)
-    wide, tall = len(across.weights) // seen.width, len(down.weights) // seen.height
-    scratch = kinds.scratch_size(across.kind, cut.source.width, seen.width, wide, tall)
-    codes, numbers, levels = _NONE, _NO_NUMBERS, _NO_NUMBERS
-    if across.kind in (kinds.NEAREST, kinds.WEIGHED):
-        levels = _levels(operations)
-    else:
-        codes, numbers = _numbers(operations, seen.width)
-    tables = (across.places, across.weights, down.places, down.weights, codes)
-    return prepare_rows(
-        across.kind, source, pitch, pixel, tables, (numbers, levels), out.reshape(-1), seen.width, scratch
-    )
+    kernel, lines, seen = picture_preparer(), _lines(picture, cut.source), cut.seen
+    across = taps_table(resize, cut.source.width, cut.width, seen.left, seen.width)
+    down = taps_table(resize, cut.source.height, cut.height, seen.top, seen.height)
+    applied = normalisation_table(operations, across.kind, seen.width)
+    scratch_size = kinds.scratch_size(across.kind, cut.source.width, seen.width, across.weights, down.weights)
+    first = (across.kind, lines.address, lines.pitch, lines.pixel)
+    tables = (*across.arguments, *down.arguments, *applied.arguments)
+    keep = (lines, across, down, applied)  # while the kernel knows their addresses
+
+    def rows(start: int, stop: int) -> None:
+        scratch = np.empty(scratch_size, np.uint8)
+        kernel(*first, *tables, _address(scratch), _address(out), seen.width, start, stop)
+        _ = keep
+
+    return rows
 
 
-_NONE, _NO_NUMBERS = np.empty(0, np.int64), np.empty(0, np.float32)
+class _Lines(NamedTuple):
+    """A part of a picture: where it begins, how many bytes from line to line, from pixel to pixel; whose memory."""
+
+    address: int
+    pitch: int
+    pixel: int
+    keeper: Picture
 
 
-def _flat(picture: Picture, part: Window) -> tuple[Picture, int, int]:
-    """A part of a picture as bytes in a row, how many from line to line, and from pixel to pixel; copied if need be."""
+def _lines(picture: Picture, part: Window) -> _Lines:
+    """Find a part in the picture's memory; copy it if that is in another order."""
+    pitch, pixel, channel = picture.strides
+    if channel == 1 and pixel in (3, 4) and pitch >= 0:
+        begin = part.top * pitch + part.left * pixel
+        return _Lines(picture.ctypes.data + begin, pitch, pixel, picture)
     inside = picture[part.top : part.top + part.height, part.left : part.left + part.width]
-    pitch, pixel, channel = inside.strides
-    if channel != 1 or pixel not in (3, 4) or pitch < 0:
-        inside, pitch, pixel = np.array(inside, order="C"), 3 * part.width, 3
-    size = (part.height - 1) * pitch + (part.width - 1) * pixel + 3
-    # As np.lib.stride_tricks.as_strided would do, which takes a tenth of the time that a small picture does.
-    return np.asarray(Lent(inside, inside.__array_interface__["data"][0], (size,), (1,))), pitch, pixel
+    copy = np.array(inside, order="C")
+    return _Lines(copy.ctypes.data, 3 * part.width, 3, copy)
 
 
-def _taps(resize: str, size_in: int, size_out: int, start: int, count: int) -> Taps:
-    find = _common_taps if max(size_in, count) <= COMMON else _common_taps.__wrapped__
-    return find(resize, size_in, size_out, start, count)
-
-
-@lru_cache(64)
-def _common_taps(resize: str, size_in: int, size_out: int, start: int, count: int) -> Taps:
-    return TAPS[resize](size_in, size_out, range(start, start + count))
-
-
-@lru_cache(16)
-def _levels(operations: Normalisation) -> NDArray[np.float32]:
-    """What each level of each channel becomes: f32[3*256]."""
-    every = np.arange(kinds.LEVELS, dtype=np.float32)[:, None, None].repeat(3, axis=2)
-    return normalise(every, operations).T.ravel()
-
-
-@lru_cache(16)
-def _numbers(operations: Normalisation, width: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Codes of operations, and their numbers for each output of a row: f32[operations * width * 3]."""
-    codes = np.array([kinds.OPERATIONS.index(name) for name, _ in operations], np.int64)
-    numbers = [np.tile(np.array(of_channels, np.float32), width) for _, of_channels in operations]
-    return codes, np.concatenate([_NO_NUMBERS, *numbers])
+def _address(array: NDArray[Any]) -> int:
+    """As ``array.ctypes.data``, which takes several times as long."""
+    return addressof(c_char.from_buffer(array.data)) if array.size else 0

@@ -15,7 +15,7 @@ import numpy as np
 from refnet.errors import ImageError
 from refnet.preprocessing.formats import damaged, open_picture, recognise
 from refnet.preprocessing.loaders import Loader, pillow_rgb, tensorflow_rgb
-from refnet.preprocessing.pillow_memory import rgb_pixels
+from refnet.preprocessing.pillow_memory import own_pixels, pixels_of
 from refnet.preprocessing.window import Picture
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def decode(data: bytes, where: str) -> Picture:
     >>> decode(b"P2 4 4 255 " + b"0 85 170 255 " * 4, "ramp.pgm")[0].tolist()
     [[0, 0, 0], [85, 85, 85], [170, 170, 170], [255, 255, 255]]
     """
-    return read(data, where).picture
+    return own_pixels(read(data, where).picture)
 
 
 def to_rgb(image: Image.Image, where: str) -> Picture:
@@ -73,7 +73,7 @@ def to_rgb(image: Image.Image, where: str) -> Picture:
     >>> to_rgb(Image.new("RGBA", (4, 4), (255, 0, 0, 51)), "rose")[0, 0].tolist()
     [255, 204, 204]
     """
-    return read(image, where).picture
+    return own_pixels(read(image, where).picture)
 
 
 def read(source: bytes | Image.Image, where: str, loader: Loader = "pillow", *, as_published: bool = False) -> Reading:
@@ -132,7 +132,7 @@ def _as_shown(stored: Image.Image, loader: Loader) -> Reading:
         if not np.array_equal(picture, rgba[..., :3]):
             differs += (ON_WHITE,)
         return Reading(picture, differs)
-    return Reading(rgb_pixels(image if image.mode == "RGB" else image.convert("RGB")), differs)
+    return Reading(pixels_of(image if image.mode == "RGB" else image.convert("RGB")), differs)
 
 
 def _check_size(image: Image.Image, where: str) -> None:

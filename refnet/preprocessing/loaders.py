@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from refnet.errors import ImageError
-from refnet.preprocessing.pillow_memory import rgb_pixels
+from refnet.preprocessing.pillow_memory import pixels_of
 from refnet.preprocessing.tensorflow_jpeg import cmyk_to_rgb, jpeg_rgb
 from refnet.preprocessing.window import Picture
 
@@ -41,7 +41,7 @@ def pillow_rgb(image: Image.Image) -> Picture:
     image.load()
     if image.mode == "P" and image.has_transparency_data:  # the same colours, without Pillow's warning
         return np.asarray(image.convert("RGBA"))[..., :3].copy()
-    return rgb_pixels(image if image.mode == "RGB" else image.convert("RGB"))
+    return pixels_of(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 def tensorflow_rgb(image: Image.Image, name: str, where: str) -> Picture:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 BAND = 1 << 20  # pixels that Pillow copies at a time
-STORED = 4  # bytes of a pixel of mode RGB in Pillow's memory; the last says nothing
+STORED = 4  # bytes of a pixel of three channels in Pillow's memory; the last says nothing
 # struct ArrowArray: length, null_count, offset, n_buffers, n_children, buffers, children, dictionary, release, private.
 _ARROW_ARRAY = Struct("5q5P")
 _POINTER = Struct("P")
@@ -40,13 +40,13 @@ class Lent:
         }
 
 
-def rgb_pixels(image: Image.Image) -> Picture:
-    """Give u8[H,W,3] of an image of mode RGB; maybe a view of its memory that cannot be written.
+def pixels_of(image: Image.Image) -> Picture:
+    """Give u8[H,W,3] of an image of mode RGB or YCbCr; maybe a view of its memory that cannot be written.
 
     Examples
     --------
     >>> from PIL import Image
-    >>> rgb_pixels(Image.new("RGB", (4, 4), (1, 2, 3)))[3, 3].tolist()
+    >>> pixels_of(Image.new("RGB", (4, 4), (1, 2, 3)))[3, 3].tolist()
     [1, 2, 3]
     """
     image.load()
@@ -63,14 +63,16 @@ def rgb_pixels(image: Image.Image) -> Picture:
 
 
 def own_pixels(picture: Picture) -> Picture:
-    """Copy a view of Pillow's memory, a channel at a time: many times as fast as all three together.
+    """Copy what cannot be written: a channel at a time, many times as fast as all three together.
 
     Examples
     --------
     >>> from PIL import Image
-    >>> own_pixels(rgb_pixels(Image.new("RGB", (4, 4)))).strides
+    >>> own_pixels(pixels_of(Image.new("RGB", (4, 4)))).strides
     (12, 3, 1)
     """
+    if picture.flags.writeable:
+        return picture
     own: Picture = np.empty(picture.shape, np.uint8)
     for channel in range(3):
         own[..., channel] = picture[..., channel]

@@ -58,7 +58,7 @@ def read_image(source: ImageLike) -> Picture:
     (4, 4, 3)
     """
     picture = read_as(source).picture
-    return picture if picture is source or picture.flags.writeable else own_pixels(picture)
+    return picture if picture is source else own_pixels(picture)
 
 
 def read_as(source: ImageLike, loader: Loader = "pillow", *, as_published: bool = False) -> Reading:

@@ -14,6 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refnet.errors import ImageError
+from refnet.kernels.picture_kinds import BLUE_OF_BLUE, GREEN_OF_BLUE, GREEN_OF_RED, RED_OF_RED
+from refnet.preprocessing.compiled import mix as mix_compiled
+from refnet.preprocessing.pillow_memory import pixels_of
 from refnet.preprocessing.window import Picture
 
 if TYPE_CHECKING:
@@ -37,16 +40,19 @@ def jpeg_rgb(image: Image.Image, where: str) -> Picture:
     if not is_mixed:
         if any(factor != most for factor in factors):
             raise ImageError(f"{where}: a JPEG of {image.mode} with colour of lower resolution; save it as PNG")
-        pixels = np.asarray(image)
-        return cmyk_to_rgb(pixels) if image.mode == "CMYK" else np.array(image.convert("RGB"))
-    planes = np.asarray(image)
+        if image.mode == "CMYK":
+            return cmyk_to_rgb(np.asarray(image))
+        return pixels_of(image if image.mode == "RGB" else image.convert("RGB"))
+    planes = pixels_of(image)
     if factors[0] != most:
         raise ImageError(f"{where}: a JPEG with luminance of lower resolution than colour; save it as PNG")
-    smooth = [
-        _smooth(planes[..., channel], most[0] // across, most[1] // down)
-        for channel, (across, down) in enumerate(factors)
-    ]
-    return _mix(*smooth)
+    if any(factor != most for factor in factors):
+        smooth = [
+            _smooth(planes[..., channel], most[0] // across, most[1] // down)
+            for channel, (across, down) in enumerate(factors)
+        ]
+        planes = np.stack(smooth, axis=2)
+    return mix_compiled(planes)
 
 
 def cmyk_to_rgb(cmyk: Picture) -> Picture:
@@ -101,21 +107,23 @@ def _along(own: NDArray[np.int16], axis: int, bias: tuple[int, int], shift: int)
     return np.moveaxis(grown, 0, axis)
 
 
-def _fixed(number: float) -> int:
-    return int(number * 65536 + 0.5)
+def mix(planes: Picture) -> Picture:
+    """YCbCr to RGB, in multiples of 1/65536: the definition, of which ``compiled.mix`` has the same bits.
 
-
-def _mix(luminance: Plane, blue: Plane, red: Plane) -> Picture:
-    """YCbCr to RGB, in multiples of 1/65536."""
-    picture: Picture = np.empty((*luminance.shape, 3), np.uint8)
+    Examples
+    --------
+    >>> mix(np.array([[[100, 128, 128], [100, 90, 240]]], np.uint8)).tolist()
+    [[[100, 100, 100], [255, 33, 33]]]
+    """
+    picture: Picture = np.empty(planes.shape, np.uint8)
     half = 1 << 15
-    for top in range(0, len(luminance), ROWS):
-        y, cb, cr = (plane[top : top + ROWS].astype(np.int32) for plane in (luminance, blue, red))
+    for top in range(0, len(planes), ROWS):
+        y, cb, cr = np.moveaxis(planes[top : top + ROWS].astype(np.int32), 2, 0)
         cb, cr = cb - 128, cr - 128
         mixed = (
-            y + ((_fixed(1.402) * cr + half) >> 16),
-            y + ((-_fixed(0.34414) * cb - _fixed(0.71414) * cr + half) >> 16),
-            y + ((_fixed(1.772) * cb + half) >> 16),
+            y + ((RED_OF_RED * cr + half) >> 16),
+            y + ((-GREEN_OF_BLUE * cb - GREEN_OF_RED * cr + half) >> 16),
+            y + ((BLUE_OF_BLUE * cb + half) >> 16),
         )
         picture[top : top + ROWS] = np.clip(np.stack(mixed, axis=2), 0, 255)
     return picture

@@ -1,5 +1,6 @@
 """The command line: what a person types, what they see, and one clear line for everything that is wrong."""
 
+import ast
 import json
 import logging
 import os
@@ -34,7 +35,9 @@ from refnet.weights.weights import Provenance, Weights
 def _compiled():
     """Compile the kernels before any test looks at standard error."""
     for dtype in ("float32", "float64"):
-        refnet.load("lite0@synthetic", dtype=dtype).logits(synthetic.picture_tensor(8, 8))
+        net = refnet.load("lite0@synthetic", dtype=dtype)
+        net.logits(synthetic.picture_tensor(8, 8))
+        net.preprocess(CHELSEA)
 
 
 @pytest.fixture
@@ -657,6 +660,22 @@ def test_warnings_as_errors_are_lines_all_the_same(files):
     assert done.stdout.count(b"\n") == 1
     assert done.stderr.startswith(b"refnet: warning: Corrupt EXIF data")
     assert done.stderr.count(b"\n") == 1
+
+
+def test_a_command_imports_only_what_it_needs(tmp_path):
+    """What takes longest to import is what one photograph of a new process would wait for."""
+    code = (
+        "import sys; from refnet.cli import main;"
+        f"assert main(['predict', {str(CHELSEA)!r}]) == 0;"
+        "roots = {name.partition('.')[0] for name in sys.modules};"
+        "print(sorted(roots & {'numba', 'scipy', 'requests', 'rich', 'onnx', 'pyarrow', 'dask'}));"
+        "print(sorted(name for name in sys.modules if name.startswith('refnet.cli.')))"
+    )
+    done = start("-c", code, where=tmp_path)
+    assert (done.returncode, done.stderr) == (0, b"")
+    unwanted, commands = done.stdout.decode().splitlines()[-2:]
+    assert unwanted == "[]"
+    assert not {"refnet.cli.golden", "refnet.cli.bench", "refnet.cli.compare"} & set(ast.literal_eval(commands))
 
 
 def test_quick_commands_do_not_wait_for_numba(tmp_path):

@@ -136,9 +136,9 @@ class TestWhatIsDone:
         """What the compiler is asked for, instead of compiling."""
         asked = []
 
-        def prepare(dtype, directory):
-            asked.append((dtype.name, directory))
-            return (6.83 if dtype.name == "float64" else None), Path("kernels")
+        def prepare(units, directory):
+            asked.append((units[0].dtype, directory))
+            return (6.83 if units[0].dtype == "float64" else None), Path("kernels")
 
         monkeypatch.setattr(warmup, "prepare", prepare)
         return asked

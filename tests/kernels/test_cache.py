@@ -127,7 +127,7 @@ def test_a_directory_of_choice_comes_before_all(places: list[Path], read_only: l
     assert load_or_save(chosen, required=True)[1]
     chosen = tmp_path / "other"
     read_only.append(chosen)
-    with pytest.raises(RefnetError, match=f"cannot be kept: {chosen}/refnet: Read-only"):
+    with pytest.raises(RefnetError, match=f"cannot be kept: {chosen}: Read-only"):
         load_or_save(chosen, required=True)
     assert not chosen.exists()
 

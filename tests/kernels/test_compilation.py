@@ -17,8 +17,7 @@ from refnet.errors import RefnetError
 from refnet.kernels import sources
 
 SMALL = """
-import logging, sys, warnings
-logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
+import sys
 import numpy as np
 from refnet.weights import synthetic
 from refnet.architecture import efficientnet

@@ -1,6 +1,11 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
+from helpers.places import ROOT
 
 from refnet.kernels.machine import LANES, Registers, registers, tile_shapes
 
@@ -26,3 +31,34 @@ def test_a_tile_has_something_to_do_and_its_sums_fit(machine: Registers, itemsiz
 
 def test_this_machine_is_one_of_them() -> None:
     assert registers() in MACHINES.values()
+
+
+BOTH = """
+from refnet.kernels.machine import target
+mine = target()
+import sys
+assert "numba" not in sys.modules
+from numba.core.registry import cpu_target
+theirs = cpu_target.target_context.codegen().magic_tuple()
+assert tuple(mine) == theirs, (mine, theirs)
+print("same")
+"""
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": ""},
+        {"NUMBA_CPU_NAME": "generic"},
+        {"NUMBA_CPU_NAME": "sandybridge"},
+        {"NUMBA_ENABLE_AVX": "0"},
+    ],
+    ids=str,
+)
+def test_it_is_the_machine_that_numba_compiles_for(settings: dict[str, str]) -> None:
+    known = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_")}
+    done = subprocess.run(
+        [sys.executable, "-c", BOTH], env={**known, **settings}, cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "same\n", "")

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from refnet.engine.team import Team
 from refnet.errors import ImageError
-from refnet.preprocessing import compiled
-from refnet.preprocessing.compiled import TAPS, prepare
+from refnet.preprocessing import compiled, tables, tensorflow_jpeg
+from refnet.preprocessing.compiled import prepare
 from refnet.preprocessing.crop import CROPS, Cut
 from refnet.preprocessing.normalise import NORMALISATIONS, OPERATIONS, normalise
 from refnet.preprocessing.preprocess import preprocess
@@ -136,8 +136,16 @@ def test_recipes(recipe, size):
     assert same_bits(preprocess(CHELSEA, recipe, *size), wanted)
 
 
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_mixing_of_every_colour(layout):
+    levels = np.arange(256, dtype=np.uint8)
+    for luminance in (0, 1, 77, 128, 254, 255):
+        planes = np.stack(np.broadcast_arrays(np.uint8(luminance), levels[:, None], levels), axis=2)
+        assert np.array_equal(compiled.mix(LAYOUTS[layout](planes)), tensorflow_jpeg.mix(planes))
+
+
 def test_every_resize_and_every_operation_has_a_kernel():
-    assert list(TAPS) == list(RESIZES)
+    assert list(tables.TAPS) == list(RESIZES)
     assert tuple(OPERATIONS) == compiled.kinds.OPERATIONS
 
 
@@ -181,6 +189,6 @@ def test_memory(resize):
 
 
 def test_tables_of_huge_pictures_are_not_kept():
-    before = compiled._common_taps.cache_info().currsize
+    before = tables._common_taps.cache_info().currsize
     prepare(noise(4, 5000), Cut(Window(0, 0, 4, 5000), 4, 9, Window(0, 0, 4, 9)), 4, 9, "pil-bicubic", HALF)
-    assert compiled._common_taps.cache_info().currsize <= before + 1  # that of the four rows
+    assert tables._common_taps.cache_info().currsize <= before + 1  # that of the four rows

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from refnet.preprocessing import pillow_memory
-from refnet.preprocessing.pillow_memory import own_pixels, rgb_pixels
+from refnet.preprocessing.pillow_memory import own_pixels, pixels_of
 from refnet.preprocessing.read_image import read_as, read_image
 
 RNG = np.random.default_rng(1)
@@ -22,7 +22,7 @@ def noise(height, width):
 def test_pixels_are_those_of_the_image(size):
     picture = noise(*size)
     image = Image.fromarray(picture)
-    found = rgb_pixels(image)
+    found = pixels_of(image)
     assert found.dtype == np.uint8
     assert np.array_equal(found, picture)
     assert found.flags.writeable != LENDS
@@ -33,7 +33,7 @@ def test_pixels_are_those_of_the_image(size):
 def test_what_is_lent_outlives_the_image():
     picture = noise(300, 400)
     image = Image.fromarray(picture)
-    found = rgb_pixels(image)
+    found = pixels_of(image)
     assert found.strides == (1600, 4, 1)
     image.close()
     del image
@@ -76,7 +76,7 @@ def _unknown_form(monkeypatch):
 def test_what_is_not_lent_is_copied(make, rows, monkeypatch):
     image = make(monkeypatch)
     monkeypatch.setattr(pillow_memory, "BAND", rows * image.width)
-    found = rgb_pixels(image)
+    found = pixels_of(image)
     assert found.flags.writeable
     assert np.array_equal(found, np.asarray(image))
 
@@ -87,7 +87,7 @@ def test_lines_that_pillow_aligns():
     Image.core.set_alignment(64)
     try:
         picture = noise(20, 10)
-        assert np.array_equal(rgb_pixels(Image.fromarray(picture)), picture)
+        assert np.array_equal(pixels_of(Image.fromarray(picture)), picture)
     finally:
         Image.core.set_alignment(before)
 
