@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import re
-from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from refnet import progress
-from refnet.cli import cluster_options, eval_tables, picture_options, recipe_options, terminal
+from refnet.cli import cluster_options, eval_files, eval_tables, picture_options, recipe_options, terminal
 from refnet.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,7 +17,6 @@ if TYPE_CHECKING:
     from refnet.evaluation import Agreement, DataSet, Evaluation, OtherAnswers
     from refnet.hub.request import Request
     from refnet.network import Network
-    from refnet.pipeline.journal import Journal
 
 
 def add(commands: Any) -> None:
@@ -112,13 +109,21 @@ def run(options: argparse.Namespace) -> int:
     if options.html is not None:
         check_target(Path(options.html))
     requests = _requests(options)
-    kept = _kept(options, list(requests))
+    kept = eval_files.targets(options, list(requests))
     data = read_data_set(options.data, options.truth, synsets=options.synsets)
     given, others = (None if file is None else read_answers(Path(file)) for file in (options.given, options.agree))
     found: list[Evaluation] = []
     agreements: list[Agreement] = []
+    if len(requests) > 1:  # what does not fit is told before the first one runs, which may take hours
+        for request in requests.values():
+            _check(request.load(), data, others, options)
     for name, request in requests.items():
         network = request.load()
+        _check(network, data, others, options)
+        if network.recipe != network.weights.recipe:
+            terminal.say(
+                f"{name}: recipe {network.recipe.name} instead of the weights' own, {network.weights.recipe.name}"
+            )
         found.append(_evaluate(name, network, data, given, kept[name], options))
         if others is not None:
             agreements.append(_agree(found[-1], network, others))
@@ -127,6 +132,17 @@ def run(options: argparse.Namespace) -> int:
         write_report(found, Path(options.html), agreements)
     _show(found, agreements, options)
     return 2 if any(each.answers.failed for each in found) else 0
+
+
+def _check(network: Network, data: DataSet, others: OtherAnswers | None, options: argparse.Namespace) -> None:
+    """Refuse a network that does not fit the data set, and answers that do not fit the network."""
+    from refnet.evaluation import find_truth
+    from refnet.evaluation.run import check_classifies
+
+    check_classifies(network)
+    find_truth(data, network.weights, options.by)
+    if others is not None:
+        others.answers(data, network)
 
 
 def _requests(options: argparse.Namespace) -> dict[str, Request]:
@@ -173,7 +189,7 @@ def _evaluate(
         return from_answers(network, data, read_answers(kept), by=options.by, name=name, ours=True)
     with ExitStack() as stack:
         update = stack.enter_context(progress.task(f"evaluating {name}", total=len(data), unit="pictures"))
-        journal = None if kept is None else stack.enter_context(_journal(kept, network, name, options))
+        journal = None if kept is None else stack.enter_context(eval_files.journal(kept, network, name, options))
         pipeline = stack.enter_context(cluster_options.pipeline(network, options))
         try:
             found = evaluate(
@@ -195,37 +211,6 @@ def _evaluate(
             tables.write(kept, journal.in_order(data.files), meaning=found.meaning, about=about)
             journal.remove()
     return found
-
-
-def _journal(kept: Path, network: Network, name: str, options: argparse.Namespace) -> Journal:
-    from refnet.cli import many
-    from refnet.evaluation.metrics import DEPTH
-    from refnet.pipeline.journal import Journal
-
-    asked = many.asked(network, argparse.Namespace(**{**vars(options), "model": name}), top=DEPTH)
-    return Journal(kept, asked, resume=options.resume, overwrite=options.overwrite)
-
-
-def _kept(options: argparse.Namespace, names: Sequence[str]) -> dict[str, Path | None]:
-    """The file of each model's answers, if they are to be kept."""
-    from refnet.cli import many
-    from refnet.pipeline.tables import SUFFIXES
-
-    if options.out is None:
-        if options.resume or options.overwrite:
-            raise InputError("--resume and --overwrite are about a file: name it with -o FILE")
-        return dict.fromkeys(names)
-    if options.given is not None:
-        raise InputError("--from evaluates answers that are in a file already; leave -o out")
-    path = many.target(options.out, SUFFIXES)
-    if len(names) == 1:
-        return {names[0]: path}
-    return {name: path.with_name(f"{path.stem}.{_as_file(name)}{path.suffix}") for name in names}
-
-
-def _as_file(name: str) -> str:
-    """A model's name as a part of a file's name."""
-    return re.sub(r"[^\w.@+-]+", "-", name.replace(":", "+"))
 
 
 def _agree(found: Evaluation, network: Network, others: OtherAnswers) -> Agreement:

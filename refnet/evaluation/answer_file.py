@@ -69,7 +69,7 @@ class OtherAnswers:
         classes = match_answers(self.name, names, network.weights, by)
         each: list[list[tuple[int, float]] | str] = []
         for place in range(len(data)):
-            found = self.of[matched[place]] if place in matched else f"it is not in {self.name}"
+            found = self.of[matched[place]] if place in matched else f"{data.files[place]}: not in {self.name}"
             each.append(found if isinstance(found, str) else [(classes[name], value) for name, value in found])
         return Answers.of(each, max(1, *(len(one) for one in each if not isinstance(one, str))))
 

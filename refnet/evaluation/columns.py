@@ -64,7 +64,10 @@ def split(lines: Sequence[str]) -> Table | None:
     for mark in "\t,;":
         if mark not in lines[0]:
             continue
-        rows = list(csv.reader(lines, delimiter=mark, skipinitialspace=True))
+        try:
+            rows = list(csv.reader(lines, delimiter=mark, skipinitialspace=True))
+        except csv.Error as error:
+            raise InputError(f"no CSV: {error}") from None
         if any(_plain_head(cell) in FILE_HEADS for cell in rows[0]):
             return of_columns(rows[0], rows[1:])
         if all(any(map(is_picture, row)) for row in rows):

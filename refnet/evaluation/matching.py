@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -35,8 +35,8 @@ class Truth:
 def find_truth(data: DataSet, weights: Weights, by: By | None = None) -> Truth:
     """Find which output of a network each picture's class is.
 
-    Names are taken by wnid if all are wnids, or else by label if all are labels, or else, of folders of a network
-    without labels, in their sorted order if there are as many as outputs, as torchvision's ``ImageFolder`` does.
+    Names are taken by wnid, or whatever ids the network's labels have, or else by label. Folders of a network without
+    labels are taken in their sorted order if there are as many as outputs, as torchvision's ``ImageFolder`` does.
     Numbers count the outputs from 0.
 
     Parameters
@@ -67,12 +67,12 @@ def find_truth(data: DataSet, weights: Weights, by: By | None = None) -> Truth:
             f"{weights.architecture.name} has {classes or 'no'} classes; want a network that tells some apart"
         )
     assumed = ""
-    if labels is None and classes in IMAGENET and all(map(_WNID.fullmatch, data.classes)):
+    if labels is None and classes in IMAGENET and all(map(_WNID.fullmatch, _used(data))):
         labels = labels_for(imagenet_labels(), classes)
         assumed = "; the weights have no labels: ImageNet's order is assumed"
     found, way = _match(data, labels, classes, by)
     indices = np.array([found[name] for name in data.given], np.int32)
-    return Truth(indices, f"{count(len(data.classes), 'class', 'classes')} matched by {way}{assumed}", labels)
+    return Truth(indices, f"{count(len(found), 'class', 'classes')} matched by {way}{assumed}", labels)
 
 
 def match_answers(name: str, classes: Sequence[str], weights: Weights, by: By | None = None) -> Mapping[str, int]:
@@ -88,30 +88,58 @@ def match_answers(name: str, classes: Sequence[str], weights: Weights, by: By | 
     if labels is None and weights.architecture.classes in IMAGENET and all(map(_WNID.fullmatch, classes)):
         labels = labels_for(imagenet_labels(), weights.architecture.classes)
     numbers = by is None and all(map(_NUMBER.fullmatch, classes)) and not (labels and _are_labels(classes, labels))
-    data = DataSet(name, (name,), (classes[0],), tuple(classes), name)
+    data = DataSet(name, (name,) * len(classes), tuple(classes), tuple(classes), name)
     if numbers:
         return _numbers(data, weights.architecture.classes)
     return _match(data, labels, weights.architecture.classes, by)[0]
 
 
 def _match(data: DataSet, labels: Labels | None, classes: int, by: By | None) -> tuple[Mapping[str, int], str]:
+    if by == "order":
+        return _by_order(data, labels, classes)
+    used = replace(data, classes=_used(data))  # a folder without a picture may be called anything
     if by is not None:
-        return _FORCED[by](data, labels, classes)
+        return _FORCED[by](used, labels, classes)
     if data.numbers:
-        return _by_number(data, labels, classes)
+        _check_not_labels(used, labels)
+        return _by_number(used, labels, classes)
+    numbered = all(map(_NUMBER.fullmatch, data.classes))
     if labels is not None:
-        if all(map(_WNID.fullmatch, data.classes)) and not _are_labels(data.classes, labels):
-            return _by_wnid(data, labels, classes)
-        if _are_labels(data.classes, labels) or not all(map(_NUMBER.fullmatch, data.classes)):
-            return _by_label(data, labels, classes)
-    if all(map(_NUMBER.fullmatch, data.classes)):
-        return _by_number_or_order(data, labels, classes)
-    return _by_order(data, labels, classes)
+        if _are_ids(used.classes, labels):
+            return _by_wnid(used, labels, classes)
+        if not numbered or _are_labels(used.classes, labels):
+            return _by_label(used, labels, classes)
+    return _by_number_or_order(data, labels, classes) if numbered else _by_order(data, labels, classes)
+
+
+def _check_not_labels(data: DataSet, labels: Labels | None) -> None:
+    """Refuse numbers that are labels too, of other classes than those that they count."""
+    if labels is None or not _are_labels(data.classes, labels):
+        return
+    if any(name not in labels.texts[int(name) : int(name) + 1] for name in data.classes):
+        raise InputError(
+            f"{data.name}: {naming(data.classes)} are labels of the network, and numbers of other classes; want "
+            "--by label or --by number"
+        )
+
+
+def _used(data: DataSet) -> tuple[str, ...]:
+    """The classes of which there are pictures."""
+    return tuple(sorted(set(data.given)))
+
+
+def _are_ids(names: Sequence[str], labels: Labels) -> bool:
+    """Whether names are ids of classes, or most are wnids, so that one that is none is a mistake."""
+    if labels.wnids == labels.texts:  # names that stand for ids, and may come twice
+        return False
+    return set(names) <= set(labels.wnids) or 2 * sum(map(bool, map(_WNID.fullmatch, names))) > len(names)
 
 
 def _by_wnid(data: DataSet, labels: Labels | None, classes: int) -> tuple[dict[str, int], str]:
     places = {} if labels is None else {wnid: index for index, wnid in enumerate(labels.wnids)}
-    wnids = {name: match[1] if (match := _WNID.fullmatch(name)) else name for name in data.classes}
+    wnids = {
+        name: name if name in places or not (match := _WNID.fullmatch(name)) else match[1] for name in data.classes
+    }
     unknown = [name for name, wnid in wnids.items() if wnid not in places]
     if unknown:
         raise _unknown(data, unknown, labels, "wnid")
@@ -134,7 +162,7 @@ def _by_label(data: DataSet, labels: Labels | None, classes: int) -> tuple[dict[
     for name in data.classes:
         if len(several := places[_plain(name)]) > 1:
             named = ", ".join(f"{index} ({labels[index].text})" for index in sorted(several))
-            raise InputError(f"{data.name}: {name!r} may be the classes {named}; want wnids, or the whole label")
+            raise InputError(f"{data.name}: {name!r} may be the classes {named}; want wnids")
     return {name: next(iter(places[_plain(name)])) for name in data.classes}, "label"
 
 
@@ -175,8 +203,8 @@ def _by_order(data: DataSet, labels: Labels | None, classes: int) -> tuple[dict[
         raise InputError(f"{data.name}: {data.said_by} need not name every class, so that their order says nothing")
     if len(data.classes) != classes:
         raise InputError(
-            f"{data.name}: {len(data.classes)} folders and a network of {classes} classes; to be matched by their "
-            "order they must be as many; or want folders called as its labels"
+            f"{data.name}: {count(len(data.classes), 'folder')} and a network of {classes} classes; to be matched by "
+            f"their order they must be as many{'' if labels is not None else ', as the weights have no labels'}"
         )
     return {name: index for index, name in enumerate(data.classes)}, "the sorted order of the folders"
 
@@ -203,4 +231,4 @@ def _unknown(data: DataSet, unknown: Sequence[str], labels: Labels | None, what:
     )
 
 
-_FORCED = {"wnid": _by_wnid, "label": _by_label, "number": _by_number, "order": _by_order}
+_FORCED = {"wnid": _by_wnid, "label": _by_label, "number": _by_number}

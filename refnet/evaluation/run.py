@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -12,6 +13,7 @@ from refnet.errors import InputError
 from refnet.evaluation.answers import Answers
 from refnet.evaluation.data_set import DataSet, count
 from refnet.evaluation.evaluation import Evaluation
+from refnet.evaluation.folders import read_data_set
 from refnet.evaluation.matching import By, find_truth
 from refnet.evaluation.metrics import DEPTH
 from refnet.evaluation.published import published
@@ -28,7 +30,7 @@ Progress = Callable[[int, int], None]  # how many are done, and how many failed
 
 def evaluate(
     network: Network,
-    data: DataSet,
+    data: DataSet | str | os.PathLike[str],
     *,
     by: By | None = None,
     name: str | None = None,
@@ -44,7 +46,7 @@ def evaluate(
     network
         What ``refnet.load`` gives.
     data
-        What ``read_data_set`` gives.
+        What ``read_data_set`` gives, or the folder or table that it would read.
     by
         As for ``find_truth``.
     name
@@ -75,14 +77,15 @@ def evaluate(
     --------
     >>> import pathlib, shutil, tempfile
     >>> import refnet
-    >>> from refnet.evaluation import read_data_set
     >>> place = pathlib.Path(tempfile.mkdtemp())
     >>> _ = shutil.copy("refnet/data/chelsea.png", place / "n02123159_1.png")
-    >>> found = evaluate(refnet.load("lite0"), read_data_set(place))
+    >>> found = evaluate(refnet.load("lite0"), place)
     >>> found.top1, [round(bound, 2) for bound in found.top1.interval]
     (Share(right=1, of=1), [0.21, 1.0])
     """
     check_classifies(network)
+    if not isinstance(data, DataSet):
+        data = read_data_set(data)
     architecture = network.weights.architecture
     truth = find_truth(data, network.weights, by)
     kept = _Kept(data, min(DEPTH, architecture.classes), architecture.top.meaning)

@@ -39,7 +39,10 @@ def read_table(
 ) -> DataSet:
     """Read a data set from its table; ``pictures`` are those in ``folder``, where there is one."""
     lines = read_lines(path)
-    table = split(lines)
+    try:
+        table = split(lines)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
     if table is None:
         if folder is None:
             raise InputError(f"{path}: no line names a picture; want a file and its class in every line")
@@ -114,6 +117,8 @@ def _files(table: Table, path: Path, folder: Path | None, pictures: Sequence[str
 
 
 def _check_filled(path: Path, given: Sequence[str]) -> None:
+    if not given:
+        raise InputError(f"{path}: no picture is in it")
     if "" in given:
         raise InputError(f"{path}: picture {list(given).index('') + 1} has no class")
 

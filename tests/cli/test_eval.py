@@ -37,6 +37,8 @@ def place(tmp_path_factory):
             file.parent.mkdir(parents=True, exist_ok=True)
             picture.save(file)
     refnet.load(place / "one.h5").predict(file)  # kernels are compiled before anybody looks at standard error
+    (place / "elsewhere.csv").write_text("file,class\ncat.png,3\n")
+    (place / "beyond.csv").write_text("file,class\n0.png,10\n")
     (place / "truth.txt").write_text("".join(f"n0000000{number % 3}\n" for number in range(12)))
     return place
 
@@ -83,6 +85,11 @@ def test_json(run, place):
     (agreement,) = said["agreement"]
     assert (agreement["first"], agreement["second"]) == ("one.h5", "two.h5")
     assert agreement["same"]["of"] == 12
+
+
+def test_another_recipe_is_told(run):
+    code, _, err = run("set -m one.h5 --recipe timm")
+    assert (code, err) == (0, "refnet: one.h5: recipe timm instead of the weights' own, tf\n")
 
 
 def test_the_same_by_a_list(run):
@@ -203,6 +210,9 @@ def test_pictures_that_cannot_be_read(run, place, tmp_path):
         ("set -m one.h5 two.h5 --from truth.txt", "--from is one model's answers; want one model with -m"),
         ("set -m one.h5 --from truth.txt", "truth.txt: no line names a picture"),
         ("set -m one.h5 --agree nowhere.csv", "nowhere.csv: cannot be read: No such file or directory"),
+        ("set -m one.h5 lite0", "3 of 3 classes are no wnid of the network: n00000000"),
+        ("set -m one.h5 --agree elsewhere.csv", "elsewhere.csv: it names none of the pictures of set"),
+        ("set -m one.h5 --agree beyond.csv", "beyond.csv: the class 10 is none of the network's 0..9"),
         ("flat -m one.h5 --truth one.h5", "one.h5: no text in UTF-8"),
         ("set -m one.h5 --by size", "argument --by: invalid choice: 'size'"),
     ],

@@ -1,5 +1,8 @@
 """Data sets that are folders: of classes, and of pictures whose names say them."""
 
+import errno
+import os
+
 import pytest
 
 from refnet.errors import InputError
@@ -46,6 +49,21 @@ def test_pictures_beside_the_classes_belong_to_none(tmp_path):
     data = read_data_set(tmp_path)
     assert data.given == ("cat",)
     assert data.notes == ("1 picture left out, beside the folders of the classes: b.png",)
+
+
+def test_a_folder_that_cannot_be_read(tmp_path, monkeypatch):
+    """A part of the pictures would give another accuracy."""
+    make(tmp_path, "cat/a.png", "cat/locked/b.png")
+    scan = os.scandir
+
+    def refuse(path):
+        if os.fspath(path).endswith("locked"):
+            raise PermissionError(errno.EACCES, "Permission denied", os.fspath(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(InputError, match="cat/locked: cannot read the folder: Permission denied"):
+        read_data_set(tmp_path)
 
 
 def test_links_are_gone_through_once(tmp_path):

@@ -43,6 +43,30 @@ def test_names(imagenet, classes, indices, way):
     assert truth.told == f"{len(classes)} classes matched by {way}"
 
 
+def test_own_ids():
+    """Of a table of ids and texts, folders may be called by the ids; where names stand for ids, one may come twice."""
+    own = replace(make_weights(classes=3), labels=Labels(("c", "d", "7"), ("my cat", "my dog", "my cow")))
+    assert find_truth(data("d", "c"), own).classes.tolist() == [1, 0]
+    assert find_truth(data("7", "7"), own).classes.tolist() == [2, 2]
+    assert find_truth(data("My_Cow"), own).classes.tolist() == [2]
+    with pytest.raises(InputError, match=r"'cat' may be the classes 0 \(cat\), 1 \(cat\); want wnids"):
+        find_truth(data("cat", "dog"), weights(3, ("cat", "cat", "dog")))
+
+
+def test_one_folder_among_wnids(imagenet):
+    with pytest.raises(InputError, match="1 of 3 classes are no wnid of the network: misc; its first"):
+        find_truth(data("n01440764", "n02123045", "misc"), imagenet)
+
+
+def test_a_folder_without_a_picture_may_be_called_anything(imagenet):
+    some = replace(data("n01440764", "n02123045"), classes=("misc", "n01440764", "n02123045"))
+    truth = find_truth(some, imagenet)
+    assert truth.classes.tolist() == [0, 281]
+    assert truth.told == "2 classes matched by wnid"
+    counted = replace(data("b", "c"), classes=("a", "b", "c"))
+    assert find_truth(counted, weights(3)).classes.tolist() == [1, 2]
+
+
 @pytest.mark.parametrize("name", ["crane", "missile"])
 def test_a_name_of_two_classes(imagenet, name):
     with pytest.raises(InputError, match=rf"mine: '{name}' may be the classes \d+ \(.*\), \d+ \(.*\); want wnids"):
@@ -107,6 +131,18 @@ def test_numbers_of_a_table():
     assert truth.told == "2 classes matched by number: they count the network's outputs from 0"
     with pytest.raises(InputError, match=r"mine: the class 10 is none of the network's 0\.\.9; numbers count"):
         find_truth(data("3", "10", said_by="val.csv", numbers="unclear"), make_weights())
+
+
+def test_numbers_that_are_labels_too():
+    digits = weights(3, ("0", "2", "1"))
+    table = data("1", "0", said_by="val.csv", numbers="unclear")
+    with pytest.raises(InputError, match="mine: 0, 1 are labels of the network, and numbers of other classes; want"):
+        find_truth(table, digits)
+    assert find_truth(table, digits, "label").classes.tolist() == [2, 0]
+    assert find_truth(table, digits, "number").classes.tolist() == [1, 0]
+    assert find_truth(data("1", "0"), digits).classes.tolist() == [2, 0]  # folders have names
+    same = weights(3, ("0", "1", "2"))
+    assert find_truth(table, same).classes.tolist() == [1, 0]
 
 
 def test_folders_called_by_numbers():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from refnet.evaluation.agreement import Agreement
@@ -48,7 +48,7 @@ def page(found: Sequence[Evaluation], agreements: Sequence[Agreement] = ()) -> s
         said="".join(f'<p class="said">{safe(said)}</p>' for said in told),
         about="".join(f"<dt>{safe(key)}</dt><dd>{safe(value)}</dd>" for key, value in about.items()),
         models="\n".join(map(_row, found)),
-        agreement=_agreements(agreements, first),
+        agreement=_agreements(agreements, {each.model: each for each in found}),
         each="\n".join(sections(each, heading=len(found) > 1) for each in found),
         version=safe(__version__),
     )
@@ -103,7 +103,7 @@ def _row(found: Evaluation) -> str:
     )
 
 
-def _agreements(agreements: Sequence[Agreement], ours: Evaluation) -> str:
+def _agreements(agreements: Sequence[Agreement], found: Mapping[str, Evaluation]) -> str:
     if not agreements:
         return ""
     rows = "".join(
@@ -114,19 +114,20 @@ def _agreements(agreements: Sequence[Agreement], ours: Evaluation) -> str:
         f'<td class="n">{len(each.not_in_second):,}</td></tr>'
         for each in agreements
     )
+    differences = "".join(_differences(each, found[each.first]) for each in agreements if each.first in found)
     return (
         '<section><h2>Agreement</h2><p class="explained">How often two give the same class, right or wrong; how often '
         "one of them alone is right; and of how many pictures only the other says something.</p>"
         '<div class="scroll"><table><thead><tr><th>first</th><th>second</th><th class="n">same</th><th></th><th></th>'
         '<th class="n">only first<br>right</th><th class="n">only second<br>right</th>'
         '<th class="n">not in<br>first</th><th class="n">not in<br>second</th></tr></thead>'
-        f"<tbody>{rows}</tbody></table></div>{''.join(_differences(each, ours) for each in agreements)}</section>"
+        f"<tbody>{rows}</tbody></table></div>{differences}</section>"
     )
 
 
 def _differences(agreement: Agreement, ours: Evaluation) -> str:
     """The pictures where two differ, folded away."""
-    if not agreement.differences or agreement.first != ours.model:
+    if not agreement.differences:
         return ""
     rows = "".join(
         f'<tr><th scope="row">{safe(ours.data.short(one.file))}</th><td class="name">{safe(ours.name(one.ours))}</td>'
