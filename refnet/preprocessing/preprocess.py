@@ -6,6 +6,7 @@ import logging
 import operator
 
 from refnet.errors import InputError
+from refnet.float_mode import default_mode
 from refnet.preprocessing.compiled import Share, prepare
 from refnet.preprocessing.crop import CROPS
 from refnet.preprocessing.grey import check_one_channel, to_grey
@@ -19,6 +20,7 @@ LOGGER = logging.getLogger("refnet")
 LARGE = 1 << 21  # pixels, from which on threads gain more than they cost
 
 
+@default_mode()
 def preprocess(
     source: ImageLike,
     recipe: Recipe,
