@@ -539,7 +539,8 @@ def warmup(
     Returns
     -------
     list
-        Of ``refnet.hub.warmup.Warm`` (dtype, seconds or None, directory), one for each dtype.
+        Of ``refnet.hub.warmup.Warm`` (title, dtype, seconds or None, directory): what runs networks, one for each
+        dtype, and what prepares pictures.
 
     Raises
     ------
@@ -549,8 +550,8 @@ def warmup(
 
     Examples
     --------
-    >>> [kernels.dtype for kernels in warmup("lite0", dtype="float32")]
-    ['float32']
+    >>> [kernels.title for kernels in warmup("lite0", dtype="float32")]
+    ['float32 kernels', 'kernels that prepare pictures']
     """
     from refnet.hub.warmup import warm_up
 

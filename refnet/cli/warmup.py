@@ -60,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
     done = [
         f"compiled in {each.seconds:.1f} s" if each.seconds is not None else "was already there" for each in kernels
     ]
-    rows = [[each.dtype, what, str(each.directory)] for each, what in zip(kernels, done, strict=True)]
+    rows = [[each.title, what, str(each.directory)] for each, what in zip(kernels, done, strict=True)]
     terminal.print_columns("<<<", rows + [[model, "checked and run", ""] for model in options.models])
     if options.cache is not None:
         print(f"\nTo use these kernels, set NUMBA_CACHE_DIR={terminal.printable(str(Path(options.cache).absolute()))}")
@@ -69,4 +69,9 @@ def run(options: argparse.Namespace) -> int:
 
 def describe(kernels: Warm) -> dict[str, Any]:
     """Turn a result into what JSON can hold; ``seconds`` is null if nothing had to be compiled."""
-    return {"dtype": kernels.dtype, "seconds": kernels.seconds, "directory": str(kernels.directory)}
+    return {
+        "title": kernels.title,
+        "dtype": kernels.dtype,
+        "seconds": kernels.seconds,
+        "directory": str(kernels.directory),
+    }

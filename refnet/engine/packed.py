@@ -16,6 +16,7 @@ from refnet.architecture import names
 from refnet.architecture.step import CONVOLUTIONS, Step
 from refnet.arrays import Array
 from refnet.engine.layout import blocks_of, pack_depthwise, pack_kernel, packed_size, unpack_depthwise, unpack_kernel
+from refnet.float_mode import default_mode
 from refnet.kernels.machine import LANES, tile_shapes
 from refnet.reference.numerics import fold_batch_norm
 
@@ -75,6 +76,7 @@ def _has_kernel(step: Step) -> bool:
 class PackedWeights(Mapping[str, Array]):
     """The flat array; as a mapping, the tensors it was made of, by key."""
 
+    @default_mode()
     def __init__(self, steps: Sequence[Step], take: Take, eps: float, dtype: npt.DTypeLike) -> None:
         """Pack the tensors, each taken once; batch norms become scale and shift."""
         self.layout = lay_out(steps)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from refnet.checks import float_dtype
 from refnet.errors import InputError
 from refnet.hub.models import find_weights
-from refnet.kernels.compilation import prepare
+from refnet.kernels.compilation import keep_on_disk
 from refnet.kernels.units import PICTURES, run_unit
 from refnet.network import Network
 
@@ -32,11 +32,14 @@ class Warm:
         How long compiling them took; None if they were there already.
     directory
         Where they are.
+    title
+        What they do: ``float32 kernels`` run networks, and there are ``kernels that prepare pictures``.
     """
 
     dtype: str
     seconds: float | None
     directory: Path
+    title: str
 
 
 def warm_up(
@@ -47,7 +50,8 @@ def warm_up(
     directory = None if cache is None else _directory(cache)
     for model in models:
         find_weights(model)  # and forget them: all at once would take much memory
-    kernels = [Warm(wanted.name, *prepare([run_unit(wanted), PICTURES], directory)) for wanted in dtypes]
+    units = [*map(run_unit, dtypes), PICTURES]
+    kernels = [Warm(unit.dtype, *keep_on_disk(unit, directory), unit.title) for unit in units]
     for model in models:
         for wanted in dtypes:
             network = Network._consume(find_weights(model), dtype=wanted)

@@ -27,6 +27,7 @@ _log = logging.getLogger("refnet")
 _FORMAT = b"refnet kernels 1\n"
 _MAX_SIZE = 1 << 26
 _SUBDIRECTORY = "refnet"
+_told: set[Path] = set()  # places that are not trusted, and that this was said of
 
 
 class KernelCache:
@@ -48,9 +49,17 @@ class KernelCache:
         self._directory = directory  # what a person named
         self._places = _places() if directory is None else iter([directory / _SUBDIRECTORY])
         self._writable: Path | None = None
+        self._refused: dict[Path, str] = {}  # places, and why they are not trusted
 
     def load(self) -> ObjectCode | None:
         """Return the object code from the first place that has it, or None."""
+        found = self._find()
+        self._tell(self.place or self._writable)
+        if found is None and self._required and self._writable is None:
+            raise RefnetError(f"compiled kernels cannot be kept: {self.problem}; want a directory that can be written")
+        return found
+
+    def _find(self) -> ObjectCode | None:
         for place in self._places:
             if not self._trusts(place):
                 continue
@@ -65,9 +74,15 @@ class KernelCache:
             else:
                 self._writable = place
                 break
-        if self._required and self._writable is None:
-            raise RefnetError(f"compiled kernels cannot be kept: {self.problem}; want a directory that can be written")
         return None
+
+    def _tell(self, instead: Path | None) -> None:
+        """Say once of each place that is not trusted that it is passed over, and what takes its place."""
+        for place, reason in self._refused.items():
+            if place not in _told:
+                _told.add(place)
+                kept = f"; they are kept in {instead}" if instead else ""
+                _log.warning("compiled kernels are neither looked for nor kept in %s: %s%s", place, reason, kept)
 
     def _trusts(self, place: Path) -> bool:
         """Whether nobody else can put files there; root's directory may be open to all: each file is looked at too."""
@@ -78,8 +93,8 @@ class KernelCache:
         except FileNotFoundError:
             return True
         except OSError as reason:
-            self.problem = f"{place}: {reason.strerror or reason}"
-            _log.warning("compiled kernels are neither looked for nor kept in %s", self.problem)
+            self._refused[place] = reason.strerror or str(reason)
+            self.problem = f"{place}: {self._refused[place]}"
             return False
         return True
 

@@ -10,7 +10,7 @@ import os
 import re
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec
@@ -22,6 +22,7 @@ import numpy as np
 from refnet import progress
 from refnet.compiler_lock import COMPILER_LOCK
 from refnet.errors import RefnetError
+from refnet.kernels import settings
 from refnet.kernels.cache import KernelCache
 from refnet.kernels.machine import target
 from refnet.kernels.object_code import Function, load
@@ -29,9 +30,6 @@ from refnet.kernels.sources import digest_of_sources
 
 _log = logging.getLogger("refnet")
 _functions: dict[Unit, Function] = {}
-
-# Settings of Numba that change the code it makes.
-_SETTINGS = ("OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "BOUNDSCHECK", "DEBUGINFO")
 
 
 class CacheWarning(UserWarning):
@@ -83,19 +81,13 @@ def function_of(unit: Unit) -> Function:
     return _functions[unit]
 
 
-def prepare(units: Sequence[Unit], directory: Path | None = None) -> tuple[float | None, Path]:
-    """Make sure that the code of these units is on disk, in ``directory`` or where it is looked for.
+def keep_on_disk(unit: Unit, directory: Path | None = None) -> tuple[float | None, Path]:
+    """Make sure that the code of a unit is on disk, in ``directory`` or where it is looked for.
 
-    Return how many seconds compiling took, None if all was there already, and where it is.
+    Return how many seconds compiling took, None if it was there already, and where it is.
     """
     with COMPILER_LOCK:
-        kept = [_keep(unit, directory) for unit in units]
-    seconds = [compiling for compiling, _ in kept if compiling is not None]
-    return sum(seconds) if seconds else None, kept[0][1]
-
-
-def _keep(unit: Unit, directory: Path | None) -> tuple[float | None, Path]:
-    loaded = _load_or_compile(unit, directory, required=True)
+        loaded = _load_or_compile(unit, directory, required=True)
     if loaded.place is None:
         raise RefnetError(f"compiled kernels cannot be kept: {loaded.problem}")
     _functions.setdefault(unit, loaded.function)
@@ -113,11 +105,22 @@ def _load_or_compile(unit: Unit, directory: Path | None, *, required: bool) -> _
 
             compiled = compile_function(*import_module(unit.module).make(np.dtype(unit.dtype)))
             seconds = time.perf_counter() - begin
-        if digest_of_sources() == _SOURCES:
+        kept.problem = _why_not_kept()
+        if not kept.problem:
             kept.save(compiled)
-        else:  # what was compiled is neither all old nor all new
-            kept.problem = "refnet's source has changed since this process began"
     return _Loaded(load(compiled, unit.arguments), seconds, kept.place, kept.problem)
+
+
+def _why_not_kept() -> str:
+    """Say why what was just compiled is not what the key says, if so."""
+    if digest_of_sources() != _SOURCES:  # neither all old nor all new
+        return "refnet's source has changed since this process began"
+    others = settings.from_elsewhere()
+    if others:
+        return (
+            f"Numba's settings are not those of the environment, by .numba_config.yaml or by code: {', '.join(others)}"
+        )
+    return ""
 
 
 # Of the code that is in memory: files that change later are another process's affair.
@@ -134,7 +137,7 @@ def _key(unit: Unit) -> dict[str, str]:
         "numba": _numba_version(),
         "llvmlite": llvmlite_version,
         **target()._asdict(),
-        **{name: os.environ.get(f"NUMBA_{name}", "") for name in _SETTINGS},
+        **settings.of_environment(),
     }
 
 

@@ -8,7 +8,7 @@ OPERATIONS = ("subtract", "divide", "multiply")  # that normalise, by code
 SUBTRACT, DIVIDE, MULTIPLY = range(3)
 
 LEVELS = 256  # of a channel
-PIXEL = 4  # bytes, or lanes, of a pixel in a line: red, green, blue, and one that nobody reads
+PIXEL_LANES = 4  # bytes, or lanes, of a pixel in a line: red, green, blue, and one that nobody reads
 LINES = 4  # resized together along their length
 WIDE = 32  # bytes of a line that are summed at a time
 PRECISION = 22  # bits of a weight behind the point
@@ -18,39 +18,65 @@ RED_OF_RED, GREEN_OF_BLUE, GREEN_OF_RED, BLUE_OF_BLUE = 91881, 22554, 46802, 116
 
 
 def scratch_size(kind: int, read: int, width: int, wide: int, tall: int) -> int:
-    """Bytes of memory that a thread needs for ``width`` outputs from ``read`` columns of the picture.
+    """Bytes of memory that a thread needs for ``width`` outputs from at most ``read`` columns of the picture.
 
-    ``wide`` and ``tall`` count the weights of an output, across and down. It is a whole number of float32.
+    ``wide`` and ``tall`` count the weights of an output, across and down.
 
     Examples
     --------
     >>> scratch_size(NEAREST, 500, 224, 0, 0), scratch_size(CUBIC, 500, 224, 4, 4)
-    (0, 13400)
+    (0, 10692)
     """
-    if kind == NEAREST:
-        return 0
     if kind == WEIGHED:
-        return LINES * (read + wide) * PIXEL + (ring_lines(tall) + 1) * line_pitch(width)
-    return 4 * (PIXEL * (read + 1) + 2 * (3 * width + 1))
+        return weighed_layout(read, width, wide, tall)[-1]
+    if kind == CUBIC:
+        return 4 * cubic_layout(read, width)[-1]
+    return linear_layout(read, width)[-1] if kind == LINEAR else 0
 
 
-def ring_lines(tall: int) -> int:
-    """Lines that are kept: those of an output row, at both ends to a whole block of ``LINES``.
-
-    Examples
-    --------
-    >>> ring_lines(5)
-    12
-    """
-    return (tall + 2 * (LINES - 1) + LINES - 1) // LINES * LINES
+# What lies where in that memory, as the kernels have it: each function gives the end last.
 
 
-def line_pitch(width: int) -> int:
-    """Bytes of a line of pixels of three bytes: whole steps of ``WIDE``, and room behind for a wide store.
+def weighed_layout(read: int, width: int, wide: int, tall: int) -> tuple[int, int, int, int, int]:
+    """In bytes: ``LINES`` lines of the picture, a ring of lines that wait, and the finished line.
+
+    The size of a line, where the ring begins, the pitch of lines in it, where the finished line begins. A line in the
+    ring is a whole number of wide steps, with room behind for a wide store. The ring has room for the lines of an
+    output, at both ends to a whole block of ``LINES``.
 
     Examples
     --------
-    >>> line_pitch(224)
-    736
+    >>> weighed_layout(500, 224, 6, 5)
+    (2024, 8096, 736, 16928, 17664)
     """
-    return (3 * width // WIDE + 2) * WIDE
+    size = (read + wide) * PIXEL_LANES
+    ring, pitch = LINES * size, (3 * width // WIDE + 2) * WIDE
+    waiting = (tall + 2 * (LINES - 1) + LINES - 1) // LINES * LINES
+    finished = ring + waiting * pitch
+    return size, ring, pitch, finished, finished + pitch
+
+
+def cubic_layout(read: int, width: int) -> tuple[int, int]:
+    """In float32: a line of the picture; where the row of outputs begins, with a lane behind the last.
+
+    Examples
+    --------
+    >>> cubic_layout(500, 224)
+    (2000, 2673)
+    """
+    row = read * PIXEL_LANES
+    return row, row + 3 * width + 1
+
+
+def linear_layout(read: int, width: int) -> tuple[int, int, int]:
+    """In bytes: two rows of outputs, of float32, with a lane behind the last; then a line of the picture.
+
+    The size of a row, and where the line begins.
+
+    Examples
+    --------
+    >>> linear_layout(500, 224)
+    (2692, 5384, 7384)
+    """
+    row = 4 * (3 * width + 1)
+    return row, 2 * row, 2 * row + read * PIXEL_LANES

@@ -25,30 +25,31 @@ from refnet.kernels.picture_kinds import (
     LINES,
     MIXED,
     NEAREST,
-    PIXEL,
+    PIXEL_LANES,
     RED_OF_RED,
     SUBTRACT,
     WEIGHED,
     WIDE,
-    line_pitch,
-    ring_lines,
+    cubic_layout,
+    linear_layout,
+    weighed_layout,
 )
 from refnet.kernels.pixel_lanes import as_floats, behind, blend_along, lerp_along, weigh_along, weigh_down
 
 _float = np.float32
-_ring_lines, _line_pitch = compiled(ring_lines), compiled(line_pitch)
+_weighed_layout, _cubic_layout, _linear_layout = map(compiled, (weighed_layout, cubic_layout, linear_layout))
 
 
 @compiled
 def _copy_line(source: Any, pixel: int, pixels: int, line: Any) -> None:
     """Bring pixels of three or four bytes into a line of four."""
-    if pixel == PIXEL:
-        for i in range(pixels * PIXEL - 1):
+    if pixel == PIXEL_LANES:
+        for i in range(pixels * PIXEL_LANES - 1):
             line[i] = source[i]
     else:
         for i in range(pixels):
             for c in range(3):
-                line[PIXEL * i + c] = source[3 * i + c]
+                line[PIXEL_LANES * i + c] = source[3 * i + c]
 
 
 @compiled
@@ -90,9 +91,8 @@ def _weighed_rows(source: Any, pitch: int, pixel: int, columns: Any, across: Any
     wide, tall = len(across) // width, len(down) * 2 // len(rows)
     low = columns[0]
     read = columns[2 * width - 2] + columns[2 * width - 1] - low
-    size, line_pitch = (read + wide) * PIXEL, _line_pitch(width)
-    ring, ring_size = LINES * size, _ring_lines(tall) * line_pitch
-    finished = ring + ring_size
+    size, ring, line_pitch, finished, _ = _weighed_layout(read, width, wide, tall)
+    ring_size = finished - ring
     end = rows[2 * stop - 2] + rows[2 * stop - 1]
     ready = 0
     for y in range(start, stop):
@@ -105,7 +105,7 @@ def _weighed_rows(source: Any, pitch: int, pixel: int, columns: Any, across: Any
                 )
             at = ring + ready * line_pitch % ring_size
             for x in range(width):
-                begin = (columns[2 * x] - low) * PIXEL
+                begin = (columns[2 * x] - low) * PIXEL_LANES
                 weigh_along(scratch, begin, size, across, x * wide, wide // 2, at + 3 * x, line_pitch)
             ready += LINES
         for j in range(0, 3 * width, WIDE):
@@ -116,18 +116,18 @@ def _weighed_rows(source: Any, pitch: int, pixel: int, columns: Any, across: Any
 
 @compiled
 def _cubic_rows(source: Any, pitch: int, pixel: int, columns: Any, across: Any, rows: Any, down: Any, codes: Any,
-                numbers: Any, line: Any, out: Any, start: int, stop: int) -> None:  # fmt: skip
+                numbers: Any, scratch: Any, out: Any, start: int, stop: int) -> None:  # fmt: skip
     """TensorFlow 1: four lines of the picture become one, and four of its pixels one of the row."""
     width, low = len(columns) // 4, columns[0]
-    read = (columns[4 * width - 1] - low) * pixel + 3
-    row = read + 1
+    read = columns[4 * width - 1] - low + 1
+    row, _ = _cubic_layout(read, width)
     for y in range(start, stop):
         i, begin = 4 * y, low * pixel
         x0, x1 = behind(source, rows[i] * pitch + begin), behind(source, rows[i + 1] * pitch + begin)
         x2, x3 = behind(source, rows[i + 2] * pitch + begin), behind(source, rows[i + 3] * pitch + begin)
         w0, w1, w2, w3 = down[i], down[i + 1], down[i + 2], down[i + 3]
-        for j in range(read):
-            line[j] = ((_float(x0[j]) * w0 + _float(x1[j]) * w1) + _float(x2[j]) * w2) + _float(x3[j]) * w3
+        for j in range((read - 1) * pixel + 3):
+            scratch[j] = ((_float(x0[j]) * w0 + _float(x1[j]) * w1) + _float(x2[j]) * w2) + _float(x3[j]) * w3
         for x in range(width):
             k = 4 * x
             at = (
@@ -136,8 +136,8 @@ def _cubic_rows(source: Any, pitch: int, pixel: int, columns: Any, across: Any, 
                 (columns[k + 2] - low) * pixel,
                 (columns[k + 3] - low) * pixel,
             )
-            blend_along(line, at, across, k, row + 3 * x)
-        _normalise(behind(line, row), 3 * width, codes, numbers, behind(out, y * 3 * width))
+            blend_along(scratch, at, across, k, row + 3 * x)
+        _normalise(behind(scratch, row), 3 * width, codes, numbers, behind(out, y * 3 * width))
 
 
 @compiled
@@ -146,23 +146,23 @@ def _linear_rows(source: Any, pitch: int, pixel: int, columns: Any, across: Any,
     """TensorFlow 1: each output lies between two pixels of one line and two of the next; lines first, two are kept."""
     low = columns[0]
     read = columns[2 * width - 1] - low + 1
-    length = 3 * width + 1
-    floats, levels = as_floats(scratch), behind(scratch, 8 * length)
+    size, picture_line, _ = _linear_layout(read, width)
+    levels = behind(scratch, picture_line)
     even, odd = -1, -1  # the lines that are kept, by their numbers: two that follow each other have a place each
     for i in range(2 * start, 2 * stop):
         place = rows[i]
-        line = behind(floats, place % 2 * length)
+        line = as_floats(behind(scratch, place % 2 * size))
         if place != (odd if place % 2 else even):
             _copy_line(behind(source, place * pitch + low * pixel), pixel, read, levels)
             for x in range(width):
-                left, right = (columns[2 * x] - low) * PIXEL, (columns[2 * x + 1] - low) * PIXEL
+                left, right = (columns[2 * x] - low) * PIXEL_LANES, (columns[2 * x + 1] - low) * PIXEL_LANES
                 lerp_along(levels, left, right, across, x, line, 3 * x)
         if place % 2:
             odd = place
         else:
             even = place
         if i % 2:
-            row, upper = behind(out, i // 2 * 3 * width), behind(floats, rows[i - 1] % 2 * length)
+            row, upper = behind(out, i // 2 * 3 * width), as_floats(behind(scratch, rows[i - 1] % 2 * size))
             for j in range(3 * width):
                 row[j] = upper[j] + (line[j] - upper[j]) * down[i // 2]
             _normalise(row, 3 * width, codes, numbers, row)

@@ -15,7 +15,7 @@ from numba.extending import intrinsic
 from numba.np.arrayobj import populate_array
 
 from refnet.kernels.emit import SIZE_UNKNOWN, index
-from refnet.kernels.picture_kinds import LINES, PIXEL, PRECISION, WIDE
+from refnet.kernels.picture_kinds import LINES, PIXEL_LANES, PRECISION, WIDE
 
 _BYTE, _WORD, _FLOAT = ir.IntType(8), ir.IntType(32), ir.FloatType()
 _HALF = 1 << (PRECISION - 1)
@@ -98,19 +98,19 @@ def weigh_along(typingctx: Any, lines: Any, at: Any, size: Any, weights: Any, w:
         lines_, at_, size_, weights_, w_, pairs_, y_, pitch_ = args
         start = _pointer(context, builder, lines, lines_, at_)
         weight = _pointer(context, builder, weights, weights_, w_)
-        first = _constant(*[_HALF] * PIXEL, *[0] * PIXEL)
+        first = _constant(*[_HALF] * PIXEL_LANES, *[0] * PIXEL_LANES)
         totals = [cgutils.alloca_once_value(builder, first) for _ in range(LINES)]
         with cgutils.for_range(builder, pairs_) as loop:
             both = _load(builder, builder.gep(weight, [builder.mul(loop.index, index(2))]), 2)
-            both = _lanes(builder, both, *[0] * PIXEL, *[1] * PIXEL)
-            pixel = builder.gep(start, [builder.mul(loop.index, index(2 * PIXEL))])
+            both = _lanes(builder, both, *[0] * PIXEL_LANES, *[1] * PIXEL_LANES)
+            pixel = builder.gep(start, [builder.mul(loop.index, index(2 * PIXEL_LANES))])
             for line, total in enumerate(totals):
                 two = builder.gep(pixel, [builder.mul(size_, index(line))])
-                _add_product(builder, total, _load(builder, two, 2 * PIXEL), both)
+                _add_product(builder, total, _load(builder, two, 2 * PIXEL_LANES), both)
         target = _pointer(context, builder, lines, lines_, y_)
         for line, total in enumerate(totals):
             sums = builder.load(total)
-            halves = (_lanes(builder, sums, *range(begin, begin + PIXEL)) for begin in (0, PIXEL))
+            halves = (_lanes(builder, sums, *range(begin, begin + PIXEL_LANES)) for begin in (0, PIXEL_LANES))
             _store_levels(builder, builder.add(*halves), builder.gep(target, [builder.mul(pitch_, index(line))]))
         return context.get_dummy_value()
 
@@ -157,8 +157,8 @@ def blend_along(typingctx: Any, line: Any, at: Any, weights: Any, w: Any, y: Any
         four = _load(builder, _pointer(context, builder, weights, weights_, w_), 4)
         terms = []
         for tap, place in enumerate(cgutils.unpack_tuple(builder, at_)):
-            pixel = _load(builder, _pointer(context, builder, line, line_, place), PIXEL)
-            terms.append(builder.fmul(pixel, _lanes(builder, four, *[tap] * PIXEL)))
+            pixel = _load(builder, _pointer(context, builder, line, line_, place), PIXEL_LANES)
+            terms.append(builder.fmul(pixel, _lanes(builder, four, *[tap] * PIXEL_LANES)))
         total = builder.fadd(builder.fadd(builder.fadd(terms[0], terms[1]), terms[2]), terms[3])
         _store(builder, total, _pointer(context, builder, line, line_, y_))
         return context.get_dummy_value()
@@ -172,12 +172,14 @@ def lerp_along(typingctx: Any, levels: Any, left: Any, right: Any, weights: Any,
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         levels_, left_, right_, weights_, w_, line_, y_ = args
-        pixel = ir.VectorType(_FLOAT, PIXEL)
+        pixel = ir.VectorType(_FLOAT, PIXEL_LANES)
         x0, x1 = (
-            builder.uitofp(_load(builder, _pointer(context, builder, levels, levels_, place), PIXEL), pixel)
+            builder.uitofp(_load(builder, _pointer(context, builder, levels, levels_, place), PIXEL_LANES), pixel)
             for place in (left_, right_)
         )
-        weight = _lanes(builder, _load(builder, _pointer(context, builder, weights, weights_, w_), 1), *[0] * PIXEL)
+        weight = _lanes(
+            builder, _load(builder, _pointer(context, builder, weights, weights_, w_), 1), *[0] * PIXEL_LANES
+        )
         moved = builder.fadd(x0, builder.fmul(builder.fsub(x1, x0), weight))
         _store(builder, moved, _pointer(context, builder, line, line_, y_))
         return context.get_dummy_value()

@@ -7,7 +7,6 @@ products.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from ctypes import addressof, c_char
 from typing import Any, NamedTuple
 
@@ -21,21 +20,9 @@ from refnet.preprocessing.normalise import Normalisation, normalise
 from refnet.preprocessing.tables import NO_NORMALISATION, NO_TAPS, normalisation_table, taps_table
 from refnet.preprocessing.window import Picture, Pixels, Window
 
-Share = Callable[[Callable[[], None]], None]  # calls a function in several threads at once, and waits for all
 
-ROWS = 32  # that a thread claims
-
-
-def prepare(
-    picture: Picture,
-    cut: Cut,
-    height: int,
-    width: int,
-    resize: str,
-    operations: Normalisation,
-    share: Share | None = None,
-) -> Pixels:
-    """Make f32[height,width,3] of u8[H,W,3], maybe in several threads.
+def prepare(picture: Picture, cut: Cut, height: int, width: int, resize: str, operations: Normalisation) -> Pixels:
+    """Make f32[height,width,3] of u8[H,W,3].
 
     Examples
     --------
@@ -50,17 +37,7 @@ def prepare(
     if cut.seen[2:] != (height, width):
         out[:] = normalise(np.zeros((1, 1, 3), np.float32), operations)
         inside = np.empty((*cut.seen[2:], 3), np.float32)
-    rows = _rows(picture, cut, resize, operations, inside)
-    if share is None:
-        rows(0, cut.seen.height)
-    else:
-        claims = iter(range(0, cut.seen.height, ROWS))  # each is given out once, whoever asks
-
-        def work() -> None:
-            for start in claims:
-                rows(start, min(start + ROWS, cut.seen.height))
-
-        share(work)
+    _make_rows(picture, cut, resize, operations, inside)
     if inside is not out:
         out[cut.above :, cut.before :][: cut.seen.height, : cut.seen.width] = inside
     return out
@@ -78,25 +55,17 @@ def mix(planes: Picture) -> Picture:
     return picture
 
 
-def _rows(
-    picture: Picture, cut: Cut, resize: str, operations: Normalisation, out: Pixels
-) -> Callable[[int, int], None]:
-    """Lay out everything for the kernel; what is returned makes some rows of ``out``."""
+def _make_rows(picture: Picture, cut: Cut, resize: str, operations: Normalisation, out: Pixels) -> None:
+    """Lay out everything for the kernel, and call it."""
     kernel, lines, seen = picture_preparer(), _lines(picture, cut.source), cut.seen
     across = taps_table(resize, cut.source.width, cut.width, seen.left, seen.width)
     down = taps_table(resize, cut.source.height, cut.height, seen.top, seen.height)
     applied = normalisation_table(operations, across.kind, seen.width)
-    scratch_size = kinds.scratch_size(across.kind, cut.source.width, seen.width, across.weights, down.weights)
+    size = kinds.scratch_size(across.kind, cut.source.width, seen.width, across.weights, down.weights)
+    scratch = np.empty(size, np.uint8)
     first = (across.kind, lines.address, lines.pitch, lines.pixel)
     tables = (*across.arguments, *down.arguments, *applied.arguments)
-    keep = (lines, across, down, applied)  # while the kernel knows their addresses
-
-    def rows(start: int, stop: int) -> None:
-        scratch = np.empty(scratch_size, np.uint8)
-        kernel(*first, *tables, _address(scratch), _address(out), seen.width, start, stop)
-        _ = keep
-
-    return rows
+    kernel(*first, *tables, _address(scratch), _address(out), seen.width, 0, seen.height)
 
 
 class _Lines(NamedTuple):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from refnet.errors import ImageError
+from refnet.float_mode import default_mode
 from refnet.preprocessing.formats import damaged, open_picture, recognise
 from refnet.preprocessing.loaders import Loader, pillow_rgb, tensorflow_rgb
 from refnet.preprocessing.pillow_memory import own_pixels, pixels_of
@@ -76,6 +77,7 @@ def to_rgb(image: Image.Image, where: str) -> Picture:
     return own_pixels(read(image, where).picture)
 
 
+@default_mode()
 def read(source: bytes | Image.Image, where: str, loader: Loader = "pillow", *, as_published: bool = False) -> Reading:
     """Read a picture as a viewer shows it, or as the publisher's loader does; say where it matters which.
 

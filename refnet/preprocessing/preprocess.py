@@ -6,7 +6,8 @@ import logging
 import operator
 
 from refnet.errors import InputError
-from refnet.preprocessing.compiled import Share, prepare
+from refnet.float_mode import default_mode
+from refnet.preprocessing.compiled import prepare
 from refnet.preprocessing.crop import CROPS
 from refnet.preprocessing.grey import check_one_channel, to_grey
 from refnet.preprocessing.image_like import ImageLike
@@ -16,9 +17,8 @@ from refnet.preprocessing.window import Pixels
 
 LOGGER = logging.getLogger("refnet")
 
-LARGE = 1 << 21  # pixels, from which on threads gain more than they cost
 
-
+@default_mode()
 def preprocess(
     source: ImageLike,
     recipe: Recipe,
@@ -27,7 +27,6 @@ def preprocess(
     *,
     channels: int = 3,
     as_published: bool = False,
-    share: Share | None = None,
 ) -> Pixels:
     """Turn a picture into the input of a network: crop, resize, normalise.
 
@@ -43,9 +42,6 @@ def preprocess(
         Of the network's input: 3, or 1 for grey pictures (``refnet.preprocessing.grey.to_grey``).
     as_published
         Read the picture as the publisher's own software does, rather than upright and on white: see ``read_as``.
-    share
-        Calls a function in several threads at once and waits for all, as ``refnet.engine.team.Team.run`` does: they
-        resize a large picture together. By default this thread does all.
 
     Returns
     -------
@@ -87,6 +83,5 @@ def preprocess(
         LOGGER.info("a picture was %s; as_published=True reads it otherwise", ", ".join(reading.differs))
     picture = reading.picture if channels == 3 else to_grey(reading.picture)
     cut = CROPS[recipe.crop].cut(picture.shape[0], picture.shape[1], height, width, recipe.crop_amount)
-    is_large = cut.source.height * cut.source.width > LARGE
-    prepared = prepare(picture, cut, height, width, recipe.resize, recipe.normalise, share=share if is_large else None)
+    prepared = prepare(picture, cut, height, width, recipe.resize, recipe.normalise)
     return prepared[..., :channels]

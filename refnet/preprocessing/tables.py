@@ -17,6 +17,7 @@ from refnet.preprocessing import resize_pillow, resize_tf1
 from refnet.preprocessing.normalise import Normalisation, normalise
 
 COMMON = 4096  # pixels of a side of nearly all pictures; the tables of larger ones are not kept
+TABLES = 256  # that are kept: making one takes as long as its use; mostly it has 10 KB, at most 200
 BLOCK = 1 << 16  # weights that are made at a time
 
 
@@ -87,7 +88,7 @@ def taps_table(resize: str, size_in: int, size_out: int, start: int, count: int)
     return find(resize, size_in, size_out, start, count)
 
 
-@lru_cache(64)
+@lru_cache(TABLES)
 def _common_taps(resize: str, size_in: int, size_out: int, start: int, count: int) -> Table:
     kind, places, weights = TAPS[resize](size_in, size_out, range(start, start + count))
     return _table(kind, weights.size // count, [places, weights], [])

@@ -25,6 +25,7 @@ from refnet.architecture.plan import make_plan
 from refnet.architecture.step import Shape, Step, Weight
 from refnet.architecture.variants import IMAGE_CHANNELS, Architecture
 from refnet.arrays import Array
+from refnet.float_mode import default_mode
 
 
 def uniform(key: str, shape: Shape) -> Array:
@@ -55,6 +56,7 @@ def picture_tensor(height: int, width: int, channels: int = IMAGE_CHANNELS) -> A
     return uniform("input", (1, height, width, channels)) * np.float32(2)
 
 
+@default_mode()
 def tensors(architecture: Architecture) -> dict[str, Array]:
     """Generate all weights of a network, by key."""
     result = {}

@@ -14,7 +14,7 @@ from refnet.engine.layout import (
 )
 
 
-@pytest.mark.parametrize("shape", [(1, 1, 1), (2, 3, 16), (3, 2, 17), (4, 5, 40)])
+@pytest.mark.parametrize("shape", [(1, 1, 1), (1, 1, 40), (2, 3, 16), (3, 2, 17), (4, 5, 40)])
 def test_an_activation_comes_back(shape: tuple[int, int, int]) -> None:
     x = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
     packed = pack_activation(x)

@@ -16,6 +16,7 @@ from refnet import cli
 from refnet.errors import InputError, UnknownModelError, WeightsNotFoundError
 from refnet.hub import warmup
 from refnet.hub.warmup import Warm
+from refnet.kernels.units import PICTURES
 from refnet.network import Network
 
 # As for a user who may not write where the kernels are.
@@ -49,11 +50,13 @@ def warm(tmp_path_factory):
 class TestCompiled:
     def test_what_a_person_sees(self, warm):
         place, seen = warm
-        say, pictures, compiled, model, empty, hint, rest = screen(seen)
+        say, pictures, *compiled, model, empty, hint, rest = screen(seen)
         assert say.startswith("refnet: compiling the float32 kernels for this CPU")
         assert pictures.startswith("refnet: compiling the kernels that prepare pictures for this CPU")
-        assert re.fullmatch(r"float32  compiled in \d+\.\d s  " + re.escape(f"{place}{os.sep}") + r"\w+", compiled)
-        assert (model, empty, rest) == ("lite0    checked and run", "", "")
+        where = re.escape(f"{place}{os.sep}") + r"\w+"
+        for title, line in zip(("float32 kernels", "kernels that prepare pictures"), compiled, strict=True):
+            assert re.fullmatch(rf"{title:29}  compiled in \d+\.\d s +{where}", line)
+        assert (model, empty, rest) == (f"{'lite0':29}  checked and run", "", "")
         assert hint == f"To use these kernels, set NUMBA_CACHE_DIR={place}"
 
     def test_the_time_goes_on_to_the_end(self, warm):
@@ -81,8 +84,9 @@ class TestCompiled:
         done = start("-m", "refnet", "warmup", "--dtype", "float32", "--cache", place, "--json", where=tmp_path)
         assert (done.returncode, done.stderr) == (0, "")
         (directory,) = place.iterdir()
-        kernels = {"dtype": "float32", "seconds": None, "directory": str(directory)}
-        assert json.loads(done.stdout) == {"kernels": [kernels], "models": []}
+        found = {"dtype": "float32", "seconds": None, "directory": str(directory)}
+        kernels = [{"title": title, **found} for title in ("float32 kernels", "kernels that prepare pictures")]
+        assert json.loads(done.stdout) == {"kernels": kernels, "models": []}
 
 
 class TestWhatIsWrong:
@@ -90,7 +94,7 @@ class TestWhatIsWrong:
 
     @pytest.fixture(autouse=True)
     def _no_compiling(self, monkeypatch):
-        monkeypatch.setattr(warmup, "prepare", None)
+        monkeypatch.setattr(warmup, "keep_on_disk", None)
 
     def test_models(self, tmp_path):
         with pytest.raises(UnknownModelError, match="unknown model 'b9'"):
@@ -136,21 +140,25 @@ class TestWhatIsDone:
         """What the compiler is asked for, instead of compiling."""
         asked = []
 
-        def prepare(units, directory):
-            asked.append((units[0].dtype, directory))
-            return (6.83 if units[0].dtype == "float64" else None), Path("kernels")
+        def keep_on_disk(unit, directory):
+            asked.append((unit.title, directory))
+            return (6.83 if unit.dtype == "float64" else None), Path("kernels")
 
-        monkeypatch.setattr(warmup, "prepare", prepare)
+        monkeypatch.setattr(warmup, "keep_on_disk", keep_on_disk)
         return asked
 
     def test_both_dtypes_are_the_default(self, asked):
-        assert refnet.warmup() == [Warm("float32", None, Path("kernels")), Warm("float64", 6.83, Path("kernels"))]
-        assert asked == [("float32", None), ("float64", None)]
+        assert refnet.warmup() == [
+            Warm("float32", None, Path("kernels"), "float32 kernels"),
+            Warm("float64", 6.83, Path("kernels"), "float64 kernels"),
+            Warm("float32", None, Path("kernels"), PICTURES.title),
+        ]
+        assert asked == [("float32 kernels", None), ("float64 kernels", None), (PICTURES.title, None)]
 
     def test_a_directory_is_made_absolute(self, asked, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
         refnet.warmup(dtype="float64", cache="here")
-        assert asked == [("float64", tmp_path / "here")]
+        assert asked == [("float64 kernels", tmp_path / "here"), (PICTURES.title, tmp_path / "here")]
 
     def test_each_model_runs_in_each_dtype(self, monkeypatch):
         ran = []
@@ -162,7 +170,9 @@ class TestWhatIsDone:
 
     def test_the_lines(self, capsys):
         assert cli.main(["warmup"]) == 0
-        lines = ["float32  was already there  kernels", "float64  compiled in 6.8 s  kernels"]
+        done = ("was already there", "compiled in 6.8 s", "was already there")
+        titles = ("float32 kernels", "float64 kernels", "kernels that prepare pictures")
+        lines = [f"{title:29}  {what:17}  kernels" for title, what in zip(titles, done, strict=True)]
         assert capsys.readouterr().out.splitlines() == lines
 
 

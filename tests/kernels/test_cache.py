@@ -220,7 +220,6 @@ class TestWhoeverCouldWriteIt:
     ])  # fmt: skip
     def test_directories(
         self, mode: int, owner: int, fine: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-        caplog: pytest.LogCaptureFixture,
     ) -> None:  # fmt: skip
         monkeypatch.setattr(cache, "_trusted", lambda: {0, 1})
         found = os.stat_result((mode, 0, 0, 1, owner, 0, 0, 0, 0, 0))
@@ -228,8 +227,30 @@ class TestWhoeverCouldWriteIt:
         with monkeypatch.context() as patched:
             patched.setattr(Path, "stat", lambda self: found)
             assert kept._trusts(tmp_path) == fine
-        said = [record.getMessage() for record in caplog.records]
-        assert [f"neither looked for nor kept in {tmp_path}" in line for line in said] == [True] * (not fine)
+        assert list(kept._refused) == [tmp_path] * (not fine)
+
+    def test_a_place_that_is_not_trusted_is_said_once_and_what_is_used_instead(
+        self, places: list[Path], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        places[0].mkdir(parents=True)
+        places[0].chmod(0o777)
+        monkeypatch.setattr(cache, "_told", set())
+        stat = Path.stat
+
+        def not_of_root(self: Path, **how: bool) -> os.stat_result:  # whose directory may be open to all
+            found = stat(self, **how)
+            return os.stat_result((*found[:4], found.st_uid or 1, *found[5:]))
+
+        monkeypatch.setattr(Path, "stat", not_of_root)
+        monkeypatch.setattr(cache, "_trusted", lambda: {0, 1, os.geteuid()})
+        for name in ("run-float32", "run-float64", "run-float32"):
+            kept, _ = load_or_save(key={**KEY, "name": name})
+            assert kept.place == places[1]
+        (record,) = caplog.records
+        assert record.getMessage() == (
+            f"compiled kernels are neither looked for nor kept in {places[0]}: anybody can write there; "
+            f"they are kept in {places[1]}"
+        )
 
     def test_who_is_trusted(self) -> None:
         assert {0, os.geteuid(), Path(cache.__file__).stat().st_uid} == cache._trusted()

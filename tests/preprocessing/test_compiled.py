@@ -1,6 +1,5 @@
 """The kernel that prepares pictures, held against the definition in array code."""
 
-import threading
 import tracemalloc
 
 import numpy as np
@@ -9,7 +8,6 @@ from helpers.places import CHELSEA
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from refnet.engine.team import Team
 from refnet.errors import ImageError
 from refnet.preprocessing import compiled, tables, tensorflow_jpeg
 from refnet.preprocessing.compiled import prepare
@@ -150,29 +148,21 @@ def test_every_resize_and_every_operation_has_a_kernel():
 
 
 @pytest.mark.parametrize("resize", RESIZES)
-@pytest.mark.parametrize("rows", [1, 3, 32])
-def test_threads_share_rows(resize, rows, monkeypatch):
-    monkeypatch.setattr(compiled, "ROWS", rows)
+@pytest.mark.parametrize("step", [1, 3, 32])
+def test_rows_do_not_depend_on_each_other(resize, step, monkeypatch):
+    """The kernel takes any range of rows."""
     picture = noise(301, 207)
     cut = CROPS["shorter-side"].cut(301, 207, 64, 50, 80)
-    assert same_bits(
-        prepare(picture, cut, 64, 50, resize, HALF, Team(3).run), prepare(picture, cut, 64, 50, resize, HALF)
-    )
+    whole = prepare(picture, cut, 64, 50, resize, HALF)
+    kernel = compiled.picture_preparer()
 
+    def in_parts(*arguments):
+        *others, start, stop = arguments
+        for begin in range(start, stop, step):
+            kernel(*others, begin, min(begin + step, stop))
 
-def test_a_large_picture_is_shared_and_a_small_one_is_not(monkeypatch):
-    monkeypatch.setattr("refnet.preprocessing.preprocess.LARGE", 100 * 100)
-    shared = []
-
-    def share(work):
-        shared.append(threading.get_ident())
-        work()
-
-    for side in (100, 101):
-        picture = noise(side, side)
-        made = preprocess(picture, RECIPES["keras"], 64, 64, share=share)
-        assert same_bits(made, preprocess(picture, RECIPES["keras"], 64, 64))
-    assert shared == [threading.get_ident()]
+    monkeypatch.setattr(compiled, "picture_preparer", lambda: in_parts)
+    assert same_bits(prepare(picture, cut, 64, 50, resize, HALF), whole)
 
 
 @pytest.mark.parametrize("resize", RESIZES)
