@@ -20,7 +20,7 @@ import os
 import shlex
 from collections.abc import Iterable, Sequence
 from errno import ENOENT
-from typing import Self
+from typing import Any, Self
 
 _MISSING = os.strerror(ENOENT)
 FEW = 4  # things of a list that a text names
@@ -137,6 +137,10 @@ class InputNotFoundError(InputError, FileNotFoundError):
 
     errno = ENOENT
     strerror = _MISSING
+
+    def __new__(cls, *text: object, **known: Any) -> Self:
+        """Make it as an ``OSError``: ``ValueError``, whose turn it is, cannot, which Dask would stumble over."""
+        return FileNotFoundError.__new__(cls, *text)
 
 
 def input_error(text: str, path: str | os.PathLike[str], error: Exception) -> InputError:

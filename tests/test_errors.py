@@ -1,5 +1,6 @@
 """Errors: a text that can be read, and all of what it names the first few of."""
 
+import copy
 import pickle
 
 import pytest
@@ -44,6 +45,20 @@ def test_every_error_of_a_picture_crosses_processes_whole(tmp_path):
         error, other = raised.value, pickle.loads(pickle.dumps(raised.value))
         assert (type(other), str(other), vars(other)) == (type(error), str(error), vars(error))
         assert (other.errno, other.strerror, other.filename) == (error.errno, error.strerror, str(path))
+
+
+def _kinds(kind: type[RefnetError]) -> list[type[RefnetError]]:
+    return [kind, *(each for below in kind.__subclasses__() for each in _kinds(below))]
+
+
+@pytest.mark.parametrize("kind", _kinds(RefnetError))
+def test_an_error_can_be_made_by_its_class_alone(kind):  # as tblib does, with which Dask sends errors
+    error = kind("gone", filename="a", details=["b"])
+    other = kind.__new__(kind)
+    vars(other).update(vars(error))
+    other.args = error.args
+    for each in (other, pickle.loads(pickle.dumps(error)), copy.copy(error)):
+        assert (type(each), str(each), each.filename, each.details) == (kind, "gone", "a", ("b",))
 
 
 def test_a_command_names_the_file_so_that_a_shell_reads_it():

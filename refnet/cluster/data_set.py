@@ -12,6 +12,7 @@ from refnet.cluster.folder import Folder
 from refnet.cluster.part import Part
 from refnet.cluster.table import Note, names_digest, read_note
 from refnet.errors import InputError, first_few, input_error
+from refnet.files.whole import not_written
 from refnet.pipeline.ahead import in_order
 
 QUESTION = "_question.json"  # readers of Parquet leave out what begins so
@@ -70,15 +71,17 @@ class DataSet:
 
     def begin(self) -> None:
         """Make the folder, or remove what is to be made anew, or what dead workers were writing."""
-        self.folder.make()
-        if self._overwrite:
-            for name in sorted(self._there, reverse=True):  # the question last
-                if name in (QUESTION, SUMMARY) or _number(name) is not None:
-                    self.folder.remove(name)
-            self._there = frozenset()
-        self.folder.remove_unfinished()
-        if QUESTION not in self._there:
-            self.folder.write(QUESTION, _json(self._question))
+        with not_written(self.folder.address):
+            self.folder.make()
+            if self._overwrite:
+                for name in sorted(self._there, reverse=True):  # the question last
+                    if name in (QUESTION, SUMMARY) or _number(name) is not None:
+                        self.folder.remove(name)
+                self._there = frozenset()
+            self.folder.remove(SUMMARY)  # until all is there again
+            self.folder.remove_unfinished()
+            if QUESTION not in self._there:
+                self.folder.write(QUESTION, _json(self._question))
 
     def missing(self, parts: Iterator[Part]) -> Iterator[Part]:
         """Give the parts that are not there, and note what those hold that are; of other pictures, they are refused."""

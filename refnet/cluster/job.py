@@ -28,6 +28,10 @@ MAX_PART = 1 << 20
 Result = TypeVar("Result")
 
 
+class _FatalPartError(RefnetError):
+    """A part that ended every worker that had it."""
+
+
 class Job:
     """One network and one question on the workers of a Dask cluster.
 
@@ -60,11 +64,12 @@ class Job:
     ) -> Iterator[tuple[Part, Result]]:
         """Call ``work`` on some worker with each part, and yield what it returns: in order, or as soon as it is there.
 
-        A part whose worker died goes to another one. What is left when nobody wants more is not begun.
+        A part whose worker died goes to another one. One that ends every worker is an error: in its place, or, where
+        order does not matter, when all others are done. What is left when nobody wants more is not begun.
         """
         under_way = _UnderWay(self, work, parts, arguments)
         try:
-            yield from under_way.in_order() if ordered else under_way
+            yield from under_way.in_order() if ordered else under_way.as_they_come()
         finally:
             self.client.cancel(list(under_way.futures))
 
@@ -81,7 +86,7 @@ class Job:
             ) from error
         except KilledWorker as error:
             names = f"{done.items[0].name} to {done.items[-1].name}"
-            raise RefnetError(
+            raise _FatalPartError(
                 f"part {done.number}, {names}, ended every worker that had it, lastly {error.last_worker}; one of "
                 "these pictures may need more memory than a worker has"
             ) from error
@@ -113,11 +118,24 @@ class _UnderWay:
         self._job, self._work, self._arguments = job, work, arguments
         self._rest = iter(parts)
 
+    def as_they_come(self) -> Iterator[tuple[Part, Any]]:
+        fatal: list[_FatalPartError] = []
+        for part, result in self:
+            if isinstance(result, _FatalPartError):
+                fatal.append(result)
+            else:
+                yield part, result
+        if fatal:
+            raise RefnetError(f"{fatal[0]}", details=map(str, fatal)) from fatal[0]
+
     def __iter__(self) -> Iterator[tuple[Part, Any]]:
         self._submit_more()
         for future in self._coming:
             part = self.futures.pop(future)
-            result = self._job._result(future, part)
+            try:
+                result = self._job._result(future, part)
+            except _FatalPartError as error:
+                result = error
             if isinstance(result, Lacking):
                 self._job._supply(result.worker)
                 self._submit(part)
@@ -129,7 +147,10 @@ class _UnderWay:
         for part, result in self:
             self._finished[part.number] = part, result
             while self._order and self._order[0] in self._finished:
-                yield self._finished.pop(self._order.popleft())
+                following = self._finished.pop(self._order.popleft())
+                if isinstance(following[1], _FatalPartError):
+                    raise following[1]
+                yield following
                 self._submit_more()
 
     def _submit_more(self) -> None:

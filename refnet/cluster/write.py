@@ -14,6 +14,7 @@ from refnet.cluster.part import Asked, Part, answers, find, share_out
 from refnet.cluster.sent import Lacking, describe
 from refnet.cluster.table import Note, parquet
 from refnet.cluster.versions import versions
+from refnet.files.whole import not_written
 from refnet.pipeline import tables
 from refnet.pipeline.pipeline import Pipeline
 from refnet.pipeline.source import Item, Source, items
@@ -21,7 +22,7 @@ from refnet.pipeline.source import Item, Source, items
 PART = 256  # pictures: a worker that dies loses some seconds
 
 
-def write(
+def write_data_set(
     client: Any,
     pipeline: Pipeline,
     source: Source,
@@ -79,7 +80,7 @@ def write(
     >>> from distributed import Client
     >>> pipeline = Pipeline(refnet.load("lite0"), at="pool")
     >>> with tempfile.TemporaryDirectory() as place, Client(processes=False, dashboard_address=":0") as client:
-    ...     summary = write(client, pipeline, "refnet/data/*.png", f"{place}/found")
+    ...     summary = write_data_set(client, pipeline, "refnet/data/*.png", f"{place}/found")
     >>> summary.pictures, summary.failed, summary.parts
     (1, 0, 1)
     """
@@ -102,7 +103,7 @@ def write_items(
     watch: Callable[[int], None] = lambda number: None,
     total: int | None = None,
 ) -> Summary:
-    """Do as ``write`` with the items of a source; ``total`` is how many pictures there are, if that is known."""
+    """Do as ``write_data_set`` with the items of a source; ``total`` is their number, if that is known."""
     tables.pyarrow()  # or say now that it is missing
     part = whole_number("part", part, MAX_PART)
     if top is not None:
@@ -127,7 +128,9 @@ def _write_part(asked: Asked, part: Part, folder: Folder, top: int | None) -> No
     if isinstance(network, Lacking):
         return network
     content, note = parquet(list(answers(asked, network, part)), network, asked.at, top)
-    folder.write(part_name(part.number), content)
+    name = part_name(part.number)
+    with not_written(f"{folder.address}/{name}"):
+        folder.write(name, content)
     return note
 
 

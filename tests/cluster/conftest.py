@@ -11,6 +11,7 @@ from helpers.places import CHELSEA
 from helpers.small_weights import make_weights
 from PIL import Image
 
+import refnet
 from refnet.network import Network
 from refnet.pipeline.pipeline import Pipeline
 
@@ -26,6 +27,7 @@ def two_workers(**options) -> Iterator[Client]:
 
 @pytest.fixture(scope="session")
 def client() -> Iterator[Client]:
+    refnet.warmup()  # once, rather than on each worker
     with two_workers() as client:
         yield client
 

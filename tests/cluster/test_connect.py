@@ -2,6 +2,7 @@
 
 import json
 import socket
+import sys
 
 import dask
 import pytest
@@ -26,4 +27,10 @@ def test_nobody_who_answers():
         with pytest.raises(InputError, match=f"{address}: no Dask scheduler answers: "), connected(address):
             pass
     with pytest.raises(InputError, match="strange://a:1: no Dask scheduler answers: "), connected("strange://a:1"):
+        pass
+
+
+def test_without_dask_it_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(InputError, match=r"`pip install 'refnet\[cluster\]'` brings them"), connected("tcp://a:1"):
         pass

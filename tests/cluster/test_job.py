@@ -88,27 +88,30 @@ def test_an_error_of_the_source_comes_out(client, pipeline):
         list(ClusterPipeline(pipeline.network, client, part=1).run([CHELSEA, 3]))
 
 
-def _die(asked, part):
-    os.kill(os.getpid(), signal.SIGKILL)
+def _die_of_the_first(asked, part):
+    if part.number == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return part.number
 
 
 def _allow_failures(dask_scheduler, number):
     dask_scheduler.allowed_failures = number
 
 
-def test_a_part_that_ends_every_worker_is_named(client, pipeline):
+@pytest.mark.parametrize("ordered", [True, False])
+def test_a_part_that_ends_every_worker_is_named(client, pipeline, ordered):
     before = client.run_on_scheduler(lambda dask_scheduler: dask_scheduler.allowed_failures)
     client.run_on_scheduler(_allow_failures, number=1)
+    found = []
     try:
+        items = [parts.Item(name, b"") for name in ("a.png", "b.png", "c.png", "d.png")]
+        results = Job(client, pipeline).results(_die_of_the_first, parts.share_out(items, 2), ordered=ordered)
         with pytest.raises(RefnetError, match=r"part 0, a.png to b.png, ended every worker that had it, lastly"):
-            next(
-                Job(client, pipeline).results(
-                    _die, parts.share_out([parts.Item(name, b"") for name in ("a.png", "b.png")], 2)
-                )
-            )
+            found.extend(result for _, result in results)
     finally:
         client.run_on_scheduler(_allow_failures, number=before)
         client.wait_for_workers(2)
+    assert found == ([] if ordered else [1])  # where order does not matter, all others are done first
 
 
 def test_a_worker_of_another_version_is_refused_and_named(client, pipeline, monkeypatch):

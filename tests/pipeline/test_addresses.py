@@ -1,5 +1,6 @@
 """Pictures at addresses: found, read, and told about where that fails."""
 
+import sys
 import zipfile
 
 import fsspec
@@ -95,3 +96,9 @@ def test_what_is_far_too_long_is_refused(memory, monkeypatch):
 )
 def test_what_is_no_address(name):
     assert not addresses.is_address(name)
+
+
+def test_without_fsspec_it_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "fsspec", None)
+    with pytest.raises(InputError, match=r"s3://bucket: want fsspec to read it; `pip install fsspec` brings it"):
+        next(items("s3://bucket"))
