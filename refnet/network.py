@@ -23,7 +23,7 @@ from refnet.engine.packed import Take
 from refnet.engine.runner import Engine
 from refnet.errors import InputError, WeightsError
 from refnet.prediction import Prediction, predictions
-from refnet.preprocessing.image_like import ImageLike, OpenFile, Several, how_many
+from refnet.preprocessing.image_like import ImageLike, OpenFile, Several, how_many, is_address
 from refnet.preprocessing.preprocess import preprocess
 from refnet.preprocessing.recipe import Recipe
 from refnet.weights import reader
@@ -468,7 +468,8 @@ class Network:
         """
         size, channels = (self.plan.height, self.plan.width), self.weights.architecture.channels
         how = how_many(image)
-        if errors is None and how == "one" and not hasattr(image, "read"):  # an open file is read as those of a list
+        elsewhere = hasattr(image, "read") or is_address(image)  # these are read as those of a list
+        if errors is None and how == "one" and not elsewhere:
             one = cast("ImageLike", image)
             return preprocess(one, self.recipe, *size, channels=channels, as_published=as_published)[None]
         answers = self._stream(image, names.INPUT, as_published, errors)

@@ -17,7 +17,6 @@ from refnet import progress
 from refnet.cli import terminal
 from refnet.errors import ImageError
 from refnet.files.whole import check_file_target
-from refnet.pipeline.addresses import is_address
 from refnet.pipeline.journal import Journal
 from refnet.pipeline.source import Item, items
 from refnet.pipeline.tables import pyarrow
@@ -77,8 +76,6 @@ def _problem(item: Item) -> ImageError | None:
 
     if isinstance(item.image, ImageError):
         return item.image
-    if is_address(item.image):  # whoever reads it will see
-        return None
     try:
         check_image(item.image)
     except ImageError as error:

@@ -207,11 +207,11 @@ def _print_error(photo: str, error: ImageError, options: argparse.Namespace) -> 
 
 
 def _read(photo: str, network: Network, options: argparse.Namespace) -> Picture:
+    from refnet.pipeline.addresses import read_anywhere
     from refnet.preprocessing.loaders import SOFTWARE
-    from refnet.preprocessing.read_image import read_as
 
     loader = network.recipe.loader
-    reading = read_as(photo, loader, as_published=options.as_published)
+    reading = read_anywhere(photo, loader, as_published=options.as_published)
     if reading.differs:
         how = " and ".join(reading.differs)
         terminal.say(f"{photo}: {how}, unlike {SOFTWARE[loader]}; --as-published reads it as that does")

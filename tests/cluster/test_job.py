@@ -132,7 +132,9 @@ def test_a_scheduler_that_is_gone_is_told(client, pipeline):
             raise CancelledError("scheduler-connection-lost")
 
     done = parts.Part(3, 0, (parts.Item("a.png", b""),))
-    with pytest.raises(RefnetError, match=r"the scheduler tcp://\S+ is gone, or has let go of part 3; what is written"):
+    with pytest.raises(
+        RefnetError, match=r"lost the scheduler at tcp://\S+; with -o, what is done is kept, and --resume"
+    ):
         Job(client, pipeline)._result(Gone(), done)
 
 

@@ -13,6 +13,7 @@ from refnet.network import Network
 from refnet.pipeline import addresses
 from refnet.pipeline.pipeline import Pipeline
 from refnet.pipeline.source import items
+from refnet.preprocessing.image_like import is_address
 
 
 @pytest.fixture
@@ -95,7 +96,7 @@ def test_what_is_far_too_long_is_refused(memory, monkeypatch):
     "name", ["a.png", "/a/b.png", "C:/a.png", "a:b.png", "s3:/a.png", b"s3://a.png", "../a//b.png"]
 )
 def test_what_is_no_address(name):
-    assert not addresses.is_address(name)
+    assert not is_address(name)
 
 
 def test_without_fsspec_it_says_what_to_install(monkeypatch):
