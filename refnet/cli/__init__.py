@@ -38,7 +38,8 @@ def main(arguments: list[str] | None = None) -> int:
             return BROKEN_PIPE
         except OSError as error:  # a full disk behind standard output
             terminal.discard_output()
-            terminal.say(f"error: {error}")
+            told = error if error.filename else f"standard output not written: {error.strerror or error}"
+            terminal.say(f"error: {told}")
             return ERROR
         return code
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from refnet.evaluation import Agreement, DataSet, Evaluation, OtherAnswers
     from refnet.hub.request import Request
     from refnet.network import Network
+    from refnet.pipeline.journal import Journal
 
 
 def add(commands: Any) -> None:
@@ -114,6 +115,7 @@ def run(options: argparse.Namespace) -> int:
     given, others = (None if file is None else read_answers(Path(file)) for file in (options.given, options.agree))
     found: list[Evaluation] = []
     agreements: list[Agreement] = []
+    journals: list[Journal] = []
     if len(requests) > 1:  # what does not fit is told before the first one runs, which may take hours
         for request in requests.values():
             _check(request.load(), data, others, options)
@@ -124,9 +126,11 @@ def run(options: argparse.Namespace) -> int:
             terminal.say(
                 f"{name}: recipe {network.recipe.name} instead of the weights' own, {network.weights.recipe.name}"
             )
-        found.append(_evaluate(name, network, data, given, kept[name], options))
+        found.append(_evaluate(name, network, data, given, kept[name], journals, options))
         if others is not None:
             agreements.append(_agree(found[-1], network, others))
+    for journal in journals:  # not before, so that --resume goes on with the last model where others are finished
+        journal.remove()
     agreements += [between(one, other) for place, one in enumerate(found) for other in found[place + 1 :]]
     if options.html is not None:
         write_report(found, Path(options.html), agreements)
@@ -177,39 +181,37 @@ def _evaluate(
     data: DataSet,
     given: OtherAnswers | None,
     kept: Path | None,
+    journals: list[Journal],
     options: argparse.Namespace,
 ) -> Evaluation:
+    """Run one model; its journal joins ``journals`` once its answers are written."""
     from refnet.cli import many
-    from refnet.evaluation import evaluate, from_answers, read_answers
+    from refnet.evaluation import evaluate, from_answers
     from refnet.pipeline import tables
 
     if given is not None:
         return from_answers(network, data, given, by=options.by, ours=options.models is not None)
-    if kept is not None and many.is_complete(kept, options):
-        return from_answers(network, data, read_answers(kept), by=options.by, name=name, ours=True)
     with ExitStack() as stack:
         update = stack.enter_context(progress.task(f"evaluating {name}", total=len(data), unit="pictures"))
-        journal = None if kept is None else stack.enter_context(eval_files.journal(kept, network, name, options))
+        journal = None
+        if kept is not None:
+            journal = stack.enter_context(eval_files.journal(kept, network, name, data.files, options))
+            journal.check_source(not journal.names.isdisjoint(data.files))
+            stack.enter_context(many.resumable(journal))
         pipeline = stack.enter_context(cluster_options.pipeline(network, options))
-        try:
-            found = evaluate(
-                network,
-                data,
-                by=options.by,
-                name=name,
-                journal=journal,
-                pipeline=pipeline,
-                progress=lambda done, failed: update(completed=done),
-            )
-        except KeyboardInterrupt:
-            if journal is not None:
-                told = f"{len(journal.done):,} pictures are kept in {journal.path}; --resume goes on from there"
-                terminal.say(told)
-            raise
+        found = evaluate(
+            network,
+            data,
+            by=options.by,
+            name=name,
+            journal=journal,
+            pipeline=pipeline,
+            progress=lambda done, failed: update(completed=done),
+        )
         if kept is not None and journal is not None:
             about = {"model": name, "recipe": network.recipe.name}
             tables.write(kept, journal.in_order(data.files), meaning=found.meaning, about=about)
-            journal.remove()
+            journals.append(journal)
     return found
 
 

@@ -27,9 +27,11 @@ def targets(options: argparse.Namespace, names: Sequence[str]) -> dict[str, Path
     if options.given is not None:
         raise InputError("--from evaluates answers that are in a file already; leave -o out")
     path = many.target(options.out, SUFFIXES)
-    if len(names) == 1:
-        return {names[0]: path}
-    return {name: path.with_name(f"{path.stem}.{as_part(name)}{path.suffix}") for name in names}
+    several = {name: path.with_name(f"{path.stem}.{as_part(name)}{path.suffix}") for name in names}
+    found: dict[str, Path | None] = {names[0]: path} if len(names) == 1 else {**several}
+    for file in filter(None, found.values()):
+        many.check_finished(file, options, instead=f", `--from {file}` evaluates it")
+    return found
 
 
 def as_part(name: str) -> str:
@@ -43,11 +45,12 @@ def as_part(name: str) -> str:
     return re.sub(r"[^\w.@+-]+", "-", name.replace(":", "+"))
 
 
-def journal(kept: Path, network: Network, name: str, options: argparse.Namespace) -> Journal:
+def journal(kept: Path, network: Network, name: str, files: Sequence[str], options: argparse.Namespace) -> Journal:
     """Open the journal beside a file of answers; it is of this network, and of all that its answers depend on."""
     from refnet.cli import many
     from refnet.evaluation.metrics import DEPTH
     from refnet.pipeline.journal import Journal
 
-    asked = many.asked(network, argparse.Namespace(**{**vars(options), "model": name}), top=DEPTH)
+    named = argparse.Namespace(**{**vars(options), "model": name})
+    asked = many.asked(network, named, top=DEPTH, **many.folder_of(files))
     return Journal(kept, asked, resume=options.resume, overwrite=options.overwrite)

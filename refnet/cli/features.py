@@ -55,8 +55,9 @@ def run(options: argparse.Namespace) -> int:
     steps = list(dict.fromkeys(options.at))
     if path.suffix.lower() == ".npy" and len(steps) > 1:
         raise InputError(f"--at names {len(steps)} steps, and {path} can hold one; write .h5 or .parquet")
-    if folder is None and many.is_complete(path, options):
-        return 0
+    if folder is None:
+        beside = [feature_files.names_beside(path)] if path.suffix.lower() == ".npy" else []
+        many.check_finished(path, options, *beside)
     pictures = many.Pictures(options.photos, recursive=options.recursive)
     if not pictures.are_there():
         return 2
@@ -76,7 +77,7 @@ def run(options: argparse.Namespace) -> int:
         answers,
         many.Tally(network),
         path,
-        many.asked(network, options, at=steps),
+        many.asked(network, options, at=steps, **many.folder_of(options.photos)),
         feature_files.fields,
         lambda records: feature_files.write(path, records, kinds, about=about),
         options,

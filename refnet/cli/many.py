@@ -10,16 +10,18 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from refnet import progress
-from refnet.cli import terminal
-from refnet.errors import ImageError
+from refnet.cli import stdin, terminal
+from refnet.errors import ImageError, InputError
 from refnet.files.whole import check_file_target
-from refnet.pipeline.journal import Journal
+from refnet.pipeline.journal import Journal, State, state
 from refnet.pipeline.source import Item, items
 from refnet.pipeline.tables import pyarrow
+from refnet.preprocessing.image_like import is_address
 from refnet.preprocessing.loaders import SOFTWARE
 
 if TYPE_CHECKING:
@@ -36,13 +38,20 @@ class Pictures:
 
     def __init__(self, paths: list[str], *, recursive: bool) -> None:
         self.paths = paths
-        self.items = items(_named(paths), recursive=recursive)
+        self._from_stdin = stdin.Names()
+        # A name from standard input is a name, whatever pattern it looks like.
+        found = (items(self._from_stdin if path == STDIN else path, recursive=recursive) for path in paths)
+        self.items: Iterator[Item] = itertools.chain.from_iterable(found)
         self.total: int | None = None
         self.missing: list[tuple[Item, ImageError]] = []  # before the first that may be read
         if sys.stderr.isatty() and STDIN not in paths:
             ahead = list(itertools.islice(self.items, COUNTED + 1))
             self.total = len(ahead) if len(ahead) <= COUNTED else None
             self.items = itertools.chain(ahead, self.items)
+
+    def are_at_hand(self) -> bool:
+        """Whether the next one need not be waited for: standard input may be open for long."""
+        return STDIN not in self.paths or self._from_stdin.are_there()
 
     def are_there(self) -> bool:
         """Whether there is any picture that may be read; if not, say why."""
@@ -58,16 +67,6 @@ class Pictures:
             told = "standard input names" if self.paths == [STDIN] else f"{', '.join(self.paths)}:"
             terminal.say(f"error: {told} no pictures; folders of folders are looked into with --recursive")
         return False
-
-
-def _named(paths: list[str]) -> Iterator[str]:
-    for path in paths:
-        if path == STDIN:
-            for line in sys.stdin.buffer:
-                if name := line.removesuffix(b"\n").removesuffix(b"\r"):
-                    yield os.fsdecode(name)
-        else:
-            yield path
 
 
 def _problem(item: Item) -> ImageError | None:
@@ -108,8 +107,7 @@ class Tally:
     def tell(self, *, earlier: int = 0) -> None:
         """Sum up: what was read differently, and, where somebody reads it, the numbers."""
         for note, count in self._notes.items():
-            were = "1 picture was" if count == 1 else f"{count:,} pictures were"
-            terminal.say(f"{were} {note}, unlike {self._software}; --as-published reads as that does")
+            terminal.say(f"{_were(count)} {note}, unlike {self._software}; --as-published reads as that does")
         if (self.failed or sys.stderr.isatty()) and self.done + earlier > 1:
             parts = [f"{self.done + earlier:,} pictures"]
             parts += [f"{earlier:,} of them earlier"] if earlier else []
@@ -152,49 +150,117 @@ def keep(
 ) -> int:
     """Keep each answer in a journal as it comes, and write the file once all are there."""
     with Journal(path, asked, resume=options.resume, overwrite=options.overwrite) as journal:
-        earlier = len(journal.done)
-        names: list[str] = []
-        asked_for = set(journal.done)
-
-        def new() -> Iterator[Item]:
-            for item in pictures.items:
-                names.append(item.name)
-                if item.name not in asked_for:
-                    asked_for.add(item.name)
-                    yield item
-
-        total = None if pictures.total is None else max(0, pictures.total - earlier)
-        try:
-            go_through(
-                answers(new()),
-                tally,
-                lambda answer: journal.add(answer.name, fields(answer)),
-                doing=options.command,
-                total=total,
-            )
-        except KeyboardInterrupt:
-            terminal.say(f"{len(journal.done):,} pictures are kept in {journal.path}; --resume goes on from there")
-            raise
+        todo = Todo(pictures, journal)
+        total = None if pictures.total is None else max(0, pictures.total - todo.earlier)
         failed = Counter[bool]()
 
         def kept() -> Iterator[tuple[str, dict[str, Any]]]:
-            for name, said in journal.in_order(names):
+            for name, said in journal.in_order(todo.names):
                 failed["error" in said] += 1
                 yield name, said
 
-        write(kept())
+        with resumable(journal):
+            go_through(answers(todo.items()), tally, todo.take(fields), doing=options.command, total=total)
+            todo.tell()
+            write(kept())
         tally.failed = failed[True]
         tally.tell(earlier=failed.total() - tally.done)
         journal.remove()
     return 2 if tally.failed else 0
 
 
-def is_complete(path: Path, options: argparse.Namespace) -> bool:
-    """Whether an earlier run has finished the file already, and the question was only whether it had."""
-    if options.resume and path.exists() and not Journal.beside(path).exists():
-        terminal.say(f"{path} is complete; --overwrite makes it anew")
-        return True
-    return False
+@contextmanager
+def resumable(journal: Journal) -> Iterator[None]:
+    """Say, if the block ends early, what is kept."""
+    try:
+        yield
+    except BaseException:
+        if journal.done and journal.path.exists():
+            terminal.say(f"{len(journal.done):,} pictures are kept in {journal.path}; --resume goes on from there")
+        raise
+
+
+class Todo:
+    """The pictures that are still to be done, and those that a journal has already."""
+
+    def __init__(self, pictures: Pictures, journal: Journal) -> None:
+        self.names: list[str] = []
+        self.earlier = len(journal.done)
+        self._journal = journal
+        self._had = frozenset(journal.names)
+        self._states: dict[str, State] = {}  # of those under way, of before they were read
+        self._found = pictures.items
+        self._changed = 0
+        if self._had:
+            self._found = self._looked_up(pictures.items)
+
+    def _looked_up(self, found: Iterator[Item]) -> Iterator[Item]:
+        """Find one picture that the journal has, before hours are spent on others."""
+        first = []
+        for item in found:
+            first.append(item)
+            if item.name in self._had:
+                break
+        self._journal.check_source(bool(first) and first[-1].name in self._had)
+        return itertools.chain(first, found)
+
+    def items(self) -> Iterator[Item]:
+        """Hand out, once each, those that the journal does not have as they are now."""
+        seen = set()
+        for item in self._found:
+            self.names.append(item.name)
+            if item.name in seen:
+                continue
+            seen.add(item.name)
+            now = state(item)
+            if item.name in self._journal.done:
+                if not self._journal.has_changed(item.name, now):
+                    continue
+                self._changed += 1
+            self._states[item.name] = now
+            yield item
+
+    def take(self, fields: Callable[[Answer], dict[str, Any]]) -> Callable[[Answer], None]:
+        """What notes an answer."""
+        return lambda answer: self._journal.add(answer.name, fields(answer), self._states.pop(answer.name))
+
+    def tell(self) -> None:
+        """Say what is otherwise than in the earlier run."""
+        tell_changed(self._changed)
+        tell_left_out(len(self._had.difference(self.names)))
+
+
+def tell_changed(count: int) -> None:
+    """Say how many pictures were done again."""
+    if count:
+        terminal.say(f"{_were(count)} done again, changed since the interrupted run")
+
+
+def tell_left_out(count: int) -> None:
+    """Say how many pictures of a journal are in the source no more."""
+    if count:
+        terminal.say(f"{_were(count)} left out: the interrupted run did them, and they are not among these")
+
+
+def _were(count: int) -> str:
+    return "1 picture was" if count == 1 else f"{count:,} pictures were"
+
+
+def check_finished(path: Path, options: argparse.Namespace, *more: Path, instead: str = "") -> None:
+    """Refuse to take a finished file for this run's, or to replace it; ``more`` are files that belong to it."""
+    if options.overwrite or Journal.beside(path).exists():  # an unfinished run may have written one of them
+        return
+    for file in (path, *more):
+        if file.exists():
+            raise InputError(
+                f"{file} is there, finished by an earlier run; --overwrite makes it anew{instead}", filename=file
+            )
+
+
+def folder_of(names: Iterable[str]) -> dict[str, str]:
+    """The folder where names begin, if any of them does not say so itself."""
+    absolute = all(is_address(name) or os.path.isabs(name) for name in names)  # noqa: PTH117
+    return {} if absolute else {"folder": os.getcwd()}  # noqa: PTH109
 
 
 def asked(network: Network, options: argparse.Namespace, **more: Any) -> dict[str, Any]:

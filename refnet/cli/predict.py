@@ -80,8 +80,8 @@ def _many(request: Request, path: Path | None, folder: str | None, options: argp
     from refnet.checks import check_top
     from refnet.cli import many
 
-    if path is not None and many.is_complete(path, options):
-        return 0
+    if path is not None:
+        many.check_finished(path, options)
     pictures = many.Pictures(options.photos, recursive=options.recursive)
     if not pictures.are_there():
         for item, problem in pictures.missing if options.json else ():
@@ -97,7 +97,7 @@ def _many(request: Request, path: Path | None, folder: str | None, options: argp
     in_lines = not options.json and not options.csv
     ranked = network.weights.architecture.top.meaning != "value"
     top = 1 if in_lines and ranked and options.top is None else options.top
-    answers = _answers(network, pictures.items, top, options)
+    answers = _answers(network, pictures, pictures.items, top, options)
     lines = terminal.Lines()
     take = _printer(lines, network, options)
     many.go_through(answers, tally, take, doing="predicting", total=pictures.total, flush=lines.flush)
@@ -111,10 +111,11 @@ def _to_file(network: Network, pictures: Pictures, path: Path, options: argparse
     from refnet.pipeline import tables
 
     architecture = network.weights.architecture
-    asked = many.asked(network, options, top=check_top(options.top, architecture))
+    top = check_top(options.top, architecture)
+    asked = many.asked(network, options, top=top, **many.folder_of(options.photos))
     return many.keep(
         pictures,
-        lambda items: _answers(network, items, options.top, options),
+        lambda items: _answers(network, pictures, items, options.top, options),
         many.Tally(network),
         path,
         asked,
@@ -124,12 +125,15 @@ def _to_file(network: Network, pictures: Pictures, path: Path, options: argparse
     )
 
 
-def _answers(network: Network, items: Iterator[Item], top: int | None, options: argparse.Namespace) -> Iterator[Answer]:
+def _answers(
+    network: Network, pictures: Pictures, items: Iterator[Item], top: int | None, options: argparse.Namespace
+) -> Iterator[Answer]:
     from refnet.checks import check_top
     from refnet.pipeline.many import with_predictions
 
     with cluster_options.pipeline(network, options) as pipeline:
-        yield from with_predictions(network, pipeline.answers(items), check_top(top, network.weights.architecture))
+        answers = pipeline.answers(items, at_hand=pictures.are_at_hand)
+        yield from with_predictions(network, answers, check_top(top, network.weights.architecture))
 
 
 def _printer(lines: terminal.Lines, network: Network, options: argparse.Namespace) -> Callable[[Answer], None]:

@@ -214,7 +214,9 @@ class ClusterPipeline(Pipeline):
         check_client(client)
         self.client = client
 
-    def answers(self, found: Iterable[Item], *, ahead: bool = True) -> Iterator[Answer]:
+    def answers(
+        self, found: Iterable[Item], *, ahead: bool = True, at_hand: Callable[[], bool] = lambda: True
+    ) -> Iterator[Answer]:
         """Answer for each of some items, in order; the workers are always ahead."""
         for _, answers in Job(self.client, self).results(answer, share_out(found, self.part)):
             yield from answers

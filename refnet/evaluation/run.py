@@ -18,7 +18,7 @@ from refnet.evaluation.matching import By, find_truth
 from refnet.evaluation.metrics import DEPTH
 from refnet.evaluation.published import published
 from refnet.network import Network
-from refnet.pipeline.journal import Journal
+from refnet.pipeline.journal import Journal, State, state
 from refnet.pipeline.many import with_predictions
 from refnet.pipeline.pipeline import Answer, Pipeline
 from refnet.pipeline.source import Item
@@ -54,7 +54,7 @@ def evaluate(
     as_published
         As for ``Network.preprocess``.
     journal
-        Where each answer is noted at once; pictures that are in it already are not run again.
+        Where each answer is noted at once; pictures that are in it already, and have not changed, are not run again.
     progress
         Told after each picture how many are done and how many of them could not be read.
     pipeline
@@ -89,15 +89,15 @@ def evaluate(
     architecture = network.weights.architecture
     truth = find_truth(data, network.weights, by)
     kept = _Kept(data, min(DEPTH, architecture.classes), architecture.top.meaning)
-    if journal is not None:
-        kept.take_all(journal.in_order([file for file in data.files if file in journal.done]))
+    told = () if journal is None else _take_earlier(journal, data, kept)
     todo = [file for file in data.files if not kept.has(file)]
     notes: Counter[str] = Counter()
+    states: dict[str, State] = {}
     begun = time.perf_counter()
-    for answer in _run(pipeline or Pipeline(network, as_published=as_published), todo, kept.top):
+    for answer in _run(pipeline or Pipeline(network, as_published=as_published), todo, kept.top, states):
         said = fields(answer)
         if journal is not None:
-            journal.add(answer.name, said)
+            journal.add(answer.name, said, states.pop(answer.name))
         kept.take(answer.name, said)
         notes.update(answer.notes)
         if progress is not None:
@@ -113,7 +113,7 @@ def evaluate(
         architecture.top.meaning,
         published(network),
         len(todo) / seconds if todo else math.nan,
-        tuple(_told(note, count, network) for note, count in notes.items()),
+        told + tuple(_told(note, count, network) for note, count in notes.items()),
     )
 
 
@@ -127,9 +127,24 @@ def check_classifies(network: Network) -> None:
         )
 
 
-def _run(pipeline: Pipeline, files: list[str], top: int) -> Iterator[Answer]:
-    items = (Item(file, file) for file in files)  # each a picture, whatever patterns its name looks like
-    return with_predictions(pipeline.network, pipeline.answers(items), top)
+def _take_earlier(journal: Journal, data: DataSet, kept: _Kept) -> tuple[str, ...]:
+    """Take what an interrupted run has found of these pictures as they are now; say what is otherwise."""
+    done = [file for file in data.files if file in journal.done]
+    same = [file for file in done if not journal.has_changed(file, state(Item(file, file)))]
+    kept.take_all(journal.in_order(same))
+    changed, others = len(done) - len(same), len(journal.names - set(data.files))
+    told = (f"{count(changed, 'picture')} done again, changed since the interrupted run",) * bool(changed)
+    return told + (f"{count(others, 'picture')} of the interrupted run left out, not in {data.name}",) * bool(others)
+
+
+def _run(pipeline: Pipeline, files: list[str], top: int, states: dict[str, State]) -> Iterator[Answer]:
+    def items() -> Iterator[Item]:
+        for file in files:
+            item = Item(file, file)  # a picture, whatever pattern its name looks like
+            states[file] = state(item)
+            yield item
+
+    return with_predictions(pipeline.network, pipeline.answers(items()), top)
 
 
 def _told(note: str, number: int, network: Network) -> str:

@@ -62,8 +62,10 @@ def _how_to_get(address: str) -> str:
     return f"; `pip install {quoted}` brings it" if packages else ""
 
 
-def find(address: str, *, recursive: bool = False) -> Iterator[tuple[str, str | ImageError]]:
+def find(address: str, *, recursive: bool = False, patterns: bool = True) -> Iterator[tuple[str, str | ImageError]]:
     """Name the pictures that an address leads to, sorted: itself, those of a folder or what a pattern matches.
+
+    Without ``patterns`` the address is taken as it is, whatever pattern it looks like.
 
     Examples
     --------
@@ -71,12 +73,10 @@ def find(address: str, *, recursive: bool = False) -> Iterator[tuple[str, str | 
     >>> name.startswith("file:///"), name.endswith("refnet/data/chelsea.png")
     (True, True)
     """
-    if names_a_picture(address):
-        yield address, address
-        return
     try:
         system, path = _file_system(address)
-        found = _found(system, path, recursive)
+        one = names_a_picture(address, patterns=patterns)
+        found = None if one else _found(system, path, recursive, patterns and glob.has_magic(path))
     except InputError:
         raise
     except Exception as error:  # whatever a protocol makes of a bad answer
@@ -89,8 +89,8 @@ def find(address: str, *, recursive: bool = False) -> Iterator[tuple[str, str | 
         yield address, ImageNotFoundError(f"{address}: there are no pictures", filename=address)
 
 
-def _found(system: Any, path: str, recursive: bool) -> list[str] | None:
-    if glob.has_magic(path):
+def _found(system: Any, path: str, recursive: bool, patterns: bool) -> list[str] | None:
+    if patterns:
         return [each for each, info in system.glob(path, detail=True).items() if info["type"] == "file"]
     if not system.isdir(path):
         return None

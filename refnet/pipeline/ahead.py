@@ -13,16 +13,23 @@ from typing import TypeVar
 from refnet.errors import RefnetError
 
 AHEAD = 4  # pieces of work for each thread: the one in hand, the next, and some that wait for a slower one before them
-SLOW = 1.0  # seconds; of a source that takes longer, and longer than the work, nothing is asked ahead of the results
+SLOW = 0.3  # seconds; of a source that takes longer, and longer than the work, nothing is asked ahead of the results
+CALM = 8  # until so many came faster
 
 Result = TypeVar("Result")
 
 
-def in_order(work: Callable[..., Result], arguments: Iterable[tuple[object, ...]], threads: int) -> Iterator[Result]:
+def in_order(
+    work: Callable[..., Result],
+    arguments: Iterable[tuple[object, ...]],
+    threads: int,
+    at_hand: Callable[[], bool] = lambda: True,
+) -> Iterator[Result]:
     """Call ``work`` with each of some arguments in threads, and yield what it returns, in order.
 
     Arguments are asked for in the caller's thread, never more than ``AHEAD`` a thread before their results are taken.
-    Of a source that hands out something now and then, each result comes out before the next is waited for. What
+    Of a source that hands out something now and then, each result comes out before the next is waited for: the clock
+    tells such a source once it was slow, and ``at_hand`` before, whether the next argument need not be waited for. What
     ``work`` raises comes out in its place; after it, or when nobody wants more, the threads end.
 
     Examples
@@ -35,8 +42,11 @@ def in_order(work: Callable[..., Result], arguments: Iterable[tuple[object, ...]
     take = partial(_take, under_way, os.getpid())
     source = iter(arguments)
     problem: Exception | None = None
+    calm = CALM
     try:
         while True:
+            while under_way and not at_hand():
+                yield take()
             asked = time.monotonic()
             try:
                 given = next(source)
@@ -45,9 +55,10 @@ def in_order(work: Callable[..., Result], arguments: Iterable[tuple[object, ...]
             except Exception as error:  # of the source: what it gave before comes out first
                 problem = error
                 break
-            live = time.monotonic() - asked > SLOW and all(result.done() for result in under_way)
+            slow = time.monotonic() - asked > SLOW and all(result.done() for result in under_way)
+            calm = 0 if slow else calm + 1
             under_way.append(pool.submit(work, *given))
-            while under_way and (live or under_way[0].done() or len(under_way) >= AHEAD * threads):
+            while under_way and (calm < CALM or under_way[0].done() or len(under_way) >= AHEAD * threads):
                 yield take()
         while under_way:
             yield take()

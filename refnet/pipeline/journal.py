@@ -3,23 +3,39 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping, Set
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Any, Self, TypeAlias
 
 from refnet.errors import InputError
 from refnet.files.whole import not_written
+from refnet.pipeline.source import Item
 
 FORMAT = 1
+
+State: TypeAlias = "list[int] | None"
+
+
+def state(item: Item) -> State:
+    """Size and time of the last change of a picture's file, by which one that has changed is known; else None."""
+    if not isinstance(item.image, str | os.PathLike):
+        return None
+    try:
+        found = os.stat(item.image)  # noqa: PTH116 (any path-like)
+    except (OSError, ValueError):  # an address, or nothing is there
+        return None
+    return [found.st_size, found.st_mtime_ns]
 
 
 class Journal:
     """The file ``RESULT.part`` beside a result that is not finished: a line of JSON for each picture.
 
-    Its first line says what was asked; then come the names of pictures, each with its fields, and every line is on its
-    way to the disk before the next picture's. A line that was cut short counts for nothing.
+    Its first line says what was asked; then come the names of pictures, each with its fields and the state of its file,
+    and every line is on its way to the disk before the next picture's. A line that was cut short counts for nothing,
+    and of several with one name the last one counts. Pictures that could not be read are tried again.
 
     Parameters
     ----------
@@ -58,16 +74,20 @@ class Journal:
     ) -> None:
         self.path = self.beside(result)
         self._places: dict[str, int] = {}
-        there = self.path.exists() and not overwrite
-        if there and not resume:
-            raise InputError(
-                f"{self.path} is what an unfinished run left; go on with it by --resume, or start anew by --overwrite",
-                filename=self.path,
-            )
+        self._states: dict[str, State] = {}
+        self._failed: set[str] = set()
         with not_written(self.path):
-            self._file: IO[bytes] = self.path.open("r+b" if self.path.exists() else "w+b")
+            # Nothing of the file is touched before it is this process's.
+            opened = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
+            self._file: IO[bytes] = os.fdopen(opened, "r+b")
             try:
                 self._lock()
+                if not (resume or overwrite) and os.fstat(opened).st_size:
+                    raise InputError(
+                        f"{self.path} is what an unfinished run left; go on with it by --resume, or start anew by "
+                        "--overwrite",
+                        filename=self.path,
+                    )
                 self._end = 0 if overwrite else self._read({"journal": FORMAT, **_plain(asked)})
                 self._file.truncate(self._end)
                 if not self._end:
@@ -92,12 +112,30 @@ class Journal:
         """The names that are there already; the number that each leads to is the journal's own."""
         return self._places
 
-    def add(self, name: str, fields: Mapping[str, Any]) -> None:
-        """Note what was found of a picture."""
+    @property
+    def names(self) -> Set[str]:
+        """The names in ``done``, and those that an earlier run could not read."""
+        return self._places.keys() | self._failed
+
+    def has_changed(self, name: str, now: State) -> bool:
+        """Whether the file of a picture in ``done`` is another one now."""
+        return self._states[name] != now
+
+    def check_source(self, found: bool) -> None:
+        """Refuse to go on with pictures none of which was ``found`` in the source."""
+        if self.names and not found:
+            raise InputError(
+                f"{self.path} is of other pictures, such as {min(self.names)}: none of them is among these; name the "
+                "same ones, or start anew by --overwrite",
+                filename=self.path,
+            )
+
+    def add(self, name: str, fields: Mapping[str, Any], now: State = None) -> None:
+        """Note what was found of a picture whose file is in this state."""
         with not_written(self.path):
             place = self._end
-            self._write([name, fields])
-            self._places[name] = place
+            self._write([name, fields, now])
+            self._places[name], self._states[name] = place, now
 
     def in_order(self, names: Iterable[str]) -> Iterator[tuple[str, dict[str, Any]]]:
         """Read what was found of these pictures, each a name in ``done``."""
@@ -108,7 +146,7 @@ class Journal:
             at = self._places[name]
             line = self._file.readline()
             at += len(line)
-            found, fields = json.loads(line)
+            found, fields, _ = json.loads(line)
             yield found, fields
 
     def remove(self) -> None:
@@ -123,7 +161,11 @@ class Journal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._file.close()
+        try:
+            self._file.close()
+        except OSError:  # of a full disk add has told
+            if error is None:
+                raise
 
     def _write(self, value: Any) -> None:
         line = (json.dumps(value, allow_nan=False, separators=(",", ":")) + "\n").encode("ascii")
@@ -143,8 +185,7 @@ class Journal:
                 if end == 0:
                     self._check(value, asked)
                 else:
-                    name, _ = value
-                    self._places[name] = end
+                    self._take(end, *value)
             except InputError:
                 raise
             except (ValueError, TypeError):
@@ -153,6 +194,14 @@ class Journal:
                 break  # what was on its way to the disk when the machine stopped
             end += len(line)
         return end
+
+    def _take(self, place: int, name: str, fields: dict[str, Any], then: State) -> None:
+        self._places.pop(name, None)
+        self._failed.discard(name)
+        if "error" in fields:
+            self._failed.add(name)
+        else:
+            self._places[name], self._states[name] = place, then
 
     def _check(self, found: Any, asked: dict[str, Any]) -> None:
         if not isinstance(found, dict) or "journal" not in found:
@@ -171,7 +220,7 @@ class Journal:
             )
 
     def _lock(self) -> None:
-        """Refuse to write what another process writes, where the system can tell."""
+        """Refuse to write what another process writes, or has just finished, where the system can tell."""
         try:
             import fcntl
         except ImportError:
@@ -182,6 +231,8 @@ class Journal:
             raise InputError(f"{self.path}: another process is writing it", filename=self.path) from None
         except OSError:  # a file system without locks
             return
+        if not self.path.exists() or not os.path.samestat(os.fstat(self._file.fileno()), self.path.stat()):
+            raise InputError(f"{self.path}: another process has just finished with it; ask again", filename=self.path)
 
 
 def _plain(asked: Mapping[str, Any]) -> dict[str, Any]:

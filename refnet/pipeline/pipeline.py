@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from functools import partial
 from threading import Lock
@@ -108,10 +108,13 @@ class Pipeline:
         """
         return self.answers(items(source, recursive=recursive))
 
-    def answers(self, found: Iterable[Item], *, ahead: bool = True) -> Iterator[Answer]:
+    def answers(
+        self, found: Iterable[Item], *, ahead: bool = True, at_hand: Callable[[], bool] = lambda: True
+    ) -> Iterator[Answer]:
         """Answer for each of some items, as ``run`` for those of a source.
 
         Unless pictures are read ``ahead``, it is the caller's thread that answers, and several may call it at once.
+        ``at_hand`` tells whether the next item need not be waited for; else all answers come out first.
         """
         network, numbered = self.network, enumerate(found)
         alone = not self._steps or network._engine.shares_out(self._size, self._steps)
@@ -119,7 +122,7 @@ class Pipeline:
         if network.threads == 1 or not ahead:
             return (answer(place, item) for place, item in numbered)
         # Where all threads work on a picture together, only few read the next ones: they are in each other's way.
-        return in_order(answer, numbered, network.threads if alone else max(2, network.threads // 2))
+        return in_order(answer, numbered, network.threads if alone else max(2, network.threads // 2), at_hand)
 
     def _answer(self, place: int, item: Item, *, alone: bool) -> Answer:
         """Answer for one picture, by this thread ``alone`` while others have theirs, or by all when it is its turn."""

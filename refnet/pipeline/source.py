@@ -42,25 +42,32 @@ def items(source: Source, *, recursive: bool = False) -> Iterator[Item]:
 
     Of a folder these are its pictures by their endings, sorted by name, with ``recursive`` also those of its folders.
     Of a pattern such as ``photos/2024*/*.jpg`` these are all files that it matches, unless there is a file of that very
-    name. What an iterator hands out is taken at once: it may close its file or fill its array anew.
+    name; in a list or an iterator a name is a name, whatever pattern it looks like. What an iterator hands out is taken
+    at once: it may close its file or fill its array anew.
 
     Examples
     --------
-    >>> [item.name for item in items(["refnet/data/*.png", b"GIF"])]
-    ['refnet/data/chelsea.png', 'picture 2']
+    >>> [item.name for item in items("refnet/data/*.png")], [item.name for item in items(["IMG[1].png", b"GIF"])]
+    (['refnet/data/chelsea.png'], ['IMG[1].png', 'picture 2'])
     """
-    for place, (name, image) in enumerate(_found(source, recursive, passing=False)):
+    found = _at_path(source, recursive, patterns=True) if is_path(source) else _found(source, recursive, passing=False)
+    for place, (name, image) in enumerate(found):
         yield Item(name or f"picture {place + 1}", image)
 
 
 def one_each(pictures: Iterable[ImageLike | OpenFile]) -> Iterator[Item]:
     """Hand out the pictures of a list, one for each entry: a folder is an error, so that answers can be counted off."""
     for place, picture in enumerate(pictures):
-        if isinstance(picture, str | os.PathLike):
+        if is_path(picture):
             yield Item(os.fsdecode(picture), picture)
         else:
             name, image = _read(picture) if is_file(picture) else ("", cast("ImageLike", picture))
             yield Item(name or f"picture {place + 1}", image)
+
+
+def is_path(source: object) -> TypeGuard[str | os.PathLike[str]]:
+    """Whether this names a file, a folder or a pattern."""
+    return isinstance(source, str | os.PathLike)
 
 
 def is_file(source: object) -> TypeGuard[OpenFile]:
@@ -73,8 +80,8 @@ _Found: TypeAlias = "tuple[str, ImageLike | ImageError]"
 
 def _found(source: Source, recursive: bool, *, passing: bool) -> Iterator[_Found]:
     """Pictures with their names, if they have one; one that is ``passing`` may be another one a moment later."""
-    if isinstance(source, str | os.PathLike):
-        yield from _at_path(source, recursive)
+    if is_path(source):
+        yield from _at_path(source, recursive, patterns=False)
     elif isinstance(source, bytes):
         yield "", source
     elif isinstance(source, np.ndarray):
@@ -95,13 +102,13 @@ def _found(source: Source, recursive: bool, *, passing: bool) -> Iterator[_Found
         )
 
 
-def _at_path(path: str | os.PathLike[str], recursive: bool) -> Iterator[_Found]:
+def _at_path(path: str | os.PathLike[str], recursive: bool, *, patterns: bool) -> Iterator[_Found]:
     name = os.fsdecode(path)
     if is_address(path):
-        yield from addresses.find(name, recursive=recursive)
+        yield from addresses.find(name, recursive=recursive, patterns=patterns)
     elif os.path.isdir(path):  # noqa: PTH112 (any path-like)
         yield from walk(name, recursive=recursive)
-    elif isinstance(path, str) and glob.has_magic(path) and not os.path.lexists(path):
+    elif patterns and isinstance(path, str) and glob.has_magic(path) and not os.path.lexists(path):
         yield from _matches(path)
     else:
         yield name, path

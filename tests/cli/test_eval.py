@@ -120,10 +120,48 @@ def test_answers_are_kept_as_predict_keeps_them(run, place, suffix, capsys):
 def test_several_models_have_a_file_each(run, place):
     assert run("set -m one.h5 two.h5 -o both.csv --overwrite")[0] == 0
     assert {file.name for file in place.glob("both*")} == {"both.one.h5.csv", "both.two.h5.csv"}
-    code, out, err = run("set -m one.h5 two.h5 -o both.csv --resume --json")
+    for more in ("", "--resume"):
+        code, out, err = run(f"set -m one.h5 two.h5 -o both.csv {more}")
+        assert (code, out) == (2, "")
+        assert err == (
+            "refnet: error: both.one.h5.csv is there, finished by an earlier run; --overwrite makes it anew, "
+            "`--from both.one.h5.csv` evaluates it\n"
+        )
+
+
+def test_several_models_go_on_with_the_one_that_was_interrupted(run, place, monkeypatch):
+    from refnet.pipeline.journal import Journal
+
+    assert run("set -m one.h5 two.h5 -o ended.csv --overwrite")[0] == 0
+    add, added = Journal.add, []
+
+    def add_or_stop(self, *given):
+        if "two" in self.path.name and len(added) == 15:
+            raise KeyboardInterrupt
+        added.append(given[0])
+        add(self, *given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "add", add_or_stop)
+        code, _, err = run("set -m one.h5 two.h5 -o left.csv")
+    assert code == 130
+    assert "3 pictures are kept in left.two.h5.csv.part; --resume goes on from there" in err
+    code, out, _ = run("set -m one.h5 two.h5 -o left.csv --resume --json")
     assert code == 0
-    assert err.count("is complete; --overwrite makes it anew") == 2
-    assert [each["pictures_per_second"] for each in json.loads(out)["models"]] == [None, None]
+    assert json.loads(out)["models"][0]["pictures_per_second"] is None
+    for model in ("one", "two"):
+        ended, left = (place / f"{name}.{model}.h5.csv" for name in ("ended", "left"))
+        assert left.read_bytes() == ended.read_bytes()
+    assert not list(place.glob("*.part"))
+
+
+@pytest.mark.parametrize("more", ["--agree elsewhere.csv", "--agree beyond.csv", "--truth beyond.csv"])
+@pytest.mark.parametrize("models", ["one.h5", "one.h5 two.h5"])
+def test_what_does_not_fit_is_told_before_a_network_runs(run, monkeypatch, models, more):
+    monkeypatch.setattr("refnet.evaluation.evaluate", lambda *_, **__: pytest.fail("it runs"))
+    code, out, err = run(f"{'flat' if 'truth' in more else 'set'} -m {models} {more}")
+    assert (code, out) == (2, "")
+    assert err.startswith("refnet: error: ")
 
 
 def test_killed_and_resumed(place, tmp_path):

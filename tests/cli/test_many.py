@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -52,6 +53,7 @@ def run(capsys, monkeypatch, place):
     def run(command, *arguments, stdin=None, model="tiny.h5"):
         if stdin is not None:
             monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        capsys.readouterr()  # of a run that was ended
         code = cli.main([command, *map(str, arguments), "-m", model])
         return code, *capsys.readouterr()
 
@@ -215,6 +217,42 @@ class TestSources:
         assert (code, out) == (2, "")
         assert err.startswith("refnet: error: standard input names no pictures")
 
+    def test_names_from_standard_input_are_no_patterns(self, run):
+        code, out, err = run("predict", "-", "--json", stdin=b"photos/photo000[1].png\nphotos/photo*.png\n")
+        assert code == 2
+        assert [json.loads(line)["file"] for line in out.splitlines()] == [
+            "photos/photo000[1].png",
+            "photos/photo*.png",
+        ]
+        assert err.count("No such file or directory") == 2
+
+    @pytest.mark.parametrize("written", [b"\xef\xbb\xbfa.png\nb c.png\r\n\nd.png", b"a.png\0b c.png\0d.png\0"])
+    @pytest.mark.parametrize("at_once", [1, 4, 100])
+    def test_however_names_are_written(self, monkeypatch, written, at_once):
+        monkeypatch.setattr(cli.many.stdin, "_AT_ONCE", at_once)
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(written)))
+        assert list(cli.many.stdin.Names()) == ["a.png", "b c.png", "d.png"]
+
+    @pytest.mark.skipif(os.name != "posix", reason="needs pipes that can be asked")
+    def test_what_was_named_is_answered_while_standard_input_stays_open(self, place):
+        command = [sys.executable, "-m", "refnet", "predict", "-", "--json", "-m", "tiny.h5"]
+        names = ["photos/photo0000.png", "photos/photo0001.png", "photos/photo0002.png"]
+        with subprocess.Popen(
+            command, cwd=place, env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        ) as process:  # fmt: skip
+            end = threading.Timer(60, process.kill)
+            end.start()
+            try:
+                for burst in (names, names[:1], names[1:]):
+                    process.stdin.write("".join(f"{name}\n" for name in burst))
+                    process.stdin.flush()
+                    assert [json.loads(process.stdout.readline())["file"] for _ in burst] == burst
+                process.stdin.close()
+                assert process.wait() == 0
+            finally:
+                end.cancel()
+
 
 class TestTables:
     def test_json_lines(self, run, expected):
@@ -306,7 +344,6 @@ class TestResume:
 
     def test_what_an_unfinished_run_left_is_not_lost(self, run, tmp_path):
         path = tmp_path / "a.csv"
-        undisturbed(run, path)
         leave_unfinished(run, path)
         code, _, err = run("predict", "photos", "-o", path)
         assert code == 2
@@ -329,20 +366,82 @@ class TestResume:
             code, _, err = run("predict", "photos", "-o", path, "--resume")
             assert code == 2
             assert path.read_bytes() == whole
-            earlier = len(kept.splitlines()) - 2  # the question, and a line that was cut short
+            good = [line for line in kept.splitlines()[1:-1] if b'{"error":' not in line]  # the last was cut short
+            earlier = len(good)
             assert f"pictures, {earlier} of them earlier, 5 failed" in err
             assert f"photos/{Path(new[0]).name}" in added
-            assert not [name for name in added if json.dumps(name).encode() in kept]
+            assert not [name for name in added if json.dumps(name).encode() in b"".join(good)]
         finally:
             Path(new[0]).unlink()
 
-    def test_what_is_complete_is_not_done_again(self, run, tmp_path, monkeypatch):
+    @pytest.mark.parametrize("command", ["predict", "features"])
+    @pytest.mark.parametrize("more", [(), ("--resume",)])
+    def test_what_is_finished_is_neither_replaced_nor_taken_for_an_answer(self, run, tmp_path, command, more):
+        path = tmp_path / "a.parquet"
+        path.write_bytes(b"of another model")
+        code, out, err = run(command, "photos", "-o", path, *more)
+        assert (code, out) == (2, "")
+        assert err == f"refnet: error: {path} is there, finished by an earlier run; --overwrite makes it anew\n"
+        assert path.read_bytes() == b"of another model"
+        assert run(command, "photos/photo0000.png", "-o", path, "--overwrite")[0] == 0
+        assert pyarrow.parquet.read_table(path)["file"][0].as_py() == "photos/photo0000.png"
+
+    def test_names_beside_an_array_are_not_replaced_either(self, run, tmp_path):
+        (tmp_path / "a.names.txt").write_text("mine")
+        code, _, err = run("features", "photos", "-o", tmp_path / "a.npy")
+        assert code == 2
+        assert "a.names.txt is there, finished by an earlier run" in err
+
+    def test_other_pictures(self, run, place, tmp_path, monkeypatch):
         path = tmp_path / "a.csv"
-        whole = undisturbed(run, path)
-        monkeypatch.setattr(Journal, "add", lambda *_: pytest.fail("done again"))
-        code, out, err = run("predict", "photos", "-o", path, "--resume")
-        assert (code, out, err) == (0, "", f"refnet: {path} is complete; --overwrite makes it anew\n")
-        assert path.read_bytes() == whole
+        leave_unfinished(run, path)
+        kept = Journal.beside(path).read_bytes()
+        code, _, err = run("predict", "photos/inner", "-o", path, "--resume")
+        assert code == 2
+        assert "a.csv.part is of other pictures, such as photos/" in err
+        assert "are kept" not in err
+        assert kept.startswith(Journal.beside(path).read_bytes())
+        monkeypatch.setattr(os, "getcwd", lambda: "/elsewhere")
+        code, _, err = run("predict", "photos", "-o", path, "--resume")
+        assert f"asked something else (folder {str(place)!r} there, '/elsewhere' now)" in err
+
+    def test_what_has_changed_is_done_again_and_what_failed_is_tried_again(self, run, tmp_path, monkeypatch):
+        photos = tmp_path / "mine"
+        names = write_pictures(photos, 4)
+        (photos / "a.png").touch()
+        names = [str(photos / "a.png"), *names]
+        path = tmp_path / "a.csv"
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Journal, "add", until(Journal.add, 4, []))
+            with pytest.raises(SystemExit):
+                run("predict", photos, "-o", path)
+        Path(names[0]).write_bytes(Path(names[2]).read_bytes())
+        Path(names[1]).write_bytes(Path(names[2]).read_bytes())
+        Path(names[3]).unlink()
+        added = []
+        monkeypatch.setattr(Journal, "add", with_note(Journal.add, added))
+        code, _, err = run("predict", photos, "-o", path, "--resume")
+        assert code == 0
+        assert err.splitlines() == [
+            "refnet: 1 picture was done again, changed since the interrupted run",
+            "refnet: 1 picture was left out: the interrupted run did them, and they are not among these",
+        ]
+        assert added == [names[0], names[1], names[4]]
+        assert run("predict", photos, "-o", tmp_path / "b.csv")[0] == 0
+        assert path.read_bytes() == (tmp_path / "b.csv").read_bytes()
+
+    @pytest.mark.skipif(os.name != "posix", reason="needs ulimit")
+    def test_a_full_disk(self, place, tmp_path):
+        path = tmp_path / "a.csv"
+        command = f"ulimit -f 3; exec {sys.executable} -m refnet predict photos -m tiny.h5 -o {path}"
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        done = subprocess.run(
+            ["bash", "-c", command], cwd=place, env=environment, capture_output=True, text=True, timeout=120
+        )
+        assert done.returncode == 2
+        *_, kept, error = done.stderr.splitlines()
+        assert re.fullmatch(rf"refnet: \d+ pictures are kept in {path}\.part; --resume goes on from there", kept)
+        assert error == f"refnet: error: {path}.part not written: File too large"
 
     @pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
     def test_ctrl_c(self, run, place, tmp_path):
@@ -377,7 +476,9 @@ class TestResume:
             arguments = [command, str(many), "-o", str(path), "-m", "tiny.h5", "--resume"]
             kill_after(seed.randrange(1, 100), number, path, arguments, place)
         names = [
-            json.loads(line)[0] for line in Journal.beside(path).read_bytes().split(b"\n")[1:-1] if line[-1:] == b"]"
+            json.loads(line)[0]
+            for line in Journal.beside(path).read_bytes().split(b"\n")[1:-1]
+            if line[-1:] == b"]" and b'{"error":' not in line
         ]
         assert len(set(names)) == len(names)
         assert run(command, many, "-o", path, "--resume")[0] == 2
@@ -420,18 +521,18 @@ def leave_unfinished(run, path, count=17):
 
 
 def until(add, count, left):
-    def add_or_stop(self, name, fields):
+    def add_or_stop(self, name, fields, now):
         if len(left) == count:
             raise SystemExit
         left.append(name)
-        add(self, name, fields)
+        add(self, name, fields, now)
 
     return add_or_stop
 
 
 def with_note(add, added):
-    def note(self, name, fields):
+    def note(self, name, fields, now):
         added.append(name)
-        add(self, name, fields)
+        add(self, name, fields, now)
 
     return note

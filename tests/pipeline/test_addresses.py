@@ -48,8 +48,11 @@ def test_they_are_read_as_files_are():
     fsspec.filesystem("memory").pipe_file("/photos/bad.png", b"no picture")
     [broken] = pipeline.run(["memory://photos/bad.png"])
     assert str(broken.error).startswith("memory://photos/bad.png: not a picture; want one of")
-    sources = ["memory://photos/no ending", "memory://photos/more/*.txt", "memory://photos/not there.png"]
-    good, bad, gone = pipeline.run(sources)
+    [bad] = pipeline.run("memory://photos/more/*.txt")
+    good, name, gone = pipeline.run(
+        ["memory://photos/no ending", "memory://photos/*.png", "memory://photos/not there.png"]
+    )
+    assert str(name.error) == "memory://photos/*.png: cannot read the picture: there is no such file"
     assert good.tensors["probabilities"].tobytes() == expected.tensors["probabilities"].tobytes()
     assert str(bad.error) == "memory://photos/more/*.txt: there are no pictures"
     assert str(gone.error) == "memory://photos/not there.png: cannot read the picture: there is no such file"

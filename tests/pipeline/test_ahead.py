@@ -76,6 +76,35 @@ def test_what_comes_now_and_then_is_answered_before_the_next(monkeypatch):
     assert answered == [0, 1, 2, 3]
 
 
+def test_after_a_pause_a_burst_is_not_waited_for_either(monkeypatch):
+    monkeypatch.setattr(ahead, "SLOW", 0.02)
+    answered = []
+
+    def bursts():
+        for i in range(6):
+            time.sleep(0.1 * (i % 3 == 0))
+            assert answered == list(range(i))
+            yield (i,)
+
+    take(in_order(lambda i: i, bursts(), 2), answered)
+
+
+def test_what_is_not_at_hand_is_not_waited_for():
+    answered, there = [], [True, False, False]
+
+    def given():
+        yield from numbered(2)
+        assert answered == [0, 1]
+        yield (2,)
+
+    def work(i):
+        time.sleep(0.01)
+        return i
+
+    take(in_order(work, given(), 2, at_hand=lambda: there.pop(0) if there else True), answered)
+    assert answered == [0, 1, 2]
+
+
 def test_what_work_raises_comes_out_in_its_place():
     def work(i):
         if i == 3:

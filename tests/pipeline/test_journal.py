@@ -6,7 +6,8 @@ import multiprocessing
 import pytest
 
 from refnet.errors import InputError, RefnetError
-from refnet.pipeline.journal import Journal
+from refnet.pipeline.journal import Journal, state
+from refnet.pipeline.source import Item
 
 ASKED = {"model": "lite0", "size": (224, 224)}
 NAMES = ["a.png", "größe 猫.png", "caf\udce9.png", 'quote".png', "line\nbreak.png"]
@@ -40,7 +41,7 @@ def test_what_was_added_is_there_again_in_any_order(result):
 def test_a_line_is_on_its_way_before_the_next_picture(result):
     with journal(result, resume=True) as new:
         new.add("b.png", {})
-        assert Journal.beside(result).read_bytes().endswith(b'\n["b.png",{}]\n')
+        assert Journal.beside(result).read_bytes().endswith(b'\n["b.png",{},null]\n')
 
 
 def test_cut_anywhere_it_goes_on_with_the_lines_that_are_whole(result):
@@ -104,6 +105,63 @@ def test_resume_without_anything_begins(tmp_path):
 def test_where_nothing_can_be_written(tmp_path):
     with pytest.raises(RefnetError, match=r"found\.csv\.part not written: No such file or directory"):
         journal(tmp_path / "no" / "found.csv")
+
+
+def test_what_failed_is_tried_again_and_the_last_of_a_name_counts(tmp_path):
+    with journal(tmp_path / "a.csv") as new:
+        new.add("a.png", {"error": "no"}, [1, 2])
+        new.add("b.png", {"number": 1}, [3, 4])
+        assert new.done.keys() == {"a.png", "b.png"}
+    with journal(tmp_path / "a.csv", resume=True) as again:
+        assert again.done.keys() == {"b.png"}
+        assert again.names == {"a.png", "b.png"}
+        assert not again.has_changed("b.png", [3, 4])
+        assert again.has_changed("b.png", [3, 5])
+        again.add("a.png", {"number": 2}, [1, 3])
+        again.add("b.png", {"error": "gone"}, None)
+    with journal(tmp_path / "a.csv", resume=True) as last:
+        assert list(last.in_order(last.done)) == [("a.png", {"number": 2})]
+
+
+def test_the_state_of_a_file(tmp_path):
+    path = tmp_path / "a.png"
+    path.write_bytes(b"12")
+    assert state(Item("a", path)) == state(Item("a", str(path))) == [2, path.stat().st_mtime_ns]
+    assert state(Item("a", str(tmp_path / "none"))) is state(Item("a", b"12")) is state(Item("a", "a\0")) is None
+
+
+def test_other_pictures_are_refused(result):
+    with journal(result, resume=True) as again:
+        again.check_source(found=True)
+        with pytest.raises(InputError, match=r"found\.csv\.part is of other pictures, such as a\.png: none of them"):
+            again.check_source(found=False)
+
+
+def test_what_another_process_has_just_finished_is_not_written_to(result, monkeypatch):
+    fcntl = pytest.importorskip("fcntl", reason="this system has no such locks")
+    lock = fcntl.flock
+
+    def flock(file, how):
+        Journal.beside(result).unlink()
+        lock(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with pytest.raises(InputError, match="another process has just finished with it; ask again"):
+        journal(result, resume=True)
+
+
+def test_nothing_is_cut_before_the_lock(result, monkeypatch):
+    fcntl = pytest.importorskip("fcntl", reason="this system has no such locks")
+    kept = Journal.beside(result).read_bytes()
+
+    def flock(file, how):
+        raise BlockingIOError
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    monkeypatch.setattr(type(result), "exists", lambda path: False)  # it appears between the question and the opening
+    with pytest.raises(InputError, match="another process is writing it"):
+        journal(result)
+    assert Journal.beside(result).read_bytes() == kept
 
 
 def hold(path, ready, end):

@@ -86,6 +86,15 @@ def test_patterns(tmp_path, monkeypatch):
     assert str(nothing.image) == "a/*.jpg: there is no file of that name, and none that this pattern matches"
 
 
+def test_in_a_list_a_name_is_a_name(tmp_path):
+    write_pictures(tmp_path, 1, prefix="IMG1")
+    name = str(tmp_path / "IMG[1]0000.png")
+    assert [Path(found).name for found in names(name)] == ["IMG10000.png"]
+    assert names([name]) == names(iter([name])) == names((name,)) == [name]
+    folder = tmp_path / "with [1]"
+    assert names([folder, f"{tmp_path}/IMG*.png"]) == [str(folder), f"{tmp_path}/IMG*.png"]
+
+
 def test_whatever_holds_pictures(tmp_path):
     (path,) = write_pictures(tmp_path, 1)
     array, data, image = pixels(1), Path(path).read_bytes(), Image.new("L", (4, 4))
