@@ -436,7 +436,8 @@ class Network:
         image
             A path, the bytes of a file, an open file, a PIL image, or an array u8[H, W, 3] in RGB order; or a list of
             these, or an array u8[N, H, W, 3]. A folder, a pattern such as ``photos/*.jpg`` or an iterator of all these
-            gives a stream.
+            gives a stream. An address such as ``s3://bucket/cat.jpg`` is one picture; one that does not end like one
+            may be a folder's, and gives a stream.
         as_published
             Read files as the publisher's own software does: it does not turn what EXIF says is turned, drops the
             transparency, and takes 16 bits its own way. By default a picture is what a viewer shows: upright, on white.

@@ -37,7 +37,7 @@ def connected(scheduler: str) -> Iterator[Any]:
     except Exception as error:  # what somebody else answers may end in anything
         reason = str(error) or f"nothing that Dask says came within {PATIENCE} s"
         raise InputError(f"{scheduler}: no Dask scheduler answers: {reason}") from error
-    with client, _quiet("distributed", "distributed.client"):  # what they have to tell comes out as an error
+    with _quiet("distributed", "distributed.client"), client:  # what they have to tell comes out as an error
         yield client
 
 
