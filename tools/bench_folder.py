@@ -105,16 +105,16 @@ class Worker:
         self.process.communicate()
 
 
-def alternate(contenders: dict[str, Callable[[], float]], rounds: int) -> dict[str, np.ndarray]:
+def alternate(contenders: dict[str, Callable[[], Any]], rounds: int) -> dict[str, list[Any]]:
     """Call each contender once a round, another one first each time; what they return, round by round."""
-    found: dict[str, list[float]] = {name: [] for name in contenders}
+    found: dict[str, list[Any]] = {name: [] for name in contenders}
     order = list(contenders)
     for number in range(rounds):
         first = number % len(order)
         for name in order[first:] + order[:first]:
             time.sleep(0.15)  # the threads of the last one stop spinning
             found[name].append(contenders[name]())
-    return {name: np.array(each) for name, each in found.items()}
+    return found
 
 
 def cpu_of(call: Callable[[], object]) -> float:
@@ -157,8 +157,11 @@ class Report:
 
     def folder(self) -> None:
         """Pictures a second, engines loaded and warm."""
-        print(f"\n## A folder of {len(self.files)} photographs\n\nPictures a second, median (quartiles) of the rounds.")
-        print("Share: CPU time of decoding and of the network alone, in parts of the wall time of all threads.\n")
+        print(f"\n## A folder of {len(self.files)} photographs\n\nPictures a second, median (quartiles) of the rounds;")
+        print(
+            "below, milliseconds of CPU a picture, which a busy machine changes less (PyTorch's processes not counted)."
+        )
+        print("Share: CPU time of decoding and of the network alone, in parts of all that refnet takes.\n")
         print(header("model", "threads", *ENGINES, "refnet / best peer", "share"))
         for model in self.models:
             for threads in self.options.threads:
@@ -177,13 +180,17 @@ class Report:
                 except WorkerError as error:
                     say(f"left out: {error}")
                     del started[engine]
-            contenders = {e: partial(lambda w: len(self.files) / w.run()["seconds"], w) for e, w in started.items()}
-            rates = alternate(contenders, self.options.rounds)
-        cells = [spread(rates[engine], 0) if engine in rates else "–" for engine in ENGINES]
-        peers = [rate for engine, rate in rates.items() if engine != REFNET]
-        ratio = spread(rates[REFNET] / np.max(peers, axis=0), 2) if peers else "–"
-        share = np.median(rates[REFNET]) * self._least(model) / threads
-        print(row((model.name, threads, *cells, ratio, f"{share:.0%}")), flush=True)
+            runs = alternate({engine: worker.run for engine, worker in started.items()}, self.options.rounds)
+        count = len(self.files)
+        rates = {engine: np.array([count / run["seconds"] for run in each]) for engine, each in runs.items()}
+        costs = {engine: np.array([1e3 * run["cpu"] / count for run in each]) for engine, each in runs.items()}
+        share = f"{1e3 * self._least(model) / np.median(costs[REFNET]):.0%}"
+        for unit, found, best in (("", rates, np.max), (", ms of CPU", costs, np.min)):
+            counted = {engine: each for engine, each in found.items() if not (unit and "DataLoader" in engine)}
+            peers = [each for engine, each in counted.items() if engine != REFNET]
+            ratio = spread(counted[REFNET] / best(peers, axis=0), 2) if peers else "–"
+            cells = [spread(counted[engine], 1) if engine in counted else "–" for engine in ENGINES]
+            print(row((model.name + unit, threads, *cells, ratio, share)), flush=True)
 
     def _least(self, model: Model) -> float:
         """Seconds of CPU for one picture's decoding and the network on it, one after the other, by one thread."""
@@ -192,7 +199,7 @@ class Report:
         for file in self.files:
             x = network.preprocess(file)
             found.append((cpu_of(partial(read_image, file)), cpu_of(partial(network.logits, x))))
-        return float(np.median(found, axis=0).sum())
+        return float(np.mean(found, axis=0).sum())
 
     def process(self) -> None:
         """Time whole processes on the folder."""
@@ -206,7 +213,7 @@ class Report:
                 if engine != REFNET:
                     script = (PROGRAM, engine, model.file(engine), str(threads), self.pictures, "once")
                     contenders[engine] = partial(wall_of, [sys.executable, *script])
-            times = alternate(contenders, self.options.rounds)
+            times = {name: np.array(each) for name, each in alternate(contenders, self.options.rounds).items()}
             ratio = times[REFNET] / np.min([each for engine, each in times.items() if engine != REFNET], axis=0)
             cells = [spread(times[engine], 2) if engine in times else "–" for engine in ENGINES]
             print(row((model.name, threads, *cells, spread(ratio, 2))), flush=True)
@@ -227,7 +234,7 @@ class Report:
                 "ONNX Runtime": partial(wall_of, [sys.executable, *script]),
             }
             alternate(contenders, 2)
-            times = alternate(contenders, rounds)
+            times = {name: np.array(each) for name, each in alternate(contenders, rounds).items()}
             ratio = spread(times[REFNET] / times["ONNX Runtime"], 2)
             print(row((model.name, *(spread(each, 2) for each in times.values()), ratio)), flush=True)
 

@@ -231,4 +231,6 @@ def _show(found: list[Evaluation], agreements: list[Agreement], options: argpars
     for each in found:
         for note in each.notes:
             terminal.say(f"{each.model}: {note}")
+        if each.hint:
+            terminal.say(f"{each.model}: {each.hint}")
         eval_tables.tell_failed(each)

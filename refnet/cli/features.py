@@ -60,6 +60,7 @@ def run(options: argparse.Namespace) -> int:
         many.check_finished(path, options, *beside)
     pictures = many.Pictures(options.photos, recursive=options.recursive)
     if not pictures.are_there():
+        pictures.tell_missing()
         return 2
     network = request.load()
     Pipeline(network, steps)  # says now which steps there are not

@@ -54,19 +54,23 @@ class Pictures:
         return STDIN not in self.paths or self._from_stdin.are_there()
 
     def are_there(self) -> bool:
-        """Whether there is any picture that may be read; if not, say why."""
+        """Whether there is any picture that may be read."""
         for item in self.items:
             problem = _problem(item)
             if problem is None:
                 self.items = itertools.chain((item for item, _ in self.missing), [item], self.items)
                 return True
             self.missing.append((item, problem))
+        self.items = (item for item, _ in self.missing)
+        return False
+
+    def tell_missing(self) -> None:
+        """Say why there is none."""
         for _, problem in self.missing:
             terminal.say(f"error: {problem}")
         if not self.missing:
             told = "standard input names" if self.paths == [STDIN] else f"{', '.join(self.paths)}:"
             terminal.say(f"error: {told} no pictures; folders of folders are looked into with --recursive")
-        return False
 
 
 def _problem(item: Item) -> ImageError | None:

@@ -43,7 +43,7 @@ def add_resume(parser: Any) -> None:
     choice.add_argument(
         "--resume", action="store_true", help="go on where an interrupted run with the same FILE stopped"
     )
-    choice.add_argument("--overwrite", action="store_true", help="start anew, whatever an interrupted run left")
+    choice.add_argument("--overwrite", action="store_true", help="start anew, whatever an earlier run left or finished")
 
 
 def request(options: argparse.Namespace) -> Request:

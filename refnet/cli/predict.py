@@ -83,7 +83,10 @@ def _many(request: Request, path: Path | None, folder: str | None, options: argp
     if path is not None:
         many.check_finished(path, options)
     pictures = many.Pictures(options.photos, recursive=options.recursive)
-    if not pictures.are_there():
+    # Whoever reads a table wants one, though it has nothing but errors.
+    in_table = options.csv or path is not None
+    if not pictures.are_there() and not (in_table and pictures.missing):
+        pictures.tell_missing()
         for item, problem in pictures.missing if options.json else ():
             _print_error(item.name, problem, options)
         return 2

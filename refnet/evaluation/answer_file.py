@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
 from refnet.errors import InputError
+from refnet.evaluation.answer_rows import Found, Row, best_first, read_rank, read_value
 from refnet.evaluation.answers import Answers
-from refnet.evaluation.columns import CLASS_HEADS, FILE_HEADS, VALUE_HEADS, Table, of_columns, read_lines, split
+from refnet.evaluation.columns import (
+    CLASS_HEADS,
+    FILE_HEADS,
+    RANK_HEAD,
+    VALUE_HEADS,
+    Table,
+    lines_of,
+    of_columns,
+    ours,
+    read_text,
+    split,
+)
 from refnet.evaluation.data_set import DataSet
 from refnet.evaluation.evaluation import Evaluation
 from refnet.evaluation.matching import By, find_truth, match_answers
@@ -20,7 +31,6 @@ from refnet.network import Network
 from refnet.pipeline.tables import pyarrow, utf8
 
 PARQUET = ".parquet"
-Found = list[tuple[str, float]]  # classes as the file calls them, most probable first, with their numbers
 
 
 @dataclass(frozen=True)
@@ -47,9 +57,10 @@ class OtherAnswers:
         >>> answers.match(["photos/cat.jpg", "dogs/a.jpg", "bird.jpg"])
         {0: 'cat.jpg', 1: 'dogs/a.jpg'}
         """
-        ours, theirs = _by_name([utf8(file) for file in files]), _by_name(self.of)
+        named = [str(PurePath(utf8(file))) for file in files]
+        ours, theirs = _by_name(named), _by_name(self.of)
         found = {}
-        for place, file in enumerate(map(utf8, files)):
+        for place, file in enumerate(named):
             short = PurePath(file).name
             if file in self.of:
                 found[place] = file
@@ -75,7 +86,7 @@ class OtherAnswers:
 
 
 def read_answers(path: Path) -> OtherAnswers:
-    r"""Read a file of answers; one that names a picture several times has its classes in that order, best first.
+    r"""Read a file of answers; of a picture's several classes the best is that of the first rank or the largest value.
 
     Examples
     --------
@@ -85,36 +96,38 @@ def read_answers(path: Path) -> OtherAnswers:
     >>> read_answers(file).of
     {'cat.jpg': [('tabby', 0.5), ('lynx', 0.25)]}
     """
-    lines = [] if path.suffix.lower() == PARQUET else read_lines(path)
+    text = "" if path.suffix.lower() == PARQUET else read_text(path)
+    lines = lines_of(text, path) if text or path.suffix.lower() != PARQUET else []
     try:
-        if not lines:
-            rows = _table_rows(_parquet(path))
-        else:
-            rows = _json_rows(lines) if lines[0].lstrip()[:1] in "[{" else _rows(lines)
-        of: dict[str, Found | str] = {}
-        for file, found in rows:
-            before = of.setdefault(file, [])
+        of: dict[str, list[Row] | str] = {}
+        for file, found in _rows(text, lines) if lines else _table_rows(_parquet(path)):
+            before = of.setdefault(utf8(file), [])
             if isinstance(found, str) or isinstance(before, str):
-                of[file] = found
+                of[utf8(file)] = found
             else:
                 before.extend(found)
+        answers = {file: rows if isinstance(rows, str) else best_first(file, rows) for file, rows in of.items()}
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
-    if not any(found and not isinstance(found, str) for found in of.values()):
+    if not any(found and not isinstance(found, str) for found in answers.values()):
         raise InputError(f"{path}: there is no answer in it")
-    return OtherAnswers(path.name, {file: found or "no answer" for file, found in of.items()})
+    return OtherAnswers(path.name, {file: found or "no answer" for file, found in answers.items()})
 
 
-def _rows(lines: Sequence[str]) -> Iterator[tuple[str, Found | str]]:
-    table = split(lines)
+def _rows(text: str, lines: Sequence[str]) -> Iterator[tuple[str, list[Row] | str]]:
+    if lines[0].lstrip()[:1] in "[{":
+        return _json_rows(lines)
+    table = ours(text) or split(lines)
     if table is None:
         raise InputError("no line names a picture; want a file and its class in every line")
     return _table_rows(table)
 
 
-def _table_rows(table: Table) -> Iterator[tuple[str, Found | str]]:
-    for file, name, value, error in zip(table.files, table.classes, table.values, table.errors, strict=True):
-        yield file, error or ([(name, _value(value, file))] if name else "no answer")
+def _table_rows(table: Table) -> Iterator[tuple[str, list[Row] | str]]:
+    columns = (table.files, table.classes, table.values, table.ranks, table.errors)
+    for file, name, value, rank, error in zip(*columns, strict=True):
+        row = Row(name, read_value(value, file, table.value_head), read_rank(rank, file))
+        yield file, error or ([row] if name else "no answer")
 
 
 def _parquet(path: Path) -> Table:
@@ -127,10 +140,10 @@ def _parquet(path: Path) -> Table:
     except ValueError as error:
         raise InputError(f"no Parquet: {error}") from None
     cells = [["" if cell is None else str(cell) for cell in column.to_pylist()] for column in table.columns]
-    return of_columns(table.column_names, list(zip(*cells, strict=True)))
+    return of_columns(table.column_names, list(zip(*cells, strict=True)), exact=True)
 
 
-def _json_rows(lines: Sequence[str]) -> Iterator[tuple[str, Found | str]]:
+def _json_rows(lines: Sequence[str]) -> Iterator[tuple[str, list[Row] | str]]:
     """JSON Lines, or one list of objects: each a picture, its classes in ``predictions`` or beside its name."""
     try:
         whole = lines[0].lstrip().startswith("[")
@@ -147,7 +160,12 @@ def _json_rows(lines: Sequence[str]) -> Iterator[tuple[str, Found | str]]:
         found = one.get("predictions", [one])
         if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
             raise InputError(f"{file}: predictions are no list of objects")
-        yield str(PurePath(file)), [(_class(each, file), _value(_first(each, VALUE_HEADS), file)) for each in found]
+        yield str(PurePath(file)), [_json_row(each, file) for each in found]
+
+
+def _json_row(fields: Mapping[str, Any], file: str) -> Row:
+    head = next((head for head in VALUE_HEADS if fields.get(head) not in (None, "")), "")
+    return Row(_class(fields, file), read_value(fields.get(head), file, head), read_rank(fields.get(RANK_HEAD), file))
 
 
 def _first(fields: Mapping[str, Any], names: Sequence[str]) -> Any:
@@ -159,15 +177,6 @@ def _class(fields: Mapping[str, Any], file: str) -> str:
     if not isinstance(name, str | int) or isinstance(name, bool):
         raise InputError(f"{file}: no class; want index, wnid or label")
     return str(name)
-
-
-def _value(written: Any, file: str) -> float:
-    if written in (None, ""):
-        return math.nan
-    try:
-        return float(written)
-    except (TypeError, ValueError):
-        raise InputError(f"{file}: {written!r} is no number") from None
 
 
 def _by_name(files: Sequence[str] | Mapping[str, Any]) -> dict[str, list[str]]:

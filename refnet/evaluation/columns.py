@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,37 +17,62 @@ FILE_HEADS = ("file", "filename", "file_name", "path", "filepath", "file_path", 
 INDEX_HEADS = ("index", "class_index", "class_idx", "label_index", "label_idx", "class_id", "label_id", "idx")
 CLASS_HEADS = ("wnid", "synset", "synset_id", "predictionstring", "label", "class_name", "label_name", "class",
                "category", "target", "truth", "prediction", "predicted", "answer", "top1", *INDEX_HEADS)  # fmt: skip
-VALUE_HEADS = ("probability", "prob", "confidence", "score", "value", "log_probability")
-ERROR_HEAD = "error"
+SHARE_HEADS = ("probability", "prob", "confidence")
+VALUE_HEADS = (*SHARE_HEADS, "score", "value", "log_probability")
+RANK_HEAD, ERROR_HEAD = "rank", "error"
+OURS = "file,rank,index,wnid,label,"  # how a table of `refnet predict` begins, whose names are exact
 
 _FILE_THEN_CLASS = re.compile(r"(?P<file>\S.*?\.\w{2,5})\s+(?P<name>\S.*)")
 
 
 @dataclass(frozen=True)
 class Table:
-    """The columns that count; ``values`` and ``errors`` are empty texts where a table has none."""
+    """The columns that count; ``values``, ``ranks`` and ``errors`` are empty texts where a table has none."""
 
     files: list[str]
     classes: list[str]
     class_head: str
+    value_head: str
     values: list[str]
+    ranks: list[str]
     errors: list[str]
 
 
-def read_lines(path: Path) -> list[str]:
-    """Read a text file's lines; empty ones at the end do not count."""
+def read_text(path: Path) -> str:
+    """Read a text file, the ends of lines as they are."""
     try:
-        text = path.read_text("utf-8-sig")
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            return file.read()
     except OSError as error:
         raise input_error(f"{path}: cannot be read: {error.strerror or error}", path, error) from None
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: no text in UTF-8: {error}") from None
-    lines = [line.rstrip(" \r") for line in text.split("\n")]
+
+
+def read_lines(path: Path) -> list[str]:
+    """Read a text file's lines; empty ones at the end do not count."""
+    return lines_of(read_text(path), path)
+
+
+def lines_of(text: str, path: Path) -> list[str]:
+    """Split a file's text."""
+    lines = [line.rstrip(" ") for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n")]
     while lines and not lines[-1]:
         lines.pop()
     if not lines:
         raise InputError(f"{path}: it is empty; want a picture and its class in every line")
     return lines
+
+
+def ours(text: str) -> Table | None:
+    """Read the table that `refnet predict` has written, in which a name may hold anything; None if it is another."""
+    if not text.startswith(OURS):
+        return None
+    try:
+        head, *rows = (row for row in csv.reader(io.StringIO(text, newline="")) if row)
+    except csv.Error as error:
+        raise InputError(f"no CSV: {error}") from None
+    return of_columns(head, rows, exact=True)
 
 
 def split(lines: Sequence[str]) -> Table | None:
@@ -78,8 +104,8 @@ def split(lines: Sequence[str]) -> Table | None:
     return None
 
 
-def of_columns(names: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    """Find the columns that count by their names."""
+def of_columns(names: Sequence[str], rows: Sequence[Sequence[str]], *, exact: bool = False) -> Table:
+    """Find the columns that count by their names; blanks around the name of a file are its own if it is ``exact``."""
     heads = [_plain_head(name) for name in names]
     if not any(head in FILE_HEADS for head in heads):
         raise InputError(f"no column of pictures among {', '.join(heads)}; want one called {', '.join(FILE_HEADS)}")
@@ -95,8 +121,9 @@ def of_columns(names: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
         raise InputError(f"no column of classes among {', '.join(heads)}; want one called {', '.join(CLASS_HEADS)}")
     name = next((head for head in named if any(column(head))), named[0])  # wnids are empty where there are no labels
     file, value = _head(heads, FILE_HEADS), _head(heads, VALUE_HEADS)
-    error = ERROR_HEAD if ERROR_HEAD in heads else None
-    return Table(_plain(column(file)), column(name), name, column(value), column(error))
+    rank, error = (head if head in heads else None for head in (RANK_HEAD, ERROR_HEAD))
+    files = [row[heads.index(file)] for row in rows] if exact and file else column(file)
+    return Table(_plain(files), column(name), name, value or "", column(value), column(rank), column(error))
 
 
 def _plain_head(name: str) -> str:
@@ -120,8 +147,9 @@ def _bare(rows: Sequence[Sequence[str]]) -> Table:
         raise InputError("no column has pictures in every row; want a file and its class in each")
     name = next(at for at in range(width) if at != files)
     values = [row[2].strip() if width == 3 and files != 2 else "" for row in rows]
+    none = [""] * len(rows)
     return Table(
-        _plain(row[files].strip() for row in rows), [row[name].strip() for row in rows], "", values, [""] * len(rows)
+        _plain(row[files].strip() for row in rows), [row[name].strip() for row in rows], "", "", values, none, none
     )
 
 

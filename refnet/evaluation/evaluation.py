@@ -17,6 +17,8 @@ from refnet.evaluation.matching import Truth
 from refnet.evaluation.metrics import DEPTH, ClassScore, Confusion, Share
 from refnet.evaluation.published import Published, is_validation, verdict
 
+SEVERAL = 3  # classes that must be taken for their neighbours before that is no chance
+
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
@@ -110,6 +112,21 @@ class Evaluation:
     def ece(self) -> float:
         """Expected calibration error; NaN where there is no calibration."""
         return expected_error(self.calibration)
+
+    @cached_property
+    def hint(self) -> str:
+        """What looks like classes that are counted otherwise on one side; nothing where it does not."""
+        known = self.answers.answered
+        if self.top1.right or len(set(self.truth.classes[known].tolist())) < SEVERAL:
+            return ""
+        apart = (self.answers.best - self.truth.classes)[known]
+        for by, where in ((-1, "before"), (1, "after")):
+            if 2 * (beside := int((apart == by).sum())) > self.top1.of:
+                return (
+                    f"no answer is right, but {beside:,} of {self.top1.of:,} are the class just {where} the right one: "
+                    "do both sides count classes from the same number?"
+                )
+        return ""
 
     @cached_property
     def is_validation(self) -> bool:

@@ -92,7 +92,8 @@ class Pipeline:
         ----------
         source
             One picture (a path, the bytes of a file, a PIL image, an array u8[H, W, 3], an open file), a folder, a
-            pattern such as ``photos/*.jpg``, an array u8[N, H, W, 3], or a list or an iterator of any of these.
+            pattern such as ``photos/*.jpg``, an array u8[N, H, W, 3], or a list or an iterator of these, in which a
+            pattern is a name.
         recursive
             Go into the folders of folders.
 

@@ -77,7 +77,7 @@ def write(path: Path, records: Iterable[Record], *, meaning: str, about: Mapping
             return
         with unfinished.open("w", encoding="utf-8", newline="") as file:
             if path.suffix.lower() == ".csv":
-                table = csv.writer(file, lineterminator="\n")
+                table = csv_writer(file)
                 table.writerow(columns(meaning))
                 table.writerows(row for record in records for row in rows(record))
             else:
@@ -96,6 +96,21 @@ def json_line(record: Record, about: Mapping[str, Any]) -> str:
     return json.dumps({"file": name, **about, **said}, allow_nan=False)
 
 
+class _Lines:
+    """Lines of CSV that end in a line feed; csv quotes a carriage return in a cell only where lines end in one."""
+
+    def __init__(self, file: IO[str]) -> None:
+        self._file = file
+
+    def write(self, line: str) -> int:
+        return self._file.write(line.removesuffix("\r\n") + "\n")
+
+
+def csv_writer(file: IO[str]) -> Any:
+    """Make what writes rows that come back as they were."""
+    return csv.writer(_Lines(file), lineterminator="\r\n")
+
+
 def csv_lines(table: Iterable[tuple[Any, ...]]) -> str:
     """Rows as lines of CSV, without the end of the last one.
 
@@ -104,8 +119,8 @@ def csv_lines(table: Iterable[tuple[Any, ...]]) -> str:
     >>> csv_lines([("a.png", 1, "cat, house cat", None)])
     'a.png,1,"cat, house cat",'
     """
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(table)
+    text = io.StringIO(newline="")
+    csv_writer(text).writerows(table)
     return text.getvalue().removesuffix("\n")
 
 

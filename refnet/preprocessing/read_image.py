@@ -130,8 +130,8 @@ def check_image(source: ImageLike) -> None:
 
 def _wrong_kind(source: object) -> InputError:
     return InputError(
-        f"a picture cannot be {type(source).__name__}; want a path, the bytes of a file, a PIL image "
-        "or a NumPy array uint8 [H,W,3] in RGB order"
+        f"a picture cannot be {type(source).__name__}; want a path, the bytes of a file, an open file, a PIL "
+        "image or a NumPy array uint8 [H,W,3] in RGB order"
     )
 
 

@@ -627,7 +627,7 @@ def test_a_full_disk(tmp_path):
     full = "import sys; sys.stdout = open('/dev/full', 'w'); from refnet.cli import main; sys.exit(main(['info']))"
     done = start("-c", full, where=tmp_path)
     assert done.returncode == 2
-    assert done.stderr == b"refnet: error: [Errno 28] No space left on device\n"
+    assert done.stderr == b"refnet: error: standard output not written: No space left on device\n"
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs a shell that closes descriptors")

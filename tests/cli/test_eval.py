@@ -155,6 +155,25 @@ def test_several_models_go_on_with_the_one_that_was_interrupted(run, place, monk
     assert not list(place.glob("*.part"))
 
 
+def test_the_answers_of_other_pictures_are_not_gone_on_with(run, place):
+    from refnet.pipeline.journal import Journal
+
+    with pytest.MonkeyPatch.context() as patch:
+        add = Journal.add
+
+        def add_and_stop(self, *given):
+            add(self, *given)
+            raise KeyboardInterrupt
+
+        patch.setattr(Journal, "add", add_and_stop)
+        assert run("set -m one.h5 -o other.csv")[0] == 130
+    code, out, err = run("flat --truth truth.txt -m one.h5 -o other.csv --resume")
+    assert (code, out) == (2, "")
+    assert "other.csv.part is of other pictures, such as set/" in err
+    assert "are kept" not in err
+    Journal.beside(place / "other.csv").unlink()
+
+
 @pytest.mark.parametrize("more", ["--agree elsewhere.csv", "--agree beyond.csv", "--truth beyond.csv"])
 @pytest.mark.parametrize("models", ["one.h5", "one.h5 two.h5"])
 def test_what_does_not_fit_is_told_before_a_network_runs(run, monkeypatch, models, more):

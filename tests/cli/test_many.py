@@ -275,6 +275,15 @@ class TestTables:
         assert (tmp_path / f"a{suffix}").read_text("utf-8") == printed[1]
         assert [path.name for path in tmp_path.iterdir()] == [f"a{suffix}"]
 
+    def test_a_table_of_nothing_but_errors(self, run, tmp_path):
+        code, out, err = run("predict", "none.png", "b/*.png", "--csv")
+        assert code == 2
+        assert run("predict", "none.png", "b/*.png", "-o", tmp_path / "a.csv")[:2] == (2, "")
+        assert (tmp_path / "a.csv").read_text("utf-8") == out
+        rows = list(csv.DictReader(io.StringIO(out)))
+        assert [row["file"] for row in rows] == ["none.png", "b/*.png"]
+        assert all(row["error"] and f"refnet: error: {row['error']}" in err for row in rows)
+
     def test_parquet_says_what_csv_says(self, run, tmp_path):
         _, out, _ = run("predict", "photos", "--csv", "--top", 2)
         assert run("predict", "photos", "--parquet", tmp_path / "a.parquet", "--top", 2)[0] == 2

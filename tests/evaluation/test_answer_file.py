@@ -53,6 +53,47 @@ def test_without_a_first_line(read):
     assert list(read("a.png 281\nb.png 3\n")) == ["a.png", "b.png"]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "file,rank,label,probability\na.png,2,lynx,0.25\na.png,1,tabby,0.5\n",
+        "file,label,probability\na.png,lynx,25%\na.png,tabby,50 %\n",
+        "file,label,score\na.png,lynx,0.25\nb.png,lynx,3\na.png,tabby,0.5\na.png,lynx,0.25\n",
+        '{"file": "a.png", "predictions": [{"label": "lynx", "value": 0.25}, {"label": "tabby", "value": 0.5}]}',
+        '{"file": "a.png", "label": "lynx", "prob": "25%", "rank": 2}\n'
+        '{"file": "a.png", "label": "tabby", "prob": 0.5, "rank": 1}',
+    ],
+)
+def test_the_best_comes_first_however_the_file_is_sorted(read, text):
+    assert read(text)["a.png"] == [("tabby", 0.5), ("lynx", 0.25)]
+
+
+def test_logarithms_and_ties(read):
+    text = "file,label,log_probability\na.png,lynx,-2\na.png,tabby,-0.5\na.png,cat,-0.5\n"
+    assert [name for name, _ in read(text)["a.png"]] == ["tabby", "cat", "lynx"]
+
+
+def test_a_number_is_what_it_says(read):
+    assert read("file,label,confidence\na.png,lynx,66.3%\n") == {"a.png": [("lynx", 0.663)]}
+    assert read("file,label,probability\na.png,lynx,1.0000001\n") == {"a.png": [("lynx", 1.0000001)]}
+
+
+NAMES = [" a.png", "b\rc.png", "d\ne.png", 'f",.png ', "caf\udce9.png", "f\r\n.png"]
+
+
+@pytest.mark.parametrize("suffix", tables.SUFFIXES)
+def test_any_name_comes_back(tmp_path, suffix):
+    records = [
+        (f"x/{name}", {"predictions": [{"index": place, "wnid": "", "label": "", "probability": 0.5}]})
+        for place, name in enumerate(NAMES)
+    ]
+    tables.write(tmp_path / f"a{suffix}", records, meaning="probability", about={})
+    answers = read_answers(tmp_path / f"a{suffix}")
+    files = [f"x/{name}" for name in NAMES]
+    assert [answers.of[name] for name in answers.match(files).values()] == [[(str(i), 0.5)] for i in range(len(NAMES))]
+    assert answers.match(["./x/ a.png"]) == {0: "x/ a.png"}
+
+
 @pytest.mark.parametrize("suffix", tables.SUFFIXES)
 def test_what_refnet_writes_evaluates_to_the_same(network, pictures, tmp_path, suffix):
     data = read_data_set(pictures)
@@ -114,6 +155,12 @@ def test_other_pictures(network, pictures):
         ("", "it is empty"),
         ("cat\ndog\n", "no line names a picture; want a file and its class in every line"),
         ("file,label\na.png,\n", "there is no answer in it"),
+        ("file,class\na.png,3\na.png,4\n", "a.png: 2 classes, and nothing says which one is the answer; want a column"),
+        (
+            "file,class,rank\na.png,3,1\na.png,4,1\n",
+            "a.png: several classes have the same rank; want the answers of one",
+        ),
+        ("file,class,prob\na.png,3,66.3\n", "a.png: prob 66.3 is over 1; want it between 0 and 1, or written as 66.3%"),
         ("a.png,3,much\n", "a.png: 'much' is no number"),
         ('{"file": "a.png", "predictions": [{"label": "", "probability": 1}]}', "a.png: no class; want index, wnid"),
         ('{"file": "a.png", "predictions": [3]}', "a.png: predictions are no list of objects"),
@@ -133,3 +180,17 @@ def test_no_parquet(tmp_path):
         read_answers(tmp_path / "theirs.parquet")
     with pytest.raises(FileNotFoundError, match=r"nowhere\.csv: cannot be read: No such file"):
         read_answers(tmp_path / "nowhere.csv")
+
+
+@pytest.mark.parametrize(("by", "where"), [(1, "after"), (-1, "before")])
+def test_classes_counted_from_another_number_are_noticed(by, where):
+    from refnet.evaluation import DataSet
+
+    numbers = ["5", "6", "7", "9"]
+    files = tuple(f"{number}.png" for number in numbers)
+    data = DataSet("numbers", files, tuple(numbers), tuple(numbers), "a table", "index")
+    said = {file: [(str(int(number) + by), 0.5)] for file, number in zip(files, numbers, strict=True)}
+    found = from_answers(refnet.load("lite0"), data, OtherAnswers("theirs.csv", said))
+    assert found.hint.startswith(f"no answer is right, but 4 of 4 are the class just {where} the right one")
+    said["5.png"] = [("5", 0.5)]
+    assert not from_answers(refnet.load("lite0"), data, OtherAnswers("theirs.csv", said)).hint

@@ -2,6 +2,7 @@
 
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -75,18 +76,39 @@ def test_nothing_is_done_twice(network, pictures, tmp_path, monkeypatch):
         assert np.isnan(evaluate(network, data, journal=journal).pictures_per_second)  # all were there
 
 
-def test_what_failed_once_is_kept(network, tmp_path):
+def test_what_has_changed_is_done_again_and_what_is_gone_left_out(network, pictures, tmp_path):
+    shutil.copytree(pictures, tmp_path / "some")
+    data = read_data_set(tmp_path / "some")
+    with Journal(tmp_path / "found.csv", {}) as journal:
+        evaluate(network, data, journal=journal)
+    shutil.copyfile(data.files[0], data.files[1])
+    Path(data.files[2]).unlink()
+    now = read_data_set(tmp_path / "some")
+    with Journal(tmp_path / "found.csv", {}, resume=True) as journal:
+        found = evaluate(network, now, journal=journal)
+    assert found.notes == (
+        "1 picture done again, changed since the interrupted run",
+        f"1 picture of the interrupted run left out, not in {tmp_path / 'some'}",
+    )
+    assert np.array_equal(found.answers.values, evaluate(network, now).answers.values)
+
+
+def test_what_failed_is_tried_again(network, pictures, tmp_path):
     (tmp_path / "n00000000").mkdir()
     (tmp_path / "n00000000" / "broken.png").write_bytes(b"")
     data = read_data_set(tmp_path)
     with Journal(tmp_path / "found.csv", {}) as journal:
         evaluate(network, data, journal=journal)
     with Journal(tmp_path / "found.csv", {}, resume=True) as journal:
+        assert not journal.done
         found = evaluate(network, data, journal=journal)
     assert found.answers.failed == {0: f"{data.files[0]}: the file is empty"}
     assert found.top1.of == 0
     assert found.against_published == ()
     assert np.isnan(found.ece)
+    shutil.copyfile(pictures / "n00000000" / "0.png", data.files[0])
+    with Journal(tmp_path / "found.csv", {}, resume=True) as journal:
+        assert not evaluate(network, data, journal=journal).answers.failed
 
 
 def test_few_classes_have_no_top_5(pictures):
