@@ -257,7 +257,8 @@ def predict(
     image
         A path, the bytes of a file, an open file, a PIL image, or an array u8[H, W, 3] in RGB order; or a list of
         these, or an array u8[N, H, W, 3]. A folder, a pattern such as ``photos/*.jpg`` or an iterator of all these
-        gives a stream.
+        gives a stream. An address such as ``s3://bucket/cat.jpg`` is one picture; one that does not end like one may be
+        a folder's, and gives a stream.
     model
         See ``load``. The network is kept for the next call, and loaded anew if its file has changed meanwhile.
     top

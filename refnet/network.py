@@ -23,7 +23,7 @@ from refnet.engine.packed import Take
 from refnet.engine.runner import Engine
 from refnet.errors import InputError, WeightsError
 from refnet.prediction import Prediction, predictions
-from refnet.preprocessing.image_like import ImageLike, OpenFile, Several, how_many
+from refnet.preprocessing.image_like import ImageLike, OpenFile, Several, how_many, is_address
 from refnet.preprocessing.preprocess import preprocess
 from refnet.preprocessing.recipe import Recipe
 from refnet.weights import reader
@@ -436,7 +436,8 @@ class Network:
         image
             A path, the bytes of a file, an open file, a PIL image, or an array u8[H, W, 3] in RGB order; or a list of
             these, or an array u8[N, H, W, 3]. A folder, a pattern such as ``photos/*.jpg`` or an iterator of all these
-            gives a stream.
+            gives a stream. An address such as ``s3://bucket/cat.jpg`` is one picture; one that does not end like one
+            may be a folder's, and gives a stream.
         as_published
             Read files as the publisher's own software does: it does not turn what EXIF says is turned, drops the
             transparency, and takes 16 bits its own way. By default a picture is what a viewer shows: upright, on white.
@@ -468,7 +469,8 @@ class Network:
         """
         size, channels = (self.plan.height, self.plan.width), self.weights.architecture.channels
         how = how_many(image)
-        if errors is None and how == "one" and not hasattr(image, "read"):  # an open file is read as those of a list
+        elsewhere = hasattr(image, "read") or is_address(image)  # these are read as those of a list
+        if errors is None and how == "one" and not elsewhere:
             one = cast("ImageLike", image)
             return preprocess(one, self.recipe, *size, channels=channels, as_published=as_published)[None]
         answers = self._stream(image, names.INPUT, as_published, errors)

@@ -18,10 +18,10 @@ from refnet import progress
 from refnet.cli import stdin, terminal
 from refnet.errors import ImageError, InputError
 from refnet.files.whole import check_file_target
-from refnet.pipeline.addresses import is_address
 from refnet.pipeline.journal import Journal, State, state
 from refnet.pipeline.source import Item, items
 from refnet.pipeline.tables import pyarrow
+from refnet.preprocessing.image_like import is_address
 from refnet.preprocessing.loaders import SOFTWARE
 
 if TYPE_CHECKING:
@@ -79,8 +79,6 @@ def _problem(item: Item) -> ImageError | None:
 
     if isinstance(item.image, ImageError):
         return item.image
-    if is_address(item.image):  # whoever reads it will see
-        return None
     try:
         check_image(item.image)
     except ImageError as error:

@@ -214,11 +214,17 @@ def _print_error(photo: str, error: ImageError, options: argparse.Namespace) -> 
 
 
 def _read(photo: str, network: Network, options: argparse.Namespace) -> Picture:
+    from refnet.preprocessing.image_like import is_address
     from refnet.preprocessing.loaders import SOFTWARE
     from refnet.preprocessing.read_image import read_as
 
     loader = network.recipe.loader
-    reading = read_as(photo, loader, as_published=options.as_published)
+    if is_address(photo):
+        from refnet.pipeline.addresses import read_anywhere  # late: a file needs none of it
+
+        reading = read_anywhere(photo, loader, as_published=options.as_published)
+    else:
+        reading = read_as(photo, loader, as_published=options.as_published)
     if reading.differs:
         how = " and ".join(reading.differs)
         terminal.say(f"{photo}: {how}, unlike {SOFTWARE[loader]}; --as-published reads it as that does")

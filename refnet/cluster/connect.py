@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import logging
 from collections.abc import Iterator
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from refnet.errors import InputError, input_error
+from refnet.errors import InputError, RefnetError, input_error
+
+PATIENCE = 30  # seconds, until whoever answers must have answered as a scheduler does
+_WANT = "want the address of a Dask scheduler, such as tcp://10.0.0.1:8786, or the file that it wrote"
 
 
 @contextmanager
@@ -23,26 +29,88 @@ def connected(scheduler: str) -> Iterator[Any]:
         ...
     refnet.errors.InputNotFoundError: scheduler.json: there is no such file; want the address of a Dask scheduler, ...
     """
+    distributed = dask_distributed()
+    address = scheduler if "://" in scheduler else _address_in(scheduler)
+    try:
+        asyncio.run(_greet(address))
+        client = distributed.Client(address, set_as_default=False)
+    except Exception as error:  # what somebody else answers may end in anything
+        reason = str(error) or f"nothing that Dask says came within {PATIENCE} s"
+        raise InputError(f"{scheduler}: no Dask scheduler answers: {reason}") from error
+    with _quiet("distributed", "distributed.client"), client:  # what they have to tell comes out as an error
+        yield client
+
+
+def dask_distributed() -> Any:
+    """Import what talks to a cluster, or say how to get it."""
     try:
         import distributed
     except ImportError:
         raise InputError(
             "want dask and distributed for a cluster; `pip install 'refnet[cluster]'` brings them"
         ) from None
-    options: dict[str, Any] = {"set_as_default": False}
-    if "://" in scheduler:
-        options["address"] = scheduler
-    elif Path(scheduler).is_file():
-        options["scheduler_file"] = scheduler
-    else:
-        hint = "want the address of a Dask scheduler, such as tcp://10.0.0.1:8786, or the file that it wrote"
-        raise input_error(f"{scheduler}: there is no such file; {hint}", scheduler, FileNotFoundError())
+    return distributed
+
+
+def check_client(client: Any) -> None:
+    """Refuse what is no client of a Dask cluster, or no longer one.
+
+    Examples
+    --------
+    >>> check_client("tcp://10.0.0.1:8786")
+    Traceback (most recent call last):
+        ...
+    refnet.errors.InputError: client is str; want a distributed.Client, such as distributed.Client("tcp://10.0.0.1:8786")
+    """
+    if not isinstance(client, dask_distributed().Client):
+        example = client if isinstance(client, str) and "://" in client else "tcp://10.0.0.1:8786"
+        raise InputError(
+            f'client is {type(client).__name__}; want a distributed.Client, such as distributed.Client("{example}")'
+        )
+    if client.asynchronous:
+        raise InputError("client is asynchronous; want a distributed.Client that is not")
+    if client.status not in ("running", "connecting"):
+        raise InputError(f'client is {client.status}; want one that is open: distributed.Client("tcp://…")')
+
+
+@contextmanager
+def not_lost(client: Any, *also: type[Exception]) -> Iterator[None]:
+    """Say of an error by which Dask tells that its scheduler is gone, where it was and what may be done."""
+    from distributed.client import ClosedClientError
+    from distributed.comm import CommClosedError
+
     try:
-        client = distributed.Client(**options)
-    except (OSError, ValueError, RuntimeError) as error:  # TimeoutError is an OSError
-        raise InputError(f"{scheduler}: no Dask scheduler answers: {error}") from error
-    with client, _quiet("distributed", "distributed.client"):  # what they have to tell comes out as an error
-        yield client
+        yield
+    except RefnetError:
+        raise
+    except (CancelledError, ClosedClientError, CommClosedError, *also) as error:
+        raise RefnetError(
+            f"lost the scheduler at {client.scheduler.address}; with -o, what is done is kept, and --resume goes on"
+        ) from error
+
+
+def _address_in(file: str) -> str:
+    """The address that a scheduler wrote into its file."""
+    try:
+        address = json.loads(Path(file).read_bytes())["address"]
+    except FileNotFoundError as error:
+        raise input_error(f"{file}: there is no such file; {_WANT}", file, error) from None
+    except OSError as error:
+        raise input_error(f"{file}: cannot be read: {error.strerror}; {_WANT}", file, error) from error
+    except (ValueError, TypeError, KeyError) as error:  # no JSON, no object, no such key
+        raise InputError(f"{file}: no file of a Dask scheduler, which states its address; {_WANT}") from error
+    if not isinstance(address, str) or "://" not in address:
+        raise InputError(f"{file}: the address in it is {address!r}; {_WANT}")
+    return address
+
+
+async def _greet(address: str) -> None:
+    """Wait for a scheduler to answer, which a client may do for ever where something else does."""
+    from distributed import Security, rpc
+
+    async with asyncio.timeout(PATIENCE):
+        async with rpc(address, connection_args=Security().get_connection_args("client")) as scheduler:
+            await scheduler.identity()
 
 
 @contextmanager

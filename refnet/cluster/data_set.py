@@ -8,11 +8,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from refnet.cluster.folder import Folder
+from refnet.cluster.folder import Folder, writing
 from refnet.cluster.part import Part
 from refnet.cluster.table import Note, names_digest, read_note
-from refnet.errors import InputError, first_few, input_error
-from refnet.files.whole import not_written
+from refnet.errors import InputError, first_few
 from refnet.pipeline.ahead import in_order
 
 QUESTION = "_question.json"  # readers of Parquet leave out what begins so
@@ -53,11 +52,7 @@ class DataSet:
         self.notes: dict[int, Note] = {}
         self._question = dict(question)
         self._overwrite = overwrite
-        try:
-            self._there = frozenset(folder.names())
-        except OSError as error:
-            text = f"{folder.address}: cannot be read: {error.strerror or error}"
-            raise input_error(text, folder.address, error) from error
+        self._there = frozenset(folder.names())
         found = [name for name in self._there if not name.startswith(".")]
         if not found:
             return
@@ -71,7 +66,7 @@ class DataSet:
 
     def begin(self) -> None:
         """Make the folder, or remove what is to be made anew, or what dead workers were writing."""
-        with not_written(self.folder.address):
+        with writing(self.folder.address):
             self.folder.make()
             if self._overwrite:
                 for name in sorted(self._there, reverse=True):  # the question last
@@ -106,7 +101,7 @@ class DataSet:
         try:
             with self.folder.open(name) as file:
                 note = read_note(file)
-        except (OSError, ValueError, KeyError):  # nothing that a worker has written: made again
+        except Exception:  # damaged, or nothing that a worker has written: made again
             return part, None
         if note.names != names_digest(item.name for item in part.items):
             names = f"{part.items[0].name} to {part.items[-1].name}"
@@ -121,8 +116,9 @@ class DataSet:
         notes = [self.notes[number] for number in sorted(self.notes)]
         digest = hashlib.sha256("".join(note.digest for note in notes).encode("ascii")).hexdigest()
         summary = Summary(sum(note.pictures for note in notes), sum(note.failed for note in notes), len(notes), digest)
-        self.folder.write(SUMMARY, _json(summary._asdict()))
-        self.folder.remove_unfinished()
+        with writing(self.folder.address):
+            self.folder.write(SUMMARY, _json(summary._asdict()))
+            self.folder.remove_unfinished()
         return summary
 
     def _check_question(self) -> None:
@@ -131,7 +127,7 @@ class DataSet:
             with self.folder.open(QUESTION) as file:
                 found = json.load(file)
             keys = {**self._question, **found}
-        except (OSError, ValueError, TypeError) as error:
+        except Exception as error:  # a protocol may raise anything at all
             raise InputError(f"{place}: cannot be read: {error}; start anew by --overwrite") from error
         others = [
             f"{key} {found.get(key)!r} there, {self._question.get(key)!r} now"

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from refnet.files.whole import LEFT, whole_file
+from refnet.errors import InputError, RefnetError, input_error
+from refnet.files.whole import LEFT, not_written, whole_file
 from refnet.pipeline.addresses import file_system
 
 # Where what is written is there in one step, once it is complete.
@@ -29,10 +32,15 @@ class Folder(NamedTuple):
         system, path = file_system(self.address)
         try:
             system.invalidate_cache()
-            found = system.ls(path, detail=False)
+            found = [each.rstrip("/") for each in system.ls(path, detail=False)]
+            is_file = found == [path.rstrip("/")] and not system.isdir(path)
         except FileNotFoundError:
             return []
-        return sorted(each.rstrip("/").rsplit("/", 1)[-1] for each in found)
+        except Exception as error:  # a protocol may raise anything at all
+            raise input_error(f"{self.address}: cannot be read: {_reason(error)}", self.address, error) from error
+        if is_file:
+            raise InputError(f"{self.address} is a file; want a new or empty folder", filename=self.address)
+        return sorted(each.rsplit("/", 1)[-1] for each in found)
 
     def make(self) -> None:
         """Make it, where folders have to be made."""
@@ -73,6 +81,22 @@ class Folder(NamedTuple):
             if system.exists(target):
                 system.rm_file(target)
             system.mv(unfinished_one, target)
+
+
+@contextmanager
+def writing(target: str) -> Iterator[None]:
+    """Do as ``not_written``, where a protocol may raise anything at all."""
+    try:
+        with not_written(target):
+            yield
+    except RefnetError:
+        raise
+    except Exception as error:
+        raise InputError(f"{target} not written: {_reason(error)}", filename=target) from error
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
 def _is_local(system: Any) -> bool:

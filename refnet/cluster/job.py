@@ -6,11 +6,12 @@ import logging
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import CancelledError
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from refnet.checks import whole_number
 from refnet.cluster import sent
+from refnet.cluster.connect import check_client, not_lost
 from refnet.cluster.part import Asked, Part, answer, share_out
 from refnet.cluster.sent import Lacking
 from refnet.cluster.versions import check_versions, versions
@@ -45,17 +46,20 @@ class Job:
     Raises
     ------
     InputError
-        If a worker has another version of refnet, of the numerics or of Pillow.
+        If the client is none, or closed; or a worker has another version of refnet, of the numerics or of Pillow.
+    RefnetError
+        If the scheduler is gone: then, or later.
     """
 
     def __init__(self, client: Any, pipeline: Pipeline) -> None:
+        check_client(client)
         self.client = client
         self._network = pipeline.network
-        self._scheduler = client.scheduler.address
-        if not client.nthreads():
-            _log.info("waiting for the first worker of %s", client.scheduler.address)
-            client.wait_for_workers(1)
-        check_versions(client)
+        with not_lost(client, OSError):
+            if not client.nthreads():
+                _log.info("waiting for the first worker of %s", client.scheduler.address)
+                client.wait_for_workers(1)
+            check_versions(client)
         self.asked = Asked(sent.describe(pipeline.network), pipeline.at, pipeline.as_published, versions())
         self._content: bytes | None = None
 
@@ -71,19 +75,15 @@ class Job:
         try:
             yield from under_way.in_order() if ordered else under_way.as_they_come()
         finally:
-            self.client.cancel(list(under_way.futures))
+            with suppress(RefnetError), not_lost(self.client, OSError):
+                self.client.cancel(list(under_way.futures))
 
     def _result(self, future: Any, done: Part) -> Any:
         from distributed import KilledWorker
-        from distributed.comm import CommClosedError
 
         try:
-            return future.result()
-        except (CancelledError, CommClosedError) as error:
-            raise RefnetError(
-                f"the scheduler {self._scheduler} is gone, or has let go of part {done.number}; what is written stays, "
-                "and --resume goes on from there"
-            ) from error
+            with not_lost(self.client):
+                return future.result()
         except KilledWorker as error:
             names = f"{done.items[0].name} to {done.items[-1].name}"
             raise _FatalPartError(
@@ -94,15 +94,20 @@ class Job:
     def _supply(self, worker: str) -> None:
         """Send a worker the weights, if it still lacks them; if it is gone meanwhile, nobody needs them there."""
         self._content = self._content or sent.content_of(self._network)
-        found = self.client.run(sent.is_here, self.asked.network, workers=[worker], on_error="ignore")
+        found = self._run(sent.is_here, worker, on_error="ignore")
         if found.get(worker) is False:
             _log.info("%s lacks the weights: they are sent, %.1f MB", worker, len(self._content) / 1e6)
-            answers = self.client.run(
-                sent.receive, self.asked.network, self._content, workers=[worker], on_error="return"
-            )
+            answers = self._run(sent.receive, worker, self._content, on_error="return")
             for problem in answers.values():
                 if isinstance(problem, RefnetError):
                     raise problem
+
+    def _run(self, function: Callable[..., Any], worker: str, *arguments: Any, on_error: str) -> dict[str, Any]:
+        with not_lost(self.client, OSError):
+            found: dict[str, Any] = self.client.run(
+                function, self.asked.network, *arguments, workers=[worker], on_error=on_error
+            )
+        return found
 
 
 class _UnderWay:
@@ -154,14 +159,15 @@ class _UnderWay:
                 self._submit_more()
 
     def _submit_more(self) -> None:
-        most = AHEAD * max(1, sum(self._job.client.nthreads().values()))
+        with not_lost(self._job.client, OSError):
+            most = AHEAD * max(1, sum(self._job.client.nthreads().values()))
         while len(self.futures) + len(self._finished) < most and (part := next(self._rest, None)) is not None:
             self._order.append(part.number)
             self._submit(part)
 
     def _submit(self, part: Part) -> None:
         job = self._job
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), not_lost(job.client):
             warnings.filterwarnings("ignore", "Sending large graph", UserWarning)  # pictures that are no files
             future = job.client.submit(self._work, job.asked, part, *self._arguments, pure=False, priority=-part.number)
         self.futures[future] = part
@@ -204,8 +210,9 @@ class ClusterPipeline(Pipeline):
         part: int = PART,
     ) -> None:
         super().__init__(network, at, as_published=as_published)
-        self.client = client
         self.part = whole_number("part", part, MAX_PART)
+        check_client(client)
+        self.client = client
 
     def answers(
         self, found: Iterable[Item], *, ahead: bool = True, at_hand: Callable[[], bool] = lambda: True

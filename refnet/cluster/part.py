@@ -13,9 +13,9 @@ from refnet.cluster.sent import Lacking, SentNetwork
 from refnet.cluster.versions import differing, versions
 from refnet.errors import ImageError, InputError
 from refnet.network import Network
-from refnet.pipeline.addresses import is_address
 from refnet.pipeline.pipeline import Answer, Pipeline
 from refnet.pipeline.source import Item
+from refnet.preprocessing.image_like import is_address
 
 
 class Part(NamedTuple):

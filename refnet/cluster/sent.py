@@ -38,7 +38,7 @@ class Lacking(NamedTuple):
 def describe(network: Network) -> SentNetwork:
     """Put a network into a few words."""
     weights = network.weights
-    file = network._file or WeightFile(Path(), weights.digest(), to_metadata(weights).digest())
+    file = network._file or WeightFile(None, weights.digest(), to_metadata(weights).digest())
     return SentNetwork(file, network.dtype.name, *network._own_ways())
 
 

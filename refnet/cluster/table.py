@@ -61,11 +61,17 @@ def parquet(answers: Sequence[Answer], network: Network, at: Sequence[str], top:
 
 
 def read_note(file: Any) -> Note:
-    """Read the note of an open Parquet file; what has none is a `ValueError`."""
-    stated = (tables.pyarrow().parquet.read_schema(file).metadata or {}).get(KEY.encode())
+    """Read the note of an open Parquet file, and all that it is about; what has none is a `ValueError`.
+
+    Damaged pages, whose checksums disagree, are an error of pyarrow's.
+    """
+    found = tables.pyarrow().parquet.ParquetFile(file, page_checksum_verification=True)
+    stated = (found.schema_arrow.metadata or {}).get(KEY.encode())
     if stated is None:
         raise ValueError("no data of refnet")
     values = json.loads(stated)
+    for group in range(found.num_row_groups):  # one in memory at a time
+        found.read_row_group(group, use_threads=False)
     return Note(*(values[field] for field in Note._fields))
 
 

@@ -7,14 +7,14 @@ from typing import Any
 
 from refnet import progress
 from refnet.checks import check_top, whole_number
+from refnet.cluster.connect import check_client
 from refnet.cluster.data_set import DataSet, Summary, part_name
-from refnet.cluster.folder import Folder
+from refnet.cluster.folder import Folder, writing
 from refnet.cluster.job import MAX_PART, Job
 from refnet.cluster.part import Asked, Part, answers, find, share_out
 from refnet.cluster.sent import Lacking, describe
 from refnet.cluster.table import Note, parquet
 from refnet.cluster.versions import versions
-from refnet.files.whole import not_written
 from refnet.pipeline import tables
 from refnet.pipeline.pipeline import Pipeline
 from refnet.pipeline.source import Item, Source, items
@@ -106,6 +106,7 @@ def write_items(
     """Do as ``write_data_set`` with the items of a source; ``total`` is their number, if that is known."""
     tables.pyarrow()  # or say now that it is missing
     part = whole_number("part", part, MAX_PART)
+    check_client(client)
     if top is not None:
         architecture = pipeline.network.weights.architecture
         top = check_top(None if architecture.top.meaning == "value" else top, architecture)
@@ -129,7 +130,7 @@ def _write_part(asked: Asked, part: Part, folder: Folder, top: int | None) -> No
         return network
     content, note = parquet(list(answers(asked, network, part)), network, asked.at, top)
     name = part_name(part.number)
-    with not_written(f"{folder.address}/{name}"):
+    with writing(f"{folder.address}/{name}"):
         folder.write(name, content)
     return note
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from refnet.errors import FEW, InputError, InputNotFoundError, shortened
-from refnet.pipeline.folder import ENDINGS
+from refnet.preprocessing.image_like import ENDINGS
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,40 +3,63 @@
 from __future__ import annotations
 
 import glob
-import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
-from typing import Any, TypeGuard
+from typing import Any
 
-from refnet.errors import ImageError, ImageNotFoundError, InputError
-from refnet.pipeline.folder import ENDINGS
-from refnet.preprocessing.read_image import MAX_BYTES
+from refnet.errors import ImageError, ImageNotFoundError, InputError, input_error
+from refnet.preprocessing.decode import Reading, read
+from refnet.preprocessing.image_like import ENDINGS, ImageLike, is_address, names_a_picture
+from refnet.preprocessing.loaders import Loader
+from refnet.preprocessing.read_image import MAX_BYTES, read_as
 
-_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(://|::)")
-
-
-def is_address(place: object) -> TypeGuard[str]:
-    """Whether this names something by a protocol.
-
-    Examples
-    --------
-    >>> is_address("s3://bucket/cat.jpg"), is_address("C:/cat.jpg"), is_address("zip://*.jpg::photos.zip")
-    (True, False, True)
-    """
-    return isinstance(place, str) and _ADDRESS.match(place) is not None
+_PACKAGES = {
+    "http": "fsspec[http]",
+    "https": "fsspec[http]",
+    "s3": "s3fs",
+    "s3a": "s3fs",
+    "gs": "gcsfs",
+    "gcs": "gcsfs",
+}
 
 
 def file_system(address: str) -> tuple[Any, str]:
-    """Find what reads an address, and what it calls it; a protocol that is not installed is an `InputError`."""
+    """Find what reads an address, and what it calls it; whatever is wrong with it is an `InputError`."""
+    try:
+        return _file_system(address)
+    except InputError:
+        raise
+    except Exception as error:  # whatever a protocol makes of it
+        raise input_error(f"{address}: {_reason(error)}", address, error) from error
+
+
+def _file_system(address: str) -> tuple[Any, str]:
+    """Do so, but of a place that is known and cannot be reached, such as an archive, hand on what the system says."""
     try:
         import fsspec
     except ImportError:
         raise InputError(f"{address}: want fsspec to read it; `pip install fsspec` brings it") from None
     try:
         found: tuple[Any, str] = fsspec.url_to_fs(address)
-    except (ImportError, ValueError) as error:
+    except ImportError as error:
+        raise InputError(f"{address}: {error}{_how_to_get(address)}") from None
+    except ValueError as error:
         raise InputError(f"{address}: {error}") from None
     return found
+
+
+def _how_to_get(address: str) -> str:
+    """The commands that bring what reads an address.
+
+    Examples
+    --------
+    >>> _how_to_get("zip://a.png::https://host/photos.zip")
+    "; `pip install 'fsspec[http]'` brings it"
+    """
+    protocols = [link.partition("://")[0].lower() for link in address.split("::")]
+    packages = dict.fromkeys(_PACKAGES[protocol] for protocol in protocols if protocol in _PACKAGES)
+    quoted = " ".join(f"'{package}'" if "[" in package else package for package in packages)
+    return f"; `pip install {quoted}` brings it" if packages else ""
 
 
 def find(address: str, *, recursive: bool = False, patterns: bool = True) -> Iterator[tuple[str, str | ImageError]]:
@@ -50,13 +73,12 @@ def find(address: str, *, recursive: bool = False, patterns: bool = True) -> Ite
     >>> name.startswith("file:///"), name.endswith("refnet/data/chelsea.png")
     (True, True)
     """
-    system, path = file_system(address)
-    patterns = patterns and glob.has_magic(path)
-    if not patterns and _is_picture(path):
-        yield address, address
-        return
     try:
-        found = _found(system, path, recursive, patterns)
+        system, path = _file_system(address)
+        one = names_a_picture(address, patterns=patterns)
+        found = None if one else _found(system, path, recursive, patterns and glob.has_magic(path))
+    except InputError:
+        raise
     except Exception as error:  # whatever a protocol makes of a bad answer
         yield address, _unreadable(address, error)
         return
@@ -84,11 +106,20 @@ def _is_picture(path: str) -> bool:
     return PurePosixPath(path).suffix.lower() in ENDINGS
 
 
+def read_anywhere(image: ImageLike, loader: Loader, *, as_published: bool = False) -> Reading:
+    """Do as ``read_as``, also with the picture at an address."""
+    if is_address(image):
+        return read(fetch(image), image, loader, as_published=as_published)
+    return read_as(image, loader, as_published=as_published)
+
+
 def fetch(address: str) -> bytes:
     """Read all bytes of a picture; whatever keeps them away is an `ImageError`."""
-    system, path = file_system(address)
     try:
+        system, path = _file_system(address)
         content: bytes = system.cat_file(path)
+    except InputError:
+        raise
     except Exception as error:
         raise _unreadable(address, error) from error
     if len(content) > MAX_BYTES:
@@ -99,5 +130,8 @@ def fetch(address: str) -> bytes:
 def _unreadable(address: str, error: Exception) -> ImageError:
     if isinstance(error, FileNotFoundError):
         return ImageNotFoundError(f"{address}: cannot read the picture: there is no such file", filename=address)
-    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return ImageError(f"{address}: cannot read the picture: {reason}", filename=address)
+    return ImageError(f"{address}: cannot read the picture: {_reason(error)}", filename=address)
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -166,7 +166,7 @@ def write_parquet(
         metadata={key: str(value) for key, value in about.items()},
     )
     records = iter(records)
-    with arrow.parquet.ParquetWriter(place, schema) as writer:
+    with arrow.parquet.ParquetWriter(place, schema, write_page_checksum=True) as writer:
         while batch := list(islice(records, _at_once(kinds))):
             arrays = [arrow.array([utf8(name) for name, _ in batch], arrow.string())]
             for kind, of in zip(kinds, lists, strict=True):

@@ -8,18 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from refnet.errors import ImageError
+from refnet.preprocessing.image_like import ENDINGS
 
 LOGGER = logging.getLogger("refnet")
-
-#: Endings of the formats of ``refnet.preprocessing.formats.DECODERS``.
-ENDINGS = frozenset(
-    f".{ending}"
-    for endings in (
-        "jpg jpeg jpe jfif png apng webp gif bmp dib tif tiff ppm pgm pbm pnm avif avifs heic heif hif",
-        "jp2 j2k j2c jpc jpf jpx ico qoi psd pcx sgi rgb rgba bw dds tga",
-    )
-    for ending in endings.split()
-)
 
 
 def walk(folder: str, *, recursive: bool = False) -> Iterator[tuple[str, str | ImageError]]:

@@ -13,14 +13,11 @@ import numpy as np
 from refnet.architecture import names
 from refnet.arrays import Array
 from refnet.errors import ImageError
-from refnet.pipeline.addresses import fetch, is_address
+from refnet.pipeline.addresses import read_anywhere
 from refnet.pipeline.ahead import in_order
 from refnet.pipeline.source import Item, Source, items
 from refnet.prediction import Prediction
-from refnet.preprocessing.decode import Reading, read
-from refnet.preprocessing.image_like import ImageLike
 from refnet.preprocessing.preprocess import preprocess
-from refnet.preprocessing.read_image import read_as
 
 if TYPE_CHECKING:
     from refnet.network import Network
@@ -134,7 +131,7 @@ class Pipeline:
             return Answer(place, item.name, {}, item.image)
         network = self.network
         try:
-            reading = self._read(item.image)
+            reading = read_anywhere(item.image, network.recipe.loader, as_published=self.as_published)
             x = preprocess(reading.picture, network.recipe, *self._size, channels=network.weights.architecture.channels)
         except ImageError as error:
             return Answer(place, item.name, {}, error)
@@ -143,9 +140,3 @@ class Pipeline:
             with nullcontext() if alone else self._turn:
                 network._engine.run_one(x, tensors, alone=alone)
         return Answer(place, item.name, {names.INPUT: x, **tensors} if self._input else tensors, None, reading.differs)
-
-    def _read(self, image: ImageLike) -> Reading:
-        loader = self.network.recipe.loader
-        if is_address(image):
-            return read(fetch(image), image, loader, as_published=self.as_published)
-        return read_as(image, loader, as_published=self.as_published)

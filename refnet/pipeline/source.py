@@ -11,9 +11,8 @@ import numpy as np
 
 from refnet.errors import ImageError, ImageNotFoundError, InputError
 from refnet.pipeline import addresses
-from refnet.pipeline.addresses import is_address
 from refnet.pipeline.folder import regular, walk
-from refnet.preprocessing.image_like import ImageLike, OpenFile
+from refnet.preprocessing.image_like import ImageLike, OpenFile, is_address
 from refnet.preprocessing.read_image import MAX_BYTES
 
 if TYPE_CHECKING:

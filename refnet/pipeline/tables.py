@@ -150,7 +150,7 @@ def write_parquet(
     )
     schema = arrow.schema(list(zip(columns(meaning), kinds, strict=True)), metadata=about)
     every_row = (row for record in records for row in rows(record))
-    with arrow.parquet.ParquetWriter(place, schema) as writer:
+    with arrow.parquet.ParquetWriter(place, schema, write_page_checksum=True) as writer:
         while batch := list(islice(every_row, _AT_ONCE)):
             arrays = [arrow.array(column, kind) for column, kind in zip(zip(*batch, strict=True), kinds, strict=True)]
             writer.write_table(arrow.Table.from_arrays(arrays, schema=schema))

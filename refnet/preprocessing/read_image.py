@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from refnet.errors import ImageError, ImageNotFoundError, InputError
 from refnet.preprocessing.decode import MAX_PIXELS, Reading, check_side, read
-from refnet.preprocessing.image_like import ImageLike
+from refnet.preprocessing.image_like import ImageLike, is_address
 from refnet.preprocessing.loaders import Loader
 from refnet.preprocessing.pillow_memory import own_pixels
 from refnet.preprocessing.window import Picture
@@ -104,7 +104,7 @@ def read_as(source: ImageLike, loader: Loader = "pillow", *, as_published: bool 
 
 
 def check_image(source: ImageLike) -> None:
-    """Refuse what ``read_image`` refuses, as far as that is seen without reading the picture.
+    """Refuse what ``read_image`` refuses, as far as that is seen without reading the picture; of an address it is not.
 
     Examples
     --------
@@ -115,13 +115,13 @@ def check_image(source: ImageLike) -> None:
     """
     if isinstance(source, np.ndarray):
         _check_array(source)
-    elif isinstance(source, str | os.PathLike):
+    elif isinstance(source, str | os.PathLike) and not is_address(source):
         try:
             if stat.S_ISDIR(os.stat(source).st_mode):  # noqa: PTH116 (any path-like)
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         except (OSError, ValueError) as error:
             raise _unreadable(source, error) from error
-    elif not isinstance(source, bytes):
+    elif not isinstance(source, str | bytes):
         from PIL import Image
 
         if not isinstance(source, Image.Image):

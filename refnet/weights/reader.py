@@ -60,6 +60,8 @@ def read_again(file: WeightFile) -> Weights:
         ...
     refnet.errors.WeightsError: ...lite0.h5 holds other weights than the network that was sent here as its path; ...
     """
+    if file.path is None:
+        raise WeightsNotFoundError(f"a network that is in no file; {_SENT}")
     try:
         weights = read(file.path)
     except WeightsNotFoundError as error:
@@ -119,7 +121,7 @@ def _read(file: h5py.File, path: Path) -> Weights:
     if weights.digest() != attributes["tensors_digest"]:
         raise WeightsError("tensors_digest disagrees: a weight was changed or is damaged")
     check_tensors(weights)
-    remember(weights, WeightFile(path, attributes["tensors_digest"], attributes["metadata_digest"]))
+    remember(weights, path, attributes["tensors_digest"], attributes["metadata_digest"])
     return weights
 
 

@@ -10,14 +10,16 @@ from refnet.weights.weights import Weights
 
 
 class WeightFile(NamedTuple):
-    """A weight file, and the two digests that it stated when it was read."""
+    """A weight file, and the two digests that it stated when it was read; without a path, what a file would state."""
 
-    path: Path
+    path: Path | None
     tensors_digest: str
     metadata_digest: str
 
     def state(self) -> tuple[int, ...]:
         """What changes when the file does; empty where there is none."""
+        if self.path is None:
+            return ()
         try:
             found = self.path.stat()
         except OSError:
@@ -29,9 +31,9 @@ class WeightFile(NamedTuple):
 _files: WeakKeyDictionary[Weights, WeightFile] = WeakKeyDictionary()
 
 
-def remember(weights: Weights, file: WeightFile) -> None:
-    """Note which file weights were read from."""
-    _files[weights] = file._replace(path=file.path.absolute())
+def remember(weights: Weights, path: Path, tensors_digest: str, metadata_digest: str) -> None:
+    """Note which file weights were read from, and what it states."""
+    _files[weights] = WeightFile(path.absolute(), tensors_digest, metadata_digest)
 
 
 def file_of(weights: Weights) -> WeightFile | None:
@@ -52,4 +54,4 @@ def moved(weights: Weights, path: Path | None) -> None:
     """Note that the file was moved to another place, or removed."""
     file = _files.pop(weights, None)
     if file is not None and path is not None:
-        remember(weights, file._replace(path=path))
+        remember(weights, path, *file[1:])

@@ -4,7 +4,8 @@ import fsspec
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
-from refnet.cluster.folder import Folder
+from refnet.cluster.folder import Folder, writing
+from refnet.errors import InputError
 
 
 class Odd(MemoryFileSystem):
@@ -67,6 +68,37 @@ def test_a_worker_that_dies_leaves_no_half_file(monkeypatch):
     assert "part-00000.parquet" not in folder.names()
     folder.remove_unfinished()
     assert folder.names() == []
+
+
+@pytest.mark.parametrize("place", ["found", "memory://found"])
+def test_a_file_is_no_folder(tmp_path, monkeypatch, place):
+    monkeypatch.chdir(tmp_path)
+    system, path = fsspec.url_to_fs(place)
+    system.pipe_file(path, b"a")
+    try:
+        with pytest.raises(InputError, match="found is a file; want a new or empty folder"):
+            Folder.at(place).names()
+    finally:
+        system.rm_file(path)
+
+
+def test_a_folder_that_cannot_be_one():
+    with pytest.raises(InputError, match="cannot be read: Not a directory"):
+        Folder.at("/dev/null/found").names()
+    with pytest.raises(InputError, match=r"cannot be read: .*null"):
+        Folder.at("/a\0b").names()
+
+
+def test_what_a_protocol_raises_is_an_error_of_ours(monkeypatch):
+    def fail(self, *arguments, **options):
+        raise RuntimeError("access denied")
+
+    monkeypatch.setattr(Odd, "ls", fail)
+    with pytest.raises(InputError, match="odd://found: cannot be read: access denied"):
+        Folder.at("odd://found").names()
+    monkeypatch.setattr(Odd, "pipe_file", fail)
+    with pytest.raises(InputError, match="odd://found/a not written: access denied"), writing("odd://found/a"):
+        Folder.at("odd://found").write("a", b"")
 
 
 def test_a_folder_that_is_not_there_is_empty(tmp_path):

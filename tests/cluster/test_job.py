@@ -7,6 +7,7 @@ from concurrent.futures import CancelledError
 
 import numpy as np
 import pytest
+from distributed import Client, LocalCluster
 from helpers.places import CHELSEA
 from helpers.small_weights import make_weights
 from PIL import Image
@@ -15,6 +16,7 @@ import refnet
 from refnet.cluster import job as jobs
 from refnet.cluster import part as parts
 from refnet.cluster.job import ClusterPipeline, Job
+from refnet.cluster.write import write_data_set
 from refnet.errors import InputError, RefnetError
 from refnet.pipeline.pipeline import Answer, Pipeline
 from refnet.weights import writer
@@ -132,8 +134,40 @@ def test_a_scheduler_that_is_gone_is_told(client, pipeline):
             raise CancelledError("scheduler-connection-lost")
 
     done = parts.Part(3, 0, (parts.Item("a.png", b""),))
-    with pytest.raises(RefnetError, match=r"the scheduler tcp://\S+ is gone, or has let go of part 3; what is written"):
+    with pytest.raises(
+        RefnetError, match=r"lost the scheduler at tcp://\S+; with -o, what is done is kept, and --resume"
+    ):
         Job(client, pipeline)._result(Gone(), done)
+
+
+def test_a_scheduler_that_dies_is_told(pipeline):
+    with (
+        LocalCluster(1, processes=False, threads_per_worker=1, dashboard_address=":0", silence_logs="CRITICAL") as one,
+        Client(one.scheduler_address, set_as_default=False, timeout=0.5) as client,
+    ):
+        answers = ClusterPipeline(pipeline.network, client, part=1).run([CHELSEA] * 50)
+        next(answers)
+        one.close()
+        with pytest.raises(
+            RefnetError, match=r"lost the scheduler at \S+; with -o, what is done is kept, and --resume"
+        ):
+            list(answers)
+
+
+def test_a_client_that_is_none_is_refused_at_once(client, pipeline, photos):
+    closed = Client(client.scheduler.address, set_as_default=False)
+    closed.close()
+    for wrong, text in (
+        ("tcp://a:1", r'client is str; want a distributed.Client, such as distributed.Client\("tcp://a:1"\)'),
+        (None, r'client is NoneType; want a distributed.Client, such as distributed.Client\("tcp://10'),
+        (closed, "client is closed; want one that is open"),
+    ):
+        with pytest.raises(InputError, match=text):
+            ClusterPipeline(pipeline.network, wrong)
+        with pytest.raises(InputError, match=text):
+            write_data_set(wrong, pipeline, photos, "nowhere")
+    with pytest.raises(InputError, match="client is str; want"):
+        refnet.predict(CHELSEA, client="tcp://a:1")
 
 
 def test_a_part_is_the_same_whoever_works_on_it():

@@ -168,6 +168,23 @@ class TestResume:
         write_data_set(client, pipeline, photos, str(found), top=3, part=4, resume=True, watch=told.append)
         assert (content(found), told) == (before, [])
 
+    @pytest.mark.parametrize("top", [3, None])
+    def test_a_damaged_part_is_made_again(self, client, pipeline, photos, tmp_path, top):
+        place, told = tmp_path / "found", []
+        write_data_set(client, pipeline, photos, str(place), top=top, part=4)
+        before = content(place)
+        part = place / "part-00001.parquet"
+        table = pyarrow.parquet.read_metadata(part).row_group(0)
+        for number in range(table.num_columns):  # the last byte of its data
+            column = table.column(number)
+            damaged = bytearray(before[part.name])
+            start = column.dictionary_page_offset or column.data_page_offset
+            damaged[start + column.total_compressed_size - 1] ^= 1
+            part.write_bytes(damaged)
+            write_data_set(client, pipeline, photos, str(place), top=top, part=4, resume=True, watch=told.append)
+            assert content(place) == before
+        assert told == [1] * table.num_columns
+
     @pytest.mark.parametrize("damage", [b"", b"PAR1"])
     def test_a_part_that_no_worker_wrote_is_made_again(self, client, pipeline, photos, found, damage):
         before, told = content(found), []

@@ -8,11 +8,14 @@ import pytest
 from helpers.places import CHELSEA
 from helpers.small_weights import make_weights
 
-from refnet.errors import ImageError, ImageNotFoundError, InputError
+import refnet
+from refnet import cli
+from refnet.errors import ImageError, ImageNotFoundError, InputError, InputNotFoundError
 from refnet.network import Network
 from refnet.pipeline import addresses
 from refnet.pipeline.pipeline import Pipeline
 from refnet.pipeline.source import items
+from refnet.preprocessing.image_like import is_address
 
 
 @pytest.fixture
@@ -68,6 +71,61 @@ def test_pictures_inside_an_archive(tmp_path):
     assert addresses.fetch(names[0]) == CHELSEA.read_bytes()
 
 
+def test_an_archive_that_is_not_there_is_an_error_in_its_place(tmp_path):
+    for inside in ("*.png", "a.png"):
+        address = f"zip://{inside}::{tmp_path}/missing.zip"
+        [item] = items(address)
+        assert isinstance(item.image, ImageNotFoundError)
+        assert str(item.image) == f"{address}: cannot read the picture: there is no such file"
+        with pytest.raises(ImageNotFoundError, match="there is no such file"):
+            addresses.fetch(address)
+        with pytest.raises(InputNotFoundError, match=r"missing.zip: No such file or directory"):
+            addresses.file_system(address)
+    (tmp_path / "bad.zip").write_bytes(b"no archive")
+    [item] = items(f"zip://*.png::{tmp_path}/bad.zip")
+    assert str(item.image).endswith("bad.zip: cannot read the picture: File is not a zip file")
+
+
+@pytest.mark.parametrize(
+    ("address", "command"),
+    [
+        ("https://host/a.png", "pip install 'fsspec[http]'"),
+        ("s3://bucket/a.png", "pip install s3fs"),
+        ("gs://bucket/a.png", "pip install gcsfs"),
+        ("zip://a.png::s3://bucket/a.zip", "pip install s3fs"),
+    ],
+)
+def test_a_protocol_without_its_package_says_what_to_install(monkeypatch, address, command):
+    def fail(address):
+        raise ImportError("something is not installed")
+
+    monkeypatch.setattr(fsspec, "url_to_fs", fail)
+    with pytest.raises(InputError) as error:
+        next(items(address))
+    assert str(error.value) == f"{address}: something is not installed; `{command}` brings it"
+
+
+@pytest.mark.usefixtures("memory")
+def test_an_address_of_one_picture_is_answered_as_one_path_is(capsys):
+    address = "memory://photos/b.png"
+    expected = refnet.predict(CHELSEA)
+    assert refnet.predict(address) == expected
+    assert refnet.predict([address, CHELSEA]) == [expected, expected]
+    assert [list(answer.predictions) for answer in refnet.predict("memory://photos/*.png")] == [expected, expected]
+    network = refnet.load("lite0")
+    assert network.preprocess(address).tobytes() == network.preprocess(CHELSEA).tobytes()
+    assert network.features(address, "pool").tobytes() == network.features(CHELSEA, "pool").tobytes()
+    with pytest.raises(
+        ImageNotFoundError, match=r"memory://photos/gone\.png: cannot read the picture: there is no such"
+    ):
+        refnet.predict("memory://photos/gone.png")
+    printed = []
+    for photo in (address, str(CHELSEA)):
+        assert cli.main(["predict", photo]) == 0
+        printed.append(capsys.readouterr().out)
+    assert printed[0] == printed[1]
+
+
 def test_a_protocol_that_is_not_there_is_named():
     fsspec.register_implementation("nowhere", "no.such.Place", errtxt="Install nowhere to read it", clobber=True)
     with pytest.raises(InputError, match=r"nowhere://bucket: Install nowhere to read it"):
@@ -98,7 +156,7 @@ def test_what_is_far_too_long_is_refused(memory, monkeypatch):
     "name", ["a.png", "/a/b.png", "C:/a.png", "a:b.png", "s3:/a.png", b"s3://a.png", "../a//b.png"]
 )
 def test_what_is_no_address(name):
-    assert not addresses.is_address(name)
+    assert not is_address(name)
 
 
 def test_without_fsspec_it_says_what_to_install(monkeypatch):

@@ -36,6 +36,23 @@ def test_an_array_of_four_axes_is_several_if_it_may_hold_pixels():
     assert how_many(PIXELS[None].astype(np.float32)) == "one"
 
 
+@pytest.mark.parametrize(
+    ("address", "how"),
+    [
+        ("s3://bucket/cat.JPG", "one"),
+        ("zip://cat.png::photos.zip", "one"),
+        ("simplecache::s3://bucket/cat.png", "one"),
+        ("s3://bucket/photos", "stream"),
+        ("s3://bucket/photos.zip", "stream"),
+        ("s3://bucket/*.png", "stream"),
+        ("zip://*.png::cat.png", "stream"),
+    ],
+)
+def test_an_address_is_one_if_it_ends_like_one(address, how):
+    assert how_many(address) == how
+    assert countable(address) == ([address] if how == "one" else [])
+
+
 def test_a_stream(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("cat[1].png").touch()
