@@ -105,8 +105,10 @@ def _load_or_compile(unit: Unit, directory: Path | None, *, required: bool) -> _
 
             compiled = compile_function(*import_module(unit.module).make(np.dtype(unit.dtype)))
             seconds = time.perf_counter() - begin
-        kept.problem = _why_not_kept()
-        if not kept.problem:
+        differs = _why_not_kept()
+        if differs:
+            kept.problem = differs
+        else:
             kept.save(compiled)
     return _Loaded(load(compiled, unit.arguments), seconds, kept.place, kept.problem)
 
