@@ -54,7 +54,7 @@ def read_table(
         given, head = table.classes, table.class_head
     given = [match[1] if (match := _BOXES.fullmatch(each)) else each for each in given]
     _check_filled(path, given)
-    if folders := [name for name in files if os.path.isdir(name)]:  # noqa: PTH112
+    if folders := [os.path.relpath(name, folder or path.parent) for name in files if os.path.isdir(name)]:  # noqa: PTH112
         raise InputError(f"{path}: {naming(folders)} is a folder; want a picture and its class in every line")
     numbers = ""
     if all(map(_NUMBER.fullmatch, given)):
@@ -108,6 +108,7 @@ def _files(table: Table, path: Path, folder: Path | None, pictures: Sequence[str
     for name in table.files:
         near = by_stem.get(PurePath(name).name, [])
         if name not in known and len(near) > 1:
+            near = [os.path.relpath(picture, folder) for picture in near]
             raise InputError(f"{path}: {name} may be {naming(near)}; want its path below {folder}")
         found.append(known.get(name) or (near[0] if near else str(folder / name)))
     unnamed = sorted(set(pictures) - set(found))

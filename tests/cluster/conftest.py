@@ -1,4 +1,7 @@
-"""A cluster of two processes on this machine, the same for all tests that leave it as it is."""
+"""A cluster of two processes on this machine, the same for all tests of a file that leave it as it is.
+
+It ends with the file: its threads watch its workers, and other tests watch what is opened.
+"""
 
 import shutil
 from collections.abc import Iterator
@@ -25,7 +28,7 @@ def two_workers(**options) -> Iterator[Client]:
         yield client
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def client() -> Iterator[Client]:
     refnet.warmup()  # once, rather than on each worker
     with two_workers() as client:

@@ -164,6 +164,6 @@ class TestThroughTheNetwork:
             "lite0", size=40, mean=[0.5] * 3, std=[0.5] * 3, crop="center 0.9", interpolation="bilinear"
         )
         wanted = network.predict(PICTURES[0])
-        assert [answer["index"] for answer in json.loads(out)[0]["predictions"]] == [best.index for best in wanted]
+        assert [answer["index"] for answer in json.loads(out)["predictions"]] == [best.index for best in wanted]
         assert main(["predict", str(tmp_path / "a.png"), "--crop", "round"]) == 2
         assert "unknown crop 'round'" in capsys.readouterr()[1]
