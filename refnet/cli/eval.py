@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from refnet import progress
-from refnet.cli import cluster_options, eval_files, eval_tables, picture_options, recipe_options, terminal
+from refnet.cli import cluster_options, eval_files, eval_tables, picture_options, terminal
 from refnet.errors import InputError
 
 if TYPE_CHECKING:
@@ -82,19 +82,7 @@ def add(commands: Any) -> None:
     picture_options.add_resume(output)
     output.add_argument("--json", action="store_true", help="print JSON")
     output.add_argument("--html", metavar="FILE", help="write a page for the browser as well")
-    parser.add_argument(
-        "--recipe",
-        metavar="NAME",
-        help="prepare pictures as another publisher does: tf, timm, keras, b4@torchvision, …",
-    )
-    recipe_options.add(parser.add_argument_group("a recipe by hand, where the weights do not know it"))
-    parser.add_argument(
-        "--as-published",
-        action="store_true",
-        help="read pictures as the publisher's own software does: not turned as EXIF says, transparency dropped",
-    )
-    parser.add_argument("--threads", type=int, metavar="N", help="by default one for each core")
-    parser.add_argument("--dtype", choices=("float32", "float64"), default="float32")
+    picture_options.add_reading(parser)
     cluster_options.add(parser, data_sets=False)
     parser.set_defaults(run=run)
 
@@ -150,23 +138,12 @@ def _check(network: Network, data: DataSet, others: OtherAnswers | None, options
 
 
 def _requests(options: argparse.Namespace) -> dict[str, Request]:
-    from refnet.hub.request import make_request
-
     models = options.models or ["lite0"]
     if options.given is not None and len(models) > 1:
         raise InputError("--from is one model's answers; want one model with -m, whose classes they are")
     if len(set(models)) < len(models):
         raise InputError(f"-m {' '.join(models)}: a model comes twice")
-    return {
-        name: make_request(
-            model,
-            dtype=options.dtype,
-            threads=options.threads,
-            recipe=options.recipe,
-            by_hand=recipe_options.read(options),
-        )
-        for name, model in zip(_names(models), models, strict=True)
-    }
+    return {name: picture_options.request(options, model) for name, model in zip(_names(models), models, strict=True)}
 
 
 def _names(models: list[str]) -> list[str]:

@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
     from refnet.pipeline import feature_files
     from refnet.pipeline.pipeline import Pipeline
 
-    request = picture_options.request(options)
+    request = picture_options.request(options, options.model)
     folder = cluster_options.data_set(options.out, options)
     path = many.target(options.out, feature_files.SUFFIXES) if folder is None else Path(folder)
     steps = list(dict.fromkeys(options.at))

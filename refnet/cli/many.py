@@ -230,20 +230,10 @@ class Todo:
 
     def tell(self) -> None:
         """Say what is otherwise than in the earlier run."""
-        tell_changed(self._changed)
-        tell_left_out(len(self._had.difference(self.names)))
-
-
-def tell_changed(count: int) -> None:
-    """Say how many pictures were done again."""
-    if count:
-        terminal.say(f"{_were(count)} done again, changed since the interrupted run")
-
-
-def tell_left_out(count: int) -> None:
-    """Say how many pictures of a journal are in the source no more."""
-    if count:
-        terminal.say(f"{_were(count)} left out: the interrupted run did them, and they are not among these")
+        if self._changed:
+            terminal.say(f"{_were(self._changed)} done again, changed since the interrupted run")
+        if gone := len(self._had.difference(self.names)):
+            terminal.say(f"{_were(gone)} left out: the interrupted run did them, and they are not among these")
 
 
 def _were(count: int) -> str:

@@ -22,6 +22,11 @@ def add(parser: Any) -> None:
     )
     parser.add_argument("-r", "--recursive", action="store_true", help="go into the folders of folders")
     parser.add_argument("-m", "--model", default="lite0", help=f"{terminal.MODEL} (default: lite0)")
+    add_reading(parser)
+
+
+def add_reading(parser: Any) -> None:
+    """Add those that say how pictures are read and prepared, and what the network runs with."""
     parser.add_argument(
         "--recipe",
         metavar="NAME",
@@ -46,12 +51,12 @@ def add_resume(parser: Any) -> None:
     choice.add_argument("--overwrite", action="store_true", help="start anew, whatever an earlier run left or finished")
 
 
-def request(options: argparse.Namespace) -> Request:
-    """Check what was asked for, as far as that can be done before anything is fetched."""
+def request(options: argparse.Namespace, model: str) -> Request:
+    """Check what was asked for of a model, as far as that can be done before anything is fetched."""
     from refnet.hub.request import make_request
 
     return make_request(
-        options.model,
+        model,
         dtype=options.dtype,
         threads=options.threads,
         recipe=options.recipe,

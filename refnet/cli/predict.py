@@ -48,7 +48,7 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Classify photos with one network; what can be told before it is fetched is told then."""
-    request = picture_options.request(options)
+    request = picture_options.request(options, options.model)
     request.check_top(options.top)
     folder = cluster_options.data_set(options.parquet or options.out, options)
     path = _target(options) if folder is None else None
