@@ -14,6 +14,7 @@ import torch
 from helpers.places import CHELSEA, ROOT
 
 import refnet
+from refnet.preprocessing.recipe import RECIPES
 from refnet.reference.digest import tensor_digest
 from refnet.weights import synthetic
 
@@ -23,6 +24,8 @@ CPUS = ["nehalem", "haswell", "skylake-avx512", "native"]
 DIGESTS = """
 import json, sys
 import refnet
+from refnet.preprocessing.preprocess import preprocess
+from refnet.preprocessing.recipe import RECIPES
 from refnet.weights import synthetic
 from refnet.reference.digest import tensor_digest
 digests = {}
@@ -33,6 +36,8 @@ for dtype in ("float32", "float64"):
         for name, array in net.trace(x):
             digests[f"{model} {dtype} {name}"] = tensor_digest(array)
         digests[f"{model} {dtype} fused"] = tensor_digest(net.logits(x))
+for name, recipe in RECIPES.items():
+    digests[f"{name} prepared"] = tensor_digest(preprocess(sys.argv[1], recipe, 97, 200))
 json.dump(digests, sys.stdout)
 """
 
@@ -57,7 +62,7 @@ def digests() -> dict[str, dict[str, str]]:
 @pytest.mark.parametrize("cpu", CPUS[:-1])
 def test_one_digest_on_every_cpu(digests: dict[str, dict[str, str]], cpu: str) -> None:
     native = digests["native"]
-    assert len(native) == 2 * (61 + 1 + 125 + 1)
+    assert len(native) == 2 * (61 + 1 + 125 + 1) + len(RECIPES)
     assert digests[cpu] == native
 
 
