@@ -186,12 +186,12 @@ def files_in(folder: str) -> list[str]:
     return sorted(str(path) for path in Path(folder).iterdir() if path.suffix.lower() in (".jpeg", ".jpg", ".png"))
 
 
-def resident(field: str) -> int:
-    """Bytes that this process has resident: VmRSS now, VmHWM at most."""
+def resident() -> int:
+    """Bytes that this process has resident now."""
     for line in Path("/proc/self/status").read_text("ascii").splitlines():
-        if line.startswith(f"{field}:"):
+        if line.startswith("VmRSS:"):
             return 1024 * int(line.split()[1])
-    raise OSError(f"no {field} in /proc/self/status")
+    raise OSError("no VmRSS in /proc/self/status")
 
 
 def main(engine: str, file: str, threads: str, folder: str, how: str) -> None:
@@ -211,9 +211,9 @@ def main(engine: str, file: str, threads: str, folder: str, how: str) -> None:
         for number, index in enumerate(classify(wanted)):
             found.append(index)
             if number % 500 == 0:
-                sizes.append(resident("VmRSS"))
+                sizes.append(resident())
         took = {"seconds": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
-        answer = took | {"classes": found[: len(files)], "resident": sizes, "most": resident("VmHWM")}
+        answer = took | {"classes": found[: len(files)], "resident": sizes}
         print(json.dumps(answer), file=answers, flush=True)
 
 
