@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 import sys
 
 
@@ -13,6 +14,9 @@ def main() -> int:
     # NumPy starts a thread a core for products of matrices when it is imported, and there is no such product here: a
     # sum in no stated order has no stated bits.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # Until a command begins and after it has ended there is nothing to clear up: Ctrl-C ends the process at once.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         from refnet import cli
 
