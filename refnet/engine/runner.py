@@ -17,7 +17,7 @@ from refnet.engine.packed import PackedWeights, Take, WeightsLayout
 from refnet.engine.program import Program, make_program
 from refnet.engine.team import Team
 from refnet.kernels import rows
-from refnet.kernels.units import interpreter
+from refnet.kernels.units import RunRows, interpreter
 
 StepsFor = Callable[[int, int], Sequence[Step]]
 
@@ -44,6 +44,7 @@ class Engine:
         self.dtype = dtype
         self.weights = PackedWeights(steps, take, eps, dtype)
         self._team = Team(threads)
+        self._interpreter: Callable[[np.dtype[Any]], RunRows] = interpreter
         self._new_program = partial(_program_for, steps_for, self.weights.layout, dtype)
         self._program = lru_cache(_PROGRAMS_KEPT)(self._new_program)
 
@@ -121,7 +122,7 @@ class Engine:
 
     def _run_rows(self, program: Program, first: int, last: int, arena: Array, team: Team) -> None:
         counters = np.zeros((2 * len(program.rows) + 1, rows.COUNTER_STRIDE), np.int64)
-        run_rows = interpreter(self.dtype)
+        run_rows = self._interpreter(self.dtype)
         team.run(run_rows(program.rows, first, last, arena, self.weights.flat, program.constants, counters))
 
 
