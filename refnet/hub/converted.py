@@ -17,6 +17,7 @@ from refnet.checkpoints.stated import NOTHING, Stated
 from refnet.errors import CheckpointError, WeightsError, WeightsNotFoundError, first_few
 from refnet.files.whole import whole_file
 from refnet.files.workplace import workplace
+from refnet.hub import proof
 from refnet.hub.failure import warn
 from refnet.hub.source_files import State, content_of, state_of
 from refnet.weights import paths
@@ -55,11 +56,11 @@ def convert_once(path: Path, stated: Stated = NOTHING) -> Converted:
     before = _read_entry(entry)
     if before is not None and (before.state, before.code) == (state, _code()):
         with suppress(WeightsError, WeightsNotFoundError):  # damaged, or gone: made again
-            return Converted(read(folder / before.weights), folder / before.weights)
+            return Converted(_read_proven(folder / before.weights), folder / before.weights)
     name = f"{_beginning(path)}-{_short(content_of(path), stated, _code())}.h5"
     with _working_in(folder) as (place, can_be_kept):
         with suppress(WeightsError, WeightsNotFoundError):  # another time, the same content
-            weights = read(folder / name)
+            weights = _read_proven(folder / name)
             _note(entry, _Entry(name, state, _code()))
             return Converted(weights, folder / name)
         convert(path, stated, out=place / name)
@@ -67,9 +68,19 @@ def convert_once(path: Path, stated: Stated = NOTHING) -> Converted:
         if state_of(path) != state:
             raise CheckpointError(f"{path} changed while it was read; try again", filename=path)
         kept = can_be_kept and _keep(place / name, entry, _Entry(name, state, _code()))
+        if kept:
+            proof.note(weights, folder / name)
         moved(weights, folder / name if kept else None)
     warn(f"converted {path}: {first_few([_described(weights), *(['cached'] if kept else []), *notes], 5, longest=160)}")
     return Converted(weights, folder / name if kept else None)
+
+
+def _read_proven(path: Path) -> Weights:
+    """Read what a file became, unless somebody else may have put it there."""
+    weights = read(path)
+    if not proof.is_proven(weights, path):
+        raise WeightsError(f"{path} may be another user's work, for {proof.doubt(path)}")
+    return weights
 
 
 def _notes(weight_file: Path) -> list[str]:
