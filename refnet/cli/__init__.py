@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 from refnet.cli import signals, terminal
 from refnet.errors import VERBOSE, InputError, RefnetError
+from refnet.float_mode import default_mode
 from refnet.version import __version__
 
 # Modules of this package, each imported only if it is needed: all of them together take longer than a prediction.
@@ -25,6 +26,7 @@ COMMANDS = (
 ERROR, INTERRUPTED, BROKEN_PIPE = 2, 130, 141
 
 
+@default_mode()
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code.
 

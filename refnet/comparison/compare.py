@@ -21,6 +21,7 @@ from refnet.comparison.result import Comparison
 from refnet.comparison.tensor_result import TensorResult
 from refnet.comparison.walk import Walk
 from refnet.errors import InputError
+from refnet.float_mode import default_mode
 from refnet.golden.axes import TensorLayout, activation_layout
 from refnet.golden.manifest import Manifest, Run
 from refnet.golden.read import TensorReader, open_reader
@@ -29,6 +30,7 @@ from refnet.hub.models import find_weights
 PathLike = str | os.PathLike[str]
 
 
+@default_mode()
 def compare(
     golden: PathLike,
     actual: PathLike,

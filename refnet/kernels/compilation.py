@@ -22,6 +22,7 @@ import numpy as np
 from refnet import progress
 from refnet.compiler_lock import COMPILER_LOCK
 from refnet.errors import RefnetError
+from refnet.float_mode import default_mode
 from refnet.kernels import settings
 from refnet.kernels.cache import KernelCache
 from refnet.kernels.machine import target
@@ -96,6 +97,7 @@ def keep_on_disk(unit: Unit, directory: Path | None = None) -> tuple[float | Non
     return loaded.seconds, loaded.place
 
 
+@default_mode()  # LLVM computes with constants too, and Python rounds those of a module that it imports
 def _load_or_compile(unit: Unit, directory: Path | None, *, required: bool) -> _Loaded:
     if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
         raise RefnetError("Numba's compiler is switched off by NUMBA_DISABLE_JIT; refnet cannot run without it")
