@@ -530,7 +530,7 @@ def warmup(
 
     All models share the kernels. They are found again by the same refnet and Numba in the same place, on the same kind
     of CPU; what does not find them compiles again. They are machine code: a directory that anybody may write to, or
-    another user's, is not used, except root's and that of whoever installed refnet.
+    another user's, is not used, nor one below such a directory; root's and that of whoever installed refnet are.
 
     Parameters
     ----------
