@@ -94,7 +94,7 @@ def faults(done: subprocess.CompletedProcess[bytes], expected: tuple[int, ...] =
     errors = done.stderr.decode("utf-8", "backslashreplace")
     if done.returncode not in (*expected, FAILED):
         found.append(f"exit code {done.returncode}")
-    if "Traceback" in errors:
+    if "\nTraceback" in f"\n{errors}":
         found.append("a traceback")
     if done.returncode == FAILED and not any(line.startswith("refnet: ") for line in errors.splitlines()):
         found.append("no line that says why")
@@ -148,9 +148,9 @@ ENVIRONMENTS: dict[str, Environment] = {
     "standard output full": Environment(before="exec >/dev/full; "),
     "standard error full": Environment(before="exec 2>/dev/full; "),
     "both full": Environment(before="exec >/dev/full 2>&1; "),
-    "ASCII": Environment({
-        "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii:strict"
-    }),  # fmt: skip
+    "ASCII": Environment(
+        {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii:strict"}
+    ),
     "a comma for a point": Environment({"LC_ALL": "de_DE.UTF-8", "LC_NUMERIC": "de_DE.UTF-8"}),
     **_variables("COLUMNS", "0", "-1", "99999999", "x"),
     **_variables("NUMBA_NUM_THREADS", "0", "-1", "abc", "1000"),
@@ -163,18 +163,24 @@ ENVIRONMENTS: dict[str, Environment] = {
     **_variables("PYTHONOPTIMIZE", "2"),
     **_variables("PYTHONWARNINGS", "error", "nonsense"),
     **_variables("PYTHONDEVMODE", "1"),
-    "isolated": Environment(program=("-I", "-c", f"import sys, runpy; sys.path.insert(0, {str(ROOT)!r}); "
-                                                 "runpy.run_module('refnet', run_name='__main__', alter_sys=True)")),
+    "isolated": Environment(
+        program=(
+            "-I",
+            "-c",
+            f"import sys, runpy; sys.path.insert(0, {str(ROOT)!r}); "
+            "runpy.run_module('refnet', run_name='__main__', alter_sys=True)",
+        )
+    ),
     "16 open files": Environment(before="ulimit -n 16; "),
     "files of 4 KiB at most": Environment(before="ulimit -f 8; "),
     "600 MB of addresses": Environment(before="ulimit -v 600000; "),
     "no core of its own": Environment({"OMP_NUM_THREADS": "0", "OPENBLAS_NUM_THREADS": "0"}),
     "a read-only disk": Environment(
-        {"HOME": "disk", "TMPDIR": None}, "mount -t tmpfs tmpfs disk; cd disk; mount -o remount,ro tmpfs .; ", space=True
+        {"HOME": ".", "REFNET_CACHE": None, "TMPDIR": None}, _DISK.format("1m") + "mount -o remount,ro .; ", space=True
     ),
     "a full disk": Environment(
         {"REFNET_CACHE": "cache", "NUMBA_CACHE_DIR": "kernels", "TMPDIR": "."}, _DISK.format("16k"), space=True
     ),
     "no /proc": Environment(before="umount -l /proc; ", space=True),
     "no /sys": Environment(before="umount -l /sys; ", space=True),
-}  # fmt: skip
+}
