@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -27,6 +26,7 @@ from refnet.evaluation.data_set import DataSet
 from refnet.evaluation.evaluation import Evaluation
 from refnet.evaluation.matching import By, find_truth, match_answers
 from refnet.evaluation.published import published
+from refnet.files import opening, strict_json
 from refnet.network import Network
 from refnet.pipeline.tables import pyarrow, utf8
 
@@ -134,9 +134,13 @@ def _parquet(path: Path) -> Table:
     """Read a table that `refnet predict --parquet` or a data frame has written."""
     read = pyarrow().parquet.read_table
     try:
-        table = read(path)
+        if path.is_dir():  # of parts, as a cluster writes them
+            table = read(path)
+        else:
+            with opening.open_file(path) as file:
+                table = read(file)
     except OSError as error:  # errors of pyarrow are OSErrors, or ValueErrors
-        raise InputError(f"cannot be read: {error}") from None
+        raise InputError(f"cannot be read: {error.strerror or error}") from None
     except ValueError as error:
         raise InputError(f"no Parquet: {error}") from None
     cells = [["" if cell is None else str(cell) for cell in column.to_pylist()] for column in table.columns]
@@ -147,8 +151,8 @@ def _json_rows(lines: Sequence[str]) -> Iterator[tuple[str, list[Row] | str]]:
     """JSON Lines, or one list of objects: each a picture, its classes in ``predictions`` or beside its name."""
     try:
         whole = lines[0].lstrip().startswith("[")
-        objects = json.loads("\n".join(lines)) if whole else [json.loads(line) for line in lines if line]
-    except (ValueError, RecursionError) as error:
+        objects = strict_json.parse("\n".join(lines)) if whole else [strict_json.parse(line) for line in lines if line]
+    except ValueError as error:
         raise InputError(f"no JSON Lines: {error}") from None
     for place, one in enumerate(objects, 1):
         file = _first(one, FILE_HEADS) if isinstance(one, dict) else None

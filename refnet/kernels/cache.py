@@ -20,6 +20,7 @@ from pathlib import Path
 
 from refnet import kernels
 from refnet.errors import RefnetError
+from refnet.files import opening
 from refnet.files.user_cache import user_cache
 from refnet.kernels.object_code import KNOWN, ObjectCode
 
@@ -101,7 +102,7 @@ class KernelCache:
 
     def _read(self, path: Path) -> ObjectCode | None:
         try:
-            with path.open("rb") as file:
+            with opening.open_file(path) as file:
                 _check_owner(os.fstat(file.fileno()))
                 content = file.read(_MAX_SIZE)
         except FileNotFoundError:

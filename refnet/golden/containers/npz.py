@@ -12,6 +12,7 @@ from typing import IO, cast
 
 from refnet.arrays import Array
 from refnet.errors import CheckpointError, InputError, RefnetError
+from refnet.files import opening
 from refnet.files.whole import check_file_target, whole_file
 from refnet.files.zip_archive import BROKEN, MAX_MEMBERS, Guarded
 from refnet.golden.containers.container import MAX_MANIFEST, TensorRequest
@@ -63,7 +64,7 @@ class NpzReader:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._file = path.open("rb")
+        self._file = opening.open_file(path)
         try:
             self._archive = zipfile.ZipFile(cast(IO[bytes], Guarded(self._file)))
             self._members = self._list()
