@@ -190,7 +190,7 @@ class Journal:
                     self._take(end, *value)
             except InputError:
                 raise
-            except (ValueError, TypeError):
+            except (ValueError, TypeError, RecursionError):
                 if end == 0:
                     raise InputError(f"{self.path} is no journal of a run; move it away", filename=self.path) from None
                 break  # what was on its way to the disk when the machine stopped
@@ -198,6 +198,8 @@ class Journal:
         return end
 
     def _take(self, place: int, name: str, fields: dict[str, Any], then: State) -> None:
+        if not (isinstance(name, str) and isinstance(fields, dict)):
+            raise TypeError
         self._places.pop(name, None)
         self._failed.discard(name)
         if "error" in fields:
