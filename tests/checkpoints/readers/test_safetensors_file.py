@@ -121,7 +121,7 @@ HOSTILE = {
         file(b"null"),
         file(b' {"x": 1}'),
     ],
-    "a name twice": [
+    "comes twice": [
         file(b'{"x": 1, "x": 1}'),
         file(b'{"x": {"dtype": "F32", "dtype": "F32"}}'),
     ],
