@@ -143,7 +143,7 @@ HOSTILE = {
             entry(begin=-24, end=0),
             entry(begin=False),
             entry(begin=0.0),
-            entry(begin=float("nan")),
+            entry(begin=None),
             entry(shape=6),
             entry(shape="23"),
             entry(shape=[-2, -3]),
