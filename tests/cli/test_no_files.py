@@ -16,7 +16,8 @@ COMMANDS = [
     "convert {} -o a.h5", "verify {}", "plan {}", "compare {} port", "compare golden port --map {}",
     "compare golden port --truth {}", "golden lite0@synthetic --input {} -o new",
     "golden lite0@synthetic --image {} -o new",
-    "eval {}", "eval pictures --truth {}", "bench {}", "export {} -o a.onnx",
+    "eval {}", "eval pictures --truth {}", "eval pictures --truth truth.csv --from {}",
+    "bench {}", "export {} -o a.onnx",
 ]  # fmt: skip
 
 
@@ -26,6 +27,7 @@ def place(tmp_path_factory):
     (place / "cat.png").symlink_to(CHELSEA)
     (place / "pictures").mkdir()
     (place / "pictures" / "cat.png").symlink_to(CHELSEA)
+    (place / "truth.csv").write_text("file,wnid\ncat.png,n02123045\n")
     write(place, "npy", [("stem", "NHWC", X, "float32", NHWC)])
     save(place / "port", {"stem": X})
     for suffix in ("", ".npy", ".npz", ".h5", ".json", ".csv", ".parquet", ".png", ".txt"):
