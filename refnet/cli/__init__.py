@@ -1,13 +1,14 @@
 """The command line: each command is a call that can be made from Python as well.
 
 Results go to standard output, everything else to standard error. Exit codes: 0 done, 1 `verify` or `compare`
-found a difference, 2 an error, 141 nobody reads the output any more; 128 and its number where a signal ended the
-command, so 130 is Ctrl-C.
+found a difference, 2 an error, 70 a fault of refnet's own (`__main__` says so), 141 nobody reads the output any more;
+128 and its number where a signal ended the command, so 130 is Ctrl-C.
 """
 
 from __future__ import annotations
 
 import argparse
+import errno
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -23,6 +24,8 @@ COMMANDS = (
     "predict", "features", "eval", "info", "fetch", "convert", "plan",
     "verify", "golden", "compare", "bench", "export", "warmup",
 )  # fmt: skip
+# Of a file that takes no more, or is none any more; where such an error names no file, it is standard output.
+_UNWRITTEN = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF, errno.EINVAL}
 ERROR, INTERRUPTED, BROKEN_PIPE = 2, 130, 141
 
 
@@ -37,12 +40,12 @@ def main(arguments: list[str] | None = None) -> int:
             code = _guarded(arguments)
             sys.stdout.flush()
         except BrokenPipeError:
-            terminal.discard_output()
+            terminal.discard(sys.stdout)
             return BROKEN_PIPE
         except OSError as error:  # a full disk behind standard output
-            terminal.discard_output()
-            told = error if error.filename else f"standard output not written: {error.strerror or error}"
-            terminal.say(f"error: {told}")
+            terminal.discard(sys.stdout)
+            unwritten = error.filename is None and error.errno in _UNWRITTEN
+            terminal.say(f"error: {f'standard output not written: {error.strerror}' if unwritten else error}")
             return ERROR
         except signals.Ended as ended:
             return ended.code
@@ -61,7 +64,7 @@ def _guarded(arguments: list[str] | None) -> int:
         _tell(error, options)
         return ERROR
     except MemoryError as error:
-        terminal.say(f"error: not enough memory: {error}")
+        terminal.say(f"error: not enough memory{f': {error}' if str(error) else ''}")
         return ERROR
 
 

@@ -73,8 +73,8 @@ def _record(weights: Weights, path: Path) -> Path | None:
     if file is None:
         return None
     text = "\n".join((str(path.absolute()), file.tensors_digest, file.metadata_digest))
-    with suppress(RuntimeError, OSError):  # a user without a home
+    with suppress(RuntimeError, OSError, KeyError):  # a user without a home
         folder = user_state_path("refnet", appauthor=False) / "weights"
-        if not why_not_trusted(folder):
+        if folder.is_absolute() and not why_not_trusted(folder):
             return folder / hashlib.sha256(text.encode()).hexdigest()
     return None

@@ -16,11 +16,13 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 from refnet import kernels
 from refnet.errors import RefnetError
+from refnet.files import opening, strict_json
 from refnet.files.owners import check_file, why_not_trusted
+from refnet.files.user_cache import user_cache
 from refnet.kernels.object_code import KNOWN, ObjectCode
 
 _log = logging.getLogger("refnet")
@@ -28,6 +30,13 @@ _log = logging.getLogger("refnet")
 _FORMAT = b"refnet kernels 1\n"
 _MAX_SIZE = 1 << 26
 _SUBDIRECTORY = "refnet"
+_HEADER = strict_json.fields(
+    {
+        "key": strict_json.table(strict_json.TEXT),
+        "entry": strict_json.TEXT,
+        "calls": strict_json.items(strict_json.TEXT),
+    }
+)
 _told: set[Path] = set()  # places that are not trusted, and that this was said of
 
 
@@ -103,7 +112,7 @@ class KernelCache:
 
     def _read(self, path: Path) -> ObjectCode | None:
         try:
-            with _open(path) as file:
+            with opening.open_file(path) as file:
                 check_file(os.fstat(file.fileno()))
                 content = file.read(_MAX_SIZE)
         except FileNotFoundError:
@@ -143,11 +152,6 @@ class KernelCache:
                 self.place, self.problem = self._writable, ""
 
 
-def _open(path: Path) -> IO[bytes]:
-    """Open a file, and do not wait for a writer where there is a pipe."""
-    return os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb")
-
-
 def _serialise(compiled: ObjectCode, key: Mapping[str, str]) -> bytes:
     header = {"key": dict(key), "entry": compiled.entry, "calls": compiled.calls}
     rest = json.dumps(header, sort_keys=True).encode() + b"\n" + compiled.code
@@ -161,7 +165,7 @@ def _parse(content: bytes, key: Mapping[str, str]) -> ObjectCode:
     if digest != hashlib.sha256(rest).hexdigest().encode():
         raise ValueError("another digest")
     line, _, code = rest.partition(b"\n")
-    header = json.loads(line)
+    header = strict_json.read(line, _HEADER)
     if header["key"] != key:
         raise ValueError("another key")
     return ObjectCode(header["entry"], tuple(header["calls"]), code)
@@ -183,10 +187,9 @@ def _places() -> Iterator[Place]:
     for source in kernels.__path__:
         if Path(source).is_dir():  # not in an archive
             yield Place(Path(source).absolute() / "__pycache__", Path(source).absolute())
-    from platformdirs import user_cache_path
-
-    with suppress(RuntimeError, OSError):  # a user without a home
-        yield Place(user_cache_path("numba", appauthor=False) / _SUBDIRECTORY)
+    own = user_cache("numba", author=False)
+    if own is not None:
+        yield Place(own / _SUBDIRECTORY)
 
 
 def _check_writable(place: Path) -> None:

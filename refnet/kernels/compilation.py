@@ -110,9 +110,7 @@ def _load_or_compile(unit: Unit, directory: Path | None, *, required: bool) -> _
             compiled = None
     if compiled is None:
         with _announcing(unit) as begin:
-            from refnet.kernels.compiler import compile_function
-
-            compiled = compile_function(*import_module(unit.module).make(np.dtype(unit.dtype)))
+            compiled = _compiler().compile_function(*import_module(unit.module).make(np.dtype(unit.dtype)))
             seconds = time.perf_counter() - begin
         function = load(compiled, unit.arguments)
         if not _is_right(unit, function):
@@ -132,6 +130,17 @@ def _load_or_compile(unit: Unit, directory: Path | None, *, required: bool) -> _
 def _is_right(unit: Unit, function: Function) -> bool:
     right: bool = import_module(unit.self_test).is_right(function, np.dtype(unit.dtype))
     return right
+
+
+def _compiler() -> Any:
+    """Import the compiler; Numba looks at its settings then, and refuses some."""
+    try:
+        return import_module("refnet.kernels.compiler")
+    except (ValueError, TypeError, KeyError) as error:
+        raise RefnetError(
+            f"Numba, which compiles the kernels, refuses its settings: {error}; see the environment variables NUMBA_… "
+            "and .numba_config.yaml in the working directory"
+        ) from error
 
 
 def _why_not_kept() -> str:

@@ -193,13 +193,13 @@ class Hdf5Reader:
                 f"{hdf5.described(dataset)}; want float32, float64, float16, uint8 or bfloat16 as uint16"
             )
         count = int(np.prod(dataset.shape, dtype=object))
-        asked.check_count(count)
         try:
             hdf5.Regions(self._file.id.get_filesize()).add("it", dataset, count * stored.get_size())
         except hdf5.RefusedError as error:
             raise asked.unreadable(
                 f"{error}; save it by h5py's create_dataset(name, data=array), without chunks and compression"
             ) from None
+        asked.check_count(count, stored.get_size())
         array = hdf5.read_array(dataset)
         words = array.view(f"{array.dtype.byteorder.replace('|', '=')}u{array.itemsize}")
         words = words.astype(words.dtype.newbyteorder("<"), copy=False)
