@@ -65,7 +65,7 @@ def _measure(name: str, options: argparse.Namespace) -> tuple[float, str, str]:
         done = subprocess.run(
             command, check=False, env=os.environ | {"PYTHONPATH": paths}, capture_output=True, text=True
         )
-    if done.returncode:
+    if done.returncode < 0:
         return megabytes, f"over {options.seconds}", "stopped"
     seconds, _, told = done.stdout.strip().splitlines()[-1].partition(" ")
     return megabytes, seconds, told
