@@ -60,12 +60,12 @@ def _measure(name: str, options: argparse.Namespace) -> tuple[float, str, str]:
         files = costly_files.write(name, small, size=4096), costly_files.write(name, Path(place), size=options.size)
         inside = [files[1]] if files[1].is_file() else list(files[1].iterdir())
         megabytes = sum(file.stat().st_size for file in inside) / 1e6
-        command = [sys.executable, "-c", READ, name, str(files[1]), str(files[0]), str(options.seconds)]
+        command = [sys.executable, "-P", "-c", READ, name, str(files[1]), str(files[0]), str(options.seconds)]
         paths = os.pathsep.join([str(options.source.resolve()), str(ROOT / "tests")])
         done = subprocess.run(
             command, check=False, env=os.environ | {"PYTHONPATH": paths}, capture_output=True, text=True
         )
-    if done.returncode:
+    if done.returncode < 0:
         return megabytes, f"over {options.seconds}", "stopped"
     seconds, _, told = done.stdout.strip().splitlines()[-1].partition(" ")
     return megabytes, seconds, told

@@ -164,13 +164,15 @@ def _node(message: Message, beside: Beside) -> OnnxNode:
     stated = protobuf.messages(message, _ATTRIBUTE)
     if len(stated) > MAX_ATTRIBUTES:
         raise CheckpointError(f"a node {kind[:80]!r} has {len(stated)} attributes; ONNX's have a few")
-    attributes = [protobuf.parse(each) for each in stated]
+    attributes = {protobuf.text(each, 1): each for each in map(protobuf.parse, stated)}
+    if len(attributes) < len(stated) or "" in attributes:
+        raise CheckpointError(f"a node {kind[:80]!r} has an attribute without a name, or two of one name")
     return OnnxNode(
         name=protobuf.text(message, _NAME),
         op_type=kind if domain in ("", "ai.onnx") else f"{domain}.{kind}",
         inputs=_texts(message, _INPUT),
         outputs=_texts(message, _OUTPUT),
-        attributes={protobuf.text(each, 1): _attribute(each, beside) for each in attributes},
+        attributes={name: _attribute(each, beside) for name, each in attributes.items()},
     )
 
 
