@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from importlib import metadata
 from pathlib import Path
 
 import userland
@@ -62,7 +63,10 @@ def arm_python(folder: Path, fast: bool) -> OtherPython:
     """Put a user land and wheels into a folder; its Python, with the kernels that were made for it or with its own."""
     root = userland.system(folder / "system", "arm64", ["python3", "libstdc++6"])
     python, version = userland.python_of(root)
-    wheels = userland.wheels(folder / "wheels", "aarch64", version, userland.requirements("pytest", "hypothesis"))
+    wanted = userland.requirements("pytest", "hypothesis")
+    if fast:  # kernels are found again by the same compiler alone
+        wanted += [f"{compiler}=={metadata.version(compiler)}" for compiler in ("numba", "llvmlite")]
+    wheels = userland.wheels(folder / "wheels", "aarch64", version, wanted)
     command = ["qemu-aarch64", "-L", root, python]
     if fast:
         return OtherPython(command, wheels, folder / "fast", NUMBA_CPU_NAME=CPU, NUMBA_CPU_FEATURES="")
