@@ -46,10 +46,11 @@ class OtherPython:
 
     def __init__(self, command: Sequence[str | Path], wheels: Path, home: Path, **settings: str) -> None:
         home.mkdir(parents=True, exist_ok=True)
+        self._home = str(home)
         self._command = [str(word) for word in command]
         self._environment = {
             "PATH": os.environ["PATH"],
-            "HOME": str(home),
+            "HOME": self._home,
             "LANG": "C.UTF-8",
             "PYTHONPATH": os.pathsep.join((str(ROOT), str(wheels))),
             "NUMBA_CACHE_DIR": str(home / "kernels"),
@@ -87,7 +88,8 @@ class OtherPython:
             before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
             code, lines = self(*arguments)
             seconds = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
-            yield Result(check, code == 0, lines[-1].strip("= ") if lines else "", seconds)
+            said = lines[-1].strip("= ").replace(self._home, "~") if lines else ""
+            yield Result(check, code == 0, said, seconds)
 
 
 def say(line: str) -> None:
