@@ -50,6 +50,18 @@ def test_callers_of_different_networks_and_sizes(net: Network) -> None:
             assert (got == want).all()
 
 
+def test_far_more_threads_than_cores(net: Network) -> None:
+    """Thirty-two for each call, and as many calls at once: they take turns, and each step has the same bytes."""
+    crowd = refnet.load("lite0", threads=32)
+    xs = inputs(32)
+    for (name, got), (_, want) in zip(crowd.trace(xs[0]), net.trace(xs[0]), strict=True):
+        assert got.tobytes() == want.tobytes(), name
+    expected = [net.logits(x).tobytes() for x in xs]
+    with ThreadPoolExecutor(32) as pool:
+        calls = [pool.submit(crowd.logits, x) for x in xs * 2]
+        assert [call.result(timeout=300).tobytes() for call in calls] == expected * 2
+
+
 FORK = """
 import os, sys, threading
 import refnet
