@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,7 +26,6 @@ class Found:
     tried: Counter[str] = field(default_factory=Counter)
     faults: list[Outcome] = field(default_factory=list)
     slowest: dict[str, float] = field(default_factory=dict)
-    busy: Counter[str] = field(default_factory=Counter)
 
     def of(self, kind: str, attack: str = "") -> int:
         """How many faults are of a kind, of one attack or of all."""
@@ -45,7 +44,7 @@ class Campaign:
         self.found = Found(seed)
         self.keep = keep
         self._begun: Counter[str] = Counter()  # cases that were begun
-        self._spent: Counter[str] = Counter()  # seconds, of a group and of an attack
+        self._spent: defaultdict[str, float] = defaultdict(float)  # seconds, of a group and of an attack
         self._lock = threading.Lock()
         self._stop = threading.Event()
 
@@ -85,23 +84,26 @@ class Campaign:
             worker.stop()
 
     def _draw(self, left: float, tries: int | None) -> tuple[Attack, int] | None:
-        """Draw the attack that has had the least of its share, of those that fit into the time."""
+        """Draw from the group that has had the least time the attack that has had the least, of those that fit."""
         with self._lock:
             able = [each for each in self.attacks if min(each.seconds, 5.0) <= left]
             if tries is not None:
                 able = [each for each in able if self._begun[each.name] < tries]
             if not able:
                 return None
-            attack = min(able, key=lambda each: (self._spent[each.name] / each.weight, each.name))
+            attack = min(able, key=lambda each: (self._spent[each.group], self._spent[each.name], each.name))
             number = self._begun[attack.name]
             self._begun[attack.name] += 1
-            self._spent[attack.name] += 0.01  # so that two processes draw two
+            self._spend(attack, 0.01)  # so that two processes draw two
             return attack, number
+
+    def _spend(self, attack: Attack, seconds: float) -> None:
+        self._spent[attack.group] += seconds
+        self._spent[attack.name] += seconds
 
     def _note(self, attack: Attack, outcome: Outcome) -> None:
         with self._lock:
-            self._spent[attack.name] += outcome.seconds
-            self.found.busy[attack.name] += outcome.seconds  # type: ignore[assignment]
+            self._spend(attack, outcome.seconds)
             self.found.tried[attack.name] += 1
             self.found.slowest[attack.name] = max(self.found.slowest.get(attack.name, 0.0), outcome.seconds)
             if not outcome.kind:

@@ -59,7 +59,6 @@ class Attack:
     name: str
     run: Callable[[Case], None]
     seconds: float = 20.0  # of its time; over is a hang
-    weight: float = 1.0  # its share of the time
 
     @property
     def group(self) -> str:
