@@ -1,0 +1,84 @@
+"""Files from anywhere, opened without a wait and read no further than they may go.
+
+A pipe without a writer would be waited for without end, a device has no end, and opening one may do something. So what
+a person or another file names is opened only where it is a regular file; errors are the system's, an ``OSError``.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from typing import IO
+
+_FLAGS = (
+    os.O_RDONLY
+    | getattr(os, "O_NONBLOCK", 0)  # where it has become a pipe meanwhile
+    | getattr(os, "O_NOCTTY", 0)
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_BINARY", 0)
+)
+_KINDS = {
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+def open_file(path: str | os.PathLike[str]) -> IO[bytes]:
+    """Open a regular file for reading; whatever else is there is an ``OSError`` at once.
+
+    Examples
+    --------
+    >>> open_file("/dev/null")
+    Traceback (most recent call last):
+        ...
+    OSError: [Errno 22] it is a device; want a regular file: '/dev/null'
+    """
+    _check_regular(os.stat(path), path)  # noqa: PTH116 (any path-like)
+    opened = os.open(path, _FLAGS)
+    try:
+        _check_regular(os.fstat(opened), path)
+        return os.fdopen(opened, "rb")
+    except BaseException:
+        os.close(opened)
+        raise
+
+
+def read_bytes(path: str | os.PathLike[str], most: int) -> bytes:
+    """Read a regular file of at most so many bytes; a larger one is an ``OSError``, and is not read.
+
+    Examples
+    --------
+    >>> read_bytes("refnet/data/chelsea.png", 100)
+    Traceback (most recent call last):
+        ...
+    OSError: [Errno 27] 240512 bytes; want at most 100: 'refnet/data/chelsea.png'
+    """
+    with open_file(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        data = file.read(most + 1) if size <= most else b""  # files of /proc say that they have none
+    if size > most or len(data) > most:
+        raise OSError(errno.EFBIG, f"{max(size, len(data))} bytes; want at most {most}", os.fspath(path))
+    return data
+
+
+def read_text(path: str | os.PathLike[str], most: int) -> str:
+    """Read a regular file of UTF-8, with a byte order mark or without; anything else is a ``UnicodeDecodeError``.
+
+    Examples
+    --------
+    >>> read_text("refnet/data/imagenet_labels.tsv", 1 << 20)[:9]
+    'n01440764'
+    """
+    return read_bytes(path, most).decode("utf-8-sig")
+
+
+def _check_regular(found: os.stat_result, path: str | os.PathLike[str]) -> None:
+    kind = stat.S_IFMT(found.st_mode)
+    if kind == stat.S_IFDIR:
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
+    if kind != stat.S_IFREG:
+        what = _KINDS.get(kind, "of a kind of its own")
+        raise OSError(errno.EINVAL, f"it is {what}; want a regular file", os.fspath(path))
