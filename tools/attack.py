@@ -63,6 +63,7 @@ def _repeat(case: str, keep: Path) -> int:
         outcome = worker.run(ATTACKS[name], int(seed), int(number))
     finally:
         worker.stop()
+    assert outcome is not None
     print(f"{outcome.case}: {outcome.kind or 'clean'}, {outcome.seconds:.1f} s\n{outcome.text}")
     return 1 if outcome.kind else 0
 

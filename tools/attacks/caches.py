@@ -7,13 +7,14 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from helpers.places import DATA
+
 from attacks.case import Attack, Case, FaultError
 from attacks.mutation import bytes_of, one_bit
 from attacks.programs import ended, started
 from attacks.readers import make_weight_file
 from attacks.tables import pictures
 from attacks.watch import check_told
-from helpers.places import DATA
 
 NOBODY = 65534
 

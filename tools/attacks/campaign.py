@@ -79,11 +79,14 @@ class Campaign:
                 drawn = self._draw(end - time.monotonic() - MARGIN, tries)
                 if drawn is None:
                     return
-                self._note(drawn[0], worker.run(drawn[0], self.found.seed, drawn[1]))
+                outcome = worker.run(*drawn, enough=lambda: self._stop.is_set() or time.monotonic() > end)
+                if outcome is None:  # in the middle of a case: it counts for nothing
+                    return
+                self._note(drawn[0], outcome)
         finally:
             worker.stop()
 
-    def _draw(self, left: float, tries: int | None) -> tuple[Attack, int] | None:
+    def _draw(self, left: float, tries: int | None) -> tuple[Attack, int, int] | None:
         """Draw from the group that has had the least time the attack that has had the least, of those that fit."""
         with self._lock:
             able = [each for each in self.attacks if min(each.seconds, 5.0) <= left]
@@ -95,7 +98,7 @@ class Campaign:
             number = self._begun[attack.name]
             self._begun[attack.name] += 1
             self._spend(attack, 0.01)  # so that two processes draw two
-            return attack, number
+            return attack, self.found.seed, number
 
     def _spend(self, attack: Attack, seconds: float) -> None:
         self._spent[attack.group] += seconds

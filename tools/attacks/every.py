@@ -19,4 +19,8 @@ ABOUT = {
     "servers": "servers that lie, stop, drip, redirect or never end",
 }
 
-ATTACKS = {attack.name: attack for module in (readers, goldens, tables, signals, disks, caches, threads, surroundings) for attack in module.attacks()}
+ATTACKS = {
+    attack.name: attack
+    for module in (readers, goldens, tables, signals, disks, caches, threads, surroundings)
+    for attack in module.attacks()
+}

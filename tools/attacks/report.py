@@ -16,10 +16,11 @@ from refnet.version import __version__
 
 def of_terminal(found: Found, keep: Path) -> str:
     """Write a line for each attack, then each fault with the command that repeats it."""
-    lines = [f"{'attack':32}{'tried':>8}{'clean':>8}   slowest"]
+    width = max(map(len, found.tried), default=0) + 2
+    lines = [f"{'attack':{width}}{'tried':>8}{'clean':>8}   slowest"]
     for name, tried in sorted(found.tried.items()):
         clean = tried - sum(found.of(kind, name) for kind in FAULTS)
-        lines.append(f"{name:32}{tried:8}{clean:8}{found.slowest[name]:8.1f} s")
+        lines.append(f"{name:{width}}{tried:8}{clean:8}{found.slowest[name]:8.1f} s")
     for fault in found.faults:
         last = fault.text.strip().splitlines()[-1] if fault.text.strip() else ""
         lines += [f"{fault.kind}: {last:.200}", f"  python tools/attack.py --repeat {fault.case}"]

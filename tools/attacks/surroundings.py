@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
@@ -55,7 +55,7 @@ def server(case: Case) -> None:
     from helpers.published_file import DATA, SHA256, convert
 
     from refnet.errors import RefnetError
-    from refnet.hub import download, fetch
+    from refnet.hub import fetch
     from refnet.weights import releases
 
     chance = case.random
@@ -73,7 +73,7 @@ def server(case: Case) -> None:
     ]  # fmt: skip
     cache = case.folder / "cache"
     known = releases.find("b1@timm-tf:aa")
-    with answers.serving() as hostile, _impatient(download), patch.object(fetch, "_convert", convert):
+    with answers.serving() as hostile, _impatient(), patch.object(fetch, "_convert", convert):
         hostile.answers[:] = chance.choices(kinds, k=chance.randint(1, 3))
         address = f"{hostile.address}/b1.pth"
         release = replace(known, file="b1.pth", url=address, bytes=len(DATA), sha256=SHA256)
@@ -91,16 +91,17 @@ def server(case: Case) -> None:
         raise FaultError("leftover", f"in the cache: {left}")
 
 
-def _impatient(download: Any) -> Any:
+@contextmanager
+def _impatient() -> Iterator[None]:
     """Wait half a second where a person would wait a minute."""
-    from contextlib import ExitStack
+    from refnet.hub import download, http
 
-    stack = ExitStack()
-    stack.enter_context(patch.object(download, "PAUSES", (0, 0)))
-    for name in ("TIMEOUT", "PATIENCE", "SECONDS"):
-        if hasattr(download, name):
-            stack.enter_context(patch.object(download, name, 0.5))
-    return stack
+    with (
+        patch.object(download, "PAUSES", (0, 0)),
+        patch.object(download, "PERIOD", 1.0),
+        patch.object(http, "TIMEOUT", 0.5),
+    ):
+        yield
 
 
 # Costly files ---------------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import signal
 import tempfile
 import time
 import traceback
+from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -22,6 +23,7 @@ from attacks.every import ATTACKS
 
 ADDRESSES = 8 << 30  # bytes of address space, for a process and each that it starts
 PR_SET_CHILD_SUBREAPER = 36
+SLICE = 0.5  # seconds between two looks whether it is enough
 GRACE = 10.0  # seconds over its time that a case may clean up in
 
 
@@ -34,15 +36,20 @@ class Worker:
         self._pipe: Connection | None = None
         self._folder: Path | None = None
 
-    def run(self, attack: Attack, seed: int, number: int) -> Outcome:
-        """Run a case; whatever becomes of the process, this returns in time."""
+    def run(self, attack: Attack, seed: int, number: int, enough: Callable[[], bool] = lambda: False) -> Outcome | None:
+        """Run a case; whatever becomes of the process, this returns in time. None if ``enough`` ended it before."""
         if self._process is None:
             self._start()
         assert self._pipe is not None
         name, started = f"{attack.name}:{seed}:{number}", time.monotonic()
+        end = started + attack.seconds + GRACE
         try:
             self._pipe.send((attack.name, seed, number))
-            outcome: Outcome | None = self._pipe.recv() if self._pipe.poll(attack.seconds + GRACE) else None
+            while not (there := self._pipe.poll(SLICE)) and time.monotonic() < end:
+                if enough():
+                    self.stop()
+                    return None
+            outcome: Outcome | None = self._pipe.recv() if there else None
         except (EOFError, OSError):
             self._process.join(GRACE)
             outcome = Outcome(name, "crash", f"the process ended with {self._process.exitcode}: {self._last_words()}")
