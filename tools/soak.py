@@ -25,7 +25,8 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from statistics import linear_regression
+from statistics import linear_regression, median
+from typing import Any
 
 import numpy as np
 
@@ -81,17 +82,21 @@ class Soaked:
         return float(line.slope) * (looks[-1].seconds - looks[0].seconds)
 
     def grew(self) -> list[str]:
-        """Name what grew: the memory by the line through it, whatever is counted by the least of each half."""
+        """Name what grew over the second half: memory by the line through it, and whatever is counted."""
         half = self.second_half()
-        earlier, later = half[: len(half) // 2], half[len(half) // 2 :]
+        third = len(half) // 3
         found = [
             f"the number of {name} grew"
             for name in ("descriptors", "threads")
-            if earlier and min(getattr(x, name) for x in later) > max(getattr(x, name) for x in earlier)
+            if third and _middle(half[-third:], name) > _middle(half[:third], name) + 1
         ]
         if half and self.growth_mb() > max(16.0, ROOM * half[0].rest_mb):
             found.append(f"memory grew by {self.growth_mb():.0f} MB over the second half")
         return found
+
+
+def _middle(looks: list[Look], name: str) -> float:
+    return median(getattr(look, name) for look in looks)
 
 
 class Soak:
@@ -164,7 +169,7 @@ class Soak:
         net = refnet.load(key[0], dtype=key[1], threads=key[2], size=64)
         wanted = drawn.sample(range(PICTURES), drawn.randint(1, 4))
         paths = [self.pictures[i] for i in wanted]
-        answers = net.predict(iter(paths), 5) if drawn.random() < 0.5 else net.predict(paths, 5)
+        answers: Any = net.predict(iter(paths), 5) if drawn.random() < 0.5 else net.predict(paths, 5)
         for i, answer in zip(wanted, answers, strict=True):
             predictions = answer.predictions if isinstance(answer, refnet.Answer) else answer
             numbers = np.array([[p.index, p.value] for p in predictions or ()])

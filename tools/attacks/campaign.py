@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from attacks.case import FAULTS, Attack, Outcome
-from attacks.worker import Worker, file_name
+from attacks.worker import EVERY, Worker, file_name
 from refnet.progress import task
 
 MARGIN = 1.0  # seconds
@@ -39,10 +39,11 @@ class Found:
 class Campaign:
     """Runs cases until the time is over or somebody stops it."""
 
-    def __init__(self, attacks: Iterable[Attack], seed: int, keep: Path) -> None:
+    def __init__(self, attacks: Iterable[Attack], seed: int, keep: Path, module: str = EVERY) -> None:
         self.attacks = list(attacks)
         self.found = Found(seed)
         self.keep = keep
+        self._module = module
         self._begun: Counter[str] = Counter()  # cases that were begun
         self._spent: defaultdict[str, float] = defaultdict(float)  # seconds, of a group and of an attack
         self._lock = threading.Lock()
@@ -73,7 +74,7 @@ class Campaign:
         return self.found
 
     def _work(self, end: float, tries: int | None) -> None:
-        worker = Worker(self.keep)
+        worker = Worker(self.keep, self._module)
         try:
             while not self._stop.is_set():
                 drawn = self._draw(end - time.monotonic() - MARGIN, tries)

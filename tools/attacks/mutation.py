@@ -10,6 +10,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
+from copy import deepcopy
 from typing import Any
 
 from helpers.fuzzing import EXTREMES, changed
@@ -95,13 +96,13 @@ def _changed_value(content: Any, chance: random.Random) -> Any:
         if chance.random() < 0.15:
             del content[key]
         elif isinstance(content, dict) and chance.random() < 0.1:
-            content[chance.choice(["", "x", str(key) + " ", "\ud800"])] = chance.choice(NASTY)
+            content[chance.choice(["", "x", str(key) + " ", "\ud800"])] = deepcopy(chance.choice(NASTY))
         else:
             content[key] = _changed_value(content[key], chance)
         return content
     if isinstance(content, int | float) and chance.random() < 0.3:
         return content + chance.choice([1, -1, 0.5])
-    return chance.choice(NASTY)
+    return deepcopy(chance.choice(NASTY))  # another change may come inside
 
 
 def zip_of(data: bytes, chance: random.Random) -> bytes:

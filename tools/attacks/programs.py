@@ -101,7 +101,7 @@ def ended(process: subprocess.Popen[str], seconds: float = SECONDS) -> Told:
     except subprocess.TimeoutExpired:
         process.kill()
         process.communicate()
-        raise FaultError("hang", f"{' '.join(map(str, process.args))} took more than {seconds} s") from None
+        raise FaultError("hang", f"{process.args} took more than {seconds} s") from None
     return Told(process.returncode, out, err)
 
 

@@ -14,15 +14,16 @@ import time
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
+from importlib import import_module
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 from attacks.case import Attack, Case, FaultError, Outcome
-from attacks.every import ATTACKS
 
+EVERY = "attacks.every"
 ADDRESSES = 8 << 30  # bytes of address space, for a process and each that it starts
-PR_SET_CHILD_SUBREAPER = 36
+PR_SET_CHILD_SUBREAPER, CLONE_NEWNS, MS_REC, MS_PRIVATE = 36, 1 << 17, 1 << 14, 1 << 18
 SLICE = 0.5  # seconds between two looks whether it is enough
 GRACE = 10.0  # seconds over its time that a case may clean up in
 
@@ -30,8 +31,9 @@ GRACE = 10.0  # seconds over its time that a case may clean up in
 class Worker:
     """One child process at a time: a new one takes the place of one that died or was killed."""
 
-    def __init__(self, keep: Path) -> None:
+    def __init__(self, keep: Path, module: str = EVERY) -> None:
         self.keep = keep
+        self._module = module  # whose ATTACKS there are
         self._process: Any = None
         self._pipe: Connection | None = None
         self._folder: Path | None = None
@@ -75,7 +77,9 @@ class Worker:
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
         self._folder = Path(tempfile.mkdtemp(prefix="attack-"))
-        self._process = context.Process(target=_serve, args=(theirs, self._folder, self.keep), daemon=True)
+        self._process = context.Process(
+            target=_serve, args=(theirs, self._folder, self.keep, self._module), daemon=True
+        )
         self._process.start()
         theirs.close()
         self._pipe.recv()  # it leads its own group by now
@@ -103,7 +107,7 @@ def file_name(case: str) -> str:
     return case.replace("/", "-").replace(":", "-")
 
 
-def _serve(pipe: Connection, folder: Path, keep: Path) -> None:
+def _serve(pipe: Connection, folder: Path, keep: Path, module: str) -> None:
     """Run what is asked for until nobody asks any more."""
     os.setsid()
     signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -114,10 +118,14 @@ def _serve(pipe: Connection, folder: Path, keep: Path) -> None:
     faulthandler.enable()
     faulthandler.register(signal.SIGUSR1)
     with suppress(AttributeError, OSError):  # elsewhere than on Linux grandchildren are not seen
-        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        system = ctypes.CDLL(None)
+        system.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        if os.geteuid() == 0 and system.unshare(CLONE_NEWNS) == 0:  # disks that a case mounts go with the process
+            system.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None)
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESSES, resource.getrlimit(resource.RLIMIT_AS)[1]))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     place = _environment(folder)
+    attacks: dict[str, Attack] = import_module(module).ATTACKS
     kept: dict[str, Any] = {"folder": folder / "kept"}
     (folder / "kept").mkdir()
     pipe.send("ready")
@@ -128,7 +136,7 @@ def _serve(pipe: Connection, folder: Path, keep: Path) -> None:
             return
         case = Case(name, seed, number, place / "work", kept)
         case.folder.mkdir(parents=True)
-        outcome = _run(ATTACKS[name], case)
+        outcome = _run(attacks[name], case)
         if outcome.kind:
             shutil.copytree(place, keep / file_name(outcome.case), symlinks=True, dirs_exist_ok=True, ignore=_special)
         shutil.rmtree(place, ignore_errors=True)
