@@ -1,7 +1,8 @@
 """The command line: each command is a call that can be made from Python as well.
 
 Results go to standard output, everything else to standard error. Exit codes: 0 done, 1 `verify` or `compare`
-found a difference, 2 an error, 130 interrupted, 141 nobody reads the output any more.
+found a difference, 2 an error, 70 a fault of refnet's own (`__main__` says so), 130 interrupted, 141 nobody reads the
+output any more.
 """
 
 from __future__ import annotations
@@ -34,10 +35,10 @@ def main(arguments: list[str] | None = None) -> int:
             code = _guarded(arguments)
             sys.stdout.flush()
         except BrokenPipeError:
-            terminal.discard_output()
+            terminal.discard(sys.stdout)
             return BROKEN_PIPE
         except OSError as error:  # a full disk behind standard output
-            terminal.discard_output()
+            terminal.discard(sys.stdout)
             told = error if error.filename else f"standard output not written: {error.strerror or error}"
             terminal.say(f"error: {told}")
             return ERROR

@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from refnet import progress
 
@@ -165,9 +165,12 @@ def printable(text: str) -> str:
 
 
 def say(text: str) -> None:
-    """Print one line on standard error, with the program's name before it."""
+    """Print one line on standard error, with the program's name before it, if anybody can still hear it."""
     sys.stdout.flush()  # so that results and remarks appear in their order
-    progress.print_line(f"refnet: {printable(text)}", sys.stderr, STYLES.get(text.partition(":")[0], ""))
+    try:
+        progress.print_line(f"refnet: {printable(text)}", sys.stderr, STYLES.get(text.partition(":")[0], ""))
+    except OSError:
+        discard(sys.stderr)
 
 
 @contextmanager
@@ -217,8 +220,8 @@ def _end_if_interrupted(unraisable: sys.UnraisableHookArgs) -> None:
     sys.__unraisablehook__(unraisable)
 
 
-def discard_output() -> None:
+def discard(stream: TextIO) -> None:
     """Send what is still to be written to nowhere: its reader is gone, or its disk is full."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
+    os.dup2(nowhere, stream.fileno())
     os.close(nowhere)

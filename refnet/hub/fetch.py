@@ -35,7 +35,7 @@ def fetch(name: str, *, keep: bool = False) -> Path:
     except WeightsNotFoundError:
         return fetch_release(releases.find(name), keep=keep)
     release = releases.find(name)
-    if path == paths.cached_file(release):
+    if paths.is_cached(path) and path == paths.cached_file(release):
         return fetch_release(release, keep=keep)
     read_named(name, path)
     if keep:

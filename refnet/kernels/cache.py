@@ -20,6 +20,7 @@ from pathlib import Path
 
 from refnet import kernels
 from refnet.errors import RefnetError
+from refnet.files.user_cache import user_cache
 from refnet.kernels.object_code import KNOWN, ObjectCode
 
 _log = logging.getLogger("refnet")
@@ -172,10 +173,9 @@ def _places() -> Iterator[Path]:
     for source in kernels.__path__:
         if Path(source).is_dir():  # not in an archive
             yield Path(source) / "__pycache__"
-    from platformdirs import user_cache_path
-
-    with suppress(RuntimeError, OSError):  # a user without a home
-        yield user_cache_path("numba", appauthor=False) / _SUBDIRECTORY
+    own = user_cache("numba", author=False)
+    if own is not None:
+        yield own / _SUBDIRECTORY
 
 
 def _check_writable(place: Path) -> None:

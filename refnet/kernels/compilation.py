@@ -101,9 +101,7 @@ def _load_or_compile(unit: Unit, directory: Path | None, *, required: bool) -> _
     compiled, seconds = kept.load(), None
     if compiled is None:
         with _announcing(unit) as begin:
-            from refnet.kernels.compiler import compile_function
-
-            compiled = compile_function(*import_module(unit.module).make(np.dtype(unit.dtype)))
+            compiled = _compiler().compile_function(*import_module(unit.module).make(np.dtype(unit.dtype)))
             seconds = time.perf_counter() - begin
         differs = _why_not_kept()
         if differs:
@@ -111,6 +109,17 @@ def _load_or_compile(unit: Unit, directory: Path | None, *, required: bool) -> _
         else:
             kept.save(compiled)
     return _Loaded(load(compiled, unit.arguments), seconds, kept.place, kept.problem)
+
+
+def _compiler() -> Any:
+    """Import the compiler; Numba looks at its settings then, and refuses some."""
+    try:
+        return import_module("refnet.kernels.compiler")
+    except (ValueError, TypeError, KeyError) as error:
+        raise RefnetError(
+            f"Numba, which compiles the kernels, refuses its settings: {error}; see the environment variables NUMBA_… "
+            "and .numba_config.yaml in the working directory"
+        ) from error
 
 
 def _why_not_kept() -> str:

@@ -186,6 +186,6 @@ def _may_be_of(sha256: str, release: Release) -> bool:
 
 
 def _remedy(name: str, path: Path) -> str:
-    if path.parent == paths.cache_folder():
+    if paths.is_cached(path):
         return paths.how_to_mend(path)
     return f"load it by its path instead, and move it away so that `refnet fetch {name}` can bring {name}"
