@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import os
+import signal
 import sys
 
 FAULT = 70  # exit code of a program's own fault, by BSD's sysexits.h
@@ -18,6 +19,9 @@ def main() -> int:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # None of Numba's threads is used here, and it cannot be imported where their number makes no sense.
     os.environ.pop("NUMBA_NUM_THREADS", None)
+    # Until a command begins and after it has ended there is nothing to clear up: Ctrl-C ends the process at once.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         from refnet import cli
 

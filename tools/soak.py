@@ -96,7 +96,7 @@ class Soaked:
 
 
 def _middle(looks: list[Look], name: str) -> float:
-    return median(getattr(look, name) for look in looks)
+    return float(median(getattr(look, name) for look in looks))
 
 
 class Soak:

@@ -1,8 +1,8 @@
 """The command line: each command is a call that can be made from Python as well.
 
 Results go to standard output, everything else to standard error. Exit codes: 0 done, 1 `verify` or `compare`
-found a difference, 2 an error, 70 a fault of refnet's own (`__main__` says so), 130 interrupted, 141 nobody reads the
-output any more.
+found a difference, 2 an error, 70 a fault of refnet's own (`__main__` says so), 141 nobody reads the output any more;
+128 and its number where a signal ended the command, so 130 is Ctrl-C.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any, NoReturn
 
-from refnet.cli import terminal
+from refnet.cli import signals, terminal
 from refnet.errors import VERBOSE, InputError, RefnetError
 from refnet.version import __version__
 
@@ -22,7 +22,7 @@ COMMANDS = (
     "predict", "features", "eval", "info", "fetch", "convert", "plan",
     "verify", "golden", "compare", "bench", "export", "warmup",
 )  # fmt: skip
-ERROR, BROKEN_PIPE = 2, 141
+ERROR, INTERRUPTED, BROKEN_PIPE = 2, 130, 141
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     The arguments come without the program's name; by default they are those of this process.
     """
-    with terminal.reporting():
+    with terminal.reporting(), signals.ending_in_order():
         try:
             code = _guarded(arguments)
             sys.stdout.flush()
@@ -42,6 +42,10 @@ def main(arguments: list[str] | None = None) -> int:
             told = error if error.filename else f"standard output not written: {error.strerror or error}"
             terminal.say(f"error: {told}")
             return ERROR
+        except signals.Ended as ended:
+            return ended.code
+        except KeyboardInterrupt:  # of somebody who calls this from a program
+            return INTERRUPTED
         return code
 
 
@@ -57,8 +61,6 @@ def _guarded(arguments: list[str] | None) -> int:
     except MemoryError as error:
         terminal.say(f"error: not enough memory: {error}")
         return ERROR
-    except KeyboardInterrupt:
-        return terminal.INTERRUPTED
 
 
 def _tell(error: RefnetError, options: argparse.Namespace) -> None:

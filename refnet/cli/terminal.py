@@ -21,7 +21,6 @@ from refnet import progress
 GAP = 2  # cells between two columns
 NARROW = 12  # cells to which a column of text may be folded
 STYLES = {"error": "bold red", "warning": "yellow"}
-INTERRUPTED = 130  # exit code
 MODEL = "name, NAME@PUBLISHER, NAME@synthetic or a file: .h5, .pth, .keras, …"  # what every command takes for a model
 
 # What libraries tell their developers; nothing that a person at a terminal could mend.
@@ -193,8 +192,6 @@ def reporting() -> Iterator[None]:
         log.setLevel(logging.INFO)
         stack.callback(log.removeHandler, handler)
         log.addHandler(handler)
-        stack.callback(setattr, sys, "unraisablehook", sys.unraisablehook)
-        sys.unraisablehook = _end_if_interrupted
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
                 stack.callback(stream.reconfigure, errors=stream.errors)
@@ -210,14 +207,6 @@ class _SayHandler(logging.Handler):
 
 def _say_warning(message: Warning | str, *_: Any, **__: Any) -> None:
     say(f"warning: {message}")
-
-
-def _end_if_interrupted(unraisable: sys.UnraisableHookArgs) -> None:
-    """End the process if Python would ignore Ctrl-C, as it must inside LLVM, where the kernels are compiled."""
-    if isinstance(unraisable.exc_value, KeyboardInterrupt):
-        progress.close()
-        os._exit(INTERRUPTED)
-    sys.__unraisablehook__(unraisable)
 
 
 def discard(stream: TextIO) -> None:

@@ -16,9 +16,9 @@ from refnet.checkpoints.conversion import convert
 from refnet.checkpoints.stated import NOTHING, Stated
 from refnet.errors import CheckpointError, WeightsError, WeightsNotFoundError, first_few
 from refnet.files.whole import whole_file
+from refnet.files.workplace import workplace
 from refnet.hub.failure import warn
 from refnet.hub.source_files import State, content_of, state_of
-from refnet.hub.working_folder import working_folder
 from refnet.weights import paths
 from refnet.weights.reader import read
 from refnet.weights.weight_file import moved
@@ -93,7 +93,7 @@ def _working_in(folder: Path) -> Iterator[tuple[Path, bool]]:
     with ExitStack() as stack:
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            place, kept = stack.enter_context(working_folder(folder)), True
+            place, kept = stack.enter_context(workplace(folder)), True
         except OSError as error:
             hint = f"{paths.CACHE_VARIABLE} can name another folder"
             warn(f"what is converted cannot be kept in {folder}: {error.strerror or error}; {hint}")

@@ -13,9 +13,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from refnet.errors import CheckpointError, RefnetError, UnknownModelError, WeightsError, WeightsNotFoundError
+from refnet.files.workplace import workplace
 from refnet.hub.aliases import CHECKPOINTS, shortened
 from refnet.hub.failure import DownloadError, warn
-from refnet.hub.working_folder import working_folder
 from refnet.weights import paths, releases
 from refnet.weights.paths import find
 from refnet.weights.reader import read_named
@@ -75,7 +75,7 @@ def fetch_release(release: Release, *, keep: bool = False) -> Path:
     try:
         with suppress(FileExistsError):
             target.parent.mkdir(parents=True, exist_ok=True)
-        with working_folder(target.parent) as folder:
+        with workplace(target.parent) as folder:
             _make(release, folder, target, keep=keep)
     except RefnetError:
         raise

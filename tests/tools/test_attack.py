@@ -12,7 +12,7 @@ from helpers.places import ROOT
 sys.path.insert(0, str(ROOT / "tools"))
 
 import attack
-from attacks import campaign, goldens, mutation, programs, readers, report, signals, tables, watch, worker
+from attacks import campaign, goldens, mutation, programs, readers, report, tables, watch, worker
 from attacks.case import FAULTS, Case, FaultError, Outcome
 from attacks.every import ABOUT, ATTACKS
 from helpers import planted_attacks
@@ -54,7 +54,13 @@ def test_an_attack_finds_nothing(name, case, monkeypatch):
 
 
 def test_attacks_by_processes_find_nothing(tmp_path):
-    names = ["signals/predict", "disks/output", "disks/short-predict", "caches/weights", "environments/HOME-empty"]
+    names = [
+        "signals/predict-csv",
+        "disks/output",
+        "disks/short-predict-csv",
+        "caches/weights",
+        "environments/HOME-empty",
+    ]
     found = campaign.Campaign([ATTACKS[name] for name in names], 7, tmp_path).run(minutes=4, processes=1, tries=1)
     assert found.tried == dict.fromkeys(names, 1)
     assert not found.faults
@@ -151,30 +157,14 @@ def test_how_a_command_ends(code, err, kind):
 
 
 @pytest.mark.parametrize(
-    ("code", "err", "sent", "fault"),
+    ("problem", "kind"),
     [
-        (130, "", "SIGINT", False), (143, "", "SIGTERM", False), (0, "done", "SIGTERM", False),
-        (-15, "", "SIGTERM", False), (-15, "was busy", "SIGTERM", True), (1, "refnet: error", "SIGINT", True),
-        (1, 'Traceback\n File "/x/refnet/cli/__init__.py"\nKeyboardInterrupt', "SIGINT", True),
-        (1, 'Traceback\n File "<frozen runpy>"\nKeyboardInterrupt', "SIGINT", False),
+        ("still running 60 s after signal 2", "hang"), ("exit code 1 after signal 2: ", "traceback"),
+        ("a traceback: x", "traceback"), (".x.part is left", "leftover"), ("out.csv is half written", "wrong"),
     ],
 )  # fmt: skip
-def test_how_a_signal_ends_a_command(code, err, sent, fault):
-    with pytest.raises(FaultError) if fault else nullcontext():
-        signals.check_end(watch.Told(code, "", err), sent, ["golden"])
-
-
-@pytest.mark.parametrize(
-    ("files", "killed", "kind"),
-    [
-        ({"found.csv": "a"}, False, ""), ({}, False, ""), ({"found.csv.part": "x"}, False, ""),
-        ({"found.csv": "b"}, False, "wrong"), ({".abc.part": "x"}, False, "leftover"), ({".abc.part": "x"}, True, ""),
-    ],
-)  # fmt: skip
-def test_what_a_command_leaves(files, killed, kind, tmp_path):
-    with pytest.raises(FaultError) if kind else nullcontext() as caught:
-        programs.check_whole("predict", files, {"found.csv": "a"}, tmp_path, killed=killed)
-    assert not kind or caught.value.kind == kind
+def test_what_a_signal_came_to(problem, kind):
+    assert programs.fault_of(problem).kind == kind
 
 
 # Chance ---------------------------------------------------------------------------------------------------------------

@@ -11,19 +11,17 @@ from helpers.places import DATA
 
 from attacks.case import Attack, Case, FaultError
 from attacks.mutation import bytes_of, one_bit
-from attacks.programs import ended, started
+from attacks.programs import run
 from attacks.readers import make_weight_file
 from attacks.tables import pictures
-from attacks.watch import check_told
+from attacks.watch import DONE
 
 NOBODY = 65534
 
 
-def _answers(case: Case, model: str, variables: dict[str, str], codes: frozenset[int] = frozenset({0, 2})) -> str:
+def _answers(case: Case, model: str, variables: dict[str, str], codes: set[int] = DONE - {1}) -> str:
     """Classify pictures in a new process; an empty text if that was refused."""
-    words = ["predict", str(pictures(case)), "-m", model, "--json", "--top", "3"]
-    told = ended(started(words, variables))
-    check_told(words, told, codes)
+    told = run(["predict", str(pictures(case)), "-m", model, "--json", "--top", "3"], variables, codes)
     return told.out if told.code == 0 else ""
 
 
@@ -47,7 +45,7 @@ def kernels(case: Case) -> None:
             chosen.write_bytes(one_bit(chosen.read_bytes(), case.random))
         case _:
             chosen.write_bytes(one_bit(chosen.read_bytes(), case.random))
-    if _answers(case, model, {"NUMBA_CACHE_DIR": str(own)}, frozenset({0})) != right:
+    if _answers(case, model, {"NUMBA_CACHE_DIR": str(own)}, {0}) != right:
         raise FaultError("wrong", f"{chosen.name} was damaged, and the numbers are others")
     if left := [path.name for path in (own / "refnet").iterdir() if path.suffix != ".kernels"]:
         raise FaultError("leftover", f"in the cache of kernels: {left}")
@@ -55,30 +53,17 @@ def kernels(case: Case) -> None:
 
 def converted(case: Case) -> None:
     """Damage what a checkpoint was converted into, or the note of it: the same numbers, or refused."""
-    from helpers.photos import write_pictures
-
     source = DATA / "hugging_face" / "b-narrow"
     kept = case.kept["folder"] / "converted"
 
-    def first() -> str:
-        write_pictures(case.kept["folder"] / "few", 1)
-        return _few(case, str(source), {"REFNET_CACHE": str(kept)})
-
-    right = case.once("converted", first)
+    right = case.once("converted", lambda: _answers(case, str(source), {"REFNET_CACHE": str(kept)}))
     own = case.folder / "cache"
     shutil.copytree(kept, own)
     chosen = case.random.choice(sorted(path for path in own.rglob("*") if path.is_file() and path.stat().st_size))
     chosen.write_bytes(case.random.choice([bytes_of, one_bit])(chosen.read_bytes(), case.random))
-    found = _few(case, str(source), {"REFNET_CACHE": str(own)})
+    found = _answers(case, str(source), {"REFNET_CACHE": str(own)})
     if found and found != right:
         raise FaultError("wrong", f"{chosen.name} was damaged, and the numbers are others")
-
-
-def _few(case: Case, model: str, variables: dict[str, str]) -> str:
-    words = ["predict", str(case.kept["folder"] / "few"), "-m", model, "--json", "--top", "3"]
-    told = ended(started(words, variables))
-    check_told(words, told, {0, 2})
-    return told.out if told.code == 0 else ""
 
 
 def weights(case: Case) -> None:

@@ -16,6 +16,7 @@ ABOUT = {
     "threads": "16 threads with networks of several models, dtypes and sizes: the same digests",
     "forks": "forks beside threads that make new programs; children, grandchildren and pools predict",
     "environments": "odd variables, no HOME, closed and full streams, small limits, no /proc",
+    "costly": "cheap files that would cost a careless reader much: at most 2 s of CPU a megabyte",
     "servers": "servers that lie, stop, drip, redirect or never end",
 }
 

@@ -5,15 +5,19 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
+from helpers import costly_files, environments
+from helpers import file_server as answers
+
 from attacks.case import Attack, Case, FaultError
+from attacks.programs import name_of
 from attacks.readers import make_weight_file
 from attacks.tables import pictures
-from attacks.watch import check_message
+from attacks.watch import check_message, refused_or
 
 # Odd environments -----------------------------------------------------------------------------------------------------
 
@@ -22,8 +26,6 @@ def environment(name: str) -> Callable[[Case], None]:
     """Make the attack of an environment: any command works in it, or says in a line why not."""
 
     def run(case: Case) -> None:
-        from helpers import environments
-
         odd = environments.ENVIRONMENTS[name]
         if not odd.possible:
             return
@@ -40,7 +42,7 @@ def environment(name: str) -> Callable[[Case], None]:
             done = environments.start(odd, words, case.folder)
         except subprocess.TimeoutExpired:
             raise FaultError("hang", f"{words} in {name}") from None
-        if found := environments.faults(done, (0, 1) if words[0] == "compare" else (0,)):
+        if found := environments.faults(odd, done, (0, 1) if words[0] == "compare" else (0,)):
             raise FaultError("traceback", f"{' '.join(map(str, words))}: {'; '.join(found)}")
 
     return run
@@ -51,7 +53,6 @@ def environment(name: str) -> Callable[[Case], None]:
 
 def server(case: Case) -> None:
     """Fetch from a server that lies, stops, drips, redirects or never ends: refused in time, and nothing is left."""
-    from helpers import file_server as answers
     from helpers.published_file import DATA, SHA256, convert
 
     from refnet.errors import RefnetError
@@ -107,12 +108,22 @@ def _impatient() -> Iterator[None]:
 # Costly files ---------------------------------------------------------------------------------------------------------
 
 
+def costly(name: str) -> Callable[[Case], None]:
+    """Make the attack of a cheap file that costs a careless reader much."""
+
+    def run(case: Case) -> None:
+        path = costly_files.write(name, case.folder, case.random.getrandbits(16), 1 << case.random.randint(17, 21))
+        size = sum(each.stat().st_size for each in path.rglob("*")) if path.is_dir() else path.stat().st_size
+        case.once("refusals", lambda: costly_files.read("labels/one-twice.json", path))  # what is made once is made
+        refused_or(lambda: costly_files.READERS[name.partition("/")[0]](path), size)
+
+    return run
+
+
 def attacks() -> Iterator[Attack]:
     """All of them; environments and costly files are the tests' own tables."""
     yield Attack("servers/hostile", server, seconds=60)
-    with suppress(ImportError):
-        from helpers.environments import ENVIRONMENTS
-
-        for name in ENVIRONMENTS:
-            short = "".join(letter if letter.isalnum() else "-" for letter in name)[:40].strip("-")
-            yield Attack(f"environments/{short}", environment(name), seconds=140)
+    for name in environments.ENVIRONMENTS:
+        yield Attack(f"environments/{name_of(name)[:40]}", environment(name), seconds=140)
+    for name in costly_files.FILES:
+        yield Attack(f"costly/{name_of(name)}", costly(name), seconds=60)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
+
+from helpers.forks import stress_in_a_process
 
 from attacks import ROOT
 from attacks.case import Attack, Case, FaultError
@@ -12,7 +15,7 @@ from attacks.readers import make_weight_file
 
 # A program of its own: what hangs or dies is that alone. It prints what is wrong, and nothing else.
 COMMON = """
-import hashlib, os, random, signal, sys, threading, time, warnings
+import hashlib, random, sys, threading, warnings
 import numpy as np
 import refnet
 from refnet.weights import synthetic
@@ -45,36 +48,6 @@ threads = [threading.Thread(target=work, args=(n,)) for n in range(16)]
 [t.join() for t in threads]
 """
 
-FORKS = """
-stop = threading.Event()
-def work(number):
-    own = random.Random(f"{sys.argv[1]} {number}")
-    while not stop.is_set():
-        digest(*job(own))
-threads = [threading.Thread(target=work, args=(n,)) for n in range(chance.randint(1, 4))]
-[t.start() for t in threads]
-children = []
-for _ in range(8):
-    time.sleep(chance.uniform(0, 0.05))
-    each = job(chance)
-    pid = os.fork()
-    if pid == 0:
-        signal.alarm(60)
-        one = digest(*each)
-        if chance.random() < 0.3:
-            grandchild = os.fork()
-            if grandchild == 0:
-                os._exit(digest(*each) != one)
-            os._exit(os.waitstatus_to_exitcode(os.waitpid(grandchild, 0)[1]) or digest(*each) != one)
-        os._exit(digest(*each) != one)
-    children.append(pid)
-codes = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in children]
-stop.set()
-[t.join() for t in threads]
-if any(codes):
-    print("children ended with", codes)
-"""
-
 POOL = """
 import multiprocessing
 busy = threading.Thread(target=lambda: [digest(*job(random.Random(i))) for i in range(20)])
@@ -93,7 +66,9 @@ def _run(case: Case, program: str) -> None:
     (case.folder / "program.py").write_text(COMMON + program, "utf-8")
     command = [sys.executable, str(case.folder / "program.py"), case.name, str(make_weight_file(case))]
     with (case.folder / "out").open("w+") as out:
-        process = subprocess.Popen(command, stdout=out, stderr=out, env=_environment(), stdin=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            command, stdout=out, stderr=out, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdin=subprocess.DEVNULL
+        )
         try:
             code = process.wait(100)
         except subprocess.TimeoutExpired:
@@ -107,20 +82,19 @@ def _run(case: Case, program: str) -> None:
         raise FaultError(kind, f"exit {code}\n{said[-3000:]}")
 
 
-def _environment() -> dict[str, str]:
-    import os
-
-    return {**os.environ, "PYTHONPATH": str(ROOT)}
-
-
 def many(case: Case) -> None:
     """Let 16 threads run networks of several dtypes, sizes and sets of steps, and load further ones."""
     _run(case, MANY)
 
 
 def forks(case: Case) -> None:
-    """Fork beside threads that make new programs; children and grandchildren predict."""
-    _run(case, FORKS)
+    """Fork beside threads that load, make new programs and prepare pictures: the tests' own stress, by other seeds."""
+    try:
+        problems = stress_in_a_process(25, 60, case.random.getrandbits(32), timeout=110)
+    except subprocess.TimeoutExpired:
+        raise FaultError("hang", "more than 110 s") from None
+    if problems:
+        raise FaultError("hang" if "hangs" in problems[0] else "wrong", "; ".join(problems)[:3000])
 
 
 def pool(case: Case) -> None:
