@@ -21,6 +21,8 @@ from attacks.every import ABOUT, ATTACKS
 from attacks.report import of_page, of_terminal, write_json, write_page
 from attacks.worker import Worker
 
+import refnet
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a campaign, or one case again."""
@@ -38,6 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the counts into this page")
     parser.add_argument("--repeat", metavar="CASE", help="try one case again, and say what comes of it")
     options = parser.parse_args(arguments)
+    refnet.warmup()  # kernels that a case had to compile would take longer than all else in it
     keep = options.keep or Path(tempfile.mkdtemp(prefix="attack-faults-"))
     try:
         if options.repeat is not None:
