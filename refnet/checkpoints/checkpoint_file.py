@@ -90,7 +90,7 @@ class Fingerprint:
 
 def read(path: Path, stated: Stated = NOTHING) -> tuple[str, Checkpoint]:
     """Read a file, TensorFlow's prefix of several, or a folder with one such prefix: the format's name and content."""
-    path = main_file(path)
+    path = readable_file(path)
     try:
         return _read(path, stated)
     except (OSError, CheckpointError) as error:
@@ -102,7 +102,7 @@ def fingerprint(path: Path) -> Fingerprint:
 
     Of a TensorFlow checkpoint in several files it is the index, which holds a checksum of every tensor.
     """
-    path = main_file(path)
+    path = readable_file(path)
     try:
         with path.open("rb") as file:
             sha256, md5 = hashlib.file_digest(file, "sha256").hexdigest(), None
@@ -119,6 +119,19 @@ def fingerprint(path: Path) -> Fingerprint:
 def _printable(name: str) -> str:
     """A file's name as text that every weight file may state."""
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in name)
+
+
+def readable_file(path: Path) -> Path:
+    """Find the file that stands for a checkpoint; one that is larger than any is refused before all of it is read."""
+    path = main_file(path)
+    try:
+        with path.open("rb") as file:
+            head, size = file.read(HEAD), file.seek(0, 2)
+    except OSError as error:
+        raise file_bytes.with_path(path, error) from None
+    if not tar.is_archive(head):  # of which only parts are read
+        file_bytes.check_size(path, size)
+    return path
 
 
 def main_file(path: Path) -> Path:

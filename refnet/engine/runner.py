@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from refnet import memory
 from refnet.architecture import names
 from refnet.architecture.needed import needed
 from refnet.architecture.step import Step
@@ -86,6 +87,12 @@ class Engine:
         batch = {name: tensor[None] for name, tensor in into.items()}
         self._fill(x[None], batch, 0, _ALONE if alone else self._team)
 
+    def needs(self, size: tuple[int, int], wanted: Collection[str], *, runs: int = 1) -> int:
+        """Bytes that so many runs of all threads at once would take, beyond those that are kept from earlier ones."""
+        program = self._program(size, frozenset(wanted), frozenset([names.INPUT]))
+        kept = program.idle_arenas.get(self._team.threads, ())
+        return max(0, runs - len(kept)) * program.arena_bytes(self._team.threads)
+
     def shares_out(self, size: tuple[int, int], wanted: Collection[str]) -> bool:
         """Whether many pictures are done sooner by a thread each than one after the other by all threads together."""
         program = self._program(size, frozenset(wanted), frozenset([names.INPUT]))
@@ -106,6 +113,7 @@ class Engine:
         try:
             arena = idle.pop()
         except IndexError:
+            memory.check(program.arena_bytes(team.threads), f"a run on a picture of {size[0]}x{size[1]}")
             arena = program.make_arena(team.threads)
         for name in program.given:
             program.put(arena, name, given[name])

@@ -31,6 +31,8 @@ from refnet.network import Network
 from refnet.pipeline.tables import pyarrow, utf8
 
 PARQUET = ".parquet"
+BATCH = 1 << 12  # rows that are unpacked at once
+MAX_UNPACKED = 200  # letters for each byte of a file
 
 
 @dataclass(frozen=True)
@@ -132,15 +134,28 @@ def _table_rows(table: Table) -> Iterator[tuple[str, list[Row] | str]]:
 
 def _parquet(path: Path) -> Table:
     """Read a table that `refnet predict --parquet` or a data frame has written."""
-    read = pyarrow().parquet.read_table
+    rows: list[tuple[str, ...]] = []
+    letters = 0
     try:
-        table = read(path)
+        size = path.stat().st_size
+        with pyarrow().parquet.ParquetFile(path) as table:
+            # A column keeps equal cells once, so that few bytes may be rows without end; names of pictures differ.
+            if table.metadata.num_rows > size:
+                raise InputError(f"{table.metadata.num_rows} rows in {size} bytes, which no table of pictures has")
+            names = table.schema_arrow.names
+            for batch in table.iter_batches(BATCH):
+                cells = [["" if cell is None else str(cell) for cell in column.to_pylist()] for column in batch.columns]
+                letters += sum(len(cell) for column in cells for cell in column)
+                if letters > MAX_UNPACKED * size:
+                    raise InputError(f"its cells are more than {MAX_UNPACKED} times its {size} bytes")
+                rows.extend(zip(*cells, strict=True))
+    except InputError:
+        raise
     except OSError as error:  # errors of pyarrow are OSErrors, or ValueErrors
         raise InputError(f"cannot be read: {error}") from None
     except ValueError as error:
         raise InputError(f"no Parquet: {error}") from None
-    cells = [["" if cell is None else str(cell) for cell in column.to_pylist()] for column in table.columns]
-    return of_columns(table.column_names, list(zip(*cells, strict=True)), exact=True)
+    return of_columns(names, rows, exact=True)
 
 
 def _json_rows(lines: Sequence[str]) -> Iterator[tuple[str, list[Row] | str]]:

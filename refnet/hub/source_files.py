@@ -83,7 +83,7 @@ def _files(path: Path) -> list[Path]:
 def _around(path: Path) -> list[Path]:
     if path.is_dir():
         return [*sorted(path.rglob("*")), *_of_saved_model(path)]
-    main = checkpoint_file.main_file(path)
+    main = checkpoint_file.readable_file(path)
     if main.suffix == tensor_bundle.INDEX:
         shards = [file for file in sorted(main.parent.iterdir()) if file.name.startswith(f"{main.stem}.")]
         return [*shards, *_of_saved_model(main.parent)]

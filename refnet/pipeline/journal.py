@@ -188,7 +188,7 @@ class Journal:
                     self._take(end, *value)
             except InputError:
                 raise
-            except (ValueError, TypeError):
+            except (ValueError, TypeError, RecursionError):
                 if end == 0:
                     raise InputError(f"{self.path} is no journal of a run; move it away", filename=self.path) from None
                 break  # what was on its way to the disk when the machine stopped

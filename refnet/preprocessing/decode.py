@@ -14,8 +14,10 @@ import numpy as np
 
 from refnet.errors import ImageError
 from refnet.float_mode import default_mode
+from refnet.memory import lack
 from refnet.preprocessing.formats import damaged, open_picture, recognise
 from refnet.preprocessing.loaders import Loader, pillow_rgb, tensorflow_rgb
+from refnet.preprocessing.metadata import is_sane
 from refnet.preprocessing.pillow_memory import own_pixels, pixels_of
 from refnet.preprocessing.window import Picture
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 MAX_PIXELS = 1 << 26  # below Pillow's own limit, so that this one speaks first
+BYTES = 7  # of a pixel: in Pillow's memory, and as an array
 BAND = 1 << 16  # pixels that are laid over white at a time, lest wide integers take many times the picture's memory
 MIN_SIDE = 4  # the bicubic filter reads four pixels an axis; what is smaller is a colour, not a picture
 
@@ -142,6 +145,8 @@ def _check_size(image: Image.Image, where: str) -> None:
     check_side(height, width, where)
     if width * height > MAX_PIXELS:
         raise ImageError(f"{where}: {width} x {height} pixels; want at most {MAX_PIXELS} in all: shrink it")
+    if missing := lack(width * height * BYTES):
+        raise ImageError(f"{where}: {width} x {height} pixels need {missing}; shrink it")
 
 
 def over_white(rgba: Picture) -> Picture:
@@ -176,6 +181,9 @@ def _upright(image: Image.Image) -> Image.Image:
     from PIL.ExifTags import Base
     from PIL.Image import Transpose
 
+    stated = image.info.get("exif")
+    if isinstance(stated, bytes) and not is_sane(stated):
+        return image
     try:
         orientation = image.getexif().get(Base.Orientation)
     except Warning:  # the caller made warnings errors

@@ -364,7 +364,7 @@ FILES: dict[str, Maker] = {
     "checkpoint/inner-models.h5": keras_of_inner_models,
     "checkpoint/entries.index": sstable_of_entries,
     **{f"checkpoint/{name}.pth": make for name, make in costly_pickles.FILES.items()},
-    **{f"picture/{name}": make for name, make in costly_pictures.FILES.items()},
+    **{f"picture/{name}": make for name, make in (costly_pictures.FILES | costly_pictures.LARGE).items()},
     "golden/brackets.h": c_header_of_brackets,
     "golden/comments.h": c_header_of_comments,
     "golden/ties.txt": text_of_ties,

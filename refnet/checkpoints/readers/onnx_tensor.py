@@ -20,6 +20,7 @@ from refnet.errors import CheckpointError
 MAX_RANK = 8
 MAX_ELEMENTS = 1 << 31
 MAX_BYTES = 1 << 32  # of all files beside a model
+MAX_SHARING = 2  # times the files' length: what tensors may add up to
 
 # Numbers of fields of TensorProto.
 _DIMS, _DATA_TYPE, _SEGMENT, _NAME, _EXTERNAL, _LOCATION = 1, 2, 3, 8, 13, 14
@@ -56,6 +57,7 @@ class Beside:
     def __init__(self, folder: Path | None) -> None:
         self.folder = folder
         self._files: dict[str, memoryview] = {}
+        self._handed_out = 0  # bytes
 
     def digests(self) -> dict[str, str]:
         """SHA-256 of each file that was read, by its name."""
@@ -71,6 +73,9 @@ class Beside:
                 f"its {size} bytes are said to be {length} from {start} of {name[:80]!r}, which has {len(data)}; "
                 "the file is damaged or another model's"
             )
+        self._handed_out += size
+        if self._handed_out > MAX_SHARING * sum(map(len, self._files.values())):
+            raise CheckpointError(f"tensors share the bytes of {name[:80]!r} again and again; no checkpoint needs that")
         return data[start : start + size]
 
     def _file(self, name: str) -> memoryview:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -14,9 +15,20 @@ from refnet.errors import InputError
 from refnet.files.whole import whole_directory
 from refnet.golden.containers.container import MAX_MANIFEST, TensorRequest
 from refnet.golden.formats import FORMATS, SUFFIXES
-from refnet.golden.formats.tensor_file import BLOCK, Format, Heading, StoredWords, TensorFile, UnreadableError
+from refnet.golden.formats.tensor_file import (
+    ALWAYS_READ,
+    BLOCK,
+    LONGER,
+    Format,
+    Heading,
+    StoredWords,
+    TensorFile,
+    UnreadableError,
+)
 from refnet.golden.manifest import FILE_NAME, MAX_ENTRIES, TensorEntry
 from refnet.golden.manifest_parser import parse_manifest
+
+MAX_LETTERS = 128  # that a number takes in a text, with what is around it
 
 
 class DirectoryWriter:
@@ -159,8 +171,19 @@ class DirectoryReader:
             path, format_ = self.root / entry.file, FORMATS[entry.format]
         with suppress(OSError, RuntimeError):
             if path.is_file() and path.resolve().is_relative_to(self.root.resolve()):
+                _check_size(path, wanted)
                 return path, format_
         raise UnreadableError(f"{path} is missing, or no file inside that directory")
+
+
+def _check_size(path: Path, wanted: TensorRequest) -> None:
+    """Refuse, before it is read or hashed, a file that is larger than its tensor in any format."""
+    elements = wanted.expected and LONGER * wanted.expected
+    if wanted.entry is not None:
+        elements = math.prod(Heading.of(wanted.entry).shape)
+    size = path.stat().st_size
+    if elements is not None and size > ALWAYS_READ * MAX_LETTERS + elements * MAX_LETTERS:
+        raise UnreadableError(f"{path}: {size} bytes, far more than {elements} elements take; record it again")
 
 
 def _is_plain(name: str) -> bool:

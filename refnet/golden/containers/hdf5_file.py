@@ -193,7 +193,7 @@ class Hdf5Reader:
                 f"{hdf5.described(dataset)}; want float32, float64, float16, uint8 or bfloat16 as uint16"
             )
         count = int(np.prod(dataset.shape, dtype=object))
-        asked.check_count(count)
+        asked.check_count(count, stored.get_size())
         try:
             hdf5.Regions(self._file.id.get_filesize()).add("it", dataset, count * stored.get_size())
         except hdf5.RefusedError as error:
