@@ -27,7 +27,7 @@ from refnet.checkpoints.readers.torch import torch_file
 from refnet.checkpoints.state_dict import BFLOAT16, StateDict, find_state_dict
 from refnet.checkpoints.stated import NOTHING, Stated
 from refnet.errors import CheckpointError, CheckpointNotFoundError
-from refnet.files import hdf5, zip_archive
+from refnet.files import hdf5, opening, zip_archive
 from refnet.preprocessing.normalise import Normalisation
 from refnet.weights.weights import Weights
 
@@ -104,7 +104,7 @@ def fingerprint(path: Path) -> Fingerprint:
     """
     path = readable_file(path)
     try:
-        with path.open("rb") as file:
+        with opening.open_file(path) as file:
             sha256, md5 = hashlib.file_digest(file, "sha256").hexdigest(), None
             size = file.seek(0, 2)
             file.seek(0)
@@ -181,7 +181,7 @@ def _which(folder: Path, indexes: list[str]) -> str:
 
 
 def _read(path: Path, stated: Stated) -> tuple[str, Checkpoint]:
-    with path.open("rb") as file:
+    with opening.open_file(path) as file:
         head = file.read(HEAD)
     for start, what in IMPOSTORS.items():
         if head.lower().startswith(start):
@@ -195,7 +195,7 @@ def _read(path: Path, stated: Stated) -> tuple[str, Checkpoint]:
 
 def is_recognised(path: Path) -> bool:
     """Whether a file is in a format that is known here, or is what people have instead of one."""
-    with path.open("rb") as file:
+    with opening.open_file(path) as file:
         head = file.read(HEAD)
     return head.lower().startswith(tuple(IMPOSTORS)) or any(recognise(path, head) for _, recognise, _ in FORMATS)
 
@@ -269,7 +269,7 @@ def _of_objects(found: tf_objects.Found, stated: Stated) -> Checkpoint:
 
 
 def _is_keras(path: Path, _: bytes) -> bool:
-    with path.open("rb") as file:
+    with opening.open_file(path) as file:
         return keras_file.is_keras_file(file)
 
 

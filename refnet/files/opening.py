@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 import stat
-from typing import IO
+from io import BufferedReader
 
+PATIENCE = 10.0  # seconds
 _FLAGS = (
     os.O_RDONLY
     | getattr(os, "O_NONBLOCK", 0)  # where it has become a pipe meanwhile
@@ -26,8 +28,10 @@ _KINDS = {
 }
 
 
-def open_file(path: str | os.PathLike[str]) -> IO[bytes]:
+def open_file(path: str | os.PathLike[str], *, pipes: bool = False) -> BufferedReader:
     """Open a regular file for reading; whatever else is there is an ``OSError`` at once.
+
+    With ``pipes`` also a pipe that somebody begins to write to soon, as a shell's ``<(curl …)``.
 
     Examples
     --------
@@ -36,10 +40,15 @@ def open_file(path: str | os.PathLike[str]) -> IO[bytes]:
         ...
     OSError: [Errno 22] it is a device; want a regular file: '/dev/null'
     """
-    _check_regular(os.stat(path), path)  # noqa: PTH116 (any path-like)
+    check_regular(os.stat(path), path, pipes=pipes)  # noqa: PTH116 (any path-like)
     opened = os.open(path, _FLAGS)
     try:
-        _check_regular(os.fstat(opened), path)
+        found = os.fstat(opened)
+        check_regular(found, path, pipes=pipes)
+        if stat.S_ISFIFO(found.st_mode):
+            if not select.select([opened], [], [], PATIENCE)[0]:
+                raise OSError(errno.ETIMEDOUT, f"nobody writes to this pipe, for {PATIENCE:g} s", os.fspath(path))
+            os.set_blocking(opened, True)
         return os.fdopen(opened, "rb")
     except BaseException:
         os.close(opened)
@@ -75,10 +84,11 @@ def read_text(path: str | os.PathLike[str], most: int) -> str:
     return read_bytes(path, most).decode("utf-8-sig")
 
 
-def _check_regular(found: os.stat_result, path: str | os.PathLike[str]) -> None:
+def check_regular(found: os.stat_result, path: str | os.PathLike[str], *, pipes: bool = False) -> None:
+    """Refuse what is no regular file, nor a pipe where those are taken, by an ``OSError``."""
     kind = stat.S_IFMT(found.st_mode)
     if kind == stat.S_IFDIR:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
-    if kind != stat.S_IFREG:
+    if kind != stat.S_IFREG and not (pipes and kind == stat.S_IFIFO):
         what = _KINDS.get(kind, "of a kind of its own")
         raise OSError(errno.EINVAL, f"it is {what}; want a regular file", os.fspath(path))

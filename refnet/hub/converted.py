@@ -15,6 +15,7 @@ from refnet.checkpoints import certificate
 from refnet.checkpoints.conversion import convert
 from refnet.checkpoints.stated import NOTHING, Stated
 from refnet.errors import CheckpointError, WeightsError, WeightsNotFoundError, first_few
+from refnet.files import opening, strict_json
 from refnet.files.whole import whole_file
 from refnet.files.workplace import workplace
 from refnet.hub.failure import warn
@@ -27,6 +28,16 @@ from refnet.weights.weights import Weights
 FOLDER = "converted"  # in the cache
 # Of whose source a conversion depends on: a newer refnet converts anew.
 _ROOMS = ("architecture", "checkpoints", "data", "files", "preprocessing", "weights")
+
+
+MAX_ENTRY = 1 << 20  # bytes of what is noted of one checkpoint
+_ENTRY = strict_json.fields(
+    {
+        "weights": strict_json.TEXT,
+        "state": strict_json.items(strict_json.items(strict_json.ANYTHING)),
+        "code": strict_json.TEXT,
+    }
+)
 
 
 class _Entry(NamedTuple):
@@ -74,8 +85,8 @@ def convert_once(path: Path, stated: Stated = NOTHING) -> Converted:
 
 def _notes(weight_file: Path) -> list[str]:
     """What a conversion had to tell."""
-    told = json.loads(certificate.beside(weight_file).read_text("ascii"))["conversion"].get("told", [])
-    return [str(note) for note in told]
+    told: list[str] = certificate.read(certificate.beside(weight_file))["conversion"].get("told", [])
+    return told
 
 
 def _described(weights: Weights) -> str:
@@ -126,10 +137,10 @@ def _note(entry: Path, found: _Entry) -> None:
 
 def _read_entry(entry: Path) -> _Entry | None:
     try:
-        found = _Entry(**json.loads(entry.read_text("utf-8")))
-    except (OSError, ValueError, TypeError):
+        found = _Entry(**strict_json.read(opening.read_bytes(entry, MAX_ENTRY), _ENTRY))
+    except (OSError, ValueError):
         return None
-    return found if isinstance(found.weights, str) and Path(found.weights).name == found.weights else None
+    return found if Path(found.weights).name == found.weights else None
 
 
 def _beginning(path: Path) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from refnet.checkpoints import checkpoint_file
 from refnet.checkpoints.readers.tensorflow import saved_model, tensor_bundle
 from refnet.errors import CheckpointError
-from refnet.files import hdf5
+from refnet.files import hdf5, opening
 from refnet.weights.reader import is_weight_file
 
 MAX_FILES = 1 << 10  # of one checkpoint
@@ -35,7 +35,7 @@ def is_foreign(path: Path) -> bool:
             return True
         if not path.exists():
             return path.with_name(path.name + tensor_bundle.INDEX).is_file()
-        with path.open("rb") as file:
+        with opening.open_file(path) as file:
             is_hdf5 = file.read(len(hdf5.SIGNATURE)) == hdf5.SIGNATURE
         if is_hdf5:
             return not is_weight_file(path)
@@ -54,7 +54,7 @@ def content_of(path: Path) -> str:
     digest = hashlib.sha256()
     for file in _files(path):
         try:
-            with file.open("rb") as opened:
+            with opening.open_file(file) as opened:
                 digest.update(f"{file.name}\0{hashlib.file_digest(opened, 'sha256').hexdigest()}\n".encode())
         except OSError as error:
             raise CheckpointError(f"{file}: {error.strerror or error}", filename=file) from None
@@ -101,7 +101,7 @@ def _of_saved_model(variables: Path) -> list[Path]:
 @lru_cache(16)
 def _has_external_data(path: Path, _: tuple[int, ...]) -> bool:
     """Whether tensors may lie in other files; asked once for each state of the file."""
-    with path.open("rb") as file:
+    with opening.open_file(path) as file:
         before = b""
         while piece := file.read(PIECE):
             if EXTERNAL in before + piece:

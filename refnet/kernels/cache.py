@@ -20,6 +20,7 @@ from pathlib import Path
 
 from refnet import kernels
 from refnet.errors import RefnetError
+from refnet.files import opening, strict_json
 from refnet.files.user_cache import user_cache
 from refnet.kernels.object_code import KNOWN, ObjectCode
 
@@ -28,6 +29,13 @@ _log = logging.getLogger("refnet")
 _FORMAT = b"refnet kernels 1\n"
 _MAX_SIZE = 1 << 26
 _SUBDIRECTORY = "refnet"
+_HEADER = strict_json.fields(
+    {
+        "key": strict_json.table(strict_json.TEXT),
+        "entry": strict_json.TEXT,
+        "calls": strict_json.items(strict_json.TEXT),
+    }
+)
 _told: set[Path] = set()  # places that are not trusted, and that this was said of
 
 
@@ -101,7 +109,7 @@ class KernelCache:
 
     def _read(self, path: Path) -> ObjectCode | None:
         try:
-            with path.open("rb") as file:
+            with opening.open_file(path) as file:
                 _check_owner(os.fstat(file.fileno()))
                 content = file.read(_MAX_SIZE)
         except FileNotFoundError:
@@ -144,7 +152,7 @@ def _parse(content: bytes, key: Mapping[str, str]) -> ObjectCode:
     if digest != hashlib.sha256(rest).hexdigest().encode():
         raise ValueError("another digest")
     line, _, code = rest.partition(b"\n")
-    header = json.loads(line)
+    header = strict_json.read(line, _HEADER)
     if header["key"] != key:
         raise ValueError("another key")
     return ObjectCode(header["entry"], tuple(header["calls"]), code)

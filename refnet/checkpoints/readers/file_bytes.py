@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from refnet.errors import CheckpointError, CheckpointNotFoundError
+from refnet.files import opening
 from refnet.memory import lack
 
 MAX_BYTES = 1 << 32
@@ -22,7 +23,7 @@ def parse_file(path: str | Path, parse: Callable[[bytes], Content]) -> Content:
             kind = CheckpointError if path.exists() else CheckpointNotFoundError
             raise kind(f"{path} is not a file", filename=path)
         check_size(path, path.stat().st_size)
-        return parse(path.read_bytes())
+        return parse(opening.read_bytes(path, MAX_BYTES))
     except (OSError, CheckpointError) as error:
         raise with_path(path, error) from None
 

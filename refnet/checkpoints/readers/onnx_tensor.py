@@ -16,6 +16,7 @@ from refnet.checkpoints.readers import protobuf
 from refnet.checkpoints.readers.protobuf import Message
 from refnet.checkpoints.state_dict import BFLOAT16
 from refnet.errors import CheckpointError
+from refnet.files import opening
 
 MAX_RANK = 8
 MAX_ELEMENTS = 1 << 31
@@ -84,7 +85,7 @@ class Beside:
             size = path.stat().st_size
             if sum(map(len, self._files.values())) + size > MAX_BYTES:
                 raise CheckpointError(f"{name[:80]!r} beside the model has {size} bytes, more than any checkpoint")
-            self._files[name] = memoryview(path.read_bytes())
+            self._files[name] = memoryview(opening.read_bytes(path, size))
         return self._files[name]
 
     def _path(self, name: str) -> Path:

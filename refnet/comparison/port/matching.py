@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from refnet.architecture.names import ACT, BN, part_name
 from refnet.architecture.step import Shape
 from refnet.comparison.findings import Finding, listed
 from refnet.errors import InputError, input_error
+from refnet.files import opening, strict_json
 
 MAX_MAP = 1 << 20  # bytes
 MAX_INDEX = 9  # digits
@@ -88,13 +88,7 @@ def match(theirs: Iterable[str], ours: Sequence[str], mapping: Mapping[str, str]
 def read_map(path: Path) -> dict[str, str]:
     """Read a file of names, a JSON object or two columns, theirs and ours; raise InputError if it is neither."""
     try:
-        with path.open("rb") as file:
-            content = file.read(MAX_MAP + 1)
-        if len(content) > MAX_MAP:
-            raise InputError(f"{path}: more than {MAX_MAP} bytes; want a file of names, the port's and refnet's")
-        text = content.decode("utf-8-sig")
-    except InputError:
-        raise
+        text = opening.read_text(path, MAX_MAP)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise input_error(f"{path}: cannot read the names: {reason}", path, error) from None
@@ -103,12 +97,10 @@ def read_map(path: Path) -> dict[str, str]:
 
 def _from_json(text: str, path: Path) -> dict[str, str]:
     try:
-        content = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: no JSON: {error!s:.100}") from None
-    if not all(isinstance(value, str) for value in content.values()):
-        raise InputError(f"{path}: want a JSON object of names, the port's to refnet's")
-    return dict(content)
+        names: dict[str, str] = strict_json.read(text, strict_json.table(strict_json.TEXT))
+    except ValueError as error:
+        raise InputError(f"{path}: no JSON object of names, the port's to refnet's: {error!s:.100}") from None
+    return names
 
 
 def _from_columns(text: str, path: Path) -> dict[str, str]:

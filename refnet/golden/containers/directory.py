@@ -12,6 +12,7 @@ from typing import IO, Any
 
 from refnet.arrays import Array
 from refnet.errors import InputError
+from refnet.files import opening
 from refnet.files.whole import whole_directory
 from refnet.golden.containers.container import MAX_MANIFEST, TensorRequest
 from refnet.golden.formats import FORMATS, SUFFIXES
@@ -96,12 +97,12 @@ def _check_replaceable(target: Path, but: Path | None) -> None:
 
 def _read_manifest(root: Path) -> str | None:
     path = root / FILE_NAME
-    if not path.exists():
-        return None
-    if not path.is_file() or path.stat().st_size > MAX_MANIFEST:
-        raise InputError(f"{path} is no file of at most {MAX_MANIFEST} bytes; record the golden again")
     try:
-        return path.read_text(encoding="utf-8")
+        return opening.read_text(path, MAX_MANIFEST)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}; record the golden again") from None
     except UnicodeDecodeError:
         raise InputError(f"{path} is not UTF-8; record the golden again") from None
 
@@ -136,7 +137,7 @@ class DirectoryReader:
         """Read a file in its format."""
         path, format_ = self._file(wanted)
         try:
-            with path.open("rb") as file:
+            with opening.open_file(path) as file:
                 size = path.stat().st_size
                 return format_.read(TensorFile(str(path), wanted.dtype, wanted.expected, file=file, size=size))
         except OSError as error:
@@ -147,7 +148,7 @@ class DirectoryReader:
         path, _ = self._file(wanted)
         digest = hashlib.sha256()
         try:
-            with path.open("rb") as file:
+            with opening.open_file(path) as file:
                 while block := file.read(BLOCK):
                     digest.update(block)
         except OSError as error:
