@@ -100,7 +100,7 @@ def _changed_value(content: Any, chance: random.Random) -> Any:
         else:
             content[key] = _changed_value(content[key], chance)
         return content
-    if isinstance(content, int | float) and chance.random() < 0.3:
+    if isinstance(content, int | float) and abs(content) < 1e300 and chance.random() < 0.3:
         return content + chance.choice([1, -1, 0.5])
     return deepcopy(chance.choice(NASTY))  # another change may come inside
 
