@@ -1,5 +1,6 @@
 """Every reader of what a user brings takes a time that is in proportion to the file, whoever made it."""
 
+import os
 import time
 import warnings
 
@@ -49,10 +50,9 @@ def test_exif_of_nonsense_is_told_in_no_line(name):
     assert not told
 
 
-def test_exif_in_pieces_still_turns_a_picture():
-    turned = (
-        metadata.EXIF + bytes.fromhex("4d4d002a000000080001") + bytes.fromhex("011200030000000100060000") + bytes(4)
-    )
+def test_exif_of_one_entry_still_turns_a_picture():
+    directory = bytes.fromhex("4d4d002a000000080001" + "011200030000000100060000" + "00000000")
+    turned = metadata.EXIF + directory
     plain = costly_pictures._before_frame(0, costly_pictures._segment(0xE1, turned))
     upright, stored = read_as(plain), read_as(costly_pictures._before_frame(0, b""))
     assert upright.differs == ("turned upright, as its EXIF says",)
@@ -78,7 +78,7 @@ def test_an_oversized_checkpoint_is_refused_before_it_is_hashed(tmp_path, monkey
 @pytest.mark.parametrize("kind", ["npy", "hex"])
 def test_an_oversized_file_of_a_golden_is_refused_before_it_is_read_or_hashed(tmp_path, kind):
     target = write(tmp_path, kind, [("stem", "NHWC", X, "float32", NHWC)])
-    (target / f"stem.{kind}").open("ab").truncate(1 << 36)
+    os.truncate(target / f"stem.{kind}", 1 << 36)
     started = time.process_time()
     with open_reader(target) as reader:
         for look in (reader.verify, reader.read):

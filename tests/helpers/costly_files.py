@@ -142,7 +142,7 @@ def onnx_of_nodes(seed: int, size: int) -> bytes:
 
 def onnx_of_attributes(seed: int, size: int) -> bytes:
     """Nodes of empty attributes."""
-    node = field(1, field(4, b"Relu") + field(5, b"") * 60_000)
+    node = field(1, field(4, b"Relu") + field(5, b"") * 60)
     return field(7, node * max(1, size // len(node)))
 
 

@@ -16,7 +16,7 @@ from refnet.checkpoints.readers.onnx_file import Input, Model, OnnxNode
 from refnet.checkpoints.state_dict import widen
 from refnet.errors import CheckpointError
 
-MAX_NODES = 1 << 16
+MAX_NODES = 1 << 15  # of B7 as PyTorch exports it they are about 2,000
 # Elements that operations of constants may read in all: so many, and so many times those of the file.
 MAX_COMPUTED, SHARE_COMPUTED = 1 << 24, 8
 _FLOATS = (1, 10, 11, 16)
