@@ -37,7 +37,9 @@ def _explain(error: Exception) -> int:
 
     Exit code 1 says of a port that it is wrong, and Python would end with that.
     """
-    if isinstance(error, ImportError | OSError | MemoryError):  # as where memory or files that may be open are few
+    no_threads = isinstance(error, RuntimeError) and "new thread" in str(error)
+    # As where memory, threads or open files are few.
+    if no_threads or isinstance(error, ImportError | OSError | MemoryError):
         return _tell(f"cannot be loaded: {str(error) or type(error).__name__}", 2)
     import traceback
 

@@ -8,6 +8,7 @@ found a difference, 2 an error, 70 a fault of refnet's own (`__main__` says so),
 from __future__ import annotations
 
 import argparse
+import errno
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -22,6 +23,8 @@ COMMANDS = (
     "predict", "features", "eval", "info", "fetch", "convert", "plan",
     "verify", "golden", "compare", "bench", "export", "warmup",
 )  # fmt: skip
+# Of a file that takes no more, or is none any more; where such an error names no file, it is standard output.
+_UNWRITTEN = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF, errno.EINVAL}
 ERROR, INTERRUPTED, BROKEN_PIPE = 2, 130, 141
 
 
@@ -39,8 +42,8 @@ def main(arguments: list[str] | None = None) -> int:
             return BROKEN_PIPE
         except OSError as error:  # a full disk behind standard output
             terminal.discard(sys.stdout)
-            told = error if error.filename else f"standard output not written: {error.strerror or error}"
-            terminal.say(f"error: {told}")
+            unwritten = error.filename is None and error.errno in _UNWRITTEN
+            terminal.say(f"error: {f'standard output not written: {error.strerror}' if unwritten else error}")
             return ERROR
         except signals.Ended as ended:
             return ended.code
@@ -59,7 +62,7 @@ def _guarded(arguments: list[str] | None) -> int:
         _tell(error, options)
         return ERROR
     except MemoryError as error:
-        terminal.say(f"error: not enough memory: {error}")
+        terminal.say(f"error: not enough memory{f': {error}' if str(error) else ''}")
         return ERROR
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePath
 from typing import IO, Any
 
@@ -165,11 +166,14 @@ def _add_part(file: IO[bytes], size: int, rows: list[tuple[str, ...]]) -> list[s
         return list(table.schema_arrow.names)
 
 
+_parsed = partial(strict_json.parse, lenient=True)  # in the name of a file, half a letter is a byte
+
+
 def _json_rows(lines: Sequence[str]) -> Iterator[tuple[str, list[Row] | str]]:
     """JSON Lines, or one list of objects: each a picture, its classes in ``predictions`` or beside its name."""
     try:
         whole = lines[0].lstrip().startswith("[")
-        objects = strict_json.parse("\n".join(lines)) if whole else [strict_json.parse(line) for line in lines if line]
+        objects = _parsed("\n".join(lines)) if whole else [_parsed(line) for line in lines if line]
     except ValueError as error:
         raise InputError(f"no JSON Lines: {error}") from None
     for place, one in enumerate(objects, 1):

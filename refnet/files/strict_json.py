@@ -71,8 +71,11 @@ def check(value: Any, kind: Kind, where: str = "") -> None:
         check(part, of, f"{where}{name}")
 
 
-def parse(text: str | bytes, *, constants: bool = False) -> Any:
-    """Parse JSON of UTF-8 that nests no deeper than ``MAX_DEPTH``; NaN and infinity only with ``constants``.
+def parse(text: str | bytes, *, lenient: bool = False) -> Any:
+    """Parse JSON of UTF-8 that nests no deeper than ``MAX_DEPTH``.
+
+    ``lenient`` takes what Python's writer makes and JSON does not know: NaN, infinity, and half a letter, which stands
+    for a byte in the name of a file.
 
     Examples
     --------
@@ -83,29 +86,32 @@ def parse(text: str | bytes, *, constants: bool = False) -> Any:
     """
     if isinstance(text, bytes):
         text = text.decode("utf-8-sig")
-    number: Any = {} if constants else {"parse_constant": _refuse, "parse_float": _finite}
+    number: Any = {} if lenient else {"parse_constant": _refuse, "parse_float": _finite}
     try:
         value = json.loads(text, object_pairs_hook=_once, parse_int=_whole, **number)
     except RecursionError:
         raise ValueError(_TOO_DEEP) from None
-    _check_within(value)
+    _check_within(value, lenient=lenient)
     return value
 
 
 _TOO_DEEP = f"nested deeper than {MAX_DEPTH} times"
 
 
-def _check_within(value: Any) -> None:
+def _check_within(value: Any, *, lenient: bool) -> None:
     """Look at all that is in a value, level by level."""
     level = [value]
     for _ in range(MAX_DEPTH + 1):
         if not level:
             return
-        for each in level:
-            if isinstance(each, str) and not each.isascii():
-                each.encode()  # JSON can spell half a letter, which is no text; UnicodeEncodeError is a ValueError
-        inside = (each.values() if isinstance(each, dict) else each for each in level if isinstance(each, dict | list))
-        level = [part for parts in inside for part in parts]
+        if not lenient:
+            for each in level:
+                if isinstance(each, str) and not each.isascii():
+                    each.encode()  # where there is half a letter, an error that is a ValueError
+        objects = [each for each in level if isinstance(each, dict)]
+        names = () if lenient else (name for each in objects for name in each)
+        lists = (each for each in level if isinstance(each, list))
+        level = [part for parts in (*(each.values() for each in objects), names, *lists) for part in parts]
     raise ValueError(_TOO_DEEP)
 
 
@@ -115,9 +121,6 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         names = [name for name, _ in pairs]
         twice = next(name for name in found if names.count(name) > 1)
         raise ValueError(f"{twice!r:.{_SHOWN}} comes twice")
-    for name in found:
-        if not name.isascii():
-            name.encode()
     return found
 
 

@@ -100,7 +100,7 @@ def test_file_without_permission(monkeypatch):
     def closed(*_):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("refnet.preprocessing.read_image.open", closed, raising=False)
+    monkeypatch.setattr("refnet.preprocessing.read_image.opening.open_file", closed)
     with pytest.raises(ImageError, match=r"^cat\.png: cannot read the picture: Permission denied$"):
         read_image("cat.png")
 

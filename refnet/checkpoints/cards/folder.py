@@ -53,7 +53,7 @@ def card_beside(weights: Path) -> Card:
 
 def _read(path: Path) -> Mapping[str, Any]:
     try:
-        content: dict[str, Any] = strict_json.parse(opening.read_bytes(path, MAX_BYTES), constants=True)
+        content: dict[str, Any] = strict_json.parse(opening.read_bytes(path, MAX_BYTES), lenient=True)
         strict_json.check(content, strict_json.OBJECT)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error

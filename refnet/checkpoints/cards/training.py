@@ -111,7 +111,7 @@ def from_metadata(metadata: Mapping[str, str]) -> Card:
     content: dict[str, object] = {}
     for name, text in metadata.items():
         try:
-            content[name] = strict_json.parse(text, constants=True) if len(text) <= _MAX_JSON else text
+            content[name] = strict_json.parse(text, lenient=True) if len(text) <= _MAX_JSON else text
         except ValueError:
             content[name] = text
     card = from_content({"config": content})

@@ -98,12 +98,12 @@ def _entries(data: bytes) -> tuple[dict[str, HeaderEntry], int, dict[str, str]]:
 
 
 def _header(text: bytes) -> dict[str, Any]:
-    if not text.startswith(b"{"):
-        raise CheckpointError("the header is not a JSON object")
     try:
-        header: dict[str, Any] = strict_json.parse(text)
+        header: Any = strict_json.parse(text.decode())
     except ValueError as error:
         raise CheckpointError(f"the header is not JSON: {error!s:.200}") from None
+    if not (text.startswith(b"{") and isinstance(header, dict)):
+        raise CheckpointError("the header is not a JSON object")
     return header
 
 

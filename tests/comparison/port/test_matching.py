@@ -76,10 +76,10 @@ def test_map_files(tmp_path):
     ("content", "message"),
     [
         (b"one two three", "line 1: 3 words; want two"),
-        (b'{"a": 1}', "want a JSON object of names"),
+        (b'{"a": 1}', "no JSON object of names, the port's to refnet's: a: 1; want a text"),
         (b'{"a"', "no JSON"),
         (b"\xff\xff", "cannot read the names"),
-        (b"a b\n" * (1 << 19), "more than 1048576 bytes"),
+        (b"a b\n" * (1 << 19), "2097152 bytes; want at most 1048576"),
         (b'{"a":' * 100_000, "no JSON"),
     ],
 )

@@ -123,7 +123,7 @@ def parse_json(text: str | bytes, what: str) -> Any:
     if len(text) > MAX_CONFIG:
         raise CheckpointError(f"{what} has {len(text)} bytes, more than that of any EfficientNet")
     try:
-        return strict_json.parse(text, constants=True)
+        return strict_json.parse(text, lenient=True)
     except ValueError as error:
         raise CheckpointError(f"{what} is not JSON: {error!s:.200}") from None
 
