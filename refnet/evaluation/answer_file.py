@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePath
-from typing import Any
+from typing import IO, Any
 
 from refnet.errors import InputError
 from refnet.evaluation.answer_rows import Found, Row, best_first, read_rank, read_value
@@ -135,22 +135,16 @@ def _table_rows(table: Table) -> Iterator[tuple[str, list[Row] | str]]:
 
 
 def _parquet(path: Path) -> Table:
-    """Read a table that `refnet predict --parquet` or a data frame has written."""
+    """Read a table that `refnet predict --parquet` or a data frame has written, or a cluster as a folder of parts."""
+    names: list[str] = []
     rows: list[tuple[str, ...]] = []
-    letters = 0
     try:
-        with opening.open_file(path) as file, pyarrow().parquet.ParquetFile(file) as table:
-            size = os.fstat(file.fileno()).st_size
-            # A column keeps equal cells once, so that few bytes may be rows without end; names of pictures differ.
-            if table.metadata.num_rows > size:
-                raise InputError(f"{table.metadata.num_rows} rows in {size} bytes, which no table of pictures has")
-            names = table.schema_arrow.names
-            for batch in table.iter_batches(BATCH):
-                cells = [["" if cell is None else str(cell) for cell in column.to_pylist()] for column in batch.columns]
-                letters += sum(len(cell) for column in cells for cell in column)
-                if letters > MAX_UNPACKED * size:
-                    raise InputError(f"its cells are more than {MAX_UNPACKED} times its {size} bytes")
-                rows.extend(zip(*cells, strict=True))
+        for part in sorted(path.glob("*.parquet")) if path.is_dir() else [path]:
+            with opening.open_file(part) as file:
+                columns = _add_part(file, os.fstat(file.fileno()).st_size, rows)
+            if names and columns != names:
+                raise InputError(f"{part.name} has the columns {columns}, the parts before it {names}")
+            names = columns
     except InputError:
         raise
     except OSError as error:  # errors of pyarrow are OSErrors, or ValueErrors
@@ -158,6 +152,22 @@ def _parquet(path: Path) -> Table:
     except ValueError as error:
         raise InputError(f"no Parquet: {error}") from None
     return of_columns(names, rows, exact=True)
+
+
+def _add_part(file: IO[bytes], size: int, rows: list[tuple[str, ...]]) -> list[str]:
+    """Add the rows of a file of so many bytes; return the names of the columns."""
+    with pyarrow().parquet.ParquetFile(file) as table:
+        # A column keeps equal cells once, so that few bytes may be rows without end; names of pictures differ.
+        if table.metadata.num_rows > size:
+            raise InputError(f"{table.metadata.num_rows} rows in {size} bytes, which no table of pictures has")
+        letters = 0
+        for batch in table.iter_batches(BATCH):
+            cells = [["" if cell is None else str(cell) for cell in column.to_pylist()] for column in batch.columns]
+            letters += sum(len(cell) for column in cells for cell in column)
+            if letters > MAX_UNPACKED * size:
+                raise InputError(f"its cells are more than {MAX_UNPACKED} times its {size} bytes")
+            rows.extend(zip(*cells, strict=True))
+        return list(table.schema_arrow.names)
 
 
 _parsed = partial(strict_json.parse, lenient=True)  # in the name of a file, half a letter is a byte

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 
 from refnet.checkpoints import checkpoint_file
@@ -13,6 +14,7 @@ from refnet.files import hdf5, opening
 from refnet.weights.reader import is_weight_file
 
 MAX_FILES = 1 << 10  # of one checkpoint
+MAX_SEEN = 8 * MAX_FILES  # with folders, before they are counted: a whole disk is not walked through
 # What may say more of a checkpoint that lies beside it.
 BESIDE = ("config.json", "preprocessor_config.json")
 EXTERNAL = b"location"  # in an ONNX file: tensors lie in other files
@@ -82,7 +84,10 @@ def _files(path: Path) -> list[Path]:
 
 def _around(path: Path) -> list[Path]:
     if path.is_dir():
-        return [*sorted(path.rglob("*")), *_of_saved_model(path)]
+        inside = list(islice(path.rglob("*"), MAX_SEEN + 1))
+        if len(inside) > MAX_SEEN:
+            raise CheckpointError(f"{path}: more than {MAX_SEEN} files and folders; want the folder of one checkpoint")
+        return [*sorted(inside), *_of_saved_model(path)]
     main = checkpoint_file.readable_file(path)
     if main.suffix == tensor_bundle.INDEX:
         shards = [file for file in sorted(main.parent.iterdir()) if file.name.startswith(f"{main.stem}.")]
