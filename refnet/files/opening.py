@@ -20,6 +20,7 @@ _FLAGS = (
     | getattr(os, "O_CLOEXEC", 0)
     | getattr(os, "O_BINARY", 0)
 )
+_AT_ONCE = 1 << 20  # bytes of a file that is longer than it said
 _KINDS = {
     stat.S_IFIFO: "a pipe",
     stat.S_IFSOCK: "a socket",
@@ -67,7 +68,10 @@ def read_bytes(path: str | os.PathLike[str], most: int) -> bytes:
     """
     with open_file(path) as file:
         size = os.fstat(file.fileno()).st_size
-        data = file.read(most + 1) if size <= most else b""  # files of /proc say that they have none
+        # Not `most` at once, for which Python takes the memory before it reads; files of /proc say that they have none.
+        data = file.read(size + 1) if size <= most else b""
+        while size < len(data) <= most and (more := file.read(min(_AT_ONCE, most + 1 - len(data)))):
+            data += more
     if size > most or len(data) > most:
         raise OSError(errno.EFBIG, f"{max(size, len(data))} bytes; want at most {most}", os.fspath(path))
     return data

@@ -4,6 +4,7 @@ import os
 import re
 import socket
 import threading
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -98,3 +99,14 @@ def test_no_descriptor_is_left(tmp_path):
     after = os.dup(0)
     os.close(after)
     assert before == after
+
+
+def test_memory_is_that_of_the_file(tmp_path):
+    path = tmp_path / "small"
+    path.write_bytes(b"abc")
+    tracemalloc.start()
+    try:
+        assert opening.read_bytes(path, 1 << 32) == b"abc"
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
