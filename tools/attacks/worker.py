@@ -191,7 +191,10 @@ def _children() -> list[int]:
         with suppress(ChildProcessError):
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
-        alive = [int(pid) for path in Path("/proc/self/task").glob("*/children") for pid in path.read_text().split()]
+        alive = []
+        for path in Path("/proc/self/task").glob("*/children"):
+            with suppress(OSError):  # of a thread that has just ended
+                alive += [int(pid) for pid in path.read_text().split()]
         if not alive:
             return []
         time.sleep(0.05)
