@@ -43,8 +43,9 @@ def main(arguments: list[str] | None = None) -> int:
             terminal.discard(sys.stdout)
             return BROKEN_PIPE
         except OSError as error:  # a full disk behind standard output
-            terminal.discard(sys.stdout)
             unwritten = error.filename is None and error.errno in _UNWRITTEN
+            if unwritten:
+                terminal.discard(sys.stdout)
             terminal.say(f"error: {f'standard output not written: {error.strerror}' if unwritten else error}")
             return ERROR
         except signals.Ended as ended:

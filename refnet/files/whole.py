@@ -173,7 +173,9 @@ def check_file_target(path: str | os.PathLike[str], *suffixes: str) -> Path:
     if not isinstance(path, str | os.PathLike):
         raise InputError(f"cannot write to {path!r}; want a path")
     path = Path(path)
-    if path.exists() and not path.is_file():
+    with not_written(path):  # a name may be too long, or lead through a folder that is closed
+        other = path.exists() and not path.is_file()
+    if other:
         what = "a directory" if path.is_dir() else "no regular file"
         raise InputError(f"{path} not written: it is {what}; want the name of a file")
     if suffixes and path.suffix.lower() not in suffixes:

@@ -399,3 +399,8 @@ class TestTarget:
                 (tmp_path / name).write_text("a")
         with pytest.raises(ValueError, match="of another kind"), not_written(tmp_path):
             raise ValueError("of another kind")
+
+
+def test_a_name_that_the_system_does_not_take(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="not written: File name too long"):
+        whole.check_file_target(tmp_path / ("a" * 300 + ".h5"), ".h5")
