@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -74,3 +75,8 @@ class Outcome:
     kind: str = ""
     text: str = ""
     seconds: float = 0.0
+
+
+def patience() -> float:
+    """How many times longer than on an idle machine to wait, where more wants to run than there are cores."""
+    return min(max(os.getloadavg()[0] / (os.cpu_count() or 1), 1.0), 8.0)

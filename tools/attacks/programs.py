@@ -11,7 +11,7 @@ from pathlib import Path
 from helpers.writing_commands import WritingCommand, prepare, run_whole
 
 from attacks import ROOT
-from attacks.case import Case, FaultError
+from attacks.case import Case, FaultError, patience
 from attacks.watch import DONE, Told, check_told
 
 SECONDS = 60.0  # for a command that takes two
@@ -19,12 +19,13 @@ SECONDS = 60.0  # for a command that takes two
 
 def ended(process: subprocess.Popen[str], seconds: float = SECONDS) -> Told:
     """Wait for the end of a command."""
+    seconds *= patience()
     try:
         out, err = process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
         process.kill()
         process.communicate()
-        raise FaultError("hang", f"{process.args!r} took more than {seconds} s") from None
+        raise FaultError("hang", f"{process.args!r} took more than {seconds:.0f} s") from None
     return Told(process.returncode, out, err)
 
 

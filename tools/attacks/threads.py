@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from helpers.forks import stress_in_a_process
 
 from attacks import ROOT
-from attacks.case import Attack, Case, FaultError
+from attacks.case import Attack, Case, FaultError, patience
 from attacks.readers import make_weight_file
 
 # A program of its own: what hangs or dies is that alone. It prints what is wrong, and nothing else.
@@ -64,17 +64,18 @@ if found != [digest(*each) for each in jobs]:
 def _run(case: Case, program: str) -> None:
     """Run a program; it prints nothing where all is right."""
     (case.folder / "program.py").write_text(COMMON + program, "utf-8")
+    limit = 100 * patience()
     command = [sys.executable, str(case.folder / "program.py"), case.name, str(make_weight_file(case))]
     with (case.folder / "out").open("w+") as out:
         process = subprocess.Popen(
             command, stdout=out, stderr=out, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdin=subprocess.DEVNULL
         )
         try:
-            code = process.wait(100)
+            code = process.wait(limit)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-            raise FaultError("hang", "more than 100 s") from None
+            raise FaultError("hang", f"more than {limit:.0f} s") from None
         out.seek(0)
         said = out.read()
     if code or said:
@@ -89,10 +90,11 @@ def many(case: Case) -> None:
 
 def forks(case: Case) -> None:
     """Fork beside threads that load, make new programs and prepare pictures: the tests' own stress, by other seeds."""
+    limit = 110 * patience()
     try:
-        problems = stress_in_a_process(25, 60, case.random.getrandbits(32), timeout=110)
+        problems = stress_in_a_process(25, 60, case.random.getrandbits(32), timeout=limit)
     except subprocess.TimeoutExpired:
-        raise FaultError("hang", "more than 110 s") from None
+        raise FaultError("hang", f"more than {limit:.0f} s") from None
     if problems:
         raise FaultError("hang" if "hangs" in problems[0] else "wrong", "; ".join(problems)[:3000])
 

@@ -19,7 +19,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from attacks.case import Attack, Case, FaultError, Outcome
+from attacks.case import Attack, Case, FaultError, Outcome, patience
 
 EVERY = "attacks.every"
 ADDRESSES = 8 << 30  # bytes of address space, for a process and each that it starts
@@ -44,7 +44,8 @@ class Worker:
             self._start()
         assert self._pipe is not None
         name, started = f"{attack.name}:{seed}:{number}", time.monotonic()
-        end = started + attack.seconds + GRACE
+        limit = attack.seconds * patience()
+        end = started + limit + GRACE
         try:
             self._pipe.send((attack.name, seed, number))
             while not (there := self._pipe.poll(SLICE)) and time.monotonic() < end:
@@ -56,7 +57,7 @@ class Worker:
             self._process.join(GRACE)
             outcome = Outcome(name, "crash", f"the process ended with {self._process.exitcode}: {self._last_words()}")
         else:
-            outcome = outcome or Outcome(name, "hang", f"more than {attack.seconds} s: {self._where()}")
+            outcome = outcome or Outcome(name, "hang", f"more than {limit:.0f} s: {self._where()}")
         if outcome.kind in {"crash", "hang"}:
             self._keep_folder(name)
             self.stop()
