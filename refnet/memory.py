@@ -18,6 +18,7 @@ from refnet.errors import InputError
 SMALL = 1 << 26  # bytes that nobody is asked for
 LINUX, GROUPS, OWN_GROUPS = Path("/proc/meminfo"), Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 _KIB = 1 << 10
+_TAKEN_BACK = ("inactive_file", "active_file", "slab_reclaimable")
 
 
 def check(needed: int, what: str, instead: str = "want a smaller picture, or fewer at once") -> None:
@@ -77,21 +78,24 @@ def _of_linux() -> int | None:
 
 
 def _of_groups() -> Iterator[int]:
-    """What is left to each control group that this process is in, of either version; files' pages can be taken back."""
+    """What is left to each control group that this process is in, of either version; files' pages can be taken back.
+
+    Those of files that were read twice count as active, and can be taken back as well.
+    """
     for folder in _groups():
-        for most, used, stated in (
-            ("memory.max", "memory.current", "inactive_file"),
-            ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+        for most, used, start in (
+            ("memory.max", "memory.current", ""),
+            ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_"),
         ):
             with suppress(OSError, ValueError):  # without a limit it says "max"
                 left = int((folder / most).read_text()) - int((folder / used).read_text())
                 facts = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
-                yield left + int(facts.get(stated, 0))
+                yield left + sum(int(facts.get(start + name, 0)) for name in _TAKEN_BACK)
 
 
 def _groups() -> Iterator[Path]:
     """The folders of the groups that this process is in, and of all that these are in."""
-    with suppress(OSError):
+    with suppress(OSError, ValueError):  # a name may be no text
         for line in OWN_GROUPS.read_text().splitlines():
             _, kinds, path = line.split(":", 2)
             if kinds in ("", "memory"):

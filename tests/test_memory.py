@@ -134,23 +134,35 @@ def test_what_is_known_of_the_system(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("line", "folder", "most", "used", "inactive"),
+    ("line", "folder", "most", "used", "start"),
     [
-        ("0::/a/b", "a", "memory.max", "memory.current", "inactive_file"),
-        ("7:memory:/a/b", "memory/a", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+        ("0::/a/b", "a", "memory.max", "memory.current", ""),
+        ("7:memory:/a/b", "memory/a", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_"),
     ],
 )
-def test_control_groups_have_their_say(tmp_path, monkeypatch, line, folder, most, used, inactive):
-    """The limit may be that of a group around this one; files' pages can be taken back."""
+def test_control_groups_have_their_say(tmp_path, monkeypatch, line, folder, most, used, start):
+    """The limit may be that of a group around this one; files' pages can be taken back, read once or twice."""
     groups = tmp_path / "cgroup"
     (groups / folder / "b").mkdir(parents=True)
     (groups / folder / "b" / most).write_text("max\n")
-    for name, text in ((most, "1000\n"), (used, "900\n"), ("memory.stat", f"anon 7\n{inactive} 50\n")):
+    for name, text in (
+        (most, "1000\n"),
+        (used, "900\n"),
+        ("memory.stat", f"anon 7\n{start}inactive_file 20\n{start}active_file 30\n"),
+    ):
         (groups / folder / name).write_text(text)
     (tmp_path / "self").write_text(f"{line}\n1:cpu:/\n")
     monkeypatch.setattr(memory, "GROUPS", groups)
     monkeypatch.setattr(memory, "OWN_GROUPS", tmp_path / "self")
     assert memory.available() == 150
+
+
+def test_names_of_groups_that_are_no_text(tmp_path, monkeypatch):
+    own = tmp_path / "self"
+    monkeypatch.setattr(memory, "OWN_GROUPS", own)
+    for said in (b"0::/\xff\n", b"nonsense\n", b""):
+        own.write_bytes(said)
+        assert memory.lack(1 << 60)
 
 
 def test_nothing_is_refused_where_nothing_is_known(monkeypatch):

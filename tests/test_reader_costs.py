@@ -42,7 +42,7 @@ def test_pixels_cost_what_they_are_not_what_is_said_of_them(tmp_path):
     assert read_as(costly_pictures._progressive(64, 90)).picture.shape == (64, 64, 3)
 
 
-@pytest.mark.parametrize("name", ["exif-entries.jpg", "exif-shared.jpg"])
+@pytest.mark.parametrize("name", ["exif-entries.jpg", "exif-shared.jpg", "exif.png", "exif-of-text.png", "inner.tif"])
 def test_exif_of_nonsense_is_told_in_no_line(name):
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
@@ -57,6 +57,23 @@ def test_exif_of_one_entry_still_turns_a_picture():
     upright, stored = read_as(plain), read_as(costly_pictures._before_frame(0, b""))
     assert upright.differs == ("turned upright, as its EXIF says",)
     assert (upright.picture == np.rot90(stored.picture, -1)).all()
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF")
+def test_exif_that_begins_far_away_is_none():
+    """Of a kind that says where in 64 bits, which is no place in a file."""
+    far = metadata.EXIF + b"MM\0+" + b"\xff" * 40
+    for head in (far, far.replace(b"\0+", b"+\0")):
+        assert read_as(costly_pictures._before_frame(0, costly_pictures._segment(0xE1, head))).differs == ()
+
+
+def test_scans_that_libjpeg_sees_are_counted():
+    with pytest.raises(ImageError, match="a JPEG of more than 100 scans"):
+        read_as(costly_pictures.FILES["hidden-scans.jpg"](0, SIZE))
+
+
+def test_a_comment_is_one_whatever_is_in_it():
+    assert read_as(b"P2\n# " + b"#" * 200 + b"\n4 4 9\n" + b"1 " * 16).picture.shape == (4, 4, 3)
 
 
 def test_a_tiff_of_nonsense_is_refused():

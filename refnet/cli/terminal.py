@@ -25,6 +25,7 @@ MODEL = "name, NAME@PUBLISHER, NAME@synthetic or a file: .h5, .pth, .keras, …"
 
 # What libraries tell their developers; nothing that a person at a terminal could mend.
 FOR_DEVELOPERS = (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning, BytesWarning)
+PILLOW = r"PIL\."  # a line for each entry of a picture's EXIF that is odd, of which there may be 65,535
 
 
 def print_json(value: Any) -> None:
@@ -183,6 +184,7 @@ def reporting() -> Iterator[None]:
         warnings.simplefilter("always")
         for category in FOR_DEVELOPERS:
             warnings.simplefilter("ignore", category)
+        warnings.filterwarnings("ignore", module=PILLOW)
         warnings.showwarning = _say_warning
         for name in ("stdout", "stderr"):
             if getattr(sys, name) is None:  # closed before Python started

@@ -10,7 +10,8 @@ import errno
 import os
 import select
 import stat
-from io import BufferedReader
+from io import BufferedReader, FileIO
+from typing import Any
 
 PATIENCE = 10.0  # seconds
 _FLAGS = (
@@ -32,7 +33,7 @@ _KINDS = {
 def open_file(path: str | os.PathLike[str], *, pipes: bool = False) -> BufferedReader:
     """Open a regular file for reading; whatever else is there is an ``OSError`` at once.
 
-    With ``pipes`` also a pipe that somebody begins to write to soon, as a shell's ``<(curl …)``.
+    With ``pipes`` also a pipe that somebody opens for writing soon, as a shell's ``<(curl …)``.
 
     Examples
     --------
@@ -46,14 +47,36 @@ def open_file(path: str | os.PathLike[str], *, pipes: bool = False) -> BufferedR
     try:
         found = os.fstat(opened)
         check_regular(found, path, pipes=pipes)
-        if stat.S_ISFIFO(found.st_mode):
-            if not select.select([opened], [], [], PATIENCE)[0]:
-                raise OSError(errno.ETIMEDOUT, f"nobody writes to this pipe, for {PATIENCE:g} s", os.fspath(path))
-            os.set_blocking(opened, True)
-        return os.fdopen(opened, "rb")
     except BaseException:
         os.close(opened)
         raise
+    return _opened_pipe(opened, path) if stat.S_ISFIFO(found.st_mode) else os.fdopen(opened, "rb")
+
+
+def _opened_pipe(opened: int, path: str | os.PathLike[str]) -> BufferedReader:
+    """Wait until somebody has the pipe open for writing, who may then need long for the first byte."""
+    raw = _Pipe(opened)
+    file: BufferedReader = BufferedReader(raw)
+    try:
+        if not select.select([opened], [], [], PATIENCE)[0]:
+            file.peek(1)
+            if raw.found == 0:
+                raise OSError(errno.ETIMEDOUT, f"nobody writes to this pipe, for {PATIENCE:g} s", os.fspath(path))
+        os.set_blocking(opened, True)
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+class _Pipe(FileIO):
+    """A pipe that knows what it found last: None where somebody has yet to write, 0 where nobody is there to do so."""
+
+    found: int | None = None
+
+    def readinto(self, buffer: Any, /) -> int | None:
+        self.found = super().readinto(buffer)
+        return self.found
 
 
 def read_bytes(path: str | os.PathLike[str], most: int) -> bytes:

@@ -23,6 +23,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any, TypeAlias
 
 from refnet.errors import shortened
@@ -88,32 +89,39 @@ def parse(text: str | bytes, *, lenient: bool = False) -> Any:
     if isinstance(text, bytes):
         text = text.decode("utf-8-sig")
     number: Any = {} if lenient else {"parse_constant": _refuse, "parse_float": _finite}
+    _check_depth(text)
     try:
         value = json.loads(text, object_pairs_hook=_once, parse_int=_whole, **number)
-    except RecursionError:
+    except RecursionError:  # who calls this is deep in recursion already
         raise ValueError(_TOO_DEEP) from None
-    _check_within(value, lenient=lenient)
+    if not lenient:
+        _check_letters(value)
     return value
 
 
 _TOO_DEEP = f"nested deeper than {MAX_DEPTH} times"
+_STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+_NO_BRACKET = re.compile(r"[^\[\]{}]+")
+_STEPS = {"[": 1, "{": 1, "]": -1, "}": -1}
 
 
-def _check_within(value: Any, *, lenient: bool) -> None:
-    """Look at all that is in a value, level by level."""
+def _check_depth(text: str) -> None:
+    """Refuse deep nesting before the parser goes into it: in a program that allows deep recursion it would crash."""
+    brackets = _NO_BRACKET.sub("", _STRING.sub("", text))
+    if max(accumulate(map(_STEPS.__getitem__, brackets)), default=0) > MAX_DEPTH:
+        raise ValueError(_TOO_DEEP)
+
+
+def _check_letters(value: Any) -> None:
+    """Refuse half a letter in all that is in a value, level by level."""
     level = [value]
-    for _ in range(MAX_DEPTH + 1):
-        if not level:
-            return
-        if not lenient:
-            for each in level:
-                if isinstance(each, str) and not each.isascii():
-                    each.encode()  # where there is half a letter, an error that is a ValueError
+    while level:
+        for each in level:
+            if isinstance(each, str) and not each.isascii():
+                each.encode()  # where there is half a letter, an error that is a ValueError
         objects = [each for each in level if isinstance(each, dict)]
-        names = () if lenient else (name for each in objects for name in each)
         lists = (each for each in level if isinstance(each, list))
-        level = [part for parts in (*(each.values() for each in objects), names, *lists) for part in parts]
-    raise ValueError(_TOO_DEEP)
+        level = [part for parts in (*(each.values() for each in objects), *objects, *lists) for part in parts]
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -220,8 +228,9 @@ def fields(needed: Mapping[str, Kind], *, optional: Mapping[str, Kind] | None = 
         for name, kind in known.items():
             if name in needed or name in value:
                 yield f".{name}", value.get(name, _MISSING), kind
-        for name in () if others else value.keys() - known.keys():
-            yield f".{name}", value[name], _UNKNOWN
+        for name in () if others else value:
+            if name not in known:
+                yield f".{name}", value[name], _UNKNOWN
 
     return Kind(f"an object of {', '.join(known)}", lambda value: isinstance(value, dict), parts)
 

@@ -17,7 +17,7 @@ from refnet.float_mode import default_mode
 from refnet.memory import lack
 from refnet.preprocessing.formats import damaged, open_picture, recognise
 from refnet.preprocessing.loaders import Loader, pillow_rgb, tensorflow_rgb
-from refnet.preprocessing.metadata import is_sane
+from refnet.preprocessing.metadata import PROFILE, exif_in, is_sane
 from refnet.preprocessing.pillow_memory import own_pixels, pixels_of
 from refnet.preprocessing.window import Picture
 
@@ -31,7 +31,7 @@ MIN_SIDE = 4  # the bicubic filter reads four pixels an axis; what is smaller is
 
 MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
 MODES_16_BIT = ("I;16", "I;16L", "I;16B", "I;16N")
-EXIF = ("exif", "Raw profile type exif", "xmp", "XML:com.adobe.xmp")  # where Pillow finds it, in what it read of a JPEG
+EXIF = ("exif", PROFILE, "xmp", "XML:com.adobe.xmp")  # where Pillow finds it, in what it read of a JPEG
 TURNED = "turned upright, as its EXIF says"
 ON_WHITE = "laid on white where it is transparent"
 SHIFTED = "its 16 bits cut to the upper 8"
@@ -181,10 +181,10 @@ def _upright(image: Image.Image) -> Image.Image:
     from PIL.ExifTags import Base
     from PIL.Image import Transpose
 
-    stated = image.info.get("exif")
-    if isinstance(stated, bytes) and not is_sane(stated):
-        return image
     try:
+        stated = exif_in(image.info)
+        if stated is not None and not is_sane(stated):
+            return image
         orientation = image.getexif().get(Base.Orientation)
     except Warning:  # the caller made warnings errors
         raise

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple, cast
 
 from refnet.errors import ImageError
 
@@ -21,13 +21,21 @@ MAX_ENTRIES = 512  # of a directory; there are not as many tags for photographs
 MAX_COMMENTS = 100  # in a PPM of text
 MAX_LOST = 8  # entries that lead out of the file
 EXIF = b"Exif\0\0"
+PROFILE = "Raw profile type exif"  # EXIF as text, in a PNG
 HIDDEN = b"exif\0\0"  # what Pillow does not know
 
 _MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # neither stuffed, nor filled up, nor of a restart
-_ALONE = frozenset((0x01, 0xD8))  # markers without a length
+# Markers without a length, and those that mean nothing, which libjpeg skips between restarts without theirs.
+_ALONE = frozenset((*range(0x01, 0xC0), 0xD8))
 _APP1, _SCAN, _END = 0xE1, 0xDA, 0xD9
 _SEQUENTIAL = (0xC0, 0xC1, 0xC9)  # frames that are decoded in one go, where one scan has all the planes
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8}  # by kind of value
+
+_HEADS = re.compile(b"(?:%s)*" % EXIF)
+_COMMENT = re.compile(rb"#[^\r\n]*")
+# Directories that Pillow goes into when it has read a TIFF: of EXIF, of the place, and one that is never in the first.
+_INNER = (0x8769, 0x8825, 0xA005)
+_REAL, _OFFSETS = _INNER[:2], (4, 13, 16)
 
 
 class _Segment(NamedTuple):
@@ -49,14 +57,31 @@ def bounded(data: bytes, name: str, where: str) -> bytes:
     """
     if name == "JPEG":
         return _bounded_jpeg(data, where)
-    if name == "TIFF" and not is_sane(data):
-        raise ImageError(
-            f"{where}: a TIFF whose directory has more than {MAX_ENTRIES} entries, or more than {MAX_LOST} that lead "
-            "out of the file: it is damaged; save it as PNG"
-        )
-    if name == "PPM" and data[:2] in (b"P1", b"P2", b"P3") and data.count(b"#") > MAX_COMMENTS:
+    if name == "TIFF":
+        tiff = _Tiff(data)
+        if not tiff.is_sane(tiff.first):
+            raise ImageError(
+                f"{where}: a TIFF whose directory has more than {MAX_ENTRIES} entries, or more than {MAX_LOST} that "
+                "lead out of the file: it is damaged; save it as PNG"
+            )
+        return tiff.without_lost_directories()
+    if name == "PPM" and data[:2] in (b"P1", b"P2", b"P3") and len(_COMMENT.findall(data)) > MAX_COMMENTS:
         raise ImageError(f"{where}: a PPM with more than {MAX_COMMENTS} comments; save it as PNG")
     return data
+
+
+def exif_in(info: Mapping[Any, Any]) -> bytes | None:
+    r"""EXIF that Pillow found in a file, where it looks for it; text that is none is a ``ValueError``, as from Pillow.
+
+    Examples
+    --------
+    >>> exif_in({PROFILE: "\nexif\n 2\n4d4d"})
+    b'MM'
+    """
+    stated = info.get("exif")
+    if stated is None and isinstance(text := info.get(PROFILE), str):
+        stated = bytes.fromhex("".join(text.split("\n")[3:]))
+    return stated if isinstance(stated, bytes) else None
 
 
 def is_sane(directory: bytes) -> bool:
@@ -70,28 +95,63 @@ def is_sane(directory: bytes) -> bool:
     >>> is_sane(bytes.fromhex("4d4d002a00000008ffff") + 65_535 * entry)
     False
     """
-    tiff = directory.removeprefix(EXIF)
-    order = ">" if tiff[:1] == b"M" else "<"
-    is_big = tiff[2:4] in (b"+\0", b"\0+")
-    head, count, entry = ("8xQ", "Q", "HHQQ") if is_big else ("4xI", "H", "HHII")
-    forms = [struct.Struct(order + form) for form in (head, count, entry)]
-    try:
-        (start,) = forms[0].unpack_from(tiff)
-        (entries,) = forms[1].unpack_from(tiff, start)
-    except struct.error:
-        return True  # it has none
-    if entries > MAX_ENTRIES:
-        return False
-    begin, inline = start + forms[1].size, 8 if is_big else 4
-    whole = tiff[begin : begin + entries * forms[2].size]
-    listed = forms[2].iter_unpack(whole[: len(whole) // forms[2].size * forms[2].size])
-    lost, room = 0, len(tiff)
-    for _, kind, values, place in listed:
-        size = values * _SIZES.get(kind, 0)
-        if size > inline:
-            room -= size  # parts that lie on each other are read once for each entry
-            lost += room < 0 or place + size > len(tiff)
-    return lost <= MAX_LOST
+    heads = cast("re.Match[bytes]", _HEADS.match(directory)).end()  # Pillow takes two, and older ones any number
+    tiff = _Tiff(directory[heads:])
+    return heads <= 2 * len(EXIF) and tiff.is_sane(tiff.first)
+
+
+class _Tiff:
+    """The directories of a TIFF file, found as Pillow finds them."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        order = ">" if data[:1] == b"M" else "<"
+        self._is_big = data[2:3] == b"+"
+        head, count, entry = ("8xQ", "Q", "HHQQ") if self._is_big else ("4xI", "H", "HHII")
+        self._head, self._count, self._entry = (struct.Struct(order + form) for form in (head, count, entry))
+
+    @property
+    def first(self) -> int:
+        """Where the first directory is."""
+        return self._head.unpack_from(self.data)[0] if len(self.data) >= self._head.size else len(self.data)
+
+    def is_sane(self, start: int) -> bool:
+        """Whether a directory has as many entries as a real one, and not many that lead out of the file."""
+        entries = self._entries(start)
+        if entries is None:
+            return False
+        lost, room, inline = 0, len(self.data), 8 if self._is_big else 4
+        for _, kind, values, place in entries:
+            size = values * _SIZES.get(kind, 0)
+            if size > inline:
+                room -= size  # parts that lie on each other are read once for each entry
+                lost += room < 0 or place + size > len(self.data)
+        return lost <= MAX_LOST
+
+    def without_lost_directories(self) -> bytes:
+        """The file, whose directories of EXIF and of the place Pillow does not find where they are not sane."""
+        hidden = [
+            self.first + self._count.size + at * self._entry.size + (self.data[:1] == b"M")
+            for at, (tag, kind, values, place) in enumerate(self._entries(self.first) or ())
+            if tag in _INNER and not (tag in _REAL and kind in _OFFSETS and values == 1 and self.is_sane(place))
+        ]
+        if not hidden:
+            return self.data
+        data = bytearray(self.data)
+        for place in hidden:
+            data[place] -= 1  # a tag that nobody knows, and as the one before in the order that tags must have
+        return bytes(data)
+
+    def _entries(self, start: int) -> list[tuple[int, int, int, int]] | None:
+        """Read a directory, as far as it is there; None where it is longer than any real one."""
+        begin = start + self._count.size
+        if begin > len(self.data):
+            return []
+        (count,) = self._count.unpack_from(self.data, start)
+        if count > MAX_ENTRIES:
+            return None
+        whole = self.data[begin : begin + count * self._entry.size]
+        return list(self._entry.iter_unpack(whole[: len(whole) // self._entry.size * self._entry.size]))
 
 
 def _bounded_jpeg(data: bytes, where: str) -> bytes:

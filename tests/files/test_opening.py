@@ -72,6 +72,32 @@ def test_pipes_where_they_are_taken(tmp_path, monkeypatch):
         opening.open_file(path, pipes=True)
 
 
+def test_a_writer_may_need_long_for_its_first_byte(tmp_path, monkeypatch):
+    """As a download in ``<(curl …)``, or a program that asks for a password first."""
+    path = made(tmp_path, "a pipe")
+    monkeypatch.setattr(opening, "PATIENCE", 0.05)
+
+    def write():
+        with path.open("wb", buffering=0) as file:
+            there.set()
+            go_on.wait()
+            file.write(b"abc")
+
+    there, go_on = threading.Event(), threading.Event()
+    keep = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # so that the writer is there first
+    writer = threading.Thread(target=write)
+    writer.start()
+    there.wait()
+    try:
+        with opening.open_file(path, pipes=True) as file:
+            go_on.set()
+            assert file.read() == b"abc"
+    finally:
+        go_on.set()
+        os.close(keep)
+        writer.join()
+
+
 def test_sizes(tmp_path):
     path = tmp_path / "a"
     path.write_bytes(b"\xef\xbb\xbfabc")

@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 import time
 
 import pytest
@@ -120,3 +122,36 @@ def test_the_whole():
         js.read("[]", KIND)
     with pytest.raises(ValueError, match=r"^name: missing; want a text$"):
         js.read("{}", KIND)
+
+
+def test_deep_nesting_is_refused_where_a_program_allows_deep_recursion():
+    """Python 3.11 would go into it until its stack ends, and die."""
+    program = """
+import sys
+from refnet.files import strict_json as js
+sys.setrecursionlimit(10**7)
+try:
+    js.parse('[' * 10**6)
+except ValueError as error:
+    print(error)
+"""
+    assert subprocess.check_output([sys.executable, "-c", program], text=True) == "nested deeper than 100 times\n"
+
+
+def test_brackets_in_texts_are_no_nesting():
+    texts = ["[" * 200, 'a\\"[' * 200, "]" * 200]
+    assert js.parse(json.dumps(texts)) == texts
+    assert js.parse("[" * 100 + "]" * 100)
+
+
+def test_a_text_without_an_end_takes_no_time():
+    started = time.process_time()
+    with pytest.raises(ValueError, match="Unterminated"):
+        js.parse('"' + '\\"' * 500_000)
+    assert time.process_time() - started < 2
+
+
+def test_the_first_of_unknown_fields_is_told():
+    fields = js.fields({})
+    with pytest.raises(ValueError, match=r"^z: 0; want no such field"):
+        js.read(json.dumps(dict.fromkeys("zyxwvu", 0)), fields)

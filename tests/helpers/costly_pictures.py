@@ -101,6 +101,15 @@ def exif_shared(seed: int, size: int) -> bytes:
     return _before_frame(seed, _in_exif(_directory(entries, count=12 * entries, at=0) + bytes(size // 2)))
 
 
+def hidden_scans(seed: int, size: int) -> bytes:
+    """Scans in what has a length to one who reads segments, and is skipped without it between restarts."""
+    plain = _progressive(1024, 1)
+    start = plain.index(b"\xff\xda")
+    again = (_segment(0xDA, b"\1\1\0\1\x3f\0") + bytes(3)) * 4000
+    hidden = _segment(0x02, again) * max(size // len(again), 1)
+    return plain[:start] + _segment(0xDD, b"\0\1") + plain[start:-2] + hidden + plain[-2:]
+
+
 # PNG ------------------------------------------------------------------------------------------------------------------
 
 
@@ -134,6 +143,16 @@ def png_profiles(seed: int, size: int) -> bytes:
     """Profiles that unpack to as much as Pillow takes."""
     packed = _chunk(b"iCCP", b"a\0\0" + zlib.compress(bytes((1 << 20) - 1), 9))
     return _png(seed, packed * (size // len(packed)))
+
+
+def png_exif(seed: int, size: int) -> bytes:
+    """Entries behind the head of EXIF, which a PNG does not have."""
+    return _png(seed, _chunk(b"eXIf", b"Exif\0\0" + _directory(min(size // 12, 65_535), count=1 << 30)))
+
+
+def png_exif_of_text(seed: int, size: int) -> bytes:
+    told = b"\nexif\n1\n" + _directory(min(size // 24, 65_535), count=1 << 30).hex().encode()
+    return _png(seed, _chunk(b"iTXt", b"Raw profile type exif\0\0\0\0\0" + told))
 
 
 def png_texts(seed: int, size: int) -> bytes:
@@ -197,6 +216,23 @@ def gif_large(seed: int, size: int) -> bytes:
 
 def tiff_entries(seed: int, size: int) -> bytes:
     return _directory(min(size // 12, 65_535), count=1 << 30) + bytes(64)
+
+
+def tiff_inner(seed: int, size: int) -> bytes:
+    """Entries in the directory of EXIF that the first directory leads to."""
+    plain = _saved("TIFF", _noise(seed), exif={0x8769: {0x9000: b"0230"}})
+    inner = _directory(min(size // 12, 65_535), count=1 << 30)[8:]
+    (first,) = struct.unpack_from("<I", plain, 4)
+    (entries,) = struct.unpack_from("<H", plain, first)
+    grown = bytearray(plain + plain[first : first + 2 + 12 * entries] + bytes(4))
+    struct.pack_into("<I", grown, 4, len(plain))
+    for at in range(len(plain) + 2, len(plain) + 2 + 12 * entries, 12):
+        if grown[at : at + 2] == b"\x69\x87":
+            struct.pack_into("<I", grown, at + 8, len(grown))
+    swapped = struct.pack("<H", (len(inner) - 6) // 12) + b"".join(
+        struct.pack("<HHII", *entry) for entry in struct.iter_unpack(">HHII", inner[2:-4])
+    )
+    return bytes(grown) + swapped + bytes(4)
 
 
 def tiff_shared(seed: int, size: int) -> bytes:
@@ -324,6 +360,7 @@ FILES: dict[str, Callable[[int, int], bytes]] = {
     "exif-segments.jpg": exif_segments,
     "exif-entries.jpg": exif_entries,
     "exif-shared.jpg": exif_shared,
+    "hidden-scans.jpg": hidden_scans,
     "fill-bytes.jpg": fill_bytes,
     "stray-bytes.jpg": stray_bytes,
     "restart-markers.jpg": restart_markers,
@@ -332,11 +369,14 @@ FILES: dict[str, Callable[[int, int], bytes]] = {
     "pieces.png": png_pieces,
     "profiles.png": png_profiles,
     "texts.png": png_texts,
+    "exif.png": png_exif,
+    "exif-of-text.png": png_exif_of_text,
     "frames.png": png_frames,
     "comments.gif": gif_comments,
     "blocks.gif": gif_blocks,
     "frames.gif": gif_frames,
     "entries.tif": tiff_entries,
+    "inner.tif": tiff_inner,
     "shared.tif": tiff_shared,
     "strips.tif": tiff_strips,
     "frames.tif": tiff_frames,

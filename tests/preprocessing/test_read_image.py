@@ -97,7 +97,7 @@ def test_file_that_says_it_is_empty():
 
 
 def test_file_without_permission(monkeypatch):
-    def closed(*_):
+    def closed(*_, **__):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr("refnet.preprocessing.read_image.opening.open_file", closed)
