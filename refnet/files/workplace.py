@@ -111,7 +111,7 @@ def _lock(file: IO[bytes], *, wait: bool) -> bool | None:
 
 
 def _machine() -> bytes:
-    return platform.node().encode()[:_MAX_NAME] or b"?"
+    return platform.node().encode(errors="replace")[:_MAX_NAME] or b"?"
 
 
 def _is_old(place: Path) -> bool:

@@ -69,8 +69,8 @@ class KernelCache:
         self._refused: dict[Path, str] = {}  # places, and why they are not trusted
 
     def load(self) -> ObjectCode | None:
-        """Return the object code from the first place that has it, or None."""
-        found = self._find()
+        """Return the object code from the first place that has it, or None; after ``discard``, from the next ones."""
+        found = None if self._writable else self._find()
         self._tell(self.place or self._writable)
         if found is None and self._required and self._writable is None:
             raise RefnetError(f"compiled kernels cannot be kept: {self.problem}; want a directory that can be written")
@@ -85,15 +85,18 @@ class KernelCache:
             if found is not None:
                 self.place, self.problem = folder, ""
                 return found
-            try:
-                _check_writable(folder)
-            except OSError as reason:
-                self.problem = f"{self._directory or folder}: {reason.strerror or reason}"
-            else:
-                if self._trusts(place):  # it may be new, and somebody else's
-                    self._writable = folder
-                    break
+            if self._can_write(folder) and self._trusts(place):  # it may be new, and somebody else's
+                self._writable = folder
+                break
         return None
+
+    def _can_write(self, folder: Path) -> bool:
+        try:
+            _check_writable(folder)
+        except OSError as reason:
+            self.problem = f"{self._directory or folder}: {reason.strerror or reason}"
+            return False
+        return True
 
     def _tell(self, instead: Path | None) -> None:
         """Say once of each place that is not trusted that it is passed over, and what takes its place."""
@@ -132,10 +135,10 @@ class KernelCache:
         """Remove code that was loaded and computes other bits than it should."""
         assert self.place is not None
         path = self.place / self._name
-        _log.warning("%s computes wrong numbers on this CPU; the kernels are compiled anew", path)
+        _log.warning("%s computes wrong numbers on this CPU and is not used", path)
         with suppress(OSError):
             path.unlink()
-        self._writable = self._writable or (self.place if os.access(self.place, os.W_OK) else None)
+        self._writable = self.place if self._can_write(self.place) else None
         self.place = None
 
     def save(self, compiled: ObjectCode) -> None:

@@ -102,13 +102,13 @@ def _load_or_compile(unit: Unit, directory: Path | None, *, required: bool) -> _
     if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
         raise RefnetError("Numba's compiler is switched off by NUMBA_DISABLE_JIT; refnet cannot run without it")
     kept = KernelCache(_key(unit), directory, required=required)
-    compiled, seconds = kept.load(), None
-    if compiled is not None:
+    seconds = None
+    while (compiled := kept.load()) is not None:
         function = load(compiled, unit.arguments)
-        if not _is_right(unit, function):
-            kept.discard()
-            compiled = None
-    if compiled is None:
+        if _is_right(unit, function):
+            break
+        kept.discard()
+    else:
         with _announcing(unit) as begin:
             compiled = _compiler().compile_function(*import_module(unit.module).make(np.dtype(unit.dtype)))
             seconds = time.perf_counter() - begin

@@ -45,12 +45,14 @@ def test_wrong_ones_are_compiled_anew_or_refused(monkeypatch: pytest.MonkeyPatch
 
         place, problem = Path("here"), ""
 
-        def __init__(self, *_: object, **__: object) -> None: ...
+        def __init__(self, *_: object, **__: object) -> None:
+            self.code: ObjectCode | None = CODE
 
-        def load(self) -> ObjectCode:
-            return CODE
+        def load(self) -> ObjectCode | None:
+            return self.code
 
         def discard(self) -> None:
+            self.code = None
             happened.append("discarded")
 
         def save(self, compiled: ObjectCode) -> None:

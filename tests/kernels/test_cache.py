@@ -261,7 +261,19 @@ def test_code_that_computes_wrong_numbers_is_discarded(places: list[Path], caplo
     assert not file.exists()
     kept.save(CODE)
     assert (kept.place, load_or_save()[1]) == (places[0], True)
-    assert caplog.messages == [f"{file} computes wrong numbers on this CPU; the kernels are compiled anew"]
+    assert caplog.messages == [f"{file} computes wrong numbers on this CPU and is not used"]
+
+
+def test_wrong_code_that_cannot_be_removed_is_passed_over(places: list[Path], read_only: list[Path]) -> None:
+    load_or_save()
+    read_only.append(places[0])
+    kept = KernelCache(KEY)
+    assert kept.load() == CODE
+    kept.discard()
+    assert "Read-only" in kept.problem
+    assert kept.load() is None
+    kept.save(CODE)
+    assert (kept.place, kept.problem) == (places[1], "")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="kills processes at random moments, which takes a second there")
