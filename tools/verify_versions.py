@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import platform
-import re
 import subprocess
 import tempfile
 from pathlib import Path
@@ -46,7 +45,7 @@ CHECKS = {
 
 def at_the_bound(requirement: str) -> str:
     """The lowest version that a requirement allows."""
-    return re.sub(r">=", "==", requirement)
+    return requirement.partition(",")[0].replace(">=", "==")
 
 
 def found(version: str) -> Path | None:

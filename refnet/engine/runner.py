@@ -41,11 +41,12 @@ class Engine:
         eps: float,
         dtype: np.dtype[Any],
         threads: int,
+        interpreter: Callable[[np.dtype[Any]], RunRows] = interpreter,
     ) -> None:
         self.dtype = dtype
         self.weights = PackedWeights(steps, take, eps, dtype)
         self._team = Team(threads)
-        self._interpreter: Callable[[np.dtype[Any]], RunRows] = interpreter
+        self._interpreter = interpreter
         self._new_program = partial(_program_for, steps_for, self.weights.layout, dtype)
         self._program = lru_cache(_PROGRAMS_KEPT)(self._new_program)
 

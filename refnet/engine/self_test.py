@@ -43,8 +43,15 @@ def is_right(function: Function, dtype: np.dtype[Any]) -> bool:
 def digests(function: Function, dtype: np.dtype[Any]) -> tuple[str, ...]:
     """Run the small network by compiled code; the digests of its outputs."""
     steps, weights, x = network()
-    engine = Engine(steps, lambda height, width: steps, weights.__getitem__, 1e-3, dtype, threads=1)
-    engine._interpreter = lambda dtype: interpreter_of(function)
+    engine = Engine(
+        steps,
+        lambda height, width: steps,
+        weights.__getitem__,
+        1e-3,
+        dtype,
+        threads=1,
+        interpreter=lambda dtype: interpreter_of(function),
+    )
     found = dict(engine.run({names.INPUT: x}, OUTPUTS, SIZE))
     return tuple(tensor_digest(found[name][None]) for name in OUTPUTS)
 
