@@ -53,7 +53,7 @@ def test_a_number_of_threads_that_numba_refuses(tmp_path):
 def test_settings_that_numba_refuses_in_a_program(tmp_path):
     code = "import refnet\ntry: refnet.predict(sys.argv[1])\nexcept refnet.RefnetError as error: print(error)\n"
     environment = Environment(
-        {"NUMBA_NUM_THREADS": "0", "NUMBA_CACHE_DIR": "new"}, program=("-c", f"import sys\n{code}")
+        {"NUMBA_NUM_THREADS": "0", "NUMBA_CACHE_DIR": str(tmp_path / "new")}, program=("-c", f"import sys\n{code}")
     )
     done = start(environment, [CHELSEA], tmp_path)
     assert done.stdout.startswith(b"Numba, which compiles the kernels, refuses its settings: Number of threads"), done

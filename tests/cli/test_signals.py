@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from helpers.places import ROOT
-from helpers.writing_commands import COMMANDS, WritingCommand, contents, prepare, run_whole, start, wrong_files
+from helpers.writing_commands import COMMANDS, WritingCommand, contents, heard, prepare, run_whole, start, wrong_files
 
 from refnet.cli import signals
 from refnet.files.workplace import NAME
@@ -73,7 +73,13 @@ sys.exit(cli.main(["info"]))
 def run_program(program: str, **how: object) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.run(
-        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", program],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        preexec_fn=heard,
     )
 
 

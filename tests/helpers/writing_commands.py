@@ -62,6 +62,12 @@ def prepare(place: Path) -> None:
     (place / "there").mkdir()
 
 
+def heard() -> None:
+    """Let a new process hear the signals that a program started by nohup or in the background ignores."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def start(command: WritingCommand, place: Path) -> subprocess.Popen[str]:
     """Start a command in a prepared folder; its cache is in there too."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "REFNET_CACHE": str(place / "cache"), "REFNET_OFFLINE": "1"}
@@ -72,6 +78,7 @@ def start(command: WritingCommand, place: Path) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=heard,
     )
 
 

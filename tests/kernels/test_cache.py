@@ -249,7 +249,7 @@ class TestWhoeverCouldWriteIt:
         file.unlink()
         os.mkfifo(file)
         assert not load_or_save()[1]
-        assert caplog.records[0].getMessage() == f"{file} is not used: it is no regular file"
+        assert caplog.records[0].getMessage() == f"{file} is not used: it is a pipe; want a regular file"
 
 
 def test_code_that_computes_wrong_numbers_is_discarded(places: list[Path], caplog: pytest.LogCaptureFixture) -> None:

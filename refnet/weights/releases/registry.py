@@ -61,7 +61,7 @@ def read(path: Path) -> Registry:
         tables = tomllib.loads(opening.read_text(path, MAX_BYTES))
         return _registry(tables)
     except (OSError, ValueError, RecursionError, InputError) as error:
-        raise InputError(f"{path}: {error}") from None
+        raise InputError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
 
 
 def _registry(tables: dict[str, Any]) -> Registry:
