@@ -104,7 +104,7 @@ def _show(found: Comparison) -> None:
     if found.findings:
         print()
     print(terminal.printable(found.verdict))
-    for sentence in found.sentences:
+    for sentence in (*found.places, *found.sentences):
         print(terminal.printable(sentence))
 
 

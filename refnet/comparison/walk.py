@@ -10,7 +10,7 @@ import numpy as np
 from refnet.architecture import names
 from refnet.arrays import Array
 from refnet.comparison.diagnosis.number_formats import nearest
-from refnet.comparison.findings import Finding
+from refnet.comparison.findings import Finding, listed
 from refnet.comparison.golden_tensors import GoldenTensors
 from refnet.comparison.judgement.borderline import is_borderline, widest_floor
 from refnet.comparison.judgement.distance import measure_distance
@@ -19,6 +19,7 @@ from refnet.comparison.port.matching import Part
 from refnet.comparison.port.port_tensors import PairedTensor, PortTensors, crop
 from refnet.comparison.rerun import Rerun, Stream, nearest_held
 from refnet.comparison.tensor_result import Deviation, TensorResult, heat_of
+from refnet.comparison.where import Where, find_where
 from refnet.errors import RefnetError
 
 TWO_BYTES = ("float16", "bfloat16")
@@ -39,6 +40,7 @@ class Walk:
         with suppress(RefnetError):  # said where it is compared
             self._input = golden.input()
         self._streams: dict[str, Stream] = {}
+        self._no_numbers: list[str] = []  # tensors that hold NaN or infinities
         self._wrong: dict[str, str] = {}  # step: its first tensor that is wrong
 
     def results(self, wanted: Sequence[str]) -> Iterator[TensorResult]:
@@ -46,6 +48,10 @@ class Walk:
         self._open_streams(wanted)
         for name in wanted:
             yield self._result(name)
+        first, *later = self._no_numbers or [""]
+        if later:
+            text = f"NaN or infinities are in {len(later)} tensors after {first} too: {listed(later)}"
+            self.findings.append(Finding("not finite", None, text))
 
     def _open_streams(self, wanted: Sequence[str]) -> None:
         """Run the model along with the walk for whatever the recordings themselves do not say."""
@@ -87,12 +93,16 @@ class Walk:
         self._note_what_is_no_number(name, end_to_end)
         outcome = (by_itself or end_to_end).outcome
         step = self.rerun.steps[name].name if self.rerun and name in self.rerun.steps else name
-        has_heat = outcome in ("wrong", "differs") and self.golden.entries[name].axes in ("NHWC", "NC")
+        decisive, axes = by_itself or end_to_end, self.golden.entries[name].axes
+        expected = golden if reference is None else reference
+        is_off = outcome in ("wrong", "differs") and axes in ("NHWC", "NC")
+        is_new = step not in self._wrong if by_itself else not self._wrong
         result = TensorResult(
             name, theirs, outcome, tensor.shape, pair.region, pair.dtype, pair.reading.order, pair.reading.how,
             by_itself, end_to_end, run_from,
             follows=self._wrong.get(step, ""),
-            heat=heat_of(tensor, golden if reference is None else reference) if has_heat else None,
+            heat=heat_of(tensor, expected) if is_off else None,
+            where=self._where(name, pair, tensor, expected, decisive) if is_off and is_new else None,
         )  # fmt: skip
         if outcome == "wrong":
             self._wrong.setdefault(step, name)
@@ -144,9 +154,19 @@ class Walk:
         region = tuple(slice(*bounds) for bounds in pair.region)
         return lambda dtype: widest_floor(rerun, given, name, dtype, region)
 
+    def _where(self, name: str, pair: PairedTensor, tensor: Array, expected: Array, found: Deviation) -> Where | None:
+        entry = self.golden.entries[name]
+        whole = tuple(end for _, end in entry.part) if entry.part else entry.shape
+        return find_where(
+            tensor, expected, entry.axes, found.judgement, part=pair.region, whole=whole, order=pair.reading.order
+        )
+
     def _note_what_is_no_number(self, name: str, found: Deviation) -> None:
+        """Say it of the first tensor that holds any; count the others, which follow."""
         nan, infinite = found.distance.nan, found.distance.infinite
         if nan or infinite:
+            self._no_numbers.append(name)
+        if self._no_numbers == [name]:
             text = f"{nan} NaN and {infinite} infinite of {found.distance.elements} elements"
             self.findings.append(Finding("not finite", name, text, "wrong"))
         if found.distance.golden_not_finite:

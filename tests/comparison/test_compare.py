@@ -202,6 +202,31 @@ class TestFindings:
         assert said(found, "not finite") == [("stem", f"1 NaN and 1 infinite of {stem.size} elements")]
         assert found.first_wrong.name == "stem"
         assert found.tensors[2].run_from == ("input",)  # nothing is run from a NaN
+        assert found.places == (
+            "stem: wrong in channels 3 and 4 of 32, column 2 of 28, row 1 of 20: 2 of 17,920 elements, first "
+            f"(0, 1, 2, 3): NaN instead of {recorded.tensors['stem'][0, 1, 2, 3]:.9g}; all else is right",
+        )
+
+    def test_numbers_that_are_none_are_told_once(self, recorded, port):
+        names = ["block1a.depthwise", "block1a.squeeze", "block1a.project"]
+        found = compare(recorded.path, port({name: first(recorded.tensors[name]) * np.nan for name in names}))
+        assert said(found, "not finite") == [
+            ("block1a.depthwise", f"{recorded.tensors[names[0]].size} NaN and 0 infinite of 17920 elements"),
+            (None, "NaN or infinities are in 2 tensors after block1a.depthwise too: block1a.squeeze, block1a.project"),
+        ]
+
+    def test_where_it_is_wrong(self, recorded, port):
+        """In the port's tensor, and in a piece of it; what only follows is not told."""
+        stem = recorded.tensors["stem"].copy()
+        stem[:, 3::4] = 0
+        changed = port({"stem": first(stem)}, only=["input", "logits"])
+        sentence = "wrong in rows 3, 7, 11, 15, 19 of 20: row 3 of each strip of 4, where 0 stands: 4,479 of 17,920 "
+        assert compare(recorded.path, changed).places[0].startswith(f"stem: {sentence}")
+        (changed / "stem.npy").unlink()
+        np.save(changed / "stem[:,4:12,:,:].npy", first(stem)[:, :, 4:12])
+        found = compare(recorded.path, changed)
+        assert found.places[0].startswith("stem: wrong in rows 7 and 11 of 20, where 0 stands: ")
+        assert found.to_json()["tensors"][1]["where"]["first"] == [0, 7, 0, 0]
 
     def test_nothing_is_run_from_what_float32_cannot_hold(self, recorded, port):
         stem = np.full(first(recorded.tensors["stem"]).shape, 1e300)
