@@ -82,7 +82,7 @@ class Comparison:
             at = f"{first.name} (tensor {self.tensors.index(first) + 1} of {len(self.tensors)})"
             word = "first wrong" if first.outcome == "wrong" else "first different"
             others = [other.name for other in self.wrong_by_themselves[1:]]
-            more = f"; wrong by themselves too: {listed(others, 6)}" if others else self._rest(first)
+            more = f"; {word.split()[1]} by themselves too: {listed(others, 6)}" if others else self._rest(first)
             return f"{word}: {at}: {self._why(first)}{more}"
         count = f"{len(self.tensors)} tensor{'s' if len(self.tensors) > 1 else ''}"
         rounded = [result for result in self.tensors if result.outcome == "rounded"]

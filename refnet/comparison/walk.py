@@ -10,7 +10,7 @@ import numpy as np
 from refnet.architecture import names
 from refnet.arrays import Array
 from refnet.comparison.diagnosis.number_formats import nearest
-from refnet.comparison.findings import Finding, listed
+from refnet.comparison.findings import DUMP, Finding, listed
 from refnet.comparison.golden_tensors import GoldenTensors
 from refnet.comparison.judgement.borderline import is_borderline, widest_floor
 from refnet.comparison.judgement.distance import measure_distance
@@ -22,6 +22,7 @@ from refnet.comparison.tensor_result import Deviation, TensorResult, heat_of
 from refnet.comparison.where import Where, find_where
 from refnet.errors import RefnetError
 
+RIGHT = ("exact", "rounded")
 TWO_BYTES = ("float16", "bfloat16")
 _WIDTHS = ("float64", "float32", *TWO_BYTES)  # from the widest to the narrowest
 
@@ -90,6 +91,10 @@ class Walk:
     def _compared(self, name: str, theirs: str, pair: PairedTensor, tensor: Array, golden: Array) -> TensorResult:
         run_from, by_itself, reference = self._by_itself(name, pair, tensor)
         end_to_end = self._end_to_end(name, pair, tensor, golden, doubted=by_itself is None)
+        damaged = [one for one in run_from if one in self._wrong.values()]
+        if by_itself is not None and by_itself.outcome == "wrong" and end_to_end.outcome in RIGHT and damaged:
+            self._note_damage(damaged[0], name)
+            run_from, by_itself, reference = (), None, None  # what it was run from is not what the port had
         self._note_what_is_no_number(name, end_to_end)
         outcome = (by_itself or end_to_end).outcome
         step = self.rerun.steps[name].name if self.rerun and name in self.rerun.steps else name
@@ -160,6 +165,15 @@ class Walk:
         return find_where(
             tensor, expected, entry.axes, found.judgement, part=pair.region, whole=whole, order=pair.reading.order
         )
+
+    def _note_damage(self, damaged: str, name: str) -> None:
+        if any((found.kind, found.step) == (DUMP, damaged) for found in self.findings):
+            return
+        text = (
+            f"{name}, which is made from it, is right end to end: the port went on with the right numbers, so this "
+            "tensor was damaged when it was dumped, or afterwards"
+        )
+        self.findings.append(Finding(DUMP, damaged, text, "wrong"))
 
     def _note_what_is_no_number(self, name: str, found: Deviation) -> None:
         """Say it of the first tensor that holds any; count the others, which follow."""

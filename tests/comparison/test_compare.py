@@ -188,6 +188,10 @@ class TestFindings:
         found = compare(recorded.path, port({"zebra": np.zeros(3, np.float32)}, only=[]))
         assert (found.exit_code, found.verdict) == (2, "nothing compared: no tensor is in both")
 
+    def test_a_block_by_its_name(self, recorded, port):
+        found = compare(recorded.path, port(), steps=["block2a", "stem"])
+        assert [row.name for row in found.tensors] == ["stem", "block2a.expand", "block2a.depthwise", "block2a.squeeze"]
+
     def test_names_by_a_map(self, recorded, port):
         changed = port({"conv_0": first(recorded.tensors["stem"])}, only=["input"])
         assert outcomes(compare(recorded.path, changed, names={"conv_0": "stem"})) == {
@@ -214,6 +218,17 @@ class TestFindings:
             ("block1a.depthwise", f"{recorded.tensors[names[0]].size} NaN and 0 infinite of 17920 elements"),
             (None, "NaN or infinities are in 2 tensors after block1a.depthwise too: block1a.squeeze, block1a.project"),
         ]
+
+    def test_a_dump_that_was_damaged(self, recorded, port):
+        """What is made from a tensor is right end to end: the port went on with other numbers than it dumped."""
+        damaged = first(recorded.tensors["block1a.depthwise"]).copy()
+        damaged[:, :, -1] = 0
+        found = compare(recorded.path, port({"block1a.depthwise": damaged}))
+        assert [row.name for row in found.tensors if row.outcome == "wrong"] == ["block1a.depthwise"]
+        ((step, text),) = said(found, "dump")
+        assert step == "block1a.depthwise"
+        assert text.startswith("block1a.squeeze, which is made from it, is right end to end: the port went on with")
+        assert found.exit_code == 1
 
     def test_where_it_is_wrong(self, recorded, port):
         """In the port's tensor, and in a piece of it; what only follows is not told."""
