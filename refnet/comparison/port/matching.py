@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -54,8 +54,8 @@ def match(theirs: Iterable[str], ours: Sequence[str], mapping: Mapping[str, str]
     Block1a/Expand taken for block1a.expand
     not in the golden, so not compared: heat (head?)
     """
-    mapping = dict(mapping or {})
-    known = set(ours)
+    theirs, known, mapping = list(theirs), set(ours), dict(mapping or {})
+    unused = sorted(set(mapping) - {name for whole in theirs for name in (whole, _split(whole, known)[0])})
     plain: dict[str, list[str]] = {}
     for name in ours:
         plain.setdefault(_plain(name), []).append(name)
@@ -77,12 +77,23 @@ def match(theirs: Iterable[str], ours: Sequence[str], mapping: Mapping[str, str]
             twice.append(f"{theirs_name} and {partners[target].name} are both {target}; only the second is compared")
             continue
         partners[target] = Partner(theirs_name, slices)
-    findings = [Finding("names", None, text) for text in twice]
+    findings = [Finding("names", None, text) for text in (*_about_map(mapping, unused, set(theirs)), *twice)]
     if guessed:
         findings.append(Finding("names", None, listed(guessed, 3)))
     if unknown:
         findings.append(Finding("names", None, f"not in the golden, so not compared: {listed(unknown)}"))
     return Matching(partners, tuple(findings))
+
+
+def _about_map(mapping: Mapping[str, str], unused: Sequence[str], theirs: set[str]) -> Iterator[str]:
+    """Say which lines of a map say nothing, and if it seems to be the wrong way round."""
+    if not unused:
+        return
+    turned = sum(name in theirs for name in mapping.values())
+    if turned > len(mapping) - len(unused):
+        yield "the map seems to be the wrong way round: want the port's name first, then refnet's"
+    names = [f"{name} (for {mapping[name]})" for name in unused]
+    yield f"in the map, but not in the port: {listed(names)}"
 
 
 def read_map(path: Path) -> dict[str, str]:

@@ -30,7 +30,8 @@ def test_everything_is_on_it(found):
     parsed = Balanced(page(found))
     text = " ".join(parsed.text)
     assert found.sentences
-    for wanted in (found.verdict[1:], *found.sentences, found.golden, found.actual, "b0@synthetic"):
+    assert found.places
+    for wanted in (found.verdict[1:], *found.sentences, *found.places, found.golden, found.actual, "b0@synthetic"):
         assert wanted in text
     assert all(f" {row.name} " in text for row in found.tensors)
     ids = [value for key, value in parsed.attributes if key == "id"]
