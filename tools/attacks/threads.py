@@ -54,7 +54,7 @@ busy = threading.Thread(target=lambda: [digest(*job(random.Random(i))) for i in 
 busy.start()
 jobs = [job(chance) for _ in range(8)]
 with multiprocessing.get_context("fork").Pool(2) as pool:
-    found = pool.starmap_async(digest, [(each[0], each[1], each[2]) for each in jobs]).get(90)
+    found = pool.starmap_async(digest, [(each[0], each[1], each[2]) for each in jobs]).get(float(sys.argv[3]))
 busy.join()
 if found != [digest(*each) for each in jobs]:
     print("other numbers in a pool's children")
@@ -65,7 +65,13 @@ def _run(case: Case, program: str) -> None:
     """Run a program; it prints nothing where all is right."""
     (case.folder / "program.py").write_text(COMMON + program, "utf-8")
     limit = 100 * patience()
-    command = [sys.executable, str(case.folder / "program.py"), case.name, str(make_weight_file(case))]
+    command = [
+        sys.executable,
+        str(case.folder / "program.py"),
+        case.name,
+        str(make_weight_file(case)),
+        str(0.9 * limit),
+    ]
     with (case.folder / "out").open("w+") as out:
         process = subprocess.Popen(
             command, stdout=out, stderr=out, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdin=subprocess.DEVNULL
