@@ -8,7 +8,7 @@ import tempfile
 import time
 
 from attacks.case import Attack, FaultError
-from attacks.watch import command, harmless
+from attacks.watch import SECONDS, command, harmless
 
 
 def wrong(case):
@@ -37,7 +37,7 @@ def memory(case):
 def cost(case):
     with harmless(1000):
         begun = time.process_time()
-        while time.process_time() < begun + 2.2:
+        while time.process_time() < begun + SECONDS + 0.2:
             pass
 
 
