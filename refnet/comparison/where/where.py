@@ -113,7 +113,10 @@ def _wrong(actual: Array, expected: Array, judgement: Judgement | None) -> tuple
     """Mark what is no number, else what the floor does not explain; and the limit between right and wrong."""
     floor = judgement.floor if judgement else None
     limits = (MAX_FACTOR * floor.largest, RMS_FACTOR * floor.rms) if floor else (0.0,)
-    wrong = ~np.isfinite(actual)
+    wrong = np.empty(
+        actual.shape, bool
+    )  # in C's order, however the port's tensor lies: it is filled through a flat view
+    np.logical_not(np.isfinite(actual), out=wrong)
     if wrong.any():
         return wrong, limits[0]
     for limit in limits:

@@ -93,6 +93,13 @@ def test_roundings_are_not_wrong(right):
     assert found.sentence.endswith("all else is right")
 
 
+def test_a_tensor_that_lies_in_memory_with_channels_first(right):
+    actual = np.ascontiguousarray(np.moveaxis(right, -1, 1))
+    actual[:, 5] = 0
+    found = find_where(np.moveaxis(actual, 1, -1), right, "NHWC", order="NCHW")
+    assert (found.places, found.contents) == ("channel 5 of 24", "0")
+
+
 def test_nothing_is_wrong(right):
     assert find_where(right, right, "NHWC") is None
 
