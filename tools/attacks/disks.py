@@ -25,6 +25,16 @@ ROOM = (0, 1, 511, 4096, 30_000, 100_000, 300_000, 1_000_000)  # bytes
 WRITERS = [command for command in COMMANDS if command.name != "warmup"]  # which compiles, for that matter
 
 
+def _start_short(command: WritingCommand, case: Case) -> subprocess.Popen[str]:
+    """Start a command whose files may have so many bytes and no more."""
+    hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+    resource.setrlimit(resource.RLIMIT_FSIZE, (case.random.choice(ROOM), hard))
+    try:
+        return start(command, case.folder)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+
+
 def short_files(command: WritingCommand) -> Callable[[Case], None]:
     """Make the attack of a limit to the size of files, which is what a full disk looks like to a program."""
 
@@ -32,13 +42,7 @@ def short_files(command: WritingCommand) -> Callable[[Case], None]:
         whole, _ = undisturbed(command, case)
         prepare(case.folder)
         before = set(contents(case.folder))
-        hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
-        resource.setrlimit(resource.RLIMIT_FSIZE, (case.random.choice(ROOM), hard))
-        try:
-            process = start(command, case.folder)
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
-        check(command, ended(process), case.folder, before, whole)
+        check(command, ended(_start_short(command, case)), case.folder, before, whole)
 
     return attack
 
@@ -121,13 +125,7 @@ def old_file_stays(case: Case) -> None:
     prepare(case.folder)
     target = case.folder / names[command.name]
     target.write_bytes(b"the old one")
-    hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
-    resource.setrlimit(resource.RLIMIT_FSIZE, (case.random.choice(ROOM), hard))
-    try:
-        process = start(command, case.folder)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
-    told = ended(process)
+    told = ended(_start_short(command, case))
     check_told(command.arguments.split(), told, {0, 2})
     if told.code and target.read_bytes() != b"the old one":
         raise FaultError("wrong", f"the file that was there is damaged: {told.err}")
