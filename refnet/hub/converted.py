@@ -96,8 +96,8 @@ def _read_proven(path: Path) -> Weights:
 
 def _notes(weight_file: Path) -> list[str]:
     """What a conversion had to tell."""
-    told: list[str] = certificate.read(certificate.beside(weight_file))["conversion"].get("told", [])
-    return told
+    told = certificate.read(certificate.beside(weight_file))["conversion"].get("told", [])
+    return [str(note) for note in told]
 
 
 def _described(weights: Weights) -> str:
