@@ -1,0 +1,133 @@
+"""Engines as sets of policies: which way of rounding each takes, operation by operation.
+
+What they have in common is in ``sums``, ``activation`` and ``softmax``. Each set was compared with its engine, element
+by element: ``tools/check_integers.py`` does it again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Final, NamedTuple
+
+from refnet.arrays import Array
+from refnet.errors import InputError
+from refnet.reference.integers.policy import POLICIES, policy
+from refnet.reference.integers.quantisation import Rounding
+from refnet.reference.integers.scaling import FORMATS, Format
+
+WEIGHTED = "weighted"
+
+
+class Rescaling(NamedTuple):
+    """How sums of products come to the output's scale.
+
+    Attributes
+    ----------
+    policy
+        Which rounding.
+    scales
+        In which format the real multiplier is computed.
+    """
+
+    policy: str
+    scales: Format = "float64"
+
+    def __call__(self, total: Array, x: Any, y: Any, out: Any) -> Array:
+        """Integers nearest to total * x * y / out, of the scales of both factors and of what comes out."""
+        return policy(self.policy)(total, FORMATS[self.scales](x, y, out))
+
+
+@dataclass(frozen=True)
+class Engine:
+    """One engine's way through every operation.
+
+    Attributes
+    ----------
+    name
+        As files and messages have it.
+    convolution, depthwise, dense, multiply
+        How their sums, or products, are rescaled.
+    add
+        A policy for three requantisations; or ``weighted``, one rounding of integer weights.
+    mean
+        A policy of fixed point, its multiplier divided by the number of pixels; or ``fp32-even``, a float32 multiplier.
+    requantise
+        A policy, from codes of one scale to codes of another.
+    quantise
+        How real numbers become codes.
+    """
+
+    name: str
+    convolution: Rescaling
+    depthwise: Rescaling
+    dense: Rescaling
+    multiply: Rescaling
+    add: str
+    mean: str
+    requantise: str
+    quantise: Rounding
+
+
+TFLM: Final = Engine(
+    name="tflm",
+    convolution=Rescaling("double"),
+    depthwise=Rescaling("double"),
+    dense=Rescaling("double", "float32-product"),
+    multiply=Rescaling("double"),
+    add="double",
+    mean="double",
+    requantise="double",
+    quantise="half-away",
+)
+
+#: The engines, by name. ``tflite`` has the reference kernels of LiteRT, ``xnnpack`` those that it runs by default.
+ENGINES: Final[dict[str, Engine]] = {
+    each.name: each
+    for each in (
+        TFLM,
+        replace(TFLM, name="tflite", dense=Rescaling("double-float"), multiply=Rescaling("double", "float32")),
+        Engine(
+            name="xnnpack",
+            convolution=Rescaling("fp32-even", "float32"),
+            depthwise=Rescaling("fp32-even", "float32"),
+            dense=Rescaling("fp32-even", "float32"),
+            multiply=Rescaling("fp32-even", "float32"),
+            add=WEIGHTED,
+            mean="fp32-even",
+            requantise="fp32-even",
+            quantise="half-even",
+        ),
+    )
+}
+
+
+def engine(name: str) -> Engine:
+    """One of ``ENGINES``.
+
+    Raises
+    ------
+    InputError
+        If there is none of that name.
+
+    Examples
+    --------
+    >>> engine("tflm").add, engine("xnnpack").add
+    ('double', 'weighted')
+    """
+    if name not in ENGINES:
+        raise InputError(f"no engine {name!r:.80}; want one of {', '.join(ENGINES)}")
+    return ENGINES[name]
+
+
+def of_one_policy(name: str) -> Engine:
+    """The ``tflm`` set with one policy of fixed point wherever it requantises.
+
+    Examples
+    --------
+    >>> of_one_policy("single").mean
+    'single'
+    """
+    if not POLICIES[name].is_fixed_point:
+        raise InputError(f"{name} has no multiplier of fixed point, which means and sums of two tensors need")
+    one = Rescaling(name)
+    return Engine(name, one, one, one, one, add=name, mean=name, requantise=name, quantise="half-away")

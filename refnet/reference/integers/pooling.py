@@ -1,0 +1,82 @@
+"""One number of each channel of a picture, from codes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from refnet.arrays import Array
+from refnet.reference.integers.fixed_point import SMALLEST_SHIFT, Multiplier, int32, multiplier
+from refnet.reference.integers.policy import Policy
+from refnet.reference.integers.quantisation import Quantisation
+
+MOST_BITS = 32  # that a multiplier is shifted by, before it is divided
+
+
+def total(x: Array, of: Quantisation) -> Array:
+    """Sum of codes x [N, H, W, C], less their zero point, over the picture → [N, C]; exact in any order.
+
+    Examples
+    --------
+    >>> total(np.array([1, 2, 3, 4], np.int8).reshape(1, 2, 2, 1), Quantisation(np.float32(1), 1))
+    array([[6]])
+    """
+    return int32(of.above_zero(x).sum(axis=(1, 2)))
+
+
+def divided(by: Multiplier, count: int) -> Multiplier:
+    """A multiplier over the number of pixels; the quotient loses its fraction, whatever that is.
+
+    The mantissa is first shifted to the left by as many bits as the count has behind its first.
+
+    Examples
+    --------
+    >>> divided(multiplier(0.75), 3)
+    Multiplier(mantissa=array(1073741824), shift=array(-1))
+    """
+    bits = np.minimum(min(count.bit_length() - 1, MOST_BITS), by.shift - SMALLEST_SHIFT)
+    return Multiplier(np.asarray((by.mantissa << bits) // count), np.asarray(by.shift - bits))
+
+
+def mean_divided(x: Array, of: Quantisation, to: Quantisation, policy: Policy) -> Array:
+    """Global mean, its sum requantised by a multiplier ``divided`` by the number of pixels: a policy of fixed point.
+
+    Examples
+    --------
+    >>> from refnet.reference.integers.policy import policy
+    >>> q = Quantisation(np.float32(1), 0)
+    >>> mean_divided(np.array([1, 2, 3, 4], np.int8).reshape(1, 2, 2, 1), q, q, policy("double"))
+    array([[3]], dtype=int8)
+    """
+    H, W = x.shape[1:3]
+    by = divided(multiplier(np.float64(of.scale) / np.float64(to.scale)), H * W)
+    return to.clamp(policy.apply(total(x, of), by) + to.zero_point)
+
+
+def mean_of_real(x: Array, of: Quantisation, to: Quantisation, policy: Policy) -> Array:
+    """Global mean, its sum requantised by scale_x / (count * scale_out) of float32.
+
+    Examples
+    --------
+    >>> from refnet.reference.integers.policy import policy
+    >>> q = Quantisation(np.float32(1), 0)
+    >>> mean_of_real(np.array([1, 2, 3, 4], np.int8).reshape(1, 2, 2, 1), q, q, policy("fp32-even"))
+    array([[2]], dtype=int8)
+    """
+    H, W = x.shape[1:3]
+    real = np.float32(of.scale) / np.float32(np.float32(H * W) * np.float32(to.scale))
+    return to.clamp(policy(total(x, of), real) + to.zero_point)
+
+
+def average_pool(x: Array) -> Array:
+    """Global mean of codes x [N, H, W, C] → [N, C] of the same scale and zero point, a tie away from 0.
+
+    Examples
+    --------
+    >>> average_pool(np.array([1, 2, -1, -2], np.int8).reshape(1, 1, 2, 2).transpose(0, 1, 3, 2))
+    array([[ 2, -2]], dtype=int8)
+    """
+    H, W = x.shape[1:3]
+    sums = x.astype(np.int64).sum(axis=(1, 2))
+    magnitude = (np.abs(sums) + H * W // 2) // (H * W)
+    result: Array = np.where(sums < 0, -magnitude, magnitude).astype(x.dtype)
+    return result
