@@ -16,6 +16,7 @@ from refnet.reference.integers.quantisation import Rounding
 from refnet.reference.integers.scaling import FORMATS, Format
 
 WEIGHTED = "weighted"
+FLOAT32 = "float32"
 
 
 class Rescaling(NamedTuple):
@@ -50,9 +51,7 @@ class Engine:
     add
         A policy for three requantisations; or ``weighted``, one rounding of integer weights.
     mean
-        A policy of fixed point, its multiplier divided by the number of pixels; or ``fp32-even``, a float32 multiplier.
-    requantise
-        A policy, from codes of one scale to codes of another.
+        A policy of fixed point, its multiplier divided by the number of pixels; or ``float32``.
     quantise
         How real numbers become codes.
     """
@@ -64,7 +63,6 @@ class Engine:
     multiply: Rescaling
     add: str
     mean: str
-    requantise: str
     quantise: Rounding
 
 
@@ -72,11 +70,10 @@ TFLM: Final = Engine(
     name="tflm",
     convolution=Rescaling("double"),
     depthwise=Rescaling("double"),
-    dense=Rescaling("double", "float32-product"),
+    dense=Rescaling("double"),
     multiply=Rescaling("double"),
     add="double",
     mean="double",
-    requantise="double",
     quantise="half-away",
 )
 
@@ -93,8 +90,7 @@ ENGINES: Final[dict[str, Engine]] = {
             dense=Rescaling("fp32-even", "float32"),
             multiply=Rescaling("fp32-even", "float32"),
             add=WEIGHTED,
-            mean="fp32-even",
-            requantise="fp32-even",
+            mean=FLOAT32,
             quantise="half-even",
         ),
     )
@@ -130,4 +126,4 @@ def of_one_policy(name: str) -> Engine:
     if not POLICIES[name].is_fixed_point:
         raise InputError(f"{name} has no multiplier of fixed point, which means and sums of two tensors need")
     one = Rescaling(name)
-    return Engine(name, one, one, one, one, add=name, mean=name, requantise=name, quantise="half-away")
+    return Engine(name, one, one, one, one, add=name, mean=name, quantise="half-away")

@@ -52,19 +52,23 @@ def mean_divided(x: Array, of: Quantisation, to: Quantisation, policy: Policy) -
     return to.clamp(policy.apply(total(x, of), by) + to.zero_point)
 
 
-def mean_of_real(x: Array, of: Quantisation, to: Quantisation, policy: Policy) -> Array:
-    """Global mean, its sum requantised by scale_x / (count * scale_out) of float32.
+def mean_in_float32(x: Array, of: Quantisation, to: Quantisation) -> Array:
+    """Global mean in float32, a tie to the even code: ``sum * s + b``, each operation rounded to nearest.
+
+    s = (scale_x / scale_out) * (1 / count); b = zero_point_out - (count * zero_point_x) * s. The sum is of codes as
+    they are, so that their zero point is within b, which is rounded.
 
     Examples
     --------
-    >>> from refnet.reference.integers.policy import policy
     >>> q = Quantisation(np.float32(1), 0)
-    >>> mean_of_real(np.array([1, 2, 3, 4], np.int8).reshape(1, 2, 2, 1), q, q, policy("fp32-even"))
+    >>> mean_in_float32(np.array([1, 2, 3, 4], np.int8).reshape(1, 2, 2, 1), q, q)
     array([[2]], dtype=int8)
     """
-    H, W = x.shape[1:3]
-    real = np.float32(of.scale) / np.float32(np.float32(H * W) * np.float32(to.scale))
-    return to.clamp(policy(total(x, of), real) + to.zero_point)
+    count = np.float32(x.shape[1] * x.shape[2])
+    s = (of.scale / to.scale) * (np.float32(1) / count)
+    b = np.float32(to.zero_point) - (count * np.float32(of.zero_point)) * s
+    sums = int32(x.astype(np.int64).sum(axis=(1, 2))).astype(np.float32)
+    return to.clamp(np.rint(sums * s + b))
 
 
 def average_pool(x: Array) -> Array:

@@ -12,7 +12,7 @@ import numpy as np
 
 from refnet.arrays import Array
 
-Format = Literal["float64", "float32", "float32-product"]
+Format = Literal["float64", "float32"]
 
 
 def in_float64(x: Any, y: Any, out: Any) -> Array:
@@ -37,19 +37,7 @@ def in_float32(x: Any, y: Any, out: Any) -> Array:
     return np.asarray(np.float32(x) * np.float32(y) / np.float32(out), np.float64)
 
 
-def of_float32_product(x: Any, y: Any, out: Any) -> Array:
-    """x * y rounded to float32; divided by out in float64.
-
-    Examples
-    --------
-    >>> float(of_float32_product(np.float32(0.1), np.float32(0.3), np.float32(0.7))).hex()
-    '0x1.5f15f2ad73fc3p-5'
-    """
-    return np.asarray(np.float64(np.float32(x) * np.float32(y)) / np.float64(out))
-
-
 FORMATS: Final[dict[Format, Callable[[Any, Any, Any], Array]]] = {
     "float64": in_float64,
     "float32": in_float32,
-    "float32-product": of_float32_product,
 }

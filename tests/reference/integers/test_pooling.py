@@ -2,10 +2,11 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from helpers.oracles import nearest
 
 from refnet.reference.integers.fixed_point import multiplier
 from refnet.reference.integers.policy import policy
-from refnet.reference.integers.pooling import average_pool, divided, mean_divided, mean_of_real, total
+from refnet.reference.integers.pooling import average_pool, divided, mean_divided, mean_in_float32, total
 from refnet.reference.integers.quantisation import Quantisation
 
 RNG = np.random.default_rng(6)
@@ -38,13 +39,12 @@ def test_a_multiplier_too_small_to_be_divided():
 
 
 @pytest.mark.parametrize("sides", [(1, 1), (2, 3), (7, 7), (12, 12)])
-@pytest.mark.parametrize("way", ["double", "single", "fp32-even"])
+@pytest.mark.parametrize("way", ["double", "single", "float32"])
 def test_near_the_real_mean(sides, way):
     of, to = Quantisation(np.float32(0.05), -30), Quantisation(np.float32(0.013), 20)
     x = picture(*sides)
     wanted = (x.astype(float) + 30).mean(axis=(1, 2)) * (float(of.scale) / float(to.scale)) + 20
-    function = mean_of_real if way == "fp32-even" else mean_divided
-    ours = function(x, of, to, policy(way))
+    ours = mean_in_float32(x, of, to) if way == "float32" else mean_divided(x, of, to, policy(way))
     limit = 0.6 if way == "double" else 0.501  # two roundings
     assert np.abs(ours - np.clip(wanted, -128, 127)).max() < limit
 
@@ -56,7 +56,24 @@ def test_means_typed_in():
     assert mean_divided(x, q, q, policy("double")).item() == 3
     assert mean_divided(-x, q, q, policy("double")).item() == -3
     assert mean_divided(-x, q, q, policy("single")).item() == -2
-    assert mean_of_real(x, q, q, policy("fp32-even")).item() == 2
+    assert mean_in_float32(x, q, q).item() == 2
+    odd = Quantisation(np.float32(1), 1)
+    assert mean_in_float32(x, q, odd).item() == 4  # 2.5 + 1: the even code, not the even number
+
+
+def test_mean_in_float32_rounds_each_operation():
+    of, to = Quantisation(np.float32(0.0371), -77), Quantisation(np.float32(0.0113), 13)
+    x = picture(7, 7)
+
+    def rounded(value: Fraction) -> Fraction:
+        return Fraction(nearest(value, "float32"))
+
+    ratio = rounded(Fraction(float(of.scale)) / Fraction(float(to.scale)))
+    s = rounded(ratio * rounded(Fraction(1, 49)))
+    b = rounded(13 - rounded(-77 * 49 * s))
+    for n, c in np.ndindex(2, 50):
+        mean = round(rounded(rounded(sum(int(q) for q in x[n, :, :, c].flat) * s) + b))
+        assert mean_in_float32(x, of, to)[n, c] == min(max(mean, -128), 127)
 
 
 @pytest.mark.parametrize("sides", [(1, 2), (3, 3), (7, 7)])

@@ -12,9 +12,7 @@ def exact(value: float) -> Fraction:
 
 
 def oracle(name: str, x: float, y: float, out: float) -> float:
-    product = "float64" if name == "float64" else "float32"
-    quotient = "float32" if name == "float32" else "float64"
-    return nearest(Fraction(nearest(exact(x) * exact(y), product)) / exact(out), quotient)
+    return nearest(Fraction(nearest(exact(x) * exact(y), name)) / exact(out), name)
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -27,5 +25,4 @@ def test_format(name):
 
 def test_they_differ():
     x, y, out = np.random.default_rng(5).uniform(0.001, 2, (3, 300)).astype(np.float32)
-    a, b, c = (function(x, y, out) for function in FORMATS.values())
-    assert min(np.mean(a != b), np.mean(b != c), np.mean(a != c)) > 0.5
+    assert np.mean(FORMATS["float64"](x, y, out) != FORMATS["float32"](x, y, out)) > 0.9
