@@ -34,6 +34,7 @@ ADD = "add"
 CONV = "conv"
 BN = "bn"
 ACT = "act"
+SIGMOID = "sigmoid"  # in integers, the factor of a swish
 
 BN_LEAVES = ("gamma", "beta", "mean", "variance")
 

@@ -20,7 +20,7 @@ import onnx
 import pytest
 import safetensors.torch
 import torch
-from helpers import fuzzing
+from helpers import fuzzing, integer_networks
 from helpers.fuzzing import CHANGES, changed, fuzzed, harmless
 from helpers.places import DATA
 from helpers.tf_writer import entry, field, packed, shape_of, table
@@ -187,6 +187,7 @@ READERS: dict[str, tuple[Callable[[bytes], object], bytes]] = {
     "tf-objects": (read_objects, object_graph_of_three()),
     "keras-metadata": (saved_model.parse_metadata, keras_metadata()),
     "tflite": (lambda data: from_tflite(tflite_file.load(data)), TFLITE),
+    "tflite-integers": (integer_networks.find, integer_networks.content("relu6.tflite")),
     "tflite-metadata": (tflite_metadata.parse, metadata((NORMALIZATION, {0: [1.0], 1: [2.0]}), files=("a.txt",))),
 }
 

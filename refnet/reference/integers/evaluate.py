@@ -1,0 +1,96 @@
+"""A whole integer network through the definition, by the policies of an engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from refnet.architecture import names
+from refnet.arrays import Array
+from refnet.errors import InputError
+from refnet.reference.integers import elementwise, pooling, sums
+from refnet.reference.integers.activation import logistic_table, look_up, swish_table
+from refnet.reference.integers.engine import FLOAT32, WEIGHTED, Engine
+from refnet.reference.integers.network import IntegerNetwork, Operation
+from refnet.reference.integers.policy import policy
+from refnet.reference.integers.quantisation import Quantisation, activation_limits, quantise
+from refnet.reference.integers.softmax import softmax
+
+
+def evaluate(network: IntegerNetwork, engine: Engine, x: Array) -> Iterator[tuple[str, Array]]:
+    """Run the operations in order on x [N, H, W, C], codes or float32; yield the name and codes of each.
+
+    The first is ``input``, the picture in codes of int8.
+    """
+    values = {names.INPUT: entry(network, engine, x)}
+    yield names.INPUT, values[names.INPUT]
+    last_reader = {name: operation for operation in network.operations for name in operation.inputs}
+    for operation in network.operations:
+        inputs = [values[name] for name in operation.inputs]
+        of = [network.codes[name] for name in operation.inputs]
+        values[operation.name] = evaluate_operation(operation, inputs, of, network.codes[operation.name], engine)
+        yield operation.name, values[operation.name]
+        for name in set(operation.inputs):
+            if last_reader[name] is operation:
+                del values[name]
+
+
+def entry(network: IntegerNetwork, engine: Engine, x: Array) -> Array:
+    """The picture in the codes of ``input``, whichever way it comes."""
+    to = network.codes[names.INPUT]
+    if x.dtype.kind == "f":
+        return quantise(x, to, engine.quantise)
+    given = network.given or to
+    if x.dtype.name != given.dtype:
+        raise InputError(f"the picture has numbers of {x.dtype.name}; want {given.dtype}, or real ones of float32")
+    return to.clamp(given.above_zero(x) + to.zero_point)
+
+
+def evaluate_operation(
+    operation: Operation, inputs: list[Array], of: list[Quantisation], to: Quantisation, engine: Engine
+) -> Array:
+    """Compute one operation from codes, given how inputs and output stand for real numbers."""
+    x, first = inputs[0], of[0]
+    match operation.kind:
+        case "convolution" | "depthwise" | "dense":
+            return _of_products(operation, x, first, to, engine)
+        case "add" if engine.add == WEIGHTED:
+            q = elementwise.add_weighted(x, inputs[1], first, of[1], to)
+        case "add":
+            q = elementwise.add_rescaled(x, inputs[1], first, of[1], to, policy(engine.add))
+        case "multiply":
+            y = inputs[1] if inputs[1].ndim == x.ndim else inputs[1][:, None, None, :]
+            total = elementwise.products(x, y, first, of[1])
+            q = engine.multiply(total, first.scale, of[1].scale, to.scale) + to.zero_point
+        case "mean" if engine.mean == FLOAT32:
+            q = pooling.mean_in_float32(x, first, to)
+        case "mean":
+            q = pooling.mean_divided(x, first, to, policy(engine.mean))
+        case "average_pool":
+            q = pooling.average_pool(x)
+        case "logistic":
+            q = look_up(x, logistic_table(first, to))
+        case "swish":
+            q = look_up(x, swish_table(first, to))
+        case "softmax":
+            q = softmax(x, first)
+    return to.clamp(q, activation_limits(operation.limit, to))
+
+
+def accumulate(operation: Operation, x: Array, of: Quantisation) -> Array:
+    """The sums of an operation with a kernel, before anything is rounded."""
+    kernel = operation.kernel
+    assert kernel is not None
+    if kernel.weights.ndim == 2:
+        return sums.dense(x, kernel.weights, kernel.bias, zero_point=of.zero_point)
+    function = sums.depthwise if kernel.weights.ndim == 3 else sums.convolution
+    return function(
+        x, kernel.weights, kernel.bias, zero_point=of.zero_point, stride=operation.stride, pads=operation.pads
+    )
+
+
+def _of_products(operation: Operation, x: Array, of: Quantisation, to: Quantisation, engine: Engine) -> Array:
+    assert operation.kernel is not None
+    rescaling = {"convolution": engine.convolution, "depthwise": engine.depthwise, "dense": engine.dense}
+    total = accumulate(operation, x, of)
+    q = rescaling[operation.kind](total, of.scale, operation.kernel.scales, to.scale)
+    return to.clamp(q + to.zero_point, activation_limits(operation.limit, to))
