@@ -52,7 +52,7 @@ def kernel_of(model: Model, operator: Operator, step: Step) -> Kernel:
     weights = np.ascontiguousarray(weights.transpose(AXES[operator.kind])).reshape(wanted)
     scales = _scales(tensor, CHANNELS[operator.kind], wanted[-1], name)
     given = codes_of(model, data)
-    bias = _bias(model, others[0] if others else -1, scales * given.scale, wanted[-1])
+    bias = _bias(model, others[0] if others else -1, scales * np.float64(given.scale), wanted[-1])
     return Kernel(weights, scales, bias)
 
 
@@ -116,7 +116,8 @@ def _real(tensor: Tensor) -> Tensor:
 def _real_value(codes: Array, stated: StatedQuantisation, name: str) -> Array:
     """The real numbers of a constant, of one scale or one along an axis."""
     channels = codes.shape[stated.axis] if -1 < stated.axis < codes.ndim else 1
-    if not {stated.scale.size, stated.zero_point.size} <= {1, channels} or not (stated.scale > 0).all():
+    positive = bool((np.isfinite(stated.scale) & (stated.scale > 0)).all())
+    if not {stated.scale.size, stated.zero_point.size} <= {1, channels} or not positive:
         raise CheckpointError(
             f"its tensor {name.partition(';')[0][:MAX_LABEL]!r} has {stated.scale.size} scales and "
             f"{stated.zero_point.size} zero points along axis {stated.axis}; want positive ones, one or one for each "
@@ -124,4 +125,5 @@ def _real_value(codes: Array, stated: StatedQuantisation, name: str) -> Array:
         )
     sides = [channels if axis == stated.axis else 1 for axis in range(codes.ndim)]
     scale, zero_point = (part.reshape(sides if part.size > 1 else ()) for part in (stated.scale, stated.zero_point))
-    return ((codes - zero_point) * scale).astype(np.float32)  # near enough: what is kept is the file's own
+    with np.errstate(over="ignore"):  # infinite numbers are refused as those of any file
+        return ((codes - zero_point) * scale).astype(np.float32)  # near enough: what is kept is the file's own

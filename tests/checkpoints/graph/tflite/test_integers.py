@@ -154,6 +154,8 @@ def largest_bias(file: File) -> None:
         (in_weights(zeroPoint=[1] * 8), "its weights '.*' have zero points other than 0"),
         (in_weights(scale=[0.1] * 7), "has 7 scales and 8 zero points along axis 0"),
         (in_weights(scale=[0.0] * 8), "want positive ones"),
+        (in_weights(scale=[np.inf] * 8), "want positive ones"),
+        (in_weights(scale=[3e38] * 8), "not of the scale of the products"),
         (in_weights(quantizedDimension=7), "8 scales and 8 zero points along axis 7"),
     ],
 )
