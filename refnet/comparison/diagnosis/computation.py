@@ -21,6 +21,7 @@ from refnet.reference.numerics import GEM_FLOOR, fold_batch_norm
 
 Channels = Array | slice
 Float = type[np.floating[Any]]
+Rounding = str | Callable[[Array], Array]
 
 
 class Norm(NamedTuple):
@@ -55,12 +56,14 @@ class Norm(NamedTuple):
 
 @dataclass(frozen=True)
 class Precision:
-    """Names of formats, of ``number_formats.FORMATS``, that numbers are rounded to; "" is none."""
+    """What numbers are rounded to: a format of ``number_formats.FORMATS``, or by a function; "" is none."""
 
-    inputs: str = ""
-    kernel: str = ""
-    between: str = ""
-    result: str = ""
+    inputs: Rounding = ""
+    kernel: Rounding = ""
+    between: Rounding = ""
+    result: Rounding = ""
+    sums: Rounding = ""  # before batch norm or bias
+    normed: Rounding = ""  # before the activation
 
 
 @dataclass(frozen=True)
@@ -73,12 +76,17 @@ class Computation:
     number: float = 1.0  # the divisor of a division, the power of a generalised mean
     stride: int = 1
     pads: Pads = NO_PADS
-    pad_mode: Literal["constant", "edge", "reflect"] = "constant"  # of np.pad
+    pad_mode: Literal["constant", "edge", "reflect", "wrap", "symmetric"] = "constant"  # of np.pad
+    pad_value: Array | float = 0.0  # where the mode is constant: one number, or one for each channel of the input
     bias: Array | None = None
     norms: tuple[Norm, ...] = ()
     activation: str = "none"
     activation_first: bool = False  # before the batch norms
     combine: Callable[..., Array] | None = None  # takes the place of the operation, where a mistake says so
+    combines_channels: bool = False  # whether that needs all channels at once
+    tail: tuple[Norm | str, ...] = ()  # batch norms and activations that follow at last
+    times: float = 1.0  # factor of the result, and what else is added to it, with a factor each
+    plus: tuple[tuple[float, Array], ...] = ()
     after: Callable[[Array], Array] | None = None  # what happens to each number of the result at last
     reorder: Callable[[Array], Array] | None = None  # what happens to their order
     precision: Precision = field(default_factory=Precision)
@@ -101,7 +109,14 @@ class Computation:
             kernel=kernel,
             bias=None if self.bias is None else self.bias[channels],
             norms=tuple(norm.narrowed(channels) for norm in self.norms),
+            tail=tuple(one if isinstance(one, str) else one.narrowed(channels) for one in self.tail),
+            plus=tuple((factor, x[..., channels]) for factor, x in self.plus),
+            pad_value=self.pad_value[channels] if self._pads_by_channel else self.pad_value,
         )
+
+    @property
+    def _pads_by_channel(self) -> bool:
+        return self.op == "depthwise" and isinstance(self.pad_value, np.ndarray)
 
     def has_sum_of(self, other: Computation) -> bool:
         """Whether the operation and all it reads are those of another computation, so that their sums are equal."""
@@ -109,6 +124,7 @@ class Computation:
             self.inputs is other.inputs
             and self.kernel is other.kernel
             and self.combine is other.combine
+            and self.pad_value is other.pad_value
             and (self.op, self.stride, self.pads, self.pad_mode) == (other.op, other.stride, other.pads, other.pad_mode)
             and (self.precision.inputs, self.precision.kernel) == (other.precision.inputs, other.precision.kernel)
         )
@@ -116,7 +132,8 @@ class Computation:
     @property
     def narrows(self) -> bool:
         """Whether each channel of the result can be computed without the others."""
-        return self.op not in ("softmax", "log_softmax", "concatenate") and self.reorder is None
+        whole = self.op in ("softmax", "log_softmax", "concatenate") or self.combines_channels
+        return not whole and self.reorder is None
 
 
 def computation_of(
@@ -181,32 +198,55 @@ def total(c: Computation, dtype: Float) -> Array:
     pads = c.pads
     x = inputs[0]
     if any(pads):
-        around = ((0, 0), (pads.top, pads.bottom), (pads.left, pads.right), (0, 0))
-        x = np.pad(x, around, mode=c.pad_mode)
+        x = padded(x, pads, c.pad_mode, c.pad_value)
     return (_convolution if c.op == "convolution" else _depthwise)(x, kernel, c.stride)
 
 
 def finish(c: Computation, x: Array, dtype: Float) -> Array:
     """What follows the operation."""
-    x = _rounded(x, c.precision.between, dtype)
+    x = _rounded(_rounded(x, c.precision.between, dtype), c.precision.sums, dtype)
     if c.activation_first:
         x = ACTIVATIONS[c.activation](x)
     for norm in c.norms:
         x = _rounded(norm.apply(x), c.precision.between, dtype)
     if c.bias is not None:
         x = x + c.bias.astype(dtype)
+    x = _rounded(x, c.precision.normed, dtype)
     if not c.activation_first:
         x = ACTIVATIONS[c.activation](x)
+    for one in c.tail:
+        x = ACTIVATIONS[one](x) if isinstance(one, str) else one.apply(x)
+    if c.plus or c.times != 1:
+        x = x * dtype(c.times)
+        for factor, other in c.plus:
+            x = x + dtype(factor) * other
     x = _rounded(x if c.after is None else c.after(x), c.precision.result, dtype)
     return x if c.reorder is None else c.reorder(x)
 
 
-def _rounded(x: Array, name: str, dtype: Float) -> Array:
-    return (FORMATS[name](x) if name else x).astype(dtype, copy=False)
+def padded(x: Array, pads: Pads, mode: Any = "constant", value: Array | float = 0.0) -> Array:
+    """Surround the pixels of [N, H, W, C]."""
+    around = ((0, 0), (pads.top, pads.bottom), (pads.left, pads.right), (0, 0))
+    if mode != "constant":
+        return np.pad(x, around, mode=mode)
+    N, H, W, C = x.shape
+    result = np.empty((N, H + pads.top + pads.bottom, W + pads.left + pads.right, C), x.dtype)
+    result[:] = value
+    result[:, pads.top : pads.top + H, pads.left : pads.left + W] = x
+    return result
+
+
+def _rounded(x: Array, to: Rounding, dtype: Float) -> Array:
+    made = to(x) if callable(to) else FORMATS[to](x) if to else x
+    return made.astype(dtype, copy=False)
 
 
 def _convolution(x: Array, kernel: Array, stride: int) -> Array:
     R, S, C, K = kernel.shape
+    if R == S == 1:
+        pixels = x[:, ::stride, ::stride]
+        product_: Array = (pixels.reshape(-1, C) @ kernel[0, 0]).reshape(*pixels.shape[:3], K)
+        return product_
     windows = sliding_window_view(x, (R, S), axis=(1, 2))[:, ::stride, ::stride]  # [N, H, W, C, R, S]
     rows = windows.transpose(0, 1, 2, 4, 5, 3).reshape(-1, R * S * C)
     result: Array = (rows @ kernel.reshape(-1, K)).reshape(*windows.shape[:3], K)

@@ -8,16 +8,14 @@ from dataclasses import replace
 import numpy as np
 
 from refnet.arrays import Array
-from refnet.comparison.diagnosis.computation import Computation, evaluate
+from refnet.comparison.diagnosis.computation import evaluate
 from refnet.comparison.diagnosis.mistakes import Mistake, Situation
+from refnet.comparison.diagnosis.trial import Trial
 
 
-def fitted(s: Situation, sample: Computation, actual: Array) -> Iterator[Mistake]:
-    """Results scaled or shifted by one number; a sum of two inputs with other factors than 1.
-
-    ``sample`` is the right computation of those channels of which ``actual`` are the port's numbers.
-    """
-    c = s.right
+def fitted(s: Situation, trial: Trial) -> Iterator[Mistake]:
+    """Results scaled or shifted by one number; a sum of two inputs with other factors than 1."""
+    c, sample, actual = s.right, trial.sample, trial.seen
     if c.op == "add":
         factors = _least_squares([x.astype(np.float64) for x in sample.inputs], actual)
         words = "the block's result and its input are added as {:.6g} and {:.6g} times themselves, instead of 1 and 1"
@@ -27,7 +25,7 @@ def fitted(s: Situation, sample: Computation, actual: Array) -> Iterator[Mistake
             replace(c, combine=lambda x, skip, a=factors[0], b=factors[1]: x * a + skip * b),
         )
     truth = evaluate(sample, np.float64)
-    if truth.shape == actual.shape:
+    if truth.shape == actual.shape and c.op != "mean":  # there, it is a divisor
         (scale,) = _least_squares([truth], actual)
         yield Mistake(
             "scaled",

@@ -49,14 +49,49 @@ def search(situation: Situation, actual: Array, dtype: str = "float32", noise: f
     if trial.reproduces(situation.right):
         words = "nothing is wrong here: numbers are rounded in an order that is not among the known ones"
         return explain_rounding(situation.right, actual) or Diagnosis(None, words, trial.before, trial.before)
-    near = _nearest(trial, chain(mistakes(situation), fitted(situation, trial.sample, trial.seen)))
+    near = _nearest(trial, chain(mistakes(situation), fitted(situation, trial)))
+    named = _named(trial, near)
+    if named:
+        return named
+    found, near = _identified(situation, trial, noise, near)
     return (
-        _named(trial, near)
+        found
         or _both(situation, trial, near, noise)
         or explain_rounding(situation.right, actual)
         or like_noise(trial)
         or _unknown(trial, near)
     )
+
+
+def _identified(
+    situation: Situation, trial: Trial, noise: float, listed: list[_Tried]
+) -> tuple[Diagnosis | None, list[_Tried]]:
+    """Explain the numbers from themselves: all of them, or, where only some are wrong, those; and what comes nearest."""
+    from refnet.comparison.identify import ESTIMATORS, wrong_part
+
+    part = wrong_part(situation, trial.actual)
+    there = trial if part is None else Trial(situation.right, trial.actual, trial.dtype, noise, part)
+    near = listed if part is None else _nearest(there, mistakes(situation))
+    for estimator in ESTIMATORS:
+        found = _nearest(there, estimator(situation, there))
+        named = _told(trial, there, found)
+        if named:
+            return named, near
+        near = sorted(near + found, key=lambda tried: tried.residual)[:NEAREST]
+    return _told(trial, there, near), near if part is None else listed
+
+
+def _told(trial: Trial, there: Trial, near: list[_Tried]) -> Diagnosis | None:
+    """Name what gives all numbers, or those ``there``, if anything does."""
+    if not near or near[0].residual > there.before / GAIN:
+        return None
+    if there is not trial:
+        whole = [one._replace(residual=trial.residual(one.mistake.wrong)) for one in near]
+        named = _named(trial, whole)
+        if named:
+            return named
+    named = _named(there, near)
+    return replace(named, sentence=f"where it is wrong, {named.sentence}") if named and there is not trial else named
 
 
 def _unfit(situation: Situation, actual: Array) -> str:
@@ -72,13 +107,14 @@ def _unfit(situation: Situation, actual: Array) -> str:
 
 
 def _nearest(trial: Trial, candidates: Iterable[Mistake]) -> list[_Tried]:
-    """The candidates that come nearest to the sample, the nearest first."""
-    near: list[_Tried] = []
+    """The candidates that come nearest to the sample, the nearest first: found on few channels, sorted on more."""
+    quick: list[_Tried] = []
     for rank, mistake in enumerate(candidates):
         if mistake.grid != trial.dtype:
-            near.append(_Tried(trial.residual(mistake.wrong), rank, mistake))
-            near = sorted(near, key=lambda tried: tried[:2])[:NEAREST]
-    return near
+            quick.append(_Tried(trial.residual(mistake.wrong, quick=True), rank, mistake))
+            quick = sorted(quick, key=lambda tried: tried[:2])[: 3 * NEAREST]
+    near = [one._replace(residual=trial.residual(one.mistake.wrong)) for one in quick]
+    return sorted(near, key=lambda tried: tried[:2])[:NEAREST]
 
 
 def _named(trial: Trial, near: list[_Tried]) -> Diagnosis | None:
@@ -86,7 +122,8 @@ def _named(trial: Trial, near: list[_Tried]) -> Diagnosis | None:
     found = [
         tried
         for tried in near
-        if tried.residual <= trial.before / GAIN and trial.reproduces(tried.mistake.wrong, tried.mistake.grid)
+        if tried.residual <= trial.before / GAIN
+        and trial.reproduces(tried.mistake.wrong, tried.mistake.grid, tried.mistake.step)
     ]
     if not found:
         return None

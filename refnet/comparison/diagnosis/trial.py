@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,6 +15,23 @@ from refnet.comparison.judgement.verdict import judge, rms
 SAMPLED = 1 << 17  # numbers of a tensor that all mistakes are tried on
 NEGLIGIBLE = 1e-5  # share of an error that needs no explanation: noise floors of a few numbers may be too low by chance
 AT_A_TIME = 1 << 21  # numbers of a tensor that are computed at once
+QUICK = 6  # times fewer channels are looked at first
+FLIPPED = 0.1  # of a grid's distance: rms of what is left where a few numbers fall to the other side of a tie
+
+
+class _Piece(NamedTuple):
+    """A computation of some channels, the port's numbers of them, and which of these are asked about (None: all)."""
+
+    c: Computation
+    wanted: Array
+    part: Array | None
+
+    def error(self, result: Array) -> Array:
+        """What a result leaves; infinite if it has another shape."""
+        if result.shape != self.wanted.shape:
+            return np.full(1, np.inf)
+        error: Array = self.wanted - result if self.part is None else self.wanted[self.part] - result[self.part]
+        return error
 
 
 class Trial:
@@ -22,82 +40,107 @@ class Trial:
     The sample, ``sample`` of the right computation and ``seen`` of the port's numbers, are some channels: half of them
     the worst, half spread evenly; channels with infinities and NaN count nowhere. ``scale`` is the root mean square of
     the port's numbers, ``before`` that of their error, relative to it, and infinite where the shape is wrong.
+    With ``part``, a mask of the tensor, all of this is asked of the numbers in it alone.
     """
 
-    def __init__(self, right: Computation, actual: Array, dtype: str, noise: float = 0.0) -> None:
-        self.actual = actual
-        self.dtype = dtype
-        finite = np.isfinite(actual)
-        self.scale = rms(actual[finite]) or 1.0
-        self._usable = np.flatnonzero(finite.all(tuple(range(actual.ndim - 1))))
-        errors = np.concatenate([_square_errors(c, wanted) for c, wanted in self._pieces(right)])
+    def __init__(
+        self, right: Computation, actual: Array, dtype: str, noise: float = 0.0, part: Array | None = None
+    ) -> None:
+        self.actual, self.dtype, self.part = actual, dtype, part
+        finite, axes = np.isfinite(actual), tuple(range(actual.ndim - 1))
+        self.scale = rms(actual[finite if part is None else finite & part]) or 1.0
+        usable = finite.all(axes) if part is None else (finite | ~part).all(axes) & part.any(axes)
+        self._usable = np.flatnonzero(usable)
+        errors = np.concatenate([_square_errors(piece) for piece in self._pieces(right)])
         self.before = float(np.sqrt(errors.mean())) / self.scale
         self._negligible = self.scale * max(noise, NEGLIGIBLE * self.before if np.isfinite(self.before) else 0.0)
         self._right = right
         self._sampled = self._usable[_sampled(errors, actual)]
-        self.sample, self.seen = self._narrowed(right, self._sampled)
+        self.sample, self.seen, self.asked = self._narrowed(right, self._sampled)
         with np.errstate(all="ignore"):
-            self._total = total(self.sample, np.float64)
+            self.total = total(self.sample, np.float64)
+
+    @property
+    def channels(self) -> Array:
+        """Indices of the channels in the sample."""
+        return self._sampled if self._narrows(self._right) else np.arange(self.actual.shape[-1])
 
     def error(self) -> Array:
         """What is wrong with the port's numbers; 0 in channels with infinities and NaN."""
         error = np.zeros(self.actual.shape, np.float32)
         first = 0
-        for c, wanted in self._pieces(self._right):
+        for c, wanted, _ in self._pieces(self._right):
             channels = self._usable[first : first + wanted.shape[-1]]
             error[..., channels] = wanted - evaluate(c, np.float64)
             first += wanted.shape[-1]
         return error
 
-    def residual(self, c: Computation) -> float:
-        """Root mean square of what a computation leaves of the sample, relative; infinite for another shape."""
-        sample, seen = self._narrowed(c, self._sampled)
-        if c.has_sum_of(self._right) and sample is not c:
+    def residual(self, c: Computation, *, quick: bool = False) -> float:
+        """Root mean square of what a computation leaves of the sample, relative; infinite for another shape.
+
+        ``quick`` looks at few channels of it.
+        """
+        every = QUICK if quick and self._narrows(c) and len(self._sampled) > QUICK else 1
+        channels = self._sampled[::-every]
+        piece = self._narrowed(c, channels)
+        if c.has_sum_of(self._right) and piece.c is not c:
             with np.errstate(all="ignore"):
-                result = finish(sample, self._total, np.float64)
+                result = finish(piece.c, self.total[..., ::-every], np.float64)
         else:
-            result = evaluate(sample, np.float64)
-        residual = rms(seen - result) / self.scale if result.shape == seen.shape else np.inf
+            result = evaluate(piece.c, np.float64)
+        residual = rms(piece.error(result)) / self.scale
         return residual if np.isfinite(residual) else np.inf
 
-    def reproduces(self, c: Computation, grid: str = "") -> bool:
+    def reproduces(self, c: Computation, grid: str = "", step: float = 0.0) -> bool:
         """Whether a computation gives all of the port's numbers, up to other roundings."""
         if grid and not np.array_equal(FORMATS[grid](self.actual), self.actual):
             return False
         dtype = JUDGED_AS.get(grid, self.dtype)
-        return self._agree(*self._narrowed(c, self._sampled), dtype) and all(
-            self._agree(piece, wanted, dtype) for piece, wanted in self._pieces(c)
+        return self._agree(self._narrowed(c, self._sampled), dtype, step) and all(
+            self._agree(piece, dtype, step) for piece in self._pieces(c)
         )
 
-    def _agree(self, c: Computation, wanted: Array, dtype: str) -> bool:
-        single, truth = evaluate(c, np.float32), evaluate(c, np.float64)
-        if wanted.shape != truth.shape:
+    def _agree(self, piece: _Piece, dtype: str, step: float) -> bool:
+        single, truth = evaluate(piece.c, np.float32), evaluate(piece.c, np.float64)
+        if piece.wanted.shape != truth.shape:
             return False
-        return rms(wanted - truth) <= self._negligible or judge(wanted, single, truth, dtype).verdict != "wrong"
+        error = piece.error(truth)
+        if rms(error) <= max(self._negligible, FLIPPED * step):
+            return True
+        if piece.part is None:
+            return judge(piece.wanted, single, truth, dtype).verdict != "wrong"
+        return judge(piece.wanted[piece.part], single[piece.part], truth[piece.part], dtype).verdict != "wrong"
 
-    def _pieces(self, c: Computation) -> Iterator[tuple[Computation, Array]]:
+    def _pieces(self, c: Computation) -> Iterator[_Piece]:
         """Groups of channels that are computed at once, so that a large tensor needs little memory beside it."""
         at_once = max(AT_A_TIME * self.actual.shape[-1] // self.actual.size, 1)
         if not self._narrows(c):
-            yield c, self.actual
+            yield _Piece(c, self.actual, self.part)
             return
         for first in range(0, len(self._usable), at_once):
             yield self._narrowed(c, self._usable[first : first + at_once])
 
-    def _narrowed(self, c: Computation, channels: Array) -> tuple[Computation, Array]:
-        return (c.narrowed(channels), self.actual[..., channels]) if self._narrows(c) else (c, self.actual)
+    def _narrowed(self, c: Computation, channels: Array) -> _Piece:
+        if not self._narrows(c):
+            return _Piece(c, self.actual, self.part)
+        part = None if self.part is None else self.part[..., channels]
+        return _Piece(c.narrowed(channels), self.actual[..., channels], part)
 
     def _narrows(self, c: Computation) -> bool:
         return c.narrows and c.channels == self.actual.shape[-1]
 
 
-def _square_errors(c: Computation, wanted: Array) -> Array:
+def _square_errors(piece: _Piece) -> Array:
     """Mean square error of each channel."""
-    truth = evaluate(c, np.float64)
+    truth, wanted = evaluate(piece.c, np.float64), piece.wanted
     if truth.shape != wanted.shape:
         return np.full(wanted.shape[-1:], np.inf)
-    errors: Array = np.square(wanted - truth).mean(tuple(range(wanted.ndim - 1)))
-    return errors
+    axes = tuple(range(wanted.ndim - 1))
+    if piece.part is None:
+        errors: Array = np.square(wanted - truth).mean(axes)
+        return errors
+    squares = np.where(piece.part, np.square(wanted - truth), 0.0)
+    return squares.sum(axes) / np.maximum(piece.part.sum(axes), 1)
 
 
 def _sampled(errors: Array, actual: Array) -> Array:

@@ -1,0 +1,48 @@
+"""Numbers for sentences, and least squares."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from refnet.arrays import Array
+
+NICE = (0.0, 1.0, -1.0, 2.0, 0.5, -0.5, 3.0, 0.25, 0.75, 1.5, 4.0)
+
+
+def fit(columns: Sequence[Array], wanted: Array) -> tuple[Array, float]:
+    """Factors of the columns whose sum is nearest to what is wanted, and the rms of what is left."""
+    a = np.stack([np.ravel(column) for column in columns], -1).astype(np.float64)
+    b = np.ravel(wanted).astype(np.float64)
+    sizes = np.sqrt(np.square(a).sum(0))
+    sizes[sizes == 0] = 1
+    a = a / sizes
+    factors: Array = np.linalg.lstsq(a.T @ a, a.T @ b, rcond=1e-14)[0]
+    rest = b - a @ factors
+    return factors / sizes, float(np.sqrt(np.square(rest).mean()))
+
+
+def nice(value: float, tolerance: float = 2e-3) -> float:
+    """Round to a number that people write, if one is near: 0, 1, a half, a power of two, one of few digits.
+
+    Examples
+    --------
+    >>> nice(0.99999), nice(-0.5001), nice(0.8000004), nice(0.123456789)
+    (1.0, -0.5, 0.8, 0.123456789)
+    """
+    for known in NICE:
+        if abs(value - known) <= tolerance * max(abs(known), 1):
+            return known
+    for digits in range(1, 5):
+        short = float(f"{value:.{digits}g}")
+        if abs(value - short) <= tolerance * 1e-2 * abs(value):
+            return short
+    power = 2.0 ** np.rint(np.log2(abs(value))) * np.sign(value)
+    return float(power) if abs(value - power) <= tolerance * 1e-2 * abs(value) else value
+
+
+def listed(items: Sequence[object], most: int = 8) -> str:
+    """Name the first of many."""
+    words = ", ".join(map(str, items[:most]))
+    return f"{words}, … ({len(items)} in all)" if len(items) > most else words

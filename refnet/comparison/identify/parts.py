@@ -1,0 +1,72 @@
+"""Parts: where only some places are wrong, what stands there is explained on its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from refnet.arrays import Array
+from refnet.comparison.diagnosis.computation import evaluate
+from refnet.comparison.diagnosis.mistakes import Mistake, Situation
+from refnet.comparison.diagnosis.trial import Trial
+from refnet.comparison.judgement.verdict import MAX_FACTOR, error_of
+
+LARGEST = 1 << 24  # numbers of a tensor that is looked into
+WHOLE = 0.9  # share of wrong numbers, from which on it is no part
+
+
+def wrong_part(s: Situation, actual: Array) -> Array | None:
+    """Mask what is wrong, as rows, columns, channels and pictures that cross; None if it is everything or nothing."""
+    if actual.size > LARGEST:
+        return None
+    single, truth = evaluate(s.right, np.float32), evaluate(s.right, np.float64)
+    if truth.shape != actual.shape:
+        return None
+    limit = MAX_FACTOR * max(error_of(single, truth).largest, float(np.abs(truth).max()) * 2.0**-22)
+    with np.errstate(invalid="ignore"):
+        wrong = ~(np.abs(actual - truth) <= limit)
+    if not wrong.any():
+        return None
+    part = _box(wrong)
+    if part.mean() > WHOLE:
+        part = wrong
+    return None if part.mean() > WHOLE or not np.isfinite(actual[part]).any() else part
+
+
+def _box(wrong: Array) -> Array:
+    """The places where an index that holds anything wrong crosses others that do; the mask itself if few are wrong."""
+    axes = range(wrong.ndim)
+    box = np.ones(wrong.shape, bool)
+    for axis in axes:
+        others = tuple(other for other in axes if other != axis)
+        box &= wrong.any(others, keepdims=True)
+    return box if wrong.sum() > 0.5 * box.sum() else wrong
+
+
+def contents(s: Situation, trial: Trial) -> Iterator[Mistake]:
+    """What stands in a part: one number, what another tensor holds there, an earlier state."""
+    if trial.part is None:
+        return
+    values = trial.actual[trial.part]
+    value = float(np.median(values))
+    words = f"{value:.6g} stands there" + (": it was not written, or cleared" if value == 0 else "")
+    blank = replace(s.right, after=lambda x: np.full_like(x, value))
+    yield Mistake("constant", words, blank)
+    for name, other in s.neighbours.items():
+        if other.shape == trial.actual.shape and name != s.step.name:
+            words = f"what {name} holds stands there: a buffer that was not written, or overwritten"
+            yield Mistake("stale-buffer", words, replace(s.right, times=0.0, plus=((1.0, other),)))
+    for name, x in zip(s.step.inputs, s.right.inputs, strict=False):
+        if x.shape == trial.actual.shape:
+            words = f"what {name} holds stands there: the step was not computed"
+            yield Mistake("not-computed", words, replace(s.right, times=0.0, plus=((1.0, x),)))
+    yield from _sums_alone(s)
+
+
+def _sums_alone(s: Situation) -> Iterator[Mistake]:
+    c = s.right
+    if c.norms or c.bias is not None or c.activation != "none":
+        words = "the sums stand there, without batch norm, bias and activation"
+        yield Mistake("sums-alone", words, replace(c, norms=(), bias=None, activation="none"))

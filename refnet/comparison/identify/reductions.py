@@ -1,0 +1,205 @@
+"""Reductions: means over other windows, divisors and axes; softmaxes over other sets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from refnet.arrays import Array
+from refnet.comparison.diagnosis.computation import Computation
+from refnet.comparison.diagnosis.mistakes import Mistake, Situation
+from refnet.comparison.diagnosis.trial import Trial
+from refnet.comparison.identify.numbers import fit, nice
+
+FITS = 1e-3
+
+
+def reductions(s: Situation, trial: Trial) -> Iterator[Mistake]:
+    """Another mean, or another softmax."""
+    if s.right.op == "mean":
+        yield from _means(s.right, trial)
+    elif s.right.op in ("softmax", "log_softmax"):
+        yield from _softmaxes(s.right, trial)
+    elif s.right.op in ("gem", "divide"):
+        for number in (1.0, 2.0, 3.0, 4.0, 0.5, s.right.number + 1, 2 * s.right.number, 1 / s.right.number):
+            words = f"its number (power or divisor) is {number:.6g} instead of {s.right.number:.6g}"
+            yield Mistake("other-number", words, replace(s.right, number=number))
+
+
+def _means(c: Computation, trial: Trial) -> Iterator[Mistake]:
+    x = trial.sample.inputs[0].astype(np.float64)
+    seen = trial.seen.astype(np.float64)
+    H, W = x.shape[1:3]
+    for words, pixels, sum_ in _windows(x):
+        if sum_.shape == seen.shape:
+            yield from _scaled(c, words, pixels, sum_, seen, H, W)
+    for name, words, formula in _FORMULAS:
+        yield Mistake(name, words, replace(c, combine=formula))
+
+
+def _scaled(
+    c: Computation, words: str, pixels: Callable[[Array], Array], sum_: Array, seen: Array, H: int, W: int
+) -> Iterator[Mistake]:
+    """A sum over a window, with the divisor that fits."""
+    (factor,), left = fit([sum_], seen)
+    if factor == 0 or left > FITS * (np.sqrt(np.square(seen).mean()) or 1.0):
+        return
+    divisor = nice(float(1 / factor), 1e-4)
+    divisor = float(np.rint(divisor)) if abs(divisor - np.rint(divisor)) < 1e-3 else divisor
+    text = f"{words}, divided by {divisor:.6g}; {H * W} pixels ({H} × {W}) are right"
+    combine = lambda x: pixels(x).sum(1) / x.dtype.type(divisor)  # noqa: E731
+    yield Mistake("other-mean", text, replace(c, combine=combine))
+
+
+def _windows(x: Array) -> Iterator[tuple[str, Callable[[Array], Array], Array]]:
+    """Sums [N, C] over sets of pixels: in words, which pixels [N, P, C], and their sum."""
+    N, H, W, C = x.shape
+
+    def of(rows: slice, columns: slice) -> Callable[[Array], Array]:
+        return lambda x: x[:, rows, columns].reshape(len(x), -1, x.shape[-1])
+
+    by_row, by_column = x.sum(2), x.sum(1)
+    everything = slice(None)
+    for noun, sums_, length, cut in (
+        ("row", by_row, H, lambda part: of(part, everything)),
+        ("column", by_column, W, lambda part: of(everything, part)),
+    ):
+        upto = np.cumsum(sums_, 1)
+        for count in range(1, length + 1):
+            whole = f"the sum of {noun}s 0–{count - 1} of {length}" if count < length else "the sum of all pixels"
+            yield whole, cut(slice(0, count)), upto[:, count - 1]
+            if count < length:
+                words = f"the sum of {noun}s {count}–{length - 1} of {length}"
+                yield words, cut(slice(count, None)), upto[:, -1] - upto[:, count - 1]
+        for first, step in ((0, 2), (1, 2)):
+            if length > step:
+                words = f"the sum of every second {noun}, from {noun} {first} on"
+                yield words, cut(slice(first, None, step)), sums_[:, first::step].sum(1)
+    for step in (2, 3, 4):
+        part = slice(None, None, step)
+        yield f"the sum of every {step}th row and column", of(part, part), x[:, part, part].sum((1, 2))
+    for name, rows, columns in (
+        ("without the border", slice(1, -1), slice(1, -1)),
+        ("without the last row and column", slice(0, -1), slice(0, -1)),
+        ("without the first row and column", slice(1, None), slice(1, None)),
+    ):
+        if min(H, W) > 2:
+            yield f"the sum of all pixels {name}", of(rows, columns), x[:, rows, columns].sum((1, 2))
+    side = min(H, W)
+    square = slice(0, side)
+    yield f"the sum of the first {side} × {side} pixels", of(square, square), x[:, square, square].sum((1, 2))
+    flat = x.reshape(N, H * W, C)
+    upto = np.cumsum(flat, 1)
+    for count in range(H * W - 33, H * W):
+        if count > 0:
+            words = f"the sum without the last {H * W - count} pixels"
+            yield words, lambda x, n=count: x.reshape(len(x), -1, x.shape[-1])[:, :n], upto[:, count - 1]  # type: ignore[misc]
+    for block in (4, 8, 16, 32, 64):
+        count = H * W // block * block
+        if 0 < count < H * W - 33:
+            words = f"the sum of the first {count} pixels, a multiple of {block}, without the rest"
+            yield words, lambda x, n=count: x.reshape(len(x), -1, x.shape[-1])[:, :n], upto[:, count - 1]  # type: ignore[misc]
+
+
+def _over(axis: tuple[int, ...] | int, formula: Callable[..., Array]) -> Callable[[Array], Array]:
+    return lambda x: formula(x, axis)
+
+
+_FORMULAS: tuple[tuple[str, str, Callable[[Array], Array]], ...] = (
+    ("median-for-mean", "the median of all pixels instead of their mean", lambda x: np.median(x, (1, 2))),
+    ("mean-of-squares", "the mean of the squares", lambda x: np.square(x).mean((1, 2))),
+    ("rms-for-mean", "the root of the mean of the squares", lambda x: np.sqrt(np.square(x).mean((1, 2)))),
+    ("mean-of-sizes", "the mean of the absolute values", lambda x: np.abs(x).mean((1, 2))),
+    ("mean-of-positive", "the mean of the positive part (relu)", lambda x: np.maximum(x, 0).mean((1, 2))),
+    ("min-for-mean", "the least of all pixels instead of their mean", lambda x: x.min((1, 2))),
+    ("mean-and-max", "the sum of mean and maximum", lambda x: x.mean((1, 2)) + x.max((1, 2))),
+    ("half-mean-half-max", "half of mean and maximum", lambda x: (x.mean((1, 2)) + x.max((1, 2))) / 2),
+    ("deviation-for-mean", "the standard deviation instead of the mean", lambda x: x.std((1, 2))),
+    ("mean-of-nonzero", "the sum is divided by the number of pixels that are not 0",
+     lambda x: x.sum((1, 2)) / np.maximum((x != 0).sum((1, 2)), 1)),
+    ("centre", "the pixel in the centre alone", lambda x: x[:, x.shape[1] // 2, x.shape[2] // 2]),
+    ("first-pixel", "the first pixel alone", lambda x: x[:, 0, 0]),
+    ("last-pixel", "the last pixel alone", lambda x: x[:, -1, -1]),
+    ("mean-over-batch", "the mean over the pictures of the batch too",
+     lambda x: np.broadcast_to(x.mean((0, 1, 2)), (len(x), x.shape[-1]))),
+    ("other-axes", "the mean over the wrong axes: the numbers are read as NCHW",
+     lambda x: x.reshape(len(x), x.shape[-1], -1).mean(-1)),
+)  # fmt: skip
+
+
+def _softmaxes(c: Computation, trial: Trial) -> Iterator[Mistake]:
+    for name, words, formula in _SOFTMAXES:
+        yield Mistake(name, words, replace(c, combine=formula, op="softmax"))
+    x, y = c.inputs[0].astype(np.float64), trial.actual.astype(np.float64)
+    if x.shape != y.shape or not (y > 0).any():
+        return
+    there = y > max(float(y.max()) * 1e-6, 1e-30)
+    slopes = []
+    for one, made, known in zip(x, y, there, strict=True):
+        if known.sum() > 2:
+            slopes.append(float(fit([one[known], np.ones(known.sum())], np.log(made[known]))[0][0]))
+    if not slopes:
+        return
+    slope = nice(float(np.median(slopes)))
+    log = "" if c.op == "softmax" else " in the logarithm"
+    if slope != 1:
+        words = f"the logits are multiplied by {slope:.6g} before the softmax{log} (a temperature of {1 / slope:.6g})"
+        yield Mistake("softmax-scaled", words, replace(c, combine=lambda x: _softmax(x * x.dtype.type(slope))))
+    yield from _sums_over(c, x, y)
+
+
+def _sums_over(c: Computation, x: Array, y: Array) -> Iterator[Mistake]:
+    """The softmax of right proportions, whose sum is over some of the classes."""
+    e = np.exp(x - x.max(-1, keepdims=True))
+    total = (e.sum(-1) / y.sum(-1))[0]  # what it was divided by
+    upto = np.cumsum(e[0])
+    at = int(np.argmin(np.abs(upto - total)))
+    if abs(upto[at] - total) < 1e-4 * total and at < len(upto) - 1:
+        words = f"its sum is over classes 0–{at} of {len(upto)} alone"
+        yield Mistake("softmax-partial", words, replace(c, combine=lambda x, n=at + 1: _divided(x, slice(0, n))))  # type: ignore[misc]
+    from_end = np.cumsum(e[0][::-1])
+    at = int(np.argmin(np.abs(from_end - total)))
+    if abs(from_end[at] - total) < 1e-4 * total and at < len(upto) - 1:
+        words = f"its sum is over the last {at + 1} of {len(upto)} classes alone"
+        yield Mistake("softmax-partial", words, replace(c, combine=lambda x, n=at + 1: _divided(x, slice(-n, None))))  # type: ignore[misc]
+
+
+def _divided(x: Array, over: slice) -> Array:
+    e = np.exp(x - x.max(-1, keepdims=True))
+    return np.asarray(e / e[..., over].sum(-1, keepdims=True))
+
+
+def _softmax(x: Array, axis: int = -1) -> Array:
+    e = np.exp(x - x.max(axis, keepdims=True))
+    return np.asarray(e / e.sum(axis, keepdims=True))
+
+
+def _exp(x: Array) -> Array:
+    return np.exp(x - x.max(-1, keepdims=True))
+
+
+_SOFTMAXES: tuple[tuple[str, str, Callable[[Array], Array]], ...] = (
+    ("softmax", "the softmax itself, without a logarithm", _softmax),
+    ("not-divided", "exp(x - max), not divided by the sum (not normalised)", _exp),
+    ("exp-alone", "exp(x) alone, not divided by the sum (not normalised)", lambda x: np.exp(np.minimum(x, 80))),
+    ("divided-by-max", "exp(x) divided by the largest", lambda x: _exp(x) / _exp(x).max(-1, keepdims=True)),
+    ("divided-by-classes", "exp(x - max) divided by the number of classes", lambda x: _exp(x) / x.shape[-1]),
+    ("softmax-over-batch", "the softmax is over the pictures, not the classes (wrong axis)", lambda x: _softmax(x, 0)),
+    ("sum-over-batch", "the sum is over all pictures of the batch", lambda x: np.exp(x - x.max()) / np.exp(x - x.max()).sum()),
+    ("log2-softmax", "the logarithm to base 2 of the softmax", lambda x: np.log2(_softmax(x))),
+    ("softmax-of-negative", "the softmax of -x: the sign is wrong (softmin)", lambda x: _softmax(-x)),
+    ("normalised-sum", "x divided by its sum, without exp", lambda x: x / x.sum(-1, keepdims=True)),
+    ("normalised-relu", "relu(x) divided by its sum, without exp",
+     lambda x: np.maximum(x, 0) / np.maximum(x, 0).sum(-1, keepdims=True)),
+    ("normalised-length", "x divided by its length", lambda x: x / np.sqrt(np.square(x).sum(-1, keepdims=True))),
+    ("normalised-sigmoid", "sigmoids divided by their sum",
+     lambda x: 1 / (1 + np.exp(-x)) / (1 / (1 + np.exp(-x))).sum(-1, keepdims=True)),
+    ("softmax-squared", "the softmax is squared", lambda x: np.square(_softmax(x))),
+    ("one-hot", "1 for the largest and 0 elsewhere (argmax)", lambda x: (x == x.max(-1, keepdims=True)).astype(x.dtype)),
+    ("sum-plus-one", "the sum has one more: 1 + the sum of exp(x - max)",
+     lambda x: _exp(x) / (1 + _exp(x).sum(-1, keepdims=True))),
+    ("sum-plus-one", "the sum has one more: 1 + the sum of exp(x)",
+     lambda x: np.exp(np.minimum(x, 80)) / (1 + np.exp(np.minimum(x, 80)).sum(-1, keepdims=True))),
+)  # fmt: skip
