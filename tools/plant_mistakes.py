@@ -1,0 +1,113 @@
+"""Plant mistakes drawn by a seed into a port, and count how often `refnet compare` finds and names them.
+
+    python tools/plant_mistakes.py --draws 1000 --seed 1 --half both --right 500 --markdown docs/results/diagnosis.md
+    python tools/plant_mistakes.py --repeat open-1-37          # one of them: what was planted, and what was said
+
+The port is NumPy (`tools/planting`). Its mistakes are in two files of operators; whoever develops the diagnosis reads
+`operators_open.py` only. A mistake is *located* if the first tensor called wrong is the first that differs from the
+right port's, and *named* if what is said of it contains what the operator's truth demands.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+for _library in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+    os.environ.setdefault(_library, "1")
+sys.path.append(str(Path(__file__).parent))
+
+from planting.campaign import HALVES, Draw, Outcome, compare, outcomes, plant  # noqa: E402
+from planting.cases import ground  # noqa: E402
+from planting.judge import judge  # noqa: E402
+from planting.table import markdown, totals  # noqa: E402
+
+PIECE = 8  # draws that a process takes at a time
+
+
+def main() -> None:
+    """Draw, compare, count."""
+    options = _options()
+    if options.repeat:
+        repeat(Draw.parse(options.repeat))
+        return
+    halves = HALVES if options.half == "both" else (options.half,)
+    draws = [
+        Draw(half, options.seed, number)
+        for place, half in enumerate(halves)
+        for number in range((options.draws + place) // len(halves))
+    ]
+    draws += [Draw("right", options.seed, number) for number in range(options.right)]
+    found = list(_all(draws, options.jobs))
+    for line in totals(found):
+        print(line)
+    if options.json:
+        options.json.write_text(
+            json.dumps([one._asdict() | {"judged": one.judged._asdict()} for one in found], indent=1)
+        )
+    if options.markdown:
+        command = f"python tools/plant_mistakes.py --draws {options.draws} --seed {options.seed} --half {options.half}"
+        options.markdown.write_text(markdown(found, f"{command} --right {options.right}"))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--draws", type=int, default=100, help="wrong programs, halves together")
+    parser.add_argument("--right", type=int, default=0, help="right programs with other roundings")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--half", choices=(*HALVES, "both"), default="open")
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every outcome")
+    parser.add_argument("--repeat", metavar="DRAW", help="one draw again, such as open-1-37")
+    return parser.parse_args()
+
+
+def _all(draws: list[Draw], jobs: int) -> list[Outcome]:
+    """Draws on one golden go to one process."""
+    draws = sorted(draws, key=lambda draw: plant(draw).case.ground)
+    pieces = [draws[at : at + PIECE] for at in range(0, len(draws), PIECE)]
+    if jobs == 1:
+        return list(_shown(map(_piece, pieces), len(draws)))
+    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return list(_shown(pool.map(_piece, pieces), len(draws)))
+
+
+def _piece(draws: list[Draw]) -> list[Outcome]:
+    return list(outcomes(draws))
+
+
+def _shown(pieces: Iterable[list[Outcome]], most: int) -> Iterator[Outcome]:
+    done = 0
+    for piece in pieces:
+        yield from piece
+        done += len(piece)
+        print(f"\r{done}/{most}", end="", file=sys.stderr, flush=True)
+    print(file=sys.stderr)
+
+
+def repeat(draw: Draw) -> None:
+    """Plant one mistake again; say what it is, and what was said of it."""
+    planted = plant(draw)
+    here = ground(*planted.case.ground)
+    found, expected, seconds = compare(planted, here)
+    judged = judge(found, expected, [planting.truth for planting in planted.plantings])
+    print(f"case      {planted.case}")
+    print(f"planted   {planted.said or planted.operators[0].name}")
+    print(f"wanted    {[planting.truth.parts for planting in planted.plantings]}")
+    print(f"first     {judged.first}; expected {judged.expected}: {judged.naming}; {seconds:.1f} s of CPU\n")
+    print(found.verdict)
+    for finding in found.findings:
+        print(f"{finding.severity}: {finding.step or 'all'}: {finding.text}")
+    for sentence in found.sentences:
+        print(sentence)
+
+
+if __name__ == "__main__":
+    main()

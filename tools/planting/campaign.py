@@ -1,0 +1,142 @@
+"""Campaign: draw mistakes by a seed, plant them, let refnet compare, and judge whether it found and named them."""
+
+from __future__ import annotations
+
+import importlib
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+import refnet
+from planting.cases import Case, Ground, draw_case, first_change, ground, right_port, save, written
+from planting.judge import Judged, judge
+from planting.mistakes import ANY, Operator, Planting
+from planting.program import Program, run
+from planting.roundings import ROUNDINGS
+from refnet.comparison import Comparison
+
+HALVES = ("open", "held")
+TWICE = 0.1  # share of the draws with a second mistake
+ATTEMPTS = 100
+
+
+class Draw(NamedTuple):
+    """One draw: `half` of the operators (or ``right``, for none of them), the campaign's seed, its number."""
+
+    half: str
+    seed: int
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.half}-{self.seed}-{self.number}"
+
+    @classmethod
+    def parse(cls, text: str) -> Draw:
+        """From the text that a draw is printed as."""
+        half, seed, number = text.split("-")
+        return cls(half, int(seed), int(number))
+
+    def rng(self) -> np.random.Generator:
+        """The numbers of this draw, the same whatever was drawn before."""
+        return np.random.default_rng([self.seed, self.number, sum(map(ord, self.half))])
+
+
+class Planted(NamedTuple):
+    """What was drawn: the case, the operators' names, and what they made of the right port."""
+
+    draw: Draw
+    case: Case
+    operators: tuple[Operator, ...]
+    plantings: tuple[Planting, ...]
+    program: Program
+
+    @property
+    def said(self) -> str:
+        """What was planted, in words."""
+        return "; ".join(planting.said for planting in self.plantings)
+
+
+class Outcome(NamedTuple):
+    """What became of a draw."""
+
+    draw: str
+    case: str
+    operator: str
+    family: str
+    said: str
+    judged: Judged
+    seconds: float  # of CPU, of the comparison
+
+
+def operators(half: str) -> list[Operator]:
+    """Import one half; the other is not read."""
+    return importlib.import_module(f"planting.operators_{half}").OPERATORS
+
+
+def plant(draw: Draw) -> Planted:
+    """Draw a case and mistakes in it; operators take turns."""
+    rng = draw.rng()
+    if draw.half == "right":
+        return _plant_rounding(draw, rng)
+    half = operators(draw.half)
+    first = half[draw.number % len(half)]
+    for _ in range(ATTEMPTS):
+        case = draw_case(rng, first.sources)
+        planting = first.plant(_port(case), rng)
+        if planting is not None:
+            break
+    else:
+        raise ValueError(f"{first.name} found no place in {ATTEMPTS} cases")
+    second = half[rng.integers(len(half))]
+    if rng.random() < TWICE and case.source in second.sources and second is not first:
+        both = second.plant(planting.program, rng)
+        if both is not None:
+            return Planted(draw, case, (first, second), (planting, both), both.program)
+    return Planted(draw, case, (first,), (planting,), planting.program)
+
+
+def _plant_rounding(draw: Draw, rng: np.random.Generator) -> Planted:
+    rounding = ROUNDINGS[draw.number % len(ROUNDINGS)]
+    case = draw_case(rng, ANY)
+    program = rounding(_port(case), rng)
+    operator = Operator(rounding.__name__, "right", rounding, ANY)
+    return Planted(draw, case, (operator,), (), program)
+
+
+def _port(case: Case) -> Program:
+    return replace(right_port(case.network, case.size)[1], order=case.order)
+
+
+def compare(planted: Planted, here: Ground) -> tuple[Comparison, str | None, float]:
+    """Run the port, write its files, compare; also which tensor is the first to differ, and seconds of CPU."""
+    case = planted.case
+    ours = run(planted.program, here.source, parts=case.dump == "unfused", known=here.right)
+    rng, again = planted.draw.rng(), planted.draw.rng()
+    files = written(ours.tensors, case, rng)
+    expected = first_change(files, written(here.right.tensors, case, again), here.noise, here.plan)
+    with tempfile.TemporaryDirectory(prefix="port-") as folder:
+        path = save(files, case, Path(folder) / "port")
+        began = time.process_time()
+        found = refnet.compare(here.golden, path, model=here.model, threads=1)
+        return found, expected, time.process_time() - began
+
+
+def outcome(planted: Planted) -> Outcome:
+    """What became of it."""
+    found, expected, seconds = compare(planted, ground(*planted.case.ground))
+    judged = judge(found, expected, [planting.truth for planting in planted.plantings])
+    alone = len(planted.operators) == 1
+    name = planted.operators[0].name if alone else "two mistakes"
+    family = planted.operators[0].family if alone else "two mistakes"
+    return Outcome(str(planted.draw), str(planted.case), name, family, planted.said, judged, round(seconds, 2))
+
+
+def outcomes(draws: list[Draw]) -> Iterator[Outcome]:
+    """Of many draws, those on one golden together."""
+    for planted in sorted(map(plant, draws), key=lambda planted: planted.case.ground):
+        yield outcome(planted)

@@ -1,0 +1,86 @@
+"""Judge: whether a comparison found the first wrong tensor, and whether what it said names the mistake."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+
+from planting.truth import Truth
+from refnet.comparison import Comparison
+
+UNRELATED = ("missing", "dtype", "names")  # kinds of findings that every port of this shape gets
+LEAD = re.compile(r"\blead\b|explains? .*%|% of the error|no known mistake|nothing known", re.IGNORECASE)
+MOST_LEFT = 0.1  # of the error: what a name may leave
+
+
+class Judged(NamedTuple):
+    """The judgement of one comparison.
+
+    Attributes
+    ----------
+    expected, first
+        The first tensor that differs from the right port's, and the one that was called the first wrong.
+    naming
+        ``named``, ``wrongly named``, ``lead``, ``unnamed``; or ``no effect``, ``not located``, ``false alarm``.
+    elsewhere
+        What was claimed of tensors that are right, or wrong for what happened before.
+    text
+        All that was said of the first wrong one.
+    """
+
+    expected: str | None
+    first: str | None
+    naming: str
+    elsewhere: tuple[str, ...]
+    text: str
+
+
+def judge(found: Comparison, expected: str | None, truths: list[Truth]) -> Judged:
+    """Hold what was said against what was planted."""
+    first = found.first_wrong
+    name = None if first is None else _plain(first.theirs)
+    text = said_of(found, None if first is None else first.name)
+    confident = {at: claim for at, claim in found.diagnoses.items() if is_confident(claim)}
+    elsewhere = tuple(
+        f"{at}: {claim.sentence}"
+        for at, claim in confident.items()
+        if (first is None or at != first.name) and not any(truth.matches(claim.sentence) for truth in truths)
+    )
+    if expected is None:
+        clean = found.exit_code == 0 or bool(truths)
+        return Judged(None, name, "no effect" if clean else "false alarm", elsewhere, text)
+    if name != _plain(expected):
+        return Judged(_plain(expected), name, "not located", elsewhere, text)
+    return Judged(name, name, _naming(text, first.name in confident, truths), elsewhere, text)
+
+
+def _naming(text: str, confident: bool, truths: list[Truth]) -> str:
+    lines = text.splitlines()
+    certain = "\n".join(lines if confident else [line for line in lines if not LEAD.search(line)])
+    if any(truth.matches(certain) for truth in truths):
+        return "named"
+    if confident:
+        return "wrongly named"
+    return "lead" if any(truth.matches(text) for truth in truths) else "unnamed"
+
+
+def is_confident(claim: Any) -> bool:
+    """Whether a diagnosis claims a mistake, and is no lead."""
+    if claim.mistake is None or getattr(claim, "lead", False):
+        return False
+    return not claim.residual > MOST_LEFT * claim.before
+
+
+def said_of(found: Comparison, step: str | None) -> str:
+    """All that the terminal says of a step, and of the whole run, a sentence a line."""
+    general = [
+        finding.text for finding in found.findings if finding.step in (None, step) and finding.kind not in UNRELATED
+    ]
+    start = f"{step}: "
+    own = [line.removeprefix(start) for line in found.sentences if line.startswith(start)]
+    return "\n".join([*own, *general])
+
+
+def _plain(name: str) -> str:
+    """A tensor's name without the slices behind it."""
+    return name.partition("[")[0]
