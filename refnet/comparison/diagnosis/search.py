@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import chain
 from typing import NamedTuple
@@ -22,6 +22,7 @@ NEAREST = 8  # mistakes that are tried on the whole tensor
 FIRST_OF_TWO = 3  # mistakes on top of which another one is looked for
 GAIN = 3  # times smaller than before is the error that a known mistake leaves
 TIE = 1.5  # residuals nearer to each other than this factor tell nothing
+LEAD = 0.5  # share of an error that must be explained to be told
 
 NEARLY_ALL = 0.99  # of the square of an error that nothing explains
 FEW = 0.25  # of the indices of an axis, in which nearly all of it lies
@@ -29,31 +30,34 @@ WRITTEN_OUT = 8  # of these indices
 _AXES = {4: ("pictures", "rows", "columns", "channels"), 2: ("pictures", "channels")}
 
 
-class _Tried(NamedTuple):
+class Tried(NamedTuple):
+    """A mistake, what it leaves, and its place among those that were tried."""
+
     residual: float
     rank: int
     mistake: Mistake
 
 
-def search(situation: Situation, actual: Array, dtype: str = "float32", noise: float = 0.0) -> Diagnosis:
-    """Find the known mistake that makes a port's numbers, [N, H, W, K] or [N, K], of what its step reads.
+def search(
+    situation: Situation, actual: Array, dtype: str = "float32", noise: float = 0.0, seen: Array | None = None
+) -> Diagnosis:
+    """Find what makes a port's numbers, [N, H, W, K] or [N, K], of what its step reads: a known mistake, or another.
 
     ``dtype`` is what these were stored in, and ``noise`` what errors of the inputs may make of the result: root mean
-    square, relative to it.
+    square, relative to it. With ``seen``, a mask, only the numbers in it are the port's.
     """
     unfit = _unfit(situation, actual)
     if unfit:
         return Diagnosis(None, unfit, np.inf, np.inf)
     actual = actual if actual.dtype == np.float64 else actual.astype(np.float32, copy=False)
-    trial = Trial(situation.right, actual, dtype, noise)
+    trial = Trial(situation.right, actual, dtype, noise, seen)
     if trial.reproduces(situation.right):
         words = "nothing is wrong here: numbers are rounded in an order that is not among the known ones"
         return explain_rounding(situation.right, actual) or Diagnosis(None, words, trial.before, trial.before)
-    near = _nearest(trial, chain(mistakes(situation), fitted(situation, trial)))
-    named = _named(trial, near)
-    if named:
-        return named
-    found, near = _identified(situation, trial, noise, near)
+    near = nearest(trial, chain(mistakes(situation), fitted(situation, trial)))
+    found = _named(trial, near)
+    if found is None:
+        found, near = _identified(situation, trial, noise, near)
     return (
         found
         or _both(situation, trial, near, noise)
@@ -64,34 +68,41 @@ def search(situation: Situation, actual: Array, dtype: str = "float32", noise: f
 
 
 def _identified(
-    situation: Situation, trial: Trial, noise: float, listed: list[_Tried]
-) -> tuple[Diagnosis | None, list[_Tried]]:
-    """Explain the numbers from themselves: all of them, or, where only some are wrong, those; and what comes nearest."""
+    situation: Situation, trial: Trial, noise: float, near: list[Tried]
+) -> tuple[Diagnosis | None, list[Tried]]:
+    """Explain the numbers from themselves: all of them, or, where only some are wrong, those; and what comes nearest.
+
+    What explains a part that is no rows, columns, channels or pictures is only told if nothing explains the whole.
+    """
     from refnet.comparison.identify import ESTIMATORS, wrong_part
 
-    part = wrong_part(situation, trial.actual)
-    there = trial if part is None else Trial(situation.right, trial.actual, trial.dtype, noise, part)
-    near = listed if part is None else _nearest(there, mistakes(situation))
-    for estimator in ESTIMATORS:
-        found = _nearest(there, estimator(situation, there))
-        named = _told(trial, there, found)
+    part, is_plain = wrong_part(situation, trial.actual)
+    if part is None:
+        for estimator in ESTIMATORS:
+            found = nearest(trial, estimator(situation, trial))
+            near = sorted(near + found, key=lambda tried: tried.residual)[:NEAREST]
+            named = _named(trial, found)
+            if named:
+                return named, near
+        return None, near
+    there = Trial(situation.right, trial.actual, trial.dtype, noise, part if trial.part is None else part & trial.part)
+    on_part: list[Diagnosis] = []
+    for estimator in (*ESTIMATORS, mistakes_of):
+        found = nearest(there, estimator(situation, there))
+        named = _named(trial, [one._replace(residual=trial.residual(one.mistake.wrong)) for one in found])
         if named:
             return named, near
-        near = sorted(near + found, key=lambda tried: tried.residual)[:NEAREST]
-    return _told(trial, there, near), near if part is None else listed
-
-
-def _told(trial: Trial, there: Trial, near: list[_Tried]) -> Diagnosis | None:
-    """Name what gives all numbers, or those ``there``, if anything does."""
-    if not near or near[0].residual > there.before / GAIN:
-        return None
-    if there is not trial:
-        whole = [one._replace(residual=trial.residual(one.mistake.wrong)) for one in near]
-        named = _named(trial, whole)
+        named = _named(there, found)
         if named:
-            return named
-    named = _named(there, near)
-    return replace(named, sentence=f"where it is wrong, {named.sentence}") if named and there is not trial else named
+            on_part.append(replace(named, sentence=f"where it is wrong, {named.sentence}"))
+            if is_plain:
+                break
+    return (on_part[0] if on_part else None), near
+
+
+def mistakes_of(situation: Situation, trial: Trial) -> Iterator[Mistake]:
+    """The known mistakes, whatever the numbers are."""
+    yield from mistakes(situation)
 
 
 def _unfit(situation: Situation, actual: Array) -> str:
@@ -106,18 +117,18 @@ def _unfit(situation: Situation, actual: Array) -> str:
     return ""
 
 
-def _nearest(trial: Trial, candidates: Iterable[Mistake]) -> list[_Tried]:
+def nearest(trial: Trial, candidates: Iterable[Mistake]) -> list[Tried]:
     """The candidates that come nearest to the sample, the nearest first: found on few channels, sorted on more."""
-    quick: list[_Tried] = []
+    quick: list[Tried] = []
     for rank, mistake in enumerate(candidates):
         if mistake.grid != trial.dtype:
-            quick.append(_Tried(trial.residual(mistake.wrong, quick=True), rank, mistake))
+            quick.append(Tried(trial.residual(mistake.wrong, quick=True), rank, mistake))
             quick = sorted(quick, key=lambda tried: tried[:2])[: 3 * NEAREST]
     near = [one._replace(residual=trial.residual(one.mistake.wrong)) for one in quick]
     return sorted(near, key=lambda tried: tried[:2])[:NEAREST]
 
 
-def _named(trial: Trial, near: list[_Tried]) -> Diagnosis | None:
+def _named(trial: Trial, near: list[Tried]) -> Diagnosis | None:
     """The diagnosis, if any of them gives the whole tensor."""
     found = [
         tried
@@ -135,14 +146,14 @@ def _named(trial: Trial, near: list[_Tried]) -> Diagnosis | None:
     return replace(first, alternatives=tuple(others))
 
 
-def _both(situation: Situation, trial: Trial, near: list[_Tried], noise: float) -> Diagnosis | None:
+def _both(situation: Situation, trial: Trial, near: list[Tried], noise: float) -> Diagnosis | None:
     """Two mistakes at once: another one on top of one that explains most of the error."""
     for tried in near[:FIRST_OF_TWO]:
         if not _is_much_nearer(tried.residual, trial):
             continue
         one = tried.mistake
         rest = Trial(one.wrong, trial.actual, trial.dtype, noise)
-        other = _named(rest, _nearest(rest, mistakes(replace(situation, right=one.wrong))))
+        other = _named(rest, nearest(rest, mistakes(replace(situation, right=one.wrong))))
         if other is not None:
             name, sentence = f"{one.name} + {other.mistake}", f"{one.sentence}; and {other.sentence}"
             return Diagnosis(name, sentence, other.residual, trial.before)
@@ -154,14 +165,16 @@ def _is_much_nearer(residual: float, trial: Trial) -> bool:
     return residual <= min(trial.before, 1.0) / GAIN
 
 
-def _unknown(trial: Trial, near: list[_Tried]) -> Diagnosis:
-    residual, _, nearest = near[0]
+def _unknown(trial: Trial, near: list[Tried]) -> Diagnosis:
+    """What comes nearest, as a lead, and where the error lies."""
+    residual, _, nearest_one = near[0]
     sentence = "no known mistake gives these numbers"
+    share = 1 - residual / trial.before if np.isfinite(trial.before) else 0.0
     if residual == np.inf:
         sentence = f"no known mistake gives the shape {list(trial.actual.shape)}"
-    elif _is_much_nearer(residual, trial):
-        sentence += f"; the nearest leaves an error of {residual:.2g} instead of {trial.before:.2g}: {nearest.sentence}"
-    where = _where(trial.error()) if np.isfinite(trial.before) else ""
+    elif share >= LEAD:
+        sentence += f"; a lead: explains {int(100 * share)} % of the error: {nearest_one.sentence}"
+    where = _where(trial.error()) if np.isfinite(trial.before) and trial.part is None else ""
     if where:
         sentence += f"; of the error, {where}"
     return Diagnosis(None, sentence, residual, trial.before)

@@ -14,35 +14,36 @@ from refnet.comparison.diagnosis.trial import Trial
 from refnet.comparison.judgement.verdict import MAX_FACTOR, error_of
 
 LARGEST = 1 << 24  # numbers of a tensor that is looked into
+FULL = 0.6  # share of a plain part that is wrong
 WHOLE = 0.9  # share of wrong numbers, from which on it is no part
 
 
-def wrong_part(s: Situation, actual: Array) -> Array | None:
-    """Mask what is wrong, as rows, columns, channels and pictures that cross; None if it is everything or nothing."""
+def wrong_part(s: Situation, actual: Array) -> tuple[Array | None, bool]:
+    """Mask what is wrong, and whether it is plain: rows, columns, channels and pictures that cross.
+
+    None if it is everything or nothing.
+    """
     if actual.size > LARGEST:
-        return None
+        return None, False
     single, truth = evaluate(s.right, np.float32), evaluate(s.right, np.float64)
     if truth.shape != actual.shape:
-        return None
+        return None, False
     limit = MAX_FACTOR * max(error_of(single, truth).largest, float(np.abs(truth).max()) * 2.0**-22)
     with np.errstate(invalid="ignore"):
         wrong = ~(np.abs(actual - truth) <= limit)
-    if not wrong.any():
-        return None
-    part = _box(wrong)
-    if part.mean() > WHOLE:
-        part = wrong
-    return None if part.mean() > WHOLE or not np.isfinite(actual[part]).any() else part
+    for part, is_plain in ((_box(wrong), True), (wrong, False)):
+        if part.mean() <= WHOLE and np.isfinite(actual[part]).any() and (not is_plain or wrong.sum() > FULL * part.sum()):
+            return part, is_plain
+    return None, False
 
 
 def _box(wrong: Array) -> Array:
-    """The places where an index that holds anything wrong crosses others that do; the mask itself if few are wrong."""
+    """The places where an index that holds anything wrong crosses others that do."""
     axes = range(wrong.ndim)
     box = np.ones(wrong.shape, bool)
     for axis in axes:
-        others = tuple(other for other in axes if other != axis)
-        box &= wrong.any(others, keepdims=True)
-    return box if wrong.sum() > 0.5 * box.sum() else wrong
+        box &= wrong.any(tuple(other for other in axes if other != axis), keepdims=True)
+    return box
 
 
 def contents(s: Situation, trial: Trial) -> Iterator[Mistake]:
