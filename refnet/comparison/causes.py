@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 
 import numpy as np
 
 from refnet.architecture import names
 from refnet.architecture.names import BN, CONV, part_name
+from refnet.architecture.needed import needed
 from refnet.architecture.step import Step
 from refnet.arrays import Array
+from refnet.comparison.control_flow import other_flow
 from refnet.comparison.diagnosis import Diagnosis, diagnose, diagnose_input
+from refnet.comparison.diagnosis.computation import Computation, computation_of
+from refnet.comparison.diagnosis.diagnose import situation_of
+from refnet.comparison.diagnosis.mistakes import Situation
 from refnet.comparison.diagnosis.on_demand import OnDemand
+from refnet.comparison.identify.spans import Span, said_of, search_span
 from refnet.comparison.port.port_tensors import PortTensors
 from refnet.comparison.rerun import Rerun, nearest_held
 from refnet.comparison.result import Comparison
@@ -43,13 +49,60 @@ def _cause(
     result: TensorResult, rerun: Rerun, port: PortTensors, other: Mapping[str, Array] | None
 ) -> Diagnosis | None:
     """Diagnose one tensor, if what it is made from is known."""
-    actual = _actual(result.name, port)
+    actual, seen = _actual(result, port)
     if actual is None:
         return None
     if result.name == names.INPUT:
-        return _of_the_input(port, actual)
+        return _of_the_input(port, actual) if seen is None else None
     if result.name not in rerun.steps:
         return None
+    given = {name: port.tensor(name) for name in result.run_from if port.usable(name)}
+    if given and len(given) == len(result.run_from):
+        found = other_flow(result.name, given, actual, result.dtype, rerun, seen)
+        steps = needed(rerun.plan.steps, given, [result.name])
+        if found is None and len(steps) > 1 and result.name == steps[-1].name:
+            return _of_span(steps, given, result, actual, seen, rerun, port, other)
+        if found is not None:
+            return found
+    return _of_step(result, actual, seen, rerun, port, other)
+
+
+def _of_span(
+    steps: Sequence[Step], given: Mapping[str, Array], result: TensorResult, actual: Array, seen: Array | None,
+    rerun: Rerun, port: PortTensors, other: Mapping[str, Array] | None,
+) -> Diagnosis:  # fmt: skip
+    """Diagnose a tensor that several steps make of what the port has, of which it has no results."""
+    weights = rerun.single.weights
+
+    def situation(step: Step, inputs: Sequence[Array], around: Mapping[str, Array]) -> Situation:
+        layers = [one.name for one in rerun.plan if _is_like(one, step)]
+        return situation_of(
+            step, weights.tensors, weights.bn_eps, inputs, layers=layers, neighbours={**given, **around}
+        )
+
+    def computation(step: Step, inputs: Sequence[Array]) -> Computation:
+        return computation_of(step, weights.tensors, weights.bn_eps, inputs)
+
+    found = search_span(Span(steps, given, computation, situation), actual, result.dtype, seen)
+    if found is not None and found.mistake is not None:
+        return found
+    last = _of_step(result, actual, seen, rerun, port, other)
+    if last is not None and last.mistake is not None:
+        return last
+    left = found or last
+    lead = f"; {found.sentence}" if found else ""
+    return Diagnosis(None, said_of(steps) + lead, left.residual if left else np.inf, left.before if left else np.inf)
+
+
+def _of_step(
+    result: TensorResult,
+    actual: Array,
+    seen: Array | None,
+    rerun: Rerun,
+    port: PortTensors,
+    other: Mapping[str, Array] | None,
+) -> Diagnosis | None:
+    """Diagnose a tensor by the one step that makes it."""
     step = rerun.steps[result.name]
     part = result.name.removeprefix(step.name).removeprefix(".")
     since = next((one for one in _before(part) if port.usable(part_name(step.name, one))), "")
@@ -67,6 +120,7 @@ def _cause(
         since=since,
         dtype=result.dtype,
         noise=0.0 if all(port.usable(name) for name in wanted) else NOISE_OF_OTHER_INPUTS,
+        seen=seen,
         other_tensors=other,
         layers=[other.name for other in rerun.plan if _is_like(other, step)],
         neighbours=_neighbours(port, rerun, {tensor.shape[-1] for tensor in inputs if tensor is not None}),
@@ -99,15 +153,31 @@ def _of_the_input(port: PortTensors, x: Array) -> Diagnosis | None:
     return diagnose_input(picture, golden.run.recipe, golden.run.size, x)
 
 
-def _actual(name: str, port: PortTensors) -> Array | None:
-    """What the port has; a tensor of numbers, though its shape may be wrong."""
+def _actual(result: TensorResult, port: PortTensors) -> tuple[Array | None, Array | None]:
+    """What the port has, and a mask of it if that is a piece; a tensor of numbers, though its shape may be wrong."""
+    name = result.name
     if port.usable(name):
-        return port.tensor(name)
+        return port.tensor(name), None
     with suppress(RefnetError):
+        if result.part and not port.golden.entries[name].part:
+            return _in_the_whole(result, port)
         found = port.misshapen(name)
         if found is not None and np.isfinite(found).all() and found.shape != port.golden.entries[name].shape:
-            return found
-    return None
+            return found, None
+    return None, None
+
+
+def _in_the_whole(result: TensorResult, port: PortTensors) -> tuple[Array | None, Array | None]:
+    """Put a piece where it belongs in the golden's tensor."""
+    golden = port.golden.read(result.name)
+    pair = port.pair(result.name, golden)
+    piece = pair.reading.tensor
+    if piece is None or not np.isfinite(piece).any():
+        return None, None
+    whole, seen = golden.astype(np.float32), np.zeros(golden.shape, bool)
+    where = tuple(slice(*bounds) for bounds in pair.region)
+    whole[where], seen[where] = piece, True
+    return whole, seen
 
 
 def _before(part: str) -> tuple[str, ...]:

@@ -64,6 +64,12 @@ class Precision:
     result: Rounding = ""
     sums: Rounding = ""  # before batch norm or bias
     normed: Rounding = ""  # before the activation
+    accumulator: Rounding = ""  # after each product that is added to a sum
+
+    @property
+    def before_sums(self) -> tuple[Rounding, ...]:
+        """What changes the sums themselves."""
+        return self.inputs, self.kernel, self.accumulator
 
 
 @dataclass(frozen=True)
@@ -126,7 +132,7 @@ class Computation:
             and self.combine is other.combine
             and self.pad_value is other.pad_value
             and (self.op, self.stride, self.pads, self.pad_mode) == (other.op, other.stride, other.pads, other.pad_mode)
-            and (self.precision.inputs, self.precision.kernel) == (other.precision.inputs, other.precision.kernel)
+            and self.precision.before_sums == other.precision.before_sums
         )
 
     @property
@@ -192,6 +198,8 @@ def total(c: Computation, dtype: Float) -> Array:
     if c.kernel is None:
         return OPERATIONS[c.op](*inputs)
     kernel = _rounded(c.kernel, c.precision.kernel, dtype)
+    if c.precision.accumulator:
+        return _one_by_one(c, inputs[0], kernel)
     if c.op == "dense":
         multiplied: Array = inputs[0] @ kernel
         return multiplied
@@ -239,6 +247,23 @@ def padded(x: Array, pads: Pads, mode: Any = "constant", value: Array | float = 
 def _rounded(x: Array, to: Rounding, dtype: Float) -> Array:
     made = to(x) if callable(to) else FORMATS[to](x) if to else x
     return made.astype(dtype, copy=False)
+
+
+def _one_by_one(c: Computation, x: Array, kernel: Array) -> Array:
+    """Add one product after the other, and round each sum."""
+    dtype = x.dtype.type
+    if c.op == "dense":
+        x, kernel = x[:, None, None], kernel[None, None]
+    R, S = kernel.shape[:2]
+    x = padded(x, c.pads, c.pad_mode, c.pad_value)
+    H, W = ((side - size) // c.stride + 1 for side, size in zip(x.shape[1:3], (R, S), strict=True))
+    result = np.zeros((len(x), H, W, kernel.shape[-1]), dtype)
+    for ky, kx in product(range(R), range(S)):
+        seen = x[:, ky :: c.stride, kx :: c.stride][:, :H, :W]
+        parts = [seen * kernel[ky, kx]] if c.op == "depthwise" else []
+        for part in parts or (seen[..., i, None] * row for i, row in enumerate(kernel[ky, kx])):
+            result = _rounded(result + part, c.precision.accumulator, dtype)
+    return result[:, 0, 0] if c.op == "dense" else result
 
 
 def _convolution(x: Array, kernel: Array, stride: int) -> Array:

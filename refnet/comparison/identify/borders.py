@@ -24,15 +24,18 @@ def borders(s: Situation, trial: Trial) -> Iterator[Mistake]:
     c = s.right
     if c.op not in ("convolution", "depthwise") or len(s.step.shape) != 3:
         return
+    yield from border_rules(c)
     if any(c.pads):
-        yield from _other_rules(c)
         yield from _other_number(s, trial)
-    yield from _windows(s)
+    yield from shifted_windows(s)
     if s.step.kernel > 1:
         yield from _strips(s, trial)
 
 
-def _other_rules(c: Computation) -> Iterator[Mistake]:
+def border_rules(c: Computation) -> Iterator[Mistake]:
+    """Something else than zeros around the picture, by a rule."""
+    if c.op not in ("convolution", "depthwise") or not any(c.pads):
+        return
     H, W = c.inputs[0].shape[1:3]
     if max(c.pads) <= min(H, W):
         wrapped = "around the picture its other side is read instead of zeros: it wraps around (circular padding)"
@@ -81,7 +84,7 @@ def _other_number(s: Situation, trial: Trial) -> Iterator[Mistake]:
     if there.sum() < 8:
         return
     error = inside.values - inside.right
-    (value,), left = fit([seen[there]], error[there])
+    (value,), _ = fit([seen[there]], error[there])
     value = nice(float(value), 1e-3)
     yield Mistake(
         "border-filled", f"around the picture stands {value:.6g} instead of 0", _filled(s.right, np.float32(value))
@@ -133,9 +136,11 @@ def _each_input_channel(s: Situation, trial: Trial, inside: Inside) -> Iterator[
     yield Mistake("border-by-channel", words, _filled(s.right, values.astype(np.float32)))
 
 
-def _windows(s: Situation) -> Iterator[Mistake]:
+def shifted_windows(s: Situation) -> Iterator[Mistake]:
     """Windows that begin elsewhere, and taps that lie apart."""
     c = s.right
+    if c.op not in ("convolution", "depthwise") or len(s.step.shape) != 3:
+        return
     k, stride = s.step.kernel, s.step.stride
     H, W, _ = s.step.shape
     x = c.inputs[0]
@@ -186,12 +191,26 @@ def _strips(s: Situation, trial: Trial) -> Iterator[Mistake]:
         if (height, width) == (H, W):
             continue
         for mode, rule in (("constant", "zeros"), ("edge", "its border repeated"), ("reflect", "a mirror")):
-            what = f"tiles of {height} × {width}" if height < H and width < W else (
-                f"strips of {height} rows" if height < H else f"strips of {width} columns"
-            )  # fmt: skip
-            words = f"it is computed in {what}, each with {rule} around it, instead of its neighbours' numbers (halo)"
-            made = replace(s.right, combine=_in_tiles(s.right, height, width, mode), combines_channels=True)
-            yield Mistake("strips-apart", words, made)
+            yield _strip(s, height, width, mode, rule)
+
+
+def strips(s: Situation) -> Iterator[Mistake]:
+    """Strips of usual heights."""
+    if s.right.op in ("convolution", "depthwise") and s.step.kernel > 1:
+        for height in (1, 2, 3, 4, 5, 6, 7, 8, 16, 32):
+            if height < s.step.shape[0]:
+                yield _strip(s, height, s.step.shape[1], "constant", "zeros")
+
+
+def _strip(s: Situation, height: int, width: int, mode: str, rule: str) -> Mistake:
+    H, W, _ = s.step.shape
+    what = f"tiles of {height} × {width}"
+    if width == W or height == H:
+        what = f"strips of {height} rows" if width == W else f"strips of {width} columns"
+    words = f"it is computed in {what}, each with {rule} around it, instead of its neighbours' numbers (halo)"
+    return Mistake(
+        "strips-apart", words, replace(s.right, combine=_in_tiles(s.right, height, width, mode), combines_channels=True)
+    )
 
 
 def _sizes(wrong: Array, length: int) -> list[int]:

@@ -111,6 +111,7 @@ def _formulas(y: Array, t: Array) -> Iterator[tuple[str, str, Curve]]:
 
 
 _FORMULAS: tuple[tuple[str, str, Curve], ...] = (
+    ("activated-again", "another swish is applied to {}", lambda x: x * sigmoid(x)),
     ("negated", "{} have the other sign", lambda x: -x),
     ("absolute", "{} have lost their sign: the absolute value is taken", np.abs),
     ("squared", "{} are squared", np.square),

@@ -40,13 +40,14 @@ def gains(s: Situation, trial: Trial) -> Iterator[Mistake]:
     c = trial.sample
     if inside is None or c.kernel is None:
         return
+    yield from (one for one in tails_left_out(s.right) if one.name == "groups")
     pixels = pixels_of(c, inside)
     if c.op == "depthwise":
         yield from _of_taps(s, pixels, (pixels.read * c.kernel)[..., : pixels.seen.shape[1]])
         return
     kernel = c.kernel if c.op == "convolution" else c.kernel[None, None]
     kernel = kernel[..., : pixels.seen.shape[1]].astype(np.float64)
-    R, S, C, K = kernel.shape
+    R, S, C, _ = kernel.shape
     if R * S > 1:
         parts = np.einsum("prsc,rsck->prsk", pixels.read, kernel)
         yield from _of_taps(s, pixels, parts)
@@ -152,16 +153,15 @@ def _said(places: list[str], values: list[float], noun: str) -> str:
 
 
 def _runs(places: Array, length: int) -> list[str]:
-    """Runs of numbers: 3–7."""
+    """Runs of numbers: 3–7; the last says of how many."""
     runs = np.split(places, np.flatnonzero(np.diff(places) > 1) + 1)
-    return [f"{run[0]}–{run[-1]}" if len(run) > 1 else f"{run[0]}" for run in runs][:-1] + [
-        f"{runs[-1][0]}–{runs[-1][-1]} of {length}" if len(runs[-1]) > 1 else f"{runs[-1][0]} of {length}"
-    ]
+    said = [f"{run[0]}–{run[-1]}" if len(run) > 1 else f"{run[0]}" for run in runs]
+    return [*said[:-1], f"{said[-1]} of {length}"]
 
 
 def _tails(s: Situation, pixels: Pixels, kernel: Array) -> Iterator[Mistake]:
     """Input channels from some place on, or up to it, that are not read."""
-    C, K = kernel.shape[-2:]
+    C = kernel.shape[-2]
     if C < 4:
         return
     some = slice(0, 48)
@@ -183,3 +183,31 @@ def _tails(s: Situation, pixels: Pixels, kernel: Array) -> Iterator[Mistake]:
             assert s.right.kernel is not None
             kept = (s.right.kernel * keep[:, None]).astype(np.float32)
             yield Mistake("input-tail-missing", text, replace(s.right, kernel=kept))
+
+
+def taps_left_out(c: Computation) -> Iterator[Mistake]:
+    """Each tap in turn."""
+    if c.kernel is None or c.kernel.ndim < 3 or c.kernel.shape[0] == 1:
+        return
+    for row, column in np.ndindex(c.kernel.shape[:2]):
+        kernel = np.array(c.kernel)
+        kernel[row, column] = 0
+        yield Mistake("tap-gains", f"tap ({row}, {column}) is missing: left out of the sums", replace(c, kernel=kernel))
+
+
+def tails_left_out(c: Computation) -> Iterator[Mistake]:
+    """The last input channels: as many as fill no vector, or a few; and those of another group."""
+    if c.kernel is None or c.kernel.ndim == 3:
+        return
+    C, K = c.kernel.shape[-2:]
+    for missing in sorted({*range(1, 9), C % 8, C % 16, C % 32, C % 64, 16, 32} - {0}):
+        if missing < C:
+            words = f"input channels {C - missing}–{C - 1} of {C} are not read (the last {missing})"
+            kernel = np.array(c.kernel)
+            kernel[..., -missing:, :] = 0
+            yield Mistake("input-tail-missing", words, replace(c, kernel=kernel))
+    for groups in (2, 4, 8):
+        if C % groups == 0 and K % groups == 0:
+            same = np.arange(C)[:, None] // (C // groups) == np.arange(K) // (K // groups)
+            words = f"it is computed in {groups} groups instead of one: each reads its own part of the channels"
+            yield Mistake("groups", words, replace(c, kernel=np.where(same, c.kernel, np.float32(0))))

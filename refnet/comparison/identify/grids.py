@@ -15,6 +15,7 @@ from refnet.comparison.identify.inverse import before_activation, sums
 
 Round = Callable[[Array], Array]
 ENOUGH = 64
+MOST_ADDED = 1 << 28  # products that are added one by one
 LARGEST = 1 << 24  # levels of a grid
 ON_GRID = 0.02  # of its distance
 
@@ -41,7 +42,19 @@ def grids(s: Situation, trial: Trial) -> Iterator[Mistake]:
         return
     yield from _of_results(s, trial, truth)
     yield from _of_levels(s, trial)
+    yield from _of_sums(s, trial)
     yield from _of_operands(s, trial)
+
+
+def _of_sums(s: Situation, trial: Trial) -> Iterator[Mistake]:
+    """Accumulators of few bits: each sum is rounded before the next product is added."""
+    c = s.right
+    if c.kernel is None or c.kernel[..., 0].size * trial.actual.size > MOST_ADDED:
+        return
+    for name in ("float16", "bfloat16", "bfloat16 toward zero"):
+        words = f"the sums are accumulated in {name}: each is rounded before the next product is added"
+        made = replace(c, precision=Precision(accumulator=name))
+        yield Mistake(f"{name} accumulator", words, made, step=trial.before * trial.scale)
 
 
 def spacing(values: Array) -> float:

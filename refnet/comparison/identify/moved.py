@@ -104,26 +104,30 @@ def _pixels(c: Computation, actual: Array, right: Array, mask: Array) -> Iterato
 
 def _rule(places: Array, sources: Array, length: int) -> tuple[str, Array] | None:
     """Where the numbers of an axis come from: words and the source of each index."""
+    return next(_rules(places, sources, length), None)
+
+
+def _rules(places: Array, sources: Array, length: int) -> Iterator[tuple[str, Array]]:
     every = np.arange(length)
     by = sources - places
     if not by.any():
-        return "", every
+        yield "", every
     if (by == by[0]).all():
-        return f"{{}} {by[0]:+d}", np.clip(every + by[0], 0, length - 1)
+        yield f"{{}} {by[0]:+d} (shifted)", np.clip(every + by[0], 0, length - 1)
     if (by % length == by[0] % length).all():
-        return f"{{}} {by[0]:+d}, around the end", (every + by[0]) % length
+        yield f"{{}} {by[0]:+d} (shifted), around the end", (every + by[0]) % length
     if (sources == sources[0]).all():
-        return f"{{}} {sources[0]} for all", np.full(length, sources[0])
+        yield f"{{}} {sources[0]} for all", np.full(length, sources[0])
     if (places + sources == length - 1).all():
-        return "{}s in reverse order (flipped)", every[::-1]
+        yield "{}s in reverse order (flipped)", every[::-1]
     for size in (2, 4, 8, 16):
         if (sources == places // size * size).all():
-            return f"the first {{}} of each {size}", every // size * size
+            yield f"the first {{}} of each {size}", every // size * size
         if (sources == np.minimum(places // size * size + size - 1 - places % size, length - 1)).all():
-            return f"{{}}s in reverse within each {size}", np.minimum(
-                every // size * size + size - 1 - every % size, length - 1
+            yield (
+                f"{{}}s in reverse within each {size}",
+                np.minimum(every // size * size + size - 1 - every % size, length - 1),
             )
-    return None
 
 
 def _memory(c: Computation, actual: Array, right: Array, mask: Array) -> Iterator[Mistake]:

@@ -10,15 +10,15 @@ import numpy as np
 from refnet.arrays import Array
 from refnet.comparison.diagnosis.computation import Computation
 from refnet.comparison.diagnosis.mistakes import Mistake, Situation
-from refnet.comparison.diagnosis.trial import Trial
 
 _NOUNS = {4: ("picture", "row", "column", "channel"), 2: ("picture", "channel")}
 _Moves = Iterator[tuple[str, Array]]
 
 
-def operands(s: Situation, trial: Trial) -> Iterator[Mistake]:
+def operands(s: Situation) -> Iterator[Mistake]:
     """Another part or order of an input, of the kernel, of the result."""
     c = s.right
+    yield from _addresses(s)
     for position, name in enumerate(s.step.inputs[: len(c.inputs)] or ("its input",)):
         for words, moved in _moves(c.inputs[position]):
             inputs = (*c.inputs[:position], moved, *c.inputs[position + 1 :])
@@ -26,6 +26,24 @@ def operands(s: Situation, trial: Trial) -> Iterator[Mistake]:
     yield from _kernels(c)
     yield from _results(s)
     yield from _laid_otherwise(s)
+
+
+def _addresses(s: Situation) -> Iterator[Mistake]:
+    """Inputs that are read from an address some numbers off."""
+    c = s.right
+    for position, name in enumerate(s.step.inputs[: len(c.inputs)]):
+        x = c.inputs[position]
+        for order in ("NHWC", "NCHW") if x.ndim == 4 else ("NC",):
+            laid = x.transpose(0, 3, 1, 2) if order == "NCHW" else x
+            for by in (1, -1, 2, -2, 3, -3, 4, -4, 8, -8):
+                moved = np.roll(np.ascontiguousarray(laid).reshape(-1), -by).reshape(laid.shape)
+                inputs = (
+                    *c.inputs[:position],
+                    moved.transpose(0, 2, 3, 1) if order == "NCHW" else moved,
+                    *c.inputs[position + 1 :],
+                )
+                words = f"{name} is read {abs(by)} elements {'further' if by > 0 else 'before'} in memory ({order})"
+                yield Mistake("address-shifted", f"{words}: its address is off", replace(c, inputs=inputs))
 
 
 def _moves(x: Array) -> _Moves:
@@ -37,19 +55,32 @@ def _moves(x: Array) -> _Moves:
         for by in (1, -1, 2, -2):
             if abs(by) >= length or (noun == "picture" and abs(by) > 1):
                 continue
-            side = f"the {noun}{'' if abs(by) == 1 else f' {abs(by)} places'} {'after' if by > 0 else 'before'}"
-            yield f"{side} ({noun} {by:+d}), around the end", np.roll(x, -by, axis)
+            side = _beside(noun, by)
+            yield f"{side}, around the end", np.roll(x, -by, axis)
             if noun != "picture":
-                yield f"{side} ({noun} {by:+d}), at the end the last one again", _taken(x, axis, by)
-                yield f"{side} ({noun} {by:+d}), at the end zeros", _shifted(x, axis, by)
+                yield f"{side}, at the end the last one again", _taken(x, axis, by)
+                yield f"{side}, at the end zeros", _shifted(x, axis, by)
         yield f"{noun}s in reverse order (flipped)", np.flip(x, axis)
         first = np.broadcast_to(np.take(x, [0], axis), x.shape)
         yield f"{noun} 0 in place of all {noun}s", first
-        if noun == "row" or noun == "column":
+        if noun in {"row", "column"}:
             yield f"the last {noun} as zeros", _cut(x, axis, length - 1, length)
             yield f"{noun} 0 as zeros", _cut(x, axis, 0, 1)
             yield f"each {noun} pair as its first {noun}", np.take(x, np.arange(length) // 2 * 2, axis)
     yield from ((words, x[..., order]) for words, order in _orders(x.shape[-1]))
+
+
+def _beside(noun: str, by: int) -> str:
+    """Say how far something is shifted.
+
+    Examples
+    --------
+    >>> _beside("channel", -1), _beside("row", 2)
+    ('the previous channel (shifted by -1)', 'the row 2 places further (shifted by +2)')
+    """
+    if abs(by) == 1:
+        return f"the {'next' if by > 0 else 'previous'} {noun} (shifted by {by:+d})"
+    return f"the {noun} {abs(by)} places {'further' if by > 0 else 'before'} (shifted by {by:+d})"
 
 
 def _orders(C: int) -> Iterator[tuple[str, Array]]:
@@ -65,8 +96,8 @@ def _orders(C: int) -> Iterator[tuple[str, Array]]:
             yield f"channels in groups of {size}, each in reverse", every.reshape(-1, size)[:, ::-1].reshape(-1)
             yield f"channels shuffled: {size} groups in turn", every.reshape(size, -1).T.reshape(-1)
             yield f"channels shuffled: groups of {size} in turn", every.reshape(-1, size).T.reshape(-1)
-            yield f"the channel {size} places after", np.roll(every, -size)
-            yield f"the channel {size} places before", np.roll(every, size)
+            yield _beside("channel", size), np.roll(every, -size)
+            yield _beside("channel", -size), np.roll(every, size)
             yield f"only the first {size} channels, over and over", every % size
             yield f"the first channel of each {size}", every // size * size
 
@@ -95,8 +126,8 @@ def _kernels(c: Computation) -> Iterator[Mistake]:
     for axis, noun in ((last, "output channel" if k.ndim != 3 else "channel"), (last - 1, "input channel")):
         if k.ndim == 3 and axis != last:
             continue
-        for by in (1, -1):
-            place = f"the {noun} {'after' if by > 0 else 'before'} ({noun} {by:+d})"
+        for by in (1, -1, 2, -2):
+            place = _beside(noun, by)
             yield Mistake(
                 "kernel-moved", f"its kernel is that of {place}, around the end", _with(c, np.roll(k, -by, axis))
             )
@@ -134,10 +165,8 @@ def _results(s: Situation) -> Iterator[Mistake]:
     names = ("row", "column", "channel") if len(shape) == 3 else ("channel",)
     for axis, noun in enumerate(names, 1):
         for by in (1, -1):
-            side = "after" if by > 0 else "before"
-            words = (
-                f"each {noun} of the result holds what belongs to the {noun} {side} ({noun} {by:+d}), around the end"
-            )
+            side = _beside(noun, by)
+            words = f"each {noun} of the result holds what belongs to {side}, around the end"
             yield Mistake("result-moved", words, replace(c, reorder=lambda x, a=axis, b=by: np.roll(x, -b, a)))  # type: ignore[misc]
             words = words.replace("around the end", "at the end zeros")
             yield Mistake("result-moved", words, replace(c, reorder=lambda x, a=axis, b=by: _shifted(x, a, b)))  # type: ignore[misc]

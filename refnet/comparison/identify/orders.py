@@ -11,13 +11,12 @@ from refnet.arrays import Array
 from refnet.comparison.diagnosis.activations import ACTIVATIONS, sigmoid
 from refnet.comparison.diagnosis.computation import Computation, Norm
 from refnet.comparison.diagnosis.mistakes import Mistake, Situation
-from refnet.comparison.diagnosis.trial import Trial
 
 _ACTIVATIONS = ("swish", "relu", "relu6", "sigmoid")
 _Stages = tuple[Norm | str, ...]
 
 
-def orders(s: Situation, trial: Trial) -> Iterator[Mistake]:
+def orders(s: Situation) -> Iterator[Mistake]:
     """Compositions of what the step has, and of what other steps have."""
     c = s.right
     yield from _of_norms(c)

@@ -32,7 +32,11 @@ def wrong_part(s: Situation, actual: Array) -> tuple[Array | None, bool]:
     with np.errstate(invalid="ignore"):
         wrong = ~(np.abs(actual - truth) <= limit)
     for part, is_plain in ((_box(wrong), True), (wrong, False)):
-        if part.mean() <= WHOLE and np.isfinite(actual[part]).any() and (not is_plain or wrong.sum() > FULL * part.sum()):
+        if (
+            part.mean() <= WHOLE
+            and np.isfinite(actual[part]).any()
+            and (not is_plain or wrong.sum() > FULL * part.sum())
+        ):
             return part, is_plain
     return None, False
 

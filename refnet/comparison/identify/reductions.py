@@ -35,8 +35,17 @@ def _means(c: Computation, trial: Trial) -> Iterator[Mistake]:
     for words, pixels, sum_ in _windows(x):
         if sum_.shape == seen.shape:
             yield from _scaled(c, words, pixels, sum_, seen, H, W)
-    for name, words, formula in _FORMULAS:
-        yield Mistake(name, words, replace(c, combine=formula))
+    yield from other_means(c)
+
+
+def other_means(c: Computation) -> Iterator[Mistake]:
+    """Other formulas in a mean's place."""
+    if c.op == "mean":
+        for name, words, formula in _FORMULAS:
+            yield Mistake(name, words, replace(c, combine=formula))
+        for factor in (0.5, 2.0, 4.0, 0.25, 0.9, 1.1):
+            words = f"the mean is {factor:g} times what it should be: divided by another number"
+            yield Mistake("other-mean", words, replace(c, after=lambda x, f=factor: x * x.dtype.type(f)))  # type: ignore[misc]
 
 
 def _scaled(
@@ -129,9 +138,15 @@ _FORMULAS: tuple[tuple[str, str, Callable[[Array], Array]], ...] = (
 )  # fmt: skip
 
 
+def other_softmaxes(c: Computation) -> Iterator[Mistake]:
+    """Other formulas in a softmax's place."""
+    if c.op in ("softmax", "log_softmax"):
+        for name, words, formula in _SOFTMAXES:
+            yield Mistake(name, words, replace(c, combine=formula, op="softmax"))
+
+
 def _softmaxes(c: Computation, trial: Trial) -> Iterator[Mistake]:
-    for name, words, formula in _SOFTMAXES:
-        yield Mistake(name, words, replace(c, combine=formula, op="softmax"))
+    yield from other_softmaxes(c)
     x, y = c.inputs[0].astype(np.float64), trial.actual.astype(np.float64)
     if x.shape != y.shape or not (y > 0).any():
         return

@@ -23,22 +23,28 @@ _TENSORS = {"gamma": "gamma", "beta": "beta", "mean": "mean", "variance": "varia
 
 def scales(s: Situation, trial: Trial) -> Iterator[Mistake]:
     """Batch norms and biases with other numbers in them."""
+    yield from moved_norms(s)
+    for norm in s.right.norms:
+        yield from _formulas(s, norm)
+    yield from _fitted(s, trial)
+
+
+def moved_norms(s: Situation) -> Iterator[Mistake]:
+    """Batch norms and biases whose numbers lie in other channels."""
     for norm in s.right.norms:
         yield from _moved(s, norm)
-        yield from _formulas(s, norm)
     if s.right.bias is not None:
         for words, bias in _moves(s.right.bias):
             yield Mistake("bias-moved", f"the bias is {words}", replace(s.right, bias=bias))
-    yield from _fitted(s, trial)
 
 
 def _moves(values: Array) -> Iterator[tuple[str, Array]]:
     """A vector [K] with its numbers in other channels."""
     K = len(values)
-    yield "that of the next channel", np.append(values[1:], values[-1:])
-    yield "that of the channel before", np.append(values[:1], values[:-1])
-    yield "that of the next channel (the last has the first's)", np.roll(values, -1)
-    yield "that of the channel before (the first has the last's)", np.roll(values, 1)
+    yield "that of the next channel (shifted by one, the last one kept)", np.append(values[1:], values[-1:])
+    yield "that of the previous channel (shifted by one, the first one kept)", np.append(values[:1], values[:-1])
+    yield "that of the next channel (shifted by one, around the end)", np.roll(values, -1)
+    yield "that of the previous channel (shifted by one, around the end)", np.roll(values, 1)
     yield "in reverse order of channels", values[::-1]
     yield "that of channel 0 in all channels", np.full_like(values, values[0])
     yield "that of the last channel in all channels", np.full_like(values, values[-1])

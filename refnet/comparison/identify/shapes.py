@@ -28,8 +28,16 @@ def shapes(s: Situation, trial: Trial) -> Iterator[Mistake]:
         return
     z, y = inside.right[inside.known], inside.values[inside.known]
     right = s.right.activation
-    for name, words, curve in (*_of_gates(z, y), *_bounded(z, y), *_of_sigmoids(z, y), *_OTHERS):
+    for name, words, curve in (*_of_gates(z, y), *_bounded(z, y), *_of_sigmoids(z, y)):
         yield Mistake(f"activation: {name}", f"{words} instead of {right}", _with(s.right, curve))
+    yield from other_shapes(s)
+
+
+def other_shapes(s: Situation) -> Iterator[Mistake]:
+    """Other activations that are known."""
+    if s.right.activation != "none":
+        for name, words, curve in _OTHERS:
+            yield Mistake(f"activation: {name}", f"{words} instead of {s.right.activation}", _with(s.right, curve))
 
 
 def _with(c: Computation, curve: Curve) -> Computation:

@@ -55,7 +55,7 @@ def taps(s: Situation, trial: Trial) -> Iterator[Mistake]:
 
 def _fitted(pixels: Pixels, *, depthwise: bool) -> Array | None:
     """Kernels by least squares, [R, S, K] or [R, S, C, K]; NaN where they do not fit."""
-    P, R, S, C = pixels.read.shape
+    _, R, S, C = pixels.read.shape
     K = pixels.seen.shape[1]
     made = np.full((R, S, K) if depthwise else (R, S, C, K), np.nan)
     for k in range(K):

@@ -41,10 +41,9 @@ def _dictionary(s: Situation, c: Computation) -> _Dictionary:
     shape = (len(c.inputs[0]), *s.step.shape)
     found: _Dictionary = {"1": np.broadcast_to(np.float32(1), shape)}
     for name, x in zip(s.step.inputs, c.inputs, strict=False):
-        if x.shape != shape and x.ndim == 2 and x.shape[-1] == shape[-1] and len(shape) == 4:
-            x = np.broadcast_to(x[:, None, None], shape)
-        if x.shape == shape:
-            found[name] = x
+        wide = x[:, None, None] if x.ndim == 2 and len(shape) == 4 else x
+        if wide.shape in (shape, (shape[0], 1, 1, shape[-1])):
+            found[name] = np.broadcast_to(wide, shape)
     for name, other in s.neighbours.items():
         if other.shape == shape and name not in found and name != s.step.name:
             found[name] = other
