@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 
@@ -76,9 +77,8 @@ def _of_span(
 
     def situation(step: Step, inputs: Sequence[Array], around: Mapping[str, Array]) -> Situation:
         layers = [one.name for one in rerun.plan if _is_like(one, step)]
-        return situation_of(
-            step, weights.tensors, weights.bn_eps, inputs, layers=layers, neighbours={**given, **around}
-        )
+        others = ChainMap(dict(around), _neighbours(port, rerun, {inputs[0].shape[-1]}))
+        return situation_of(step, weights.tensors, weights.bn_eps, inputs, layers=layers, neighbours=others)
 
     def computation(step: Step, inputs: Sequence[Array]) -> Computation:
         return computation_of(step, weights.tensors, weights.bn_eps, inputs)
@@ -133,7 +133,7 @@ def _is_like(other: Step, step: Step) -> bool:
     return bool(step.weights) and fits and other.name != step.name and other.shape[-1] == step.shape[-1]
 
 
-def _neighbours(port: PortTensors, rerun: Rerun, channels: Collection[int]) -> Mapping[str, Array]:
+def _neighbours(port: PortTensors, rerun: Rerun, channels: Collection[int]) -> OnDemand[Array]:
     """The port's tensors of so many channels, read one at a time."""
     alike = [step.name for step in rerun.plan if step.shape[-1] in channels and port.usable(step.name)]
     return OnDemand(alike, port.tensor)

@@ -105,7 +105,7 @@ class Trial:
         if piece.wanted.shape != truth.shape:
             return False
         error = piece.error(truth)
-        if rms(error) <= max(self._negligible, FLIPPED * step):
+        if rms(error) <= max(self._negligible, FLIPPED * min(step, self.before * self.scale)):
             return True
         if piece.part is None:
             return judge(piece.wanted, single, truth, dtype).verdict != "wrong"

@@ -137,7 +137,8 @@ def _fitted(s: Situation, trial: Trial) -> Iterator[Mistake]:
     (of_beta, of_mean), _ = fit([norm.beta, norm.mean * lines[:, 0]], lines[:, 1])
     of_beta, of_mean = nice(of_beta), nice(of_mean)
     for norm in s.right.norms:
-        words = f"the batch norm's shift is {of_beta:.6g} beta {'+' if of_mean > 0 else '-'} {abs(of_mean):.6g} mean * scale"
+        sign = "+" if of_mean > 0 else "-"
+        words = f"the batch norm's shift is {of_beta:.6g} beta {sign} {abs(of_mean):.6g} mean * scale"
         pair = whole_scale, of_beta * norm.beta + of_mean * norm.mean * whole_scale
         yield Mistake("norm-shift", words, replace(s.right, norms=(_affine(*pair),)))
 
