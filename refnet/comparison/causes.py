@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import ChainMap
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 
@@ -77,7 +76,9 @@ def _of_span(
 
     def situation(step: Step, inputs: Sequence[Array], around: Mapping[str, Array]) -> Situation:
         layers = [one.name for one in rerun.plan if _is_like(one, step)]
-        others = ChainMap(dict(around), _neighbours(port, rerun, {inputs[0].shape[-1]}))
+        theirs = _neighbours(port, rerun, {inputs[0].shape[-1]})
+        every = [*around, *(name for name in theirs if name not in around)]
+        others = OnDemand(every, lambda name: around[name] if name in around else theirs[name])
         return situation_of(step, weights.tensors, weights.bn_eps, inputs, layers=layers, neighbours=others)
 
     def computation(step: Step, inputs: Sequence[Array]) -> Computation:

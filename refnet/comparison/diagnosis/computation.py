@@ -117,12 +117,12 @@ class Computation:
             norms=tuple(norm.narrowed(channels) for norm in self.norms),
             tail=tuple(one if isinstance(one, str) else one.narrowed(channels) for one in self.tail),
             plus=tuple((factor, x[..., channels]) for factor, x in self.plus),
-            pad_value=self.pad_value[channels] if self._pads_by_channel else self.pad_value,
+            pad_value=self._padding_of(channels),
         )
 
-    @property
-    def _pads_by_channel(self) -> bool:
-        return self.op == "depthwise" and isinstance(self.pad_value, np.ndarray)
+    def _padding_of(self, channels: Channels) -> Array | float:
+        value = self.pad_value
+        return value[channels] if self.op == "depthwise" and isinstance(value, np.ndarray) else value
 
     def has_sum_of(self, other: Computation) -> bool:
         """Whether the operation and all it reads are those of another computation, so that their sums are equal."""

@@ -120,10 +120,11 @@ def _unfit(situation: Situation, actual: Array) -> str:
 def nearest(trial: Trial, candidates: Iterable[Mistake]) -> list[Tried]:
     """The candidates that come nearest to the sample, the nearest first: found on few channels, sorted on more."""
     quick: list[Tried] = []
-    for rank, mistake in enumerate(candidates):
-        if mistake.grid != trial.dtype:
-            quick.append(Tried(trial.residual(mistake.wrong, quick=True), rank, mistake))
-            quick = sorted(quick, key=lambda tried: tried[:2])[: 3 * NEAREST]
+    with np.errstate(all="ignore"):  # estimates from wrong numbers may be any
+        for rank, mistake in enumerate(candidates):
+            if mistake.grid != trial.dtype:
+                quick.append(Tried(trial.residual(mistake.wrong, quick=True), rank, mistake))
+                quick = sorted(quick, key=lambda tried: tried[:2])[: 3 * NEAREST]
     near = [one._replace(residual=trial.residual(one.mistake.wrong)) for one in quick]
     return sorted(near, key=lambda tried: tried[:2])[:NEAREST]
 

@@ -140,7 +140,8 @@ def _square_errors(piece: _Piece) -> Array:
         errors: Array = np.square(wanted - truth).mean(axes)
         return errors
     squares = np.where(piece.part, np.square(wanted - truth), 0.0)
-    return squares.sum(axes) / np.maximum(piece.part.sum(axes), 1)
+    means: Array = squares.sum(axes) / np.maximum(piece.part.sum(axes), 1)
+    return means
 
 
 def _sampled(errors: Array, actual: Array) -> Array:

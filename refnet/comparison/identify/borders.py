@@ -87,7 +87,9 @@ def _other_number(s: Situation, trial: Trial) -> Iterator[Mistake]:
     (value,), _ = fit([seen[there]], error[there])
     value = nice(float(value), 1e-3)
     yield Mistake(
-        "border-filled", f"around the picture stands {value:.6g} instead of 0", _filled(s.right, np.float32(value))
+        "border-filled",
+        f"around the picture stands {value:.6g} instead of 0",
+        _filled(s.right, float(np.float32(value))),
     )
     if c.op == "depthwise":
         yield from _each_channel(s, trial, inside, seen, there)

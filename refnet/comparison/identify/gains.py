@@ -90,7 +90,8 @@ def windows(c: Computation, at: tuple[Array, Array, Array], reach: int = 0) -> A
     n, h, w = at
     rows = h[:, None] * stride + np.arange(R + 2 * reach)
     columns = w[:, None] * stride + np.arange(S + 2 * reach)
-    return x[n[:, None, None], rows[:, :, None], columns[:, None, :]].astype(np.float64)
+    read: Array = x[n[:, None, None], rows[:, :, None], columns[:, None, :]].astype(np.float64)
+    return read
 
 
 def solve(parts: Array, pixels: Pixels) -> Array | None:

@@ -184,7 +184,8 @@ def floats(kept: int, direction: str) -> Round:
 
     def apply(x: Array) -> Array:
         mantissa, exponent = np.frexp(x.astype(np.float64))
-        return np.ldexp(turn(mantissa * 2.0 ** (kept + 1)), exponent - kept - 1)
+        rounded: Array = np.ldexp(turn(mantissa * 2.0 ** (kept + 1)), exponent - kept - 1)
+        return rounded
 
     return apply
 

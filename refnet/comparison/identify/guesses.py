@@ -39,7 +39,7 @@ def _fills(s: Situation) -> Iterator[Mistake]:
     if s.right.op in ("convolution", "depthwise") and any(s.right.pads):
         for fill in FILLS:
             words = f"around the picture stands {fill:g} instead of 0"
-            yield Mistake("border-filled", words, replace(s.right, pad_value=np.float32(fill)))
+            yield Mistake("border-filled", words, replace(s.right, pad_value=fill))
 
 
 def _bounds(s: Situation) -> Iterator[Mistake]:

@@ -132,11 +132,11 @@ def _rules(places: Array, sources: Array, length: int) -> Iterator[tuple[str, Ar
 
 def _memory(c: Computation, actual: Array, right: Array, mask: Array) -> Iterator[Mistake]:
     """A stretch of memory that holds what lies some numbers further, in NHWC or NCHW."""
-    layouts = [("NHWC", actual, right, mask)]
-    if actual.ndim == 4:
-        layouts.append(("NCHW", *(x.transpose(0, 3, 1, 2) for x in (actual, right, mask))))
-    for order, y, t, m in layouts:
-        flat_y, flat_t, flat_m = (np.ascontiguousarray(x).reshape(-1) for x in (y, t, m))
+    for order in ("NHWC", "NCHW") if actual.ndim == 4 else ("NHWC",):
+        flat_y, flat_t, flat_m = (
+            np.ascontiguousarray(x.transpose(0, 3, 1, 2) if order == "NCHW" else x).reshape(-1)
+            for x in (actual, right, mask)
+        )
         scale = np.sqrt(np.square(flat_t, dtype=np.float64).mean()) or 1.0
         wrong = np.flatnonzero(flat_m & (np.abs(flat_y - flat_t) > NEAR * scale))
         if len(wrong) < 16:

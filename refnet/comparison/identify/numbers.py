@@ -31,6 +31,8 @@ def nice(value: float, tolerance: float = 2e-3) -> float:
     >>> nice(0.99999), nice(-0.5001), nice(0.8000004), nice(0.123456789)
     (1.0, -0.5, 0.8, 0.123456789)
     """
+    if not np.isfinite(value):
+        return value
     for known in NICE:
         if abs(value - known) <= tolerance * max(abs(known), 1):
             return known

@@ -69,11 +69,16 @@ def _windows(x: Array) -> Iterator[tuple[str, Callable[[Array], Array], Array]]:
     def of(rows: slice, columns: slice) -> Callable[[Array], Array]:
         return lambda x: x[:, rows, columns].reshape(len(x), -1, x.shape[-1])
 
+    def of_rows(part: slice) -> Callable[[Array], Array]:
+        return of(part, slice(None))
+
+    def of_columns(part: slice) -> Callable[[Array], Array]:
+        return of(slice(None), part)
+
     by_row, by_column = x.sum(2), x.sum(1)
-    everything = slice(None)
     for noun, sums_, length, cut in (
-        ("row", by_row, H, lambda part: of(part, everything)),
-        ("column", by_column, W, lambda part: of(everything, part)),
+        ("row", by_row, H, of_rows),
+        ("column", by_column, W, of_columns),
     ):
         upto = np.cumsum(sums_, 1)
         for count in range(1, length + 1):
@@ -110,10 +115,6 @@ def _windows(x: Array) -> Iterator[tuple[str, Callable[[Array], Array], Array]]:
         if 0 < count < H * W - 33:
             words = f"the sum of the first {count} pixels, a multiple of {block}, without the rest"
             yield words, lambda x, n=count: x.reshape(len(x), -1, x.shape[-1])[:, :n], upto[:, count - 1]  # type: ignore[misc]
-
-
-def _over(axis: tuple[int, ...] | int, formula: Callable[..., Array]) -> Callable[[Array], Array]:
-    return lambda x: formula(x, axis)
 
 
 _FORMULAS: tuple[tuple[str, str, Callable[[Array], Array]], ...] = (
@@ -173,12 +174,12 @@ def _sums_over(c: Computation, x: Array, y: Array) -> Iterator[Mistake]:
     at = int(np.argmin(np.abs(upto - total)))
     if abs(upto[at] - total) < 1e-4 * total and at < len(upto) - 1:
         words = f"its sum is over classes 0–{at} of {len(upto)} alone"
-        yield Mistake("softmax-partial", words, replace(c, combine=lambda x, n=at + 1: _divided(x, slice(0, n))))  # type: ignore[misc]
+        yield Mistake("softmax-partial", words, replace(c, combine=lambda x, n=at + 1: _divided(x, slice(0, n))))
     from_end = np.cumsum(e[0][::-1])
     at = int(np.argmin(np.abs(from_end - total)))
     if abs(from_end[at] - total) < 1e-4 * total and at < len(upto) - 1:
         words = f"its sum is over the last {at + 1} of {len(upto)} classes alone"
-        yield Mistake("softmax-partial", words, replace(c, combine=lambda x, n=at + 1: _divided(x, slice(-n, None))))  # type: ignore[misc]
+        yield Mistake("softmax-partial", words, replace(c, combine=lambda x, n=at + 1: _divided(x, slice(-n, None))))
 
 
 def _divided(x: Array, over: slice) -> Array:
@@ -192,7 +193,7 @@ def _softmax(x: Array, axis: int = -1) -> Array:
 
 
 def _exp(x: Array) -> Array:
-    return np.exp(x - x.max(-1, keepdims=True))
+    return np.asarray(np.exp(x - x.max(-1, keepdims=True)))
 
 
 _SOFTMAXES: tuple[tuple[str, str, Callable[[Array], Array]], ...] = (

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import product
 
 import numpy as np
 
+from refnet.architecture.names import BN_LEAVES
 from refnet.arrays import Array
 from refnet.comparison.diagnosis.computation import Norm
 from refnet.comparison.diagnosis.mistakes import Mistake, Situation
@@ -17,8 +18,6 @@ from refnet.comparison.identify.numbers import fit, nice
 
 ENOUGH = 12  # known numbers of a channel
 CLOSE = 2e-3  # relative, between fitted and true scales
-
-_TENSORS = {"gamma": "gamma", "beta": "beta", "mean": "mean", "variance": "variance"}
 
 
 def scales(s: Situation, trial: Trial) -> Iterator[Mistake]:
@@ -59,9 +58,9 @@ def _moves(values: Array) -> Iterator[tuple[str, Array]]:
 
 
 def _moved(s: Situation, norm: Norm) -> Iterator[Mistake]:
-    moved = {name: list(_moves(getattr(norm, name))) for name in _TENSORS}
+    moved = {name: list(_moves(getattr(norm, name))) for name in BN_LEAVES}
     for number, (words, _) in enumerate(moved["gamma"]):
-        every = norm._replace(**{name: moved[name][number][1] for name in _TENSORS})
+        every = _with(norm, {name: choices[number][1] for name, choices in moved.items()})
         yield Mistake("norm-moved", f"the batch norm (scale and shift) is {words}", replace(s.right, norms=(every,)))
         scale, shift = (np.asarray(part) for part in _folded(norm))
         moved_scale, moved_shift = (list(_moves(part))[number][1] for part in (scale, shift))
@@ -71,8 +70,13 @@ def _moved(s: Situation, norm: Norm) -> Iterator[Mistake]:
             )
     for name, choices in moved.items():
         for words, values in choices:
-            one = norm._replace(**{name: values})
+            one = _with(norm, {name: values})
             yield Mistake("norm-moved", f"the batch norm's {name} is {words}", replace(s.right, norms=(one,)))
+
+
+def _with(norm: Norm, changed: Mapping[str, Array]) -> Norm:
+    gamma, beta, mean, variance = (changed.get(name, getattr(norm, name)) for name in BN_LEAVES)
+    return Norm(gamma, beta, mean, variance, norm.eps)
 
 
 def _folded(norm: Norm) -> tuple[Array, Array]:

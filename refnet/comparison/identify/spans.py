@@ -5,7 +5,9 @@ The network is run from the tensors before the span, with one guess after anothe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -34,6 +36,11 @@ class Span(NamedTuple):
 
 def search_span(span: Span, actual: Array, dtype: str, seen: Array | None = None) -> Diagnosis | None:
     """Find the one mistake in the span that gives the port's tensor; None if no guess does."""
+    with np.errstate(all="ignore"):
+        return _search(span, actual, dtype, seen)
+
+
+def _search(span: Span, actual: Array, dtype: str, seen: Array | None) -> Diagnosis | None:
     right = _run(span, {}, np.float32)
     last = span.steps[-1].name
     truth = _run(span, {}, np.float64)[last]
@@ -50,7 +57,8 @@ def search_span(span: Span, actual: Array, dtype: str, seen: Array | None = None
             rest = span.steps[span.steps.index(step) + 1 :]
             cost = _cost([step, *rest], len(actual))
             read = [_held(span, right, name) for name in step.inputs]
-            for guess in guesses(span.situation(step, read, right)):
+            situation = span.situation(step, read, right)
+            for guess in chain(_tails(situation, actual, truth), guesses(situation)):
                 left -= cost
                 if left < 0:
                     return _lead(best, before)
@@ -65,6 +73,31 @@ def search_span(span: Span, actual: Array, dtype: str, seen: Array | None = None
                 if residual < best[0]:
                     best = residual, f"{step.name}: {guess.sentence}"
     return _lead(best, before)
+
+
+def _tails(s: Situation, actual: Array, truth: Array) -> Iterator[Mistake]:
+    """The end of the result not written, where the last tensor is wrong from there on."""
+    if actual.shape[1:] != s.step.shape:
+        return
+    wrong = np.abs(actual - truth) > 1e-4 * (rms(truth) or 1.0)
+    for order in ((0, 1, 2, 3), (0, 3, 1, 2)) if actual.ndim == 4 else ((0, 1),):
+        flat = wrong.transpose(order).reshape(-1)
+        first = int(np.argmax(flat))
+        if first > flat.size // 2:
+            count = flat.size - first
+            words = (
+                f"the last {count} elements in memory ({''.join('NHWC'[axis] for axis in order)}) are 0: not written"
+            )
+            yield Mistake("tail-not-written", words, replace(s.right, reorder=_without_tail(count, order)))
+
+
+def _without_tail(count: int, order: tuple[int, ...]) -> Callable[[Array], Array]:
+    def reorder(x: Array) -> Array:
+        laid = np.array(x.transpose(order), order="C")
+        laid.reshape(-1)[laid.size - count :] = 0
+        return laid.transpose(np.argsort(order))
+
+    return reorder
 
 
 def _lead(best: tuple[float, str], before: float) -> Diagnosis | None:
@@ -103,8 +136,8 @@ def _after(
     changed = {step.name: made}
     for other in rest:
         if not changed.keys().isdisjoint(other.inputs):
-            read = [changed.get(name, right.get(name, span.held.get(name))) for name in other.inputs]  # type: ignore[arg-type]
-            changed[other.name] = evaluate(span.computation(other, read), dtype)  # type: ignore[arg-type]
+            read = [changed[name] if name in changed else _held(span, right, name) for name in other.inputs]
+            changed[other.name] = evaluate(span.computation(other, read), dtype)
     return changed.get(span.steps[-1].name)
 
 
