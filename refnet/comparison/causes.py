@@ -16,9 +16,9 @@ from refnet.comparison.control_flow import other_flow
 from refnet.comparison.diagnosis import Diagnosis, diagnose, diagnose_input
 from refnet.comparison.diagnosis.computation import Computation, computation_of
 from refnet.comparison.diagnosis.diagnose import situation_of
+from refnet.comparison.diagnosis.identify.spans import Span, said_of, search_span
 from refnet.comparison.diagnosis.mistakes import Situation
 from refnet.comparison.diagnosis.on_demand import OnDemand
-from refnet.comparison.identify.spans import Span, said_of, search_span
 from refnet.comparison.port.port_tensors import PortTensors
 from refnet.comparison.rerun import Rerun, nearest_held
 from refnet.comparison.result import Comparison

@@ -1,4 +1,4 @@
-"""Search: which of the known mistakes gives a port's numbers."""
+"""Search: what gives a port's numbers: a known mistake, else what its own numbers tell, verified."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 from refnet.arrays import Array
 from refnet.comparison.diagnosis.diagnosis import Diagnosis
 from refnet.comparison.diagnosis.fitting import fitted
+from refnet.comparison.diagnosis.identify import ESTIMATORS, wrong_part
 from refnet.comparison.diagnosis.mistakes import Mistake, Situation, mistakes
 from refnet.comparison.diagnosis.noise import like_noise
 from refnet.comparison.diagnosis.rounding import explain_rounding
@@ -74,8 +75,6 @@ def _identified(
 
     What explains a part that is no rows, columns, channels or pictures is only told if nothing explains the whole.
     """
-    from refnet.comparison.identify import ESTIMATORS, wrong_part
-
     part, is_plain = wrong_part(situation, trial.actual)
     if part is None:
         for estimator in ESTIMATORS:

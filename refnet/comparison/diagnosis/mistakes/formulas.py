@@ -10,8 +10,8 @@ import numpy as np
 from refnet.architecture.variants import SE_RATIO
 from refnet.arrays import Array
 from refnet.comparison.diagnosis.activations import sigmoid
-from refnet.comparison.diagnosis.computation import OPERATIONS
 from refnet.comparison.diagnosis.mistakes.mistake import Mistake, Situation
+from refnet.comparison.diagnosis.operations import OPERATIONS
 
 _Table = tuple[tuple[str, str, Callable[..., Array]], ...]
 _softmax = OPERATIONS["softmax"]

@@ -11,10 +11,10 @@ import numpy as np
 from refnet.architecture.names import BN_LEAVES
 from refnet.arrays import Array
 from refnet.comparison.diagnosis.computation import Norm
+from refnet.comparison.diagnosis.identify.inverse import affine, before_activation
+from refnet.comparison.diagnosis.identify.numbers import fit, nice
 from refnet.comparison.diagnosis.mistakes import Mistake, Situation
 from refnet.comparison.diagnosis.trial import Trial
-from refnet.comparison.identify.inverse import affine, before_activation
-from refnet.comparison.identify.numbers import fit, nice
 
 ENOUGH = 12  # known numbers of a channel
 CLOSE = 2e-3  # relative, between fitted and true scales

@@ -10,9 +10,9 @@ import numpy as np
 from refnet.arrays import Array
 from refnet.comparison.diagnosis.activations import ACTIVATIONS
 from refnet.comparison.diagnosis.computation import Computation, evaluate
+from refnet.comparison.diagnosis.identify.numbers import fit, nice
 from refnet.comparison.diagnosis.mistakes import Mistake, Situation
 from refnet.comparison.diagnosis.trial import Trial
-from refnet.comparison.identify.numbers import fit, nice
 
 MOST = 3
 FITS = 1e-3  # of the result, that may be left

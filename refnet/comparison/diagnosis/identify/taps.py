@@ -10,11 +10,11 @@ import numpy as np
 
 from refnet.arrays import Array
 from refnet.comparison.diagnosis.computation import Computation
+from refnet.comparison.diagnosis.identify.gains import PIXELS, Pixels, pixels_of
+from refnet.comparison.diagnosis.identify.inverse import sums
+from refnet.comparison.diagnosis.identify.numbers import listed, nice
 from refnet.comparison.diagnosis.mistakes import Mistake, Situation
 from refnet.comparison.diagnosis.trial import Trial
-from refnet.comparison.identify.gains import PIXELS, Pixels, pixels_of
-from refnet.comparison.identify.inverse import sums
-from refnet.comparison.identify.numbers import listed, nice
 
 REACH = 1  # pixels that the window is wider on each side
 SOME = 12  # channels that are fitted

@@ -8,21 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from refnet.comparison.diagnosis.identify.borders import borders
+from refnet.comparison.diagnosis.identify.curves import curves
+from refnet.comparison.diagnosis.identify.gains import gains
+from refnet.comparison.diagnosis.identify.grids import grids
+from refnet.comparison.diagnosis.identify.moved import moved
+from refnet.comparison.diagnosis.identify.operands import operands
+from refnet.comparison.diagnosis.identify.orders import orders
+from refnet.comparison.diagnosis.identify.parts import contents
+from refnet.comparison.diagnosis.identify.reductions import reductions
+from refnet.comparison.diagnosis.identify.scales import scales
+from refnet.comparison.diagnosis.identify.shapes import shapes
+from refnet.comparison.diagnosis.identify.taps import taps
+from refnet.comparison.diagnosis.identify.terms import terms
 from refnet.comparison.diagnosis.mistakes import Mistake, Situation
 from refnet.comparison.diagnosis.trial import Trial
-from refnet.comparison.identify.borders import borders
-from refnet.comparison.identify.curves import curves
-from refnet.comparison.identify.gains import gains
-from refnet.comparison.identify.grids import grids
-from refnet.comparison.identify.moved import moved
-from refnet.comparison.identify.operands import operands
-from refnet.comparison.identify.orders import orders
-from refnet.comparison.identify.parts import contents
-from refnet.comparison.identify.reductions import reductions
-from refnet.comparison.identify.scales import scales
-from refnet.comparison.identify.shapes import shapes
-from refnet.comparison.identify.taps import taps
-from refnet.comparison.identify.terms import terms
 
 #: In this order: of two explanations that give the same numbers, the first is told first.
 ESTIMATORS: tuple[Callable[[Situation, Trial], Iterator[Mistake]], ...] = (

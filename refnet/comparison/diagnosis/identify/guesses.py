@@ -9,14 +9,14 @@ from itertools import chain
 import numpy as np
 
 from refnet.arrays import Array
+from refnet.comparison.diagnosis.identify.borders import border_rules, shifted_windows, strips
+from refnet.comparison.diagnosis.identify.gains import tails_left_out, taps_left_out
+from refnet.comparison.diagnosis.identify.operands import operands
+from refnet.comparison.diagnosis.identify.orders import orders
+from refnet.comparison.diagnosis.identify.reductions import other_means, other_softmaxes
+from refnet.comparison.diagnosis.identify.scales import moved_norms
+from refnet.comparison.diagnosis.identify.shapes import other_shapes
 from refnet.comparison.diagnosis.mistakes import Mistake, Situation, mistakes
-from refnet.comparison.identify.borders import border_rules, shifted_windows, strips
-from refnet.comparison.identify.gains import tails_left_out, taps_left_out
-from refnet.comparison.identify.operands import operands
-from refnet.comparison.identify.orders import orders
-from refnet.comparison.identify.reductions import other_means, other_softmaxes
-from refnet.comparison.identify.scales import moved_norms
-from refnet.comparison.identify.shapes import other_shapes
 
 FILLS = (0.5, 1.0, -1.0, -0.25, 127.0, 128.0)
 BOUNDS = (1.0, 2.0, 3.0, 4.0, 5.0, 8.0)

@@ -12,11 +12,12 @@ from typing import NamedTuple
 import numpy as np
 
 from refnet.arrays import Array
-from refnet.comparison.diagnosis.computation import Computation, padded
+from refnet.comparison.diagnosis.computation import Computation
+from refnet.comparison.diagnosis.identify.inverse import Inside, sums
+from refnet.comparison.diagnosis.identify.numbers import listed, nice
 from refnet.comparison.diagnosis.mistakes import Mistake, Situation
+from refnet.comparison.diagnosis.operations import padded
 from refnet.comparison.diagnosis.trial import Trial
-from refnet.comparison.identify.inverse import Inside, sums
-from refnet.comparison.identify.numbers import listed, nice
 
 PIXELS = 320
 CHANNELS = 32  # of the result

@@ -16,8 +16,8 @@ from refnet.architecture.step import Step
 from refnet.arrays import Array
 from refnet.comparison.diagnosis.computation import Computation, Float, evaluate
 from refnet.comparison.diagnosis.diagnosis import Diagnosis
+from refnet.comparison.diagnosis.identify.guesses import unusual, usual
 from refnet.comparison.diagnosis.mistakes import Mistake, Situation
-from refnet.comparison.identify.guesses import unusual, usual
 from refnet.comparison.judgement.verdict import judge, rms
 
 BUDGET = 1.5e9  # multiply-adds, and numbers times 30, that are spent on one span

@@ -9,9 +9,9 @@ import numpy as np
 
 from refnet.arrays import Array
 from refnet.comparison.diagnosis.computation import Computation
+from refnet.comparison.diagnosis.identify.numbers import fit, nice
 from refnet.comparison.diagnosis.mistakes import Mistake, Situation
 from refnet.comparison.diagnosis.trial import Trial
-from refnet.comparison.identify.numbers import fit, nice
 
 FITS = 1e-3
 

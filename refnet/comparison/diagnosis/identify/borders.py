@@ -10,11 +10,12 @@ import numpy as np
 
 from refnet.architecture.padding import NO_PADS, Pads
 from refnet.arrays import Array
-from refnet.comparison.diagnosis.computation import Computation, evaluate, padded, total
+from refnet.comparison.diagnosis.computation import Computation, evaluate, total
+from refnet.comparison.diagnosis.identify.inverse import Inside, sums
+from refnet.comparison.diagnosis.identify.numbers import fit, nice
 from refnet.comparison.diagnosis.mistakes import Mistake, Situation
+from refnet.comparison.diagnosis.operations import padded
 from refnet.comparison.diagnosis.trial import Trial
-from refnet.comparison.identify.inverse import Inside, sums
-from refnet.comparison.identify.numbers import fit, nice
 
 SHIFTS = (0, 1, -1, 2, -2)
 

@@ -11,10 +11,10 @@ import numpy as np
 from refnet.arrays import Array
 from refnet.comparison.diagnosis.activations import sigmoid
 from refnet.comparison.diagnosis.computation import Computation
+from refnet.comparison.diagnosis.identify.inverse import before_activation
+from refnet.comparison.diagnosis.identify.numbers import fit, nice
 from refnet.comparison.diagnosis.mistakes import Mistake, Situation
 from refnet.comparison.diagnosis.trial import Trial
-from refnet.comparison.identify.inverse import before_activation
-from refnet.comparison.identify.numbers import fit, nice
 
 Curve = Callable[[Array], Array]
 _Found = Iterator[tuple[str, str, Curve]]

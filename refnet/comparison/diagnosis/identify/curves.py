@@ -10,10 +10,10 @@ import numpy as np
 from refnet.arrays import Array
 from refnet.comparison.diagnosis.activations import sigmoid
 from refnet.comparison.diagnosis.computation import Precision, evaluate
+from refnet.comparison.diagnosis.identify.inverse import Inside, before_activation, sums
+from refnet.comparison.diagnosis.identify.numbers import fit, nice
 from refnet.comparison.diagnosis.mistakes import Mistake, Situation
 from refnet.comparison.diagnosis.trial import Trial
-from refnet.comparison.identify.inverse import Inside, before_activation, sums
-from refnet.comparison.identify.numbers import fit, nice
 
 Curve = Callable[[Array], Array]
 NEAR = 1e-3  # relative, of numbers that are taken for the same

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from refnet.comparison.diagnosis.activations import ACTIVATIONS
-from refnet.comparison.identify.inverse import invert
+from refnet.comparison.diagnosis.identify.inverse import invert
 
 
 @pytest.mark.parametrize("name", ["none", "swish", "relu6", "relu", "sigmoid", "tanh"])

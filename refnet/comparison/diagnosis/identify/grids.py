@@ -9,9 +9,9 @@ import numpy as np
 
 from refnet.arrays import Array
 from refnet.comparison.diagnosis.computation import Computation, Precision, evaluate
+from refnet.comparison.diagnosis.identify.inverse import before_activation, sums
 from refnet.comparison.diagnosis.mistakes import Mistake, Situation
 from refnet.comparison.diagnosis.trial import Trial
-from refnet.comparison.identify.inverse import before_activation, sums
 
 Round = Callable[[Array], Array]
 ENOUGH = 64

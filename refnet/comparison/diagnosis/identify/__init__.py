@@ -1,0 +1,6 @@
+"""Identification: from a port's own numbers, what a step computed instead."""
+
+from refnet.comparison.diagnosis.identify.identify import ESTIMATORS
+from refnet.comparison.diagnosis.identify.parts import wrong_part
+
+__all__ = ["ESTIMATORS", "wrong_part"]

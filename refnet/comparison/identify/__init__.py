@@ -1,6 +1,0 @@
-"""Identification: from a port's own numbers, what a step computed instead."""
-
-from refnet.comparison.identify.identify import ESTIMATORS
-from refnet.comparison.identify.parts import wrong_part
-
-__all__ = ["ESTIMATORS", "wrong_part"]
