@@ -149,9 +149,9 @@ PLAIN = {
     "rows of a mean": (
         "block3b.squeeze",
         lambda s: s.inputs[0][:, :-2].mean((1, 2)),
-        "the sum of rows 0–3 of 6, divided by 36; 54 pixels (6 × 9) are right",
+        "the sum of rows 0–1 of 4, divided by 12; 24 pixels (4 × 6) are right",
     ),
-    "divisor": ("block3b.squeeze", lambda s: s.made() * np.float32(54 / 64), "the sum of all pixels, divided by 64"),
+    "divisor": ("block3b.squeeze", lambda s: s.made() * np.float32(24 / 32), "the sum of all pixels, divided by 32"),
     "temperature": (
         "probabilities",
         lambda s: evaluate(replace(s.right, inputs=(s.inputs[0] * np.float32(0.5),)), np.float32),
