@@ -12,7 +12,7 @@ import numpy as np
 from refnet.arrays import Array
 from refnet.comparison.diagnosis.diagnosis import Diagnosis
 from refnet.comparison.diagnosis.fitting import fitted
-from refnet.comparison.diagnosis.identify import ESTIMATORS, wrong_part
+from refnet.comparison.diagnosis.identify import ESTIMATORS, contents, wrong_part
 from refnet.comparison.diagnosis.mistakes import Mistake, Situation, mistakes
 from refnet.comparison.diagnosis.noise import like_noise
 from refnet.comparison.diagnosis.rounding import explain_rounding
@@ -23,6 +23,7 @@ NEAREST = 8  # mistakes that are tried on the whole tensor
 FIRST_OF_TWO = 3  # mistakes on top of which another one is looked for
 GAIN = 3  # times smaller than before is the error that a known mistake leaves
 TIE = 1.5  # residuals nearer to each other than this factor tell nothing
+FEWEST = 32  # numbers of a part, below which anything fits by chance but what stands there
 LEAD = 0.5  # share of an error that must be explained to be told
 
 NEARLY_ALL = 0.99  # of the square of an error that nothing explains
@@ -91,7 +92,7 @@ def _identified(
         named = _named(trial, [one._replace(residual=trial.residual(one.mistake.wrong)) for one in found])
         if named:
             return named, near
-        named = _named(there, found)
+        named = _named(there, found) if estimator is contents or np.count_nonzero(there.part) >= FEWEST else None
         if named:
             on_part.append(replace(named, sentence=f"where it is wrong, {named.sentence}"))
             if is_plain:

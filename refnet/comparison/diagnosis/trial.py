@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import fields, replace
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -86,10 +88,21 @@ class Trial:
         if c.has_sum_of(self._right) and piece.c is not c:
             with np.errstate(all="ignore"):
                 result = finish(piece.c, self.total[..., ::-every], np.float64)
+        elif c.reorder is not None and self._differs_in_order_alone(c):
+            result = c.reorder(self._whole)
         else:
             result = evaluate(piece.c, np.float64)
         residual = rms(piece.error(result)) / self.scale
         return residual if np.isfinite(residual) else np.inf
+
+    def _differs_in_order_alone(self, c: Computation) -> bool:
+        others = (field.name for field in fields(c) if field.name != "reorder")
+        return all(getattr(c, name) is getattr(self._right, name) for name in others)
+
+    @cached_property
+    def _whole(self) -> Array:
+        """The right result, of all channels."""
+        return evaluate(replace(self._right, reorder=None), np.float32)
 
     def reproduces(self, c: Computation, grid: str = "", step: float = 0.0) -> bool:
         """Whether a computation gives all of the port's numbers, up to other roundings."""

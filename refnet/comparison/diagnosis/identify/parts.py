@@ -56,9 +56,9 @@ def contents(s: Situation, trial: Trial) -> Iterator[Mistake]:
         return
     values = trial.actual[trial.part]
     value = float(np.median(values))
-    words = f"{value:.6g} stands there" + (": it was not written, or cleared" if value == 0 else "")
-    blank = replace(s.right, after=lambda x: np.full_like(x, value))
-    yield Mistake("constant", words, blank)
+    if value == 0 or (len(values) > 1 and (values == value).all()):
+        words = f"{value:.6g} stands there" + (": it was not written, or cleared" if value == 0 else "")
+        yield Mistake("constant", words, replace(s.right, after=lambda x: np.full_like(x, value)))
     for name, other in s.neighbours.items():
         if other.shape == trial.actual.shape and name != s.step.name:
             words = f"what {name} holds stands there: a buffer that was not written, or overwritten"

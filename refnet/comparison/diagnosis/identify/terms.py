@@ -15,6 +15,7 @@ from refnet.comparison.diagnosis.mistakes import Mistake, Situation
 from refnet.comparison.diagnosis.trial import Trial
 
 MOST = 3
+ENOUGH = 64  # numbers, below which factors fit by chance
 FITS = 1e-3  # of the result, that may be left
 _Dictionary = dict[str, Array]
 
@@ -22,7 +23,7 @@ _Dictionary = dict[str, Array]
 def terms(s: Situation, trial: Trial) -> Iterator[Mistake]:
     """Sums of what the step should give, its inputs, their products, and other tensors of the run."""
     c = s.right
-    if not c.narrows or trial.part is not None:
+    if not c.narrows or trial.part is not None or trial.seen.size < ENOUGH:
         return
     every = _dictionary(s, c)
     few = {name: made[..., trial.channels] for name, made in every.items()}

@@ -228,3 +228,12 @@ def test_noise_gets_no_name_and_a_lead_says_its_share():
     assert found.mistake is None
     assert "a lead: explains " in found.sentence
     assert "% of the error" in found.sentence
+
+
+def test_a_single_wrong_number_gets_no_name():
+    """One number is any multiple of what it should be."""
+    one = Step(PROJECT)
+    y = one.made()
+    y[0, 1, 2, 3] *= 1.5
+    found = diagnose(one.step, tensors=one.tensors, eps=EPS, inputs=one.inputs, actual=y)
+    assert found.mistake is None
