@@ -173,7 +173,7 @@ def _unknown(trial: Trial, near: list[Tried]) -> Diagnosis:
     share = 1 - residual / trial.before if np.isfinite(trial.before) else 0.0
     if residual == np.inf:
         sentence = f"no known mistake gives the shape {list(trial.actual.shape)}"
-    elif share >= LEAD:
+    elif residual <= (1 - LEAD) * min(trial.before, 1.0):  # nearer than the right numbers, and than none at all
         sentence += f"; a lead: explains {int(100 * share)} % of the error: {nearest_one.sentence}"
     where = _where(trial.error()) if np.isfinite(trial.before) and trial.part is None else ""
     if where:

@@ -22,6 +22,7 @@ from refnet.comparison.judgement.verdict import judge, rms
 
 BUDGET = 1.5e9  # multiply-adds, and numbers times 30, that are spent on one span
 PER_NUMBER = 30
+LEAD = 0.5  # of the error, that may be left for a guess to be told
 CLOSE = 0.03  # of the error, that a guess may leave before it is looked at closely
 
 
@@ -61,7 +62,7 @@ def _search(span: Span, actual: Array, dtype: str, seen: Array | None) -> Diagno
             for guess in chain(_tails(situation, actual, truth), guesses(situation)):
                 left -= cost
                 if left < 0:
-                    return _lead(best, before)
+                    return _lead(best, before, rms(actual[mask]))
                 made = _after(span, right, step, guess, rest, np.float32)
                 if made is None or made.shape != actual.shape:
                     continue
@@ -72,7 +73,7 @@ def _search(span: Span, actual: Array, dtype: str, seen: Array | None) -> Diagno
                     return Diagnosis(guess.name, f"{where}{guess.sentence}", residual / size, before / size)
                 if residual < best[0]:
                     best = residual, f"{step.name}: {guess.sentence}"
-    return _lead(best, before)
+    return _lead(best, before, rms(actual[mask]))
 
 
 def _tails(s: Situation, actual: Array, truth: Array) -> Iterator[Mistake]:
@@ -100,11 +101,10 @@ def _without_tail(count: int, order: tuple[int, ...]) -> Callable[[Array], Array
     return reorder
 
 
-def _lead(best: tuple[float, str], before: float) -> Diagnosis | None:
-    share = 1 - best[0] / before
-    if share < 0.5:
+def _lead(best: tuple[float, str], before: float, size: float) -> Diagnosis | None:
+    if best[0] > LEAD * min(before, size):
         return None
-    words = f"a lead: explains {int(100 * share)} % of the error: {best[1]}"
+    words = f"a lead: explains {int(100 * (1 - best[0] / before))} % of the error: {best[1]}"
     return Diagnosis(None, words, best[0], before)
 
 
