@@ -85,14 +85,15 @@ def _identified(
             if named:
                 return named, near
         return None, near
-    there = Trial(situation.right, trial.actual, trial.dtype, noise, part if trial.part is None else part & trial.part)
+    asked = part if trial.part is None else part & trial.part
+    there = Trial(situation.right, trial.actual, trial.dtype, noise, asked)
     on_part: list[Diagnosis] = []
     for estimator in (*ESTIMATORS, mistakes_of):
         found = nearest(there, estimator(situation, there))
         named = _named(trial, [one._replace(residual=trial.residual(one.mistake.wrong)) for one in found])
         if named:
             return named, near
-        named = _named(there, found) if estimator is contents or np.count_nonzero(there.part) >= FEWEST else None
+        named = _named(there, found) if estimator is contents or np.count_nonzero(asked) >= FEWEST else None
         if named:
             on_part.append(replace(named, sentence=f"where it is wrong, {named.sentence}"))
             if is_plain:
