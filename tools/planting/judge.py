@@ -9,7 +9,7 @@ from planting.truth import Truth
 from refnet.comparison import Comparison
 
 UNRELATED = ("missing", "dtype", "names")  # kinds of findings that every port of this shape gets
-LEAD = re.compile(r"\blead\b|explains? .*%|% of the error|no known mistake|nothing known", re.IGNORECASE)
+LEAD = re.compile(r"\blead\b|explains? .*%|% of the error|no known|nothing known|nearest", re.IGNORECASE)
 MOST_LEFT = 0.1  # of the error: what a name may leave
 
 
@@ -35,8 +35,8 @@ class Judged(NamedTuple):
     text: str
 
 
-def judge(found: Comparison, expected: str | None, truths: list[Truth]) -> Judged:
-    """Hold what was said against what was planted."""
+def judge(found: Comparison, expected: str | None, truths: list[Truth], anywhere: list[Truth]) -> Judged:
+    """Hold what was said against what was planted: in the first wrong tensor, and anywhere."""
     first = found.first_wrong
     name = None if first is None else _plain(first.theirs)
     text = said_of(found, None if first is None else first.name)
@@ -44,10 +44,10 @@ def judge(found: Comparison, expected: str | None, truths: list[Truth]) -> Judge
     elsewhere = tuple(
         f"{at}: {claim.sentence}"
         for at, claim in confident.items()
-        if (first is None or at != first.name) and not any(truth.matches(claim.sentence) for truth in truths)
+        if (first is None or at != first.name) and not any(truth.matches(claim.sentence) for truth in anywhere)
     )
     if expected is None:
-        clean = found.exit_code == 0 or bool(truths)
+        clean = found.exit_code == 0 or bool(anywhere)
         return Judged(None, name, "no effect" if clean else "false alarm", elsewhere, text)
     if name != _plain(expected):
         return Judged(_plain(expected), name, "not located", elsewhere, text)

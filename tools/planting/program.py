@@ -56,6 +56,7 @@ def _layer(step: Step, tensors: Mapping[str, Array], eps: float) -> Layer:
         name=step.name,
         op=step.op,
         reads=step.inputs,
+        shape=step.shape,
         kernel=weight("kernel"),
         bias=weight("bias"),
         norm=norm,
