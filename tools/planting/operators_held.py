@@ -58,9 +58,8 @@ def inputs_counted_twice(layer: Layer, rng: Rng) -> Changed:
     first = count - 8
     kernel = layer.kernel.copy()
     kernel[:, :, first : first + extra] *= 2
-    words = truth(
-        "channel|input", r"twice|two times|doubl|2 times|counted|again|overlap", near(extra, first, first + extra)
-    )
+    twice = r"twice|two times|doubl|2 times|counted|again|overlap"
+    words = truth("channel|input", twice, near(extra, first, first + extra))
     return layer.but(kernel=kernel), f"input channels {first} to {first + extra - 1} are added twice", words
 
 
@@ -170,11 +169,8 @@ def shift_before_scale(layer: Layer, rng: Rng) -> Changed:
     """Beta is added before the scale is applied: (x - mean + beta) * scale."""
     scale = layer.norm.gamma / np.sqrt(layer.norm.variance + np.float32(layer.norm.eps))
     layer = layer.normed(beta=layer.norm.beta * scale)
-    return (
-        layer,
-        "(x - mean + beta) * scale",
-        truth("beta|bias|shift", "before|scaled|times|order|multipl|first|inside|\\*"),
-    )
+    words = truth("beta|bias|shift", "before|scaled|times|order|multipl|first|inside|\\*")
+    return layer, "(x - mean + beta) * scale", words
 
 
 @_plant.layer("activation", lambda layer: layer.activation == "swish")
@@ -189,11 +185,8 @@ def other_slope(layer: Layer, rng: Rng) -> Changed:
 def activation_twice(layer: Layer, rng: Rng) -> Changed:
     """The activation is applied to its own result."""
     act = layer.act
-    return (
-        layer.but(act=lambda x: act(act(x))),
-        f"{layer.activation} twice",
-        truth("twice|two times|again|repeat|2 times"),
-    )
+    words = truth("twice|two times|again|repeat|2 times")
+    return layer.but(act=lambda x: act(act(x))), f"{layer.activation} twice", words
 
 
 @_plant.layer("activation", lambda layer: layer.activation == "relu6")
@@ -262,18 +255,10 @@ def branch_scaled(layer: Layer, rng: Rng) -> Changed:
 def gate_twice(layer: Layer, rng: Rng) -> Changed:
     """The gate is applied twice, or not at all."""
     if rng.random() < 0.5:
-        edit = lambda inputs, _: [inputs[0] * inputs[1][:, None, None], inputs[1]]  # noqa: E731
-        return (
-            layer.edited("inputs", edit),
-            "the gate is applied twice",
-            truth("gate", "twice|two times|squared|2 times|again"),
-        )
-    edit = lambda inputs, _: [inputs[0], np.ones_like(inputs[1])]  # noqa: E731
-    return (
-        layer.edited("inputs", edit),
-        "the gate is not applied",
-        truth("gate|excite", f"{MISSING}|is 1|equal|unchanged"),
-    )
+        words = truth("gate", "twice|two times|squared|2 times|again")
+        return layer.edited("inputs", lambda both, _: [both[0], both[1] ** 2]), "the gate is applied twice", words
+    words = truth("gate|excite", f"{MISSING}|is 1|equal|unchanged")
+    return layer.edited("inputs", lambda both, _: [both[0], both[1] ** 0]), "the gate is not applied", words
 
 
 @_plant.layer("pooling", lambda layer: layer.op == "mean")
@@ -286,11 +271,8 @@ def rows_not_averaged(layer: Layer, rng: Rng) -> Changed:
         kept = np.take(inputs[0], range(max(inputs[0].shape[axis] - 1, 1)), axis=axis)
         return [np.ascontiguousarray(kept)]
 
-    return (
-        layer.edited("inputs", edit),
-        f"without the last {word.partition('|')[0]}",
-        truth(word, f"{MISSING}|only|first"),
-    )
+    words = truth(word, f"{MISSING}|only|first")
+    return layer.edited("inputs", edit), f"without the last {word.partition('|')[0]}", words
 
 
 @_plant.layer("pooling", lambda layer: layer.op in ("mean", "softmax"))
@@ -303,11 +285,8 @@ def other_reduction(layer: Layer, rng: Rng) -> Changed:
         powers = x ** np.float32(np.log(2))
         return powers / powers.sum(axis=-1, keepdims=True)
 
-    return (
-        layer.edited("sum", plain(edit)),
-        "powers of 2",
-        truth("2\\*\\*|2\\^|power|base|temperature|scale|times|exp2|0.69"),
-    )
+    words = truth("2\\*\\*|2\\^|power|base|temperature|scale|times|exp2|0.69")
+    return layer.edited("sum", plain(edit)), "powers of 2", words
 
 
 @_plant.preparation("input")
@@ -326,30 +305,21 @@ def antialiased(preparation: Preparation, rng: Rng) -> tuple[Preparation, str, T
 
     def resize(size_in: int, size_out: int) -> Array:
         ratio = size_in / size_out
-        return resize_matrix(
-            size_in, size_out, lambda x: cubic(x, -0.5), 2, shift=ratio / 2 - 0.5, stretch=max(ratio, 1)
-        )
+        shift, stretch = ratio / 2 - 0.5, max(ratio, 1)
+        return resize_matrix(size_in, size_out, lambda x: cubic(x, -0.5), 2, shift=shift, stretch=stretch)
 
-    return (
-        preparation.but(resize=resize),
-        "bicubic with antialiasing",
-        truth("antialias|pillow|pil\\b|area|pil-|smooth"),
-    )
+    words = truth("antialias|pillow|pil\\b|area|pil-|smooth")
+    return preparation.but(resize=resize), "bicubic with antialiasing", words
 
 
 @_plant.preparation("input")
 def transfer_applied(preparation: Preparation, rng: Rng) -> tuple[Preparation, str, Truth]:
     """Pixels are made linear, or taken as video's limited range."""
     if rng.random() < 0.5:
-        edit = lambda x: np.float32(255) * (x.astype(np.float32) / 255) ** np.float32(2.2)  # noqa: E731
-        return (
-            preparation.edited("picture", edit),
-            "to the power of 2.2",
-            truth("gamma|linear|power|transfer|2\\.2|sRGB|curve"),
-        )
-    edit = lambda x: x.astype(np.float32) * np.float32(219 / 255) + 16  # noqa: E731
-    words = truth("range|scale|16|219|235|video|times|affine", near(16, 219, 235, 219 / 255, 255 / 219, 0.8588))
-    return preparation.edited("picture", edit), "limited range, 16 to 235", words
+        words = truth(r"gamma|linear|power|transfer|2\.2|sRGB|curve")
+        return preparation.edited("cropped", lambda x: 255 * (x / 255) ** 2.2), "to the power of 2.2", words
+    words = truth("range|scale|16|219|235|video|times|affine", near(16, 219, 235, 219 / 255, 255 / 219))
+    return preparation.edited("cropped", lambda x: x * (219 / 255) + 16), "limited range, 16 to 235", words
 
 
 @_plant.preparation("input")
@@ -359,11 +329,8 @@ def other_crop(preparation: Preparation, rng: Rng) -> tuple[Preparation, str, Tr
     side = min(preparation.sides)
     fraction = side / (side + padding)
     number = near(padding, fraction, fraction * 100) if padding else r"no crop|whole|without|\b0\b|100|1\.0|crop|none"
-    return (
-        preparation.but(padding=padding),
-        f"crop padding {padding:g}",
-        truth("crop|cut|padding|window|share|whole|zoom", number),
-    )
+    words = truth("crop|cut|padding|window|share|whole|zoom", number)
+    return preparation.but(padding=padding), f"crop padding {padding:g}", words
 
 
 @_plant.layer("formats", pictures)
@@ -372,12 +339,10 @@ def fixed_point(layer: Layer, rng: Rng) -> Changed:
     bits = int(rng.integers(4, 10))
     step = np.float32(2.0**-bits)
     cut = np.floor if rng.random() < 0.5 else np.trunc
-    said = f"{cut.__name__} to multiples of 2**-{bits}"
-    how = truth(
-        rf"2\*\*-{bits}\b|2\^-{bits}\b|{bits} (?:fraction|bits)|1/{2**bits}\b|{float(step):g}",
-        "floor|trunc|down|toward|cut|round|grid",
-    )
-    return layer.edited("out", plain(lambda x: cut(x / step) * step)), said, how
+    grid = rf"2\*\*-{bits}\b|2\^-{bits}\b|{bits} (?:fraction|bits)|1/{2**bits}\b|{float(step):g}"
+    words = truth(grid, "floor|trunc|down|toward|cut|round|grid")
+    edit = plain(lambda x: cut(x / step) * step)
+    return layer.edited("out", edit), f"{cut.__name__} to multiples of 2**-{bits}", words
 
 
 @_plant.layer("formats", pictures)
@@ -386,17 +351,11 @@ def saturates(layer: Layer, rng: Rng) -> Changed:
     bound = float(rng.choice([0.5, 1.0, 2.0]))
     if rng.random() < 0.5:
         edit = plain(lambda x: np.clip(x, -bound, bound).astype(x.dtype))
-        return (
-            layer.edited("out", edit),
-            f"saturates at {bound:g}",
-            truth("satur|clip|clamp|bound|exceed|limit|cut", near(bound, -bound)),
-        )
+        words = truth("satur|clip|clamp|bound|exceed|limit|cut", near(bound, -bound))
+        return layer.edited("out", edit), f"saturates at {bound:g}", words
     edit = plain(lambda x: ((x + bound) % (2 * bound) - bound).astype(x.dtype))
-    return (
-        layer.edited("out", edit),
-        f"wraps around at {bound:g}",
-        truth("wrap|overflow|modulo|around", near(bound, -bound, 2 * bound)),
-    )
+    words = truth("wrap|overflow|modulo|around", near(bound, -bound, 2 * bound))
+    return layer.edited("out", edit), f"wraps around at {bound:g}", words
 
 
 @_plant.layer("formats", lambda layer: layer.activation in ("swish", "sigmoid"))
@@ -425,11 +384,8 @@ def every_sixteenth(layer: Layer, rng: Rng) -> Changed:
         flat[at::every] = flat[at - 1 :: every][: len(flat[at::every])] if at else 0
         return x
 
-    return (
-        layer.edited("out", in_memory(change)),
-        f"element {at} of every {every} is wrong",
-        truth("every|each|periodic|modulo|mod", near(every)),
-    )
+    words = truth("every|each|periodic|modulo|mod", near(every))
+    return layer.edited("out", in_memory(change)), f"element {at} of every {every} is wrong", words
 
 
 @_plant.layer("buffers", convolves)
@@ -462,10 +418,7 @@ def overwritten_later(program: Program, rng: Rng) -> tuple[Program, str, Truth] 
         flat[:most] = over[:most]
         return tensors | {name: flat.reshape(tensors[name].shape)}
 
-    words = truth(
-        rf"{re.escape(later)}|dump|file|damag|goes on|went on|overwrit",
-        rf"{re.escape(later)}|later|after|goes|went|next|follow|overwrit|right",
-    )
+    words = truth(rf"{re.escape(later)}|dump|file|damag|goes on|went on|overwrit")
     return program.dumped(change), f"{name}: overwritten by {later} before it was written", words
 
 
@@ -483,11 +436,8 @@ def block_left_out(program: Program, rng: Rng) -> tuple[Program, str, Truth] | N
         for layer in program.layers
         if layer.block != block
     )
-    return (
-        replace(program, layers=kept),
-        f"{block} is left out",
-        truth(rf"{block}|{re.escape(before)}", f"{MISSING}|not run|instead|reads"),
-    )
+    words = truth(rf"{block}|{re.escape(before)}", f"{MISSING}|not run|instead|reads")
+    return replace(program, layers=kept), f"{block} is left out", words
 
 
 @_plant.program("control")
@@ -504,11 +454,8 @@ def norm_of_sibling(program: Program, rng: Rng) -> tuple[Program, str, Truth] | 
         return None
     layer, other = pairs[rng.integers(len(pairs))]
     changed = layer.but(norm=other.norm)
-    return (
-        program.replaced(changed),
-        f"{layer.name}: batch norm of {other.name}",
-        truth(re.escape(other.name), "norm|bn|scale"),
-    )
+    words = truth(re.escape(other.name), "norm|bn|scale")
+    return program.replaced(changed), f"{layer.name}: batch norm of {other.name}", words
 
 
 @_plant.program("dumps")
