@@ -333,6 +333,13 @@ def other_crop(preparation: Preparation, rng: Rng) -> tuple[Preparation, str, Tr
     return preparation.but(padding=padding), f"crop padding {padding:g}", words
 
 
+@_plant.preparation("input")
+def pixels_whole(preparation: Preparation, rng: Rng) -> tuple[Preparation, str, Truth]:
+    """The resized picture is a picture again: whole numbers of 0 to 255."""
+    words = truth(r"whole|integer|uint8|8[- ]bit|byte|rounded|clip|0 to 255|\[0, ?255\]|levels|grid")
+    return preparation.edited("resized", lambda x: np.clip(np.rint(x), 0, 255)), "whole pixels after the resize", words
+
+
 @_plant.layer("formats", pictures)
 def fixed_point(layer: Layer, rng: Rng) -> Changed:
     """The output is cut to a multiple of a power of two, downwards or towards 0."""
@@ -343,6 +350,31 @@ def fixed_point(layer: Layer, rng: Rng) -> Changed:
     words = truth(grid, "floor|trunc|down|toward|cut|round|grid")
     edit = plain(lambda x: cut(x / step) * step)
     return layer.edited("out", edit), f"{cut.__name__} to multiples of 2**-{bits}", words
+
+
+@_plant.layer("formats", lambda layer: pointwise(layer) or layer.op == "dense")
+def products_rounded(layer: Layer, rng: Rng) -> Changed:
+    """Each product is rounded to float16 before it is added."""
+
+    def product(a: Array, b: Array) -> Array:
+        total = np.zeros((len(a), b.shape[1]), a.dtype)
+        for row in range(b.shape[0]):
+            total += np.multiply.outer(a[:, row], b[row]).astype(np.float16)
+        return total
+
+    words = truth("product|multipl", r"\bfloat16|half|fp16|bits|grid|rounded")
+    return layer.but(product=product), "products in float16", words
+
+
+@_plant.layer("formats", convolves)
+def sums_on_grid(layer: Layer, rng: Rng) -> Changed:
+    """Sums are brought to a multiple of a power of two, halves away from 0, as integer hardware does it."""
+    bits = int(rng.integers(4, 9))
+    step = np.float32(2.0**-bits)
+    grid = rf"2\*\*-{bits}\b|2\^-{bits}\b|{bits} (?:fraction|bits)|1/{2**bits}\b|{float(step):g}"
+    words = truth(r"\bsums?\b|accumulat|convolution|before|requanti", grid)
+    edit = plain(lambda x: np.trunc(x / step + np.copysign(np.float32(0.5), x)) * step)
+    return layer.edited("sum", edit), f"sums on a grid of 2**-{bits}", words
 
 
 @_plant.layer("formats", pictures)

@@ -318,6 +318,14 @@ def half_pixel(preparation: Preparation, rng: Rng) -> tuple[Preparation, str, Tr
     return preparation.but(resize=resize), "half-pixel centres", words
 
 
+@_plant.preparation("input")
+def picture_turned(preparation: Preparation, rng: Rng) -> tuple[Preparation, str, Truth]:
+    """The picture is turned by a quarter or half, as if its orientation were not heeded."""
+    quarters = int(rng.integers(1, 4))
+    words = truth(r"rotat|turned|orient|exif|transpos|\b(?:90|180|270)\b|quarter|upside")
+    return preparation.edited("picture", lambda x: np.rot90(x, quarters)), f"turned by {90 * quarters} degrees", words
+
+
 @_plant.layer("formats", pictures)
 def output_on_grid(layer: Layer, rng: Rng) -> Changed:
     """The output is rounded to a narrower format."""
@@ -339,6 +347,31 @@ def weights_int8(layer: Layer, rng: Rng) -> Changed:
     step = np.float32(np.abs(layer.kernel).max() / 127)
     words = truth("weight|kernel", r"int8|8[- ]bit|25[56]|127|grid|quanti|multiples")
     return layer.but(kernel=np.rint(layer.kernel / step) * step), f"weights on a grid of {step:.3g}", words
+
+
+@_plant.layer("formats", convolves)
+def inputs_int8(layer: Layer, rng: Rng) -> Changed:
+    """The input is rounded to 255 levels, one scale for all."""
+
+    def edit(inputs: list[Array], scene: Scene) -> list[Array]:
+        step = np.abs(inputs[0]).max() / 127
+        return [np.rint(inputs[0] / step) * step]
+
+    words = truth("input|activations?\\b|reads", r"int8|8[- ]bit|25[56]|127|grid|quanti|multiples|levels")
+    return layer.edited("inputs", edit), "the input on a grid of 255 levels", words
+
+
+@_plant.layer("formats", pictures)
+def rounded_by_chance(layer: Layer, rng: Rng) -> Changed:
+    """The output is rounded to a multiple of a power of two, up or down by chance."""
+    bits, seed = int(rng.integers(5, 10)), int(rng.integers(1 << 30))
+    step = np.float32(2.0**-bits)
+
+    def edit(x: Array) -> Array:
+        return np.floor(x / step + np.random.default_rng(seed).random(x.shape, np.float32)) * step
+
+    words = truth("stochast|random|dither|chance|up or down")
+    return layer.edited("out", plain(edit)), f"stochastically to multiples of 2**-{bits}", words
 
 
 @_plant.layer("formats", lambda layer: pointwise(layer) or layer.op == "dense")

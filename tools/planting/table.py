@@ -43,7 +43,7 @@ def totals(found: list[Outcome]) -> Iterator[str]:
     right = of_half(found, "right")
     if right:
         alarms = [one for one in right if one.judged.naming in ("false alarm", "not located")]
-        yield f"right: {len(right)} ports, {len(alarms)} false alarms; {_seconds(right)}"
+        yield f"right: {len(right)} ports, false alarms: {len(alarms)}; {_seconds(right)}"
         yield from (f"  {one.draw} {one.operator}, {one.case}: {one.judged.first}" for one in alarms)
 
 
