@@ -105,8 +105,8 @@ def edges_continued(layer: Layer, rng: Rng) -> Changed:
 def odd_zero_first(layer: Layer, rng: Rng) -> Changed:
     """The odd zero lies above and to the left."""
     top, bottom, left, right = layer.pads
-    numbers = rf"\({bottom}, ?{top}, ?{right}, ?{left}\)"
-    words = truth("pad|zeros", rf"{numbers}|swapp|above|exchang|top|same_lower|left")
+    numbers = rf"\({bottom}, ?\d, ?{right}, ?\d\)"  # where they begin decides
+    words = truth("pad|zeros", rf"{numbers}|swapp|above|exchang|same_lower")
     return layer.but(pads=(bottom, top, right, left)), "the odd zero lies above and to the left", words
 
 
