@@ -318,7 +318,9 @@ def transfer_applied(preparation: Preparation, rng: Rng) -> tuple[Preparation, s
     if rng.random() < 0.5:
         words = truth(r"gamma|linear|power|transfer|2\.2|sRGB|curve")
         return preparation.edited("cropped", lambda x: 255 * (x / 255) ** 2.2), "to the power of 2.2", words
-    words = truth("range|scale|16|219|235|video|times|affine", near(16, 219, 235, 219 / 255, 255 / 219))
+    scale, shift = 219 / 255 / preparation.std, (16 - preparation.mean) / preparation.std  # of pixels
+    numbers = near(16, 219, 235, 219 / 255, 255 / 219, *scale), near(16, 219, 235, 219 / 255, 255 / 219, *shift)
+    words = truth("range|scale|16|219|235|video|times|affine|normali", *numbers)
     return preparation.edited("cropped", lambda x: x * (219 / 255) + 16), "limited range, 16 to 235", words
 
 

@@ -257,7 +257,7 @@ def gate_not_squashed(layer: Layer, rng: Rng) -> Changed:
 @_plant.layer("pooling", lambda layer: layer.op == "mean")
 def other_divisor(layer: Layer, rng: Rng) -> Changed:
     """The sum is divided by another number than that of the positions."""
-    factor = float(rng.choice([0.5, 0.9, 1.1, 2.0, 4.0]))
+    factor = float(rng.choice([0.5, 0.9, 1.1, 1.25, 2.5]))  # none is a side of a picture
     word = truth("divi|count|number of|mean|average|times|scale", near(factor, 1 / factor))
     return layer.but(average=lambda x: average(x) * x.dtype.type(factor)), f"the mean times {factor:g}", word
 
@@ -288,7 +288,8 @@ def other_affine(preparation: Preparation, rng: Rng) -> tuple[Preparation, str, 
     """Another mean and deviation, such as are found elsewhere."""
     mean, std = [(127.5, 127.5), (0.0, 255.0), (127.0, 127.0), (128.0, 64.0)][rng.integers(4)]
     three = np.full(3, mean, np.float32), np.full(3, std, np.float32)
-    numbers = near(mean, mean / 255, -mean / std), near(std, std / 255, 1 / std)
+    shift, scale = mean / std, 1 / std
+    numbers = near(mean, mean / 255, shift, -shift), near(std, std / 255, scale, 255 * scale)
     words = truth("normali|mean|std|scale|divi|times", *numbers)
     return preparation.but(mean=three[0], std=three[1]), f"mean {mean:g}, deviation {std:g}", words
 

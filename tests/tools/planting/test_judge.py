@@ -25,6 +25,7 @@ def found(*claims, findings=(), first="stem"):
         diagnoses=claimed,
         sentences=tuple(f"{name}: {claim.sentence}" for name, claim in claimed.items()),
         findings=[SimpleNamespace(step=step, text=text, kind=kind) for step, kind, text in findings],
+        tensors=[SimpleNamespace(name=name, outcome="rounded" if name == "pool" else "wrong") for name in claimed],
         exit_code=int(first is not None),
     )
 
@@ -50,8 +51,12 @@ def test_naming(comparison, naming):
 
 def test_without_an_effect():
     assert judge(found(first=None), None, [EPS], [EPS]).naming == "no effect"
-    assert judge(found(first="stem"), None, [], []).naming == "false alarm"
-    assert judge(found(first=None), None, [], []).naming == "no effect"
+
+
+def test_right_ports():
+    assert judge(found(first="stem"), "stem", [], []).naming == "false alarm"
+    assert judge(found(first=None), "stem", [], []).naming == "right"  # it differs, by roundings
+    assert not judge(found(("pool", "sum", "one chain", 0.0), first=None), None, [], []).elsewhere
 
 
 def test_claims_elsewhere():

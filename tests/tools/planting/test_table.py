@@ -25,7 +25,7 @@ FOUND = [
     outcome("open", "other_eps", "not located"),
     outcome("held", "secret", "unnamed"),
     outcome("right", "folded", "false alarm", seconds=9.0),
-    outcome("right", "folded", "no effect"),
+    outcome("right", "folded", "right"),
 ]
 
 
