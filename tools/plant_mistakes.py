@@ -15,7 +15,7 @@ import json
 import multiprocessing
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -44,13 +44,16 @@ def main() -> None:
         for number in range((options.draws + place) // len(halves))
     ]
     draws += [Draw("right", options.seed, number) for number in range(options.right)]
-    found = list(_all(draws, options.jobs))
+    found: list[Outcome] = []
+    for piece in _pieces(draws, options.jobs):
+        found += piece
+        print(f"\r{len(found)}/{len(draws)}", end="", file=sys.stderr, flush=True)
+        if options.json:  # as far as it is
+            rows = [one._asdict() | {"judged": one.judged._asdict()} for one in found]
+            options.json.write_text(json.dumps(rows, indent=1))
+    print(file=sys.stderr)
     for line in totals(found):
         print(line)
-    if options.json:
-        options.json.write_text(
-            json.dumps([one._asdict() | {"judged": one.judged._asdict()} for one in found], indent=1)
-        )
     if options.markdown:
         command = f"python tools/plant_mistakes.py --draws {options.draws} --seed {options.seed} --half {options.half}"
         options.markdown.write_text(markdown(found, f"{command} --right {options.right}"))
@@ -69,38 +72,30 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _all(draws: list[Draw], jobs: int) -> list[Outcome]:
+def _pieces(draws: list[Draw], jobs: int) -> Iterator[list[Outcome]]:
     """Draws on one golden go to one process."""
     draws = sorted(draws, key=lambda draw: plant(draw).case.ground)
     pieces = [draws[at : at + PIECE] for at in range(0, len(draws), PIECE)]
     if jobs == 1:
-        return list(_shown(map(_piece, pieces), len(draws)))
-    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
-        return list(_shown(pool.map(_piece, pieces), len(draws)))
+        yield from map(_piece, pieces)
+    else:
+        with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+            yield from pool.map(_piece, pieces)
 
 
 def _piece(draws: list[Draw]) -> list[Outcome]:
     return list(outcomes(draws))
 
 
-def _shown(pieces: Iterable[list[Outcome]], most: int) -> Iterator[Outcome]:
-    done = 0
-    for piece in pieces:
-        yield from piece
-        done += len(piece)
-        print(f"\r{done}/{most}", end="", file=sys.stderr, flush=True)
-    print(file=sys.stderr)
-
-
 def repeat(draw: Draw) -> None:
     """Plant one mistake again; say what it is, and what was said of it."""
     planted = plant(draw)
     here = ground(*planted.case.ground)
-    found, expected, seconds = compare(planted, here)
-    judged = judge(found, expected, [planting.truth for planting in planted.plantings])
+    found, expected, truths, seconds = compare(planted, here)
+    judged = judge(found, expected, truths, [planting.truth for planting in planted.plantings])
     print(f"case      {planted.case}")
     print(f"planted   {planted.said or planted.operators[0].name}")
-    print(f"wanted    {[planting.truth.parts for planting in planted.plantings]}")
+    print(f"wanted    {[truth.parts for truth in truths]}")
     print(f"first     {judged.first}; expected {judged.expected}: {judged.naming}; {seconds:.1f} s of CPU\n")
     print(found.verdict)
     for finding in found.findings:

@@ -16,8 +16,9 @@ import refnet
 from planting.cases import Case, Ground, draw_case, first_change, ground, right_port, save, written
 from planting.judge import Judged, judge
 from planting.mistakes import ANY, Operator, Planting
-from planting.program import Program, run
+from planting.program import Program, Tensors, run
 from planting.roundings import ROUNDINGS
+from planting.truth import Truth
 from refnet.comparison import Comparison
 
 HALVES = ("open", "held")
@@ -47,7 +48,7 @@ class Draw(NamedTuple):
 
 
 class Planted(NamedTuple):
-    """What was drawn: the case, the operators' names, and what they made of the right port."""
+    """What was drawn: the case, the operators, what each alone made of the right port, and all together."""
 
     draw: Draw
     case: Case
@@ -92,11 +93,11 @@ def plant(draw: Draw) -> Planted:
             break
     else:
         raise ValueError(f"{first.name} found no place in {ATTEMPTS} cases")
-    second = half[rng.integers(len(half))]
+    second, seed = half[rng.integers(len(half))], int(rng.integers(1 << 30))
     if rng.random() < TWICE and case.source in second.sources and second is not first:
-        both = second.plant(planting.program, rng)
-        if both is not None:
-            return Planted(draw, case, (first, second), (planting, both), both.program)
+        alone, both = (second.plant(port, np.random.default_rng(seed)) for port in (_port(case), planting.program))
+        if alone is not None and both is not None:
+            return Planted(draw, case, (first, second), (planting, alone), both.program)
     return Planted(draw, case, (first,), (planting,), planting.program)
 
 
@@ -112,24 +113,43 @@ def _port(case: Case) -> Program:
     return replace(right_port(case.network, case.size)[1], order=case.order)
 
 
-def compare(planted: Planted, here: Ground) -> tuple[Comparison, str | None, float]:
-    """Run the port, write its files, compare; also which tensor is the first to differ, and seconds of CPU."""
+class Compared(NamedTuple):
+    """What refnet said, the first tensor that differs, what a sentence on it must say, and seconds of CPU."""
+
+    found: Comparison
+    expected: str | None
+    truths: list[Truth]
+    seconds: float
+
+
+def compare(planted: Planted, here: Ground) -> Compared:
+    """Run the port, write its files, and let refnet compare them with the golden."""
     case = planted.case
-    ours = run(planted.program, here.source, parts=case.dump == "unfused", known=here.right)
-    rng, again = planted.draw.rng(), planted.draw.rng()
-    files = written(ours.tensors, case, rng)
-    expected = first_change(files, written(here.right.tensors, case, again), here.noise, here.plan)
+
+    def files_of(tensors: Tensors) -> Tensors:
+        return written(tensors, case, planted.draw.rng())
+
+    def run_here(program: Program) -> Tensors:
+        return files_of(run(program, here.source, parts=case.dump == "unfused", known=here.right).tensors)
+
+    def changed(files: Tensors) -> str | None:
+        return first_change(files, files_of(here.right.tensors), here.noise, here.plan)
+
+    files = run_here(planted.program)
+    expected, truths = changed(files), [planting.truth for planting in planted.plantings]
+    if len(truths) > 1:  # which of them is the first
+        truths = [one.truth for one in planted.plantings if changed(run_here(one.program)) == expected] or truths
     with tempfile.TemporaryDirectory(prefix="port-") as folder:
         path = save(files, case, Path(folder) / "port")
         began = time.process_time()
         found = refnet.compare(here.golden, path, model=here.model, threads=1)
-        return found, expected, time.process_time() - began
+        return Compared(found, expected, truths, time.process_time() - began)
 
 
 def outcome(planted: Planted) -> Outcome:
     """What became of it."""
-    found, expected, seconds = compare(planted, ground(*planted.case.ground))
-    judged = judge(found, expected, [planting.truth for planting in planted.plantings])
+    found, expected, truths, seconds = compare(planted, ground(*planted.case.ground))
+    judged = judge(found, expected, truths, [planting.truth for planting in planted.plantings])
     alone = len(planted.operators) == 1
     name = planted.operators[0].name if alone else "two mistakes"
     family = planted.operators[0].family if alone else "two mistakes"

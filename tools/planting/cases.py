@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -112,12 +114,9 @@ def right_port(network: str, size: tuple[int, int]) -> tuple[Plan, Program]:
 
 @lru_cache(maxsize=1)
 def _home() -> str:
-    home = tempfile.TemporaryDirectory(prefix="planting-")
-    _HOMES.append(home)
-    return home.name
-
-
-_HOMES: list[tempfile.TemporaryDirectory] = []  # they go when the process ends
+    home = tempfile.mkdtemp(prefix="planting-")
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    return home
 
 
 @lru_cache(maxsize=len(NETWORKS))

@@ -9,7 +9,8 @@ from planting.truth import Truth
 from refnet.comparison import Comparison
 
 UNRELATED = ("missing", "dtype", "names")  # kinds of findings that every port of this shape gets
-LEAD = re.compile(r"\blead\b|explains? .*%|% of the error|no known mistake|nothing known", re.IGNORECASE)
+LEAD = re.compile(r"\blead\b|explains? .*%|% of the error|no known|nothing known|nearest", re.IGNORECASE)
+WRONG = ("wrong", "differs")  # outcomes; of a rounded tensor the order of its roundings may be claimed
 MOST_LEFT = 0.1  # of the error: what a name may leave
 
 
@@ -21,7 +22,8 @@ class Judged(NamedTuple):
     expected, first
         The first tensor that differs from the right port's, and the one that was called the first wrong.
     naming
-        ``named``, ``wrongly named``, ``lead``, ``unnamed``; or ``no effect``, ``not located``, ``false alarm``.
+        ``named``, ``wrongly named``, ``lead``, ``unnamed``; or ``no effect``, ``not located``. Of right ports ``right``
+        or ``false alarm``.
     elsewhere
         What was claimed of tensors that are right, or wrong for what happened before.
     text
@@ -35,20 +37,22 @@ class Judged(NamedTuple):
     text: str
 
 
-def judge(found: Comparison, expected: str | None, truths: list[Truth]) -> Judged:
-    """Hold what was said against what was planted."""
+def judge(found: Comparison, expected: str | None, truths: list[Truth], anywhere: list[Truth]) -> Judged:
+    """Hold what was said against what was planted: in the first wrong tensor, and anywhere."""
     first = found.first_wrong
     name = None if first is None else _plain(first.theirs)
     text = said_of(found, None if first is None else first.name)
-    confident = {at: claim for at, claim in found.diagnoses.items() if is_confident(claim)}
+    wrong = {tensor.name for tensor in found.tensors if tensor.outcome in WRONG}
+    confident = {at: claim for at, claim in found.diagnoses.items() if at in wrong and is_confident(claim)}
     elsewhere = tuple(
         f"{at}: {claim.sentence}"
         for at, claim in confident.items()
-        if (first is None or at != first.name) and not any(truth.matches(claim.sentence) for truth in truths)
+        if (first is None or at != first.name) and not any(truth.matches(claim.sentence) for truth in anywhere)
     )
+    if not anywhere:
+        return Judged(None, name, "false alarm" if found.exit_code else "right", elsewhere, text)
     if expected is None:
-        clean = found.exit_code == 0 or bool(truths)
-        return Judged(None, name, "no effect" if clean else "false alarm", elsewhere, text)
+        return Judged(None, name, "no effect", elsewhere, text)
     if name != _plain(expected):
         return Judged(_plain(expected), name, "not located", elsewhere, text)
     return Judged(name, name, _naming(text, first.name in confident, truths), elsewhere, text)

@@ -85,6 +85,7 @@ class Layer:
     name: str
     op: str
     reads: tuple[str, ...]
+    shape: tuple[int, ...]
     kernel: Array | None = None
     bias: Array | None = None
     norm: Norm | None = None

@@ -56,6 +56,7 @@ def _layer(step: Step, tensors: Mapping[str, Array], eps: float) -> Layer:
         name=step.name,
         op=step.op,
         reads=step.inputs,
+        shape=step.shape,
         kernel=weight("kernel"),
         bias=weight("bias"),
         norm=norm,
@@ -87,7 +88,8 @@ def run(program: Program, source: Array, *, parts: bool = False, known: Run | No
         values |= {name: known.tensors[name] for name in _names(layer, parts)}
     scene = Scene(values, program.order)
     for layer in program.layers[done:]:
-        made = {stage_name(layer, stage): tensor for stage, tensor in layer.compute(scene)}
+        with np.errstate(all="ignore"):  # wrong programs may overflow
+            made = {stage_name(layer, stage): tensor for stage, tensor in layer.compute(scene)}
         values |= {name: made[name] for name in _names(layer, parts)}
     for change in program.dumping:
         values = change(dict(values))
