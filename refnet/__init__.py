@@ -24,6 +24,7 @@ from refnet.errors import (
     WeightsError,
     WeightsNotFoundError,
 )
+from refnet.float_mode import default_mode
 from refnet.version import __version__
 
 if TYPE_CHECKING:
@@ -99,6 +100,7 @@ __all__ = [
 ]
 
 
+@default_mode()
 def load(
     model: str | os.PathLike[str],
     *,
@@ -235,6 +237,7 @@ def predict(
     errors: Errors,
     client: Any = None,
 ) -> Iterator[Answer]: ...
+@default_mode()
 def predict(
     image: Source,
     model: str | os.PathLike[str] = "lite0",
@@ -357,6 +360,7 @@ def list_models(filter: str = "*", *, here: bool = False) -> list[str]:
     return models.list_models(filter, here=here)
 
 
+@default_mode()
 def convert(
     source: str | os.PathLike[str],
     *,
@@ -451,6 +455,7 @@ def convert(
     return conversion.convert(source, stated, by_hand=by_hand, labels=labels, out=out)
 
 
+@default_mode()
 def fetch(name: str, *, keep: bool = False) -> Path:
     """Get the weight file of a published model: the one on this machine, or else download and convert it.
 
@@ -517,6 +522,7 @@ def published() -> tuple[Release, ...]:
     return releases.published()
 
 
+@default_mode()
 def warmup(
     *models: str | os.PathLike[str], dtype: npt.DTypeLike | None = None, cache: str | os.PathLike[str] | None = None
 ) -> list[Warm]:
@@ -524,7 +530,7 @@ def warmup(
 
     All models share the kernels. They are found again by the same refnet and Numba in the same place, on the same kind
     of CPU; what does not find them compiles again. They are machine code: a directory that anybody may write to, or
-    another user's, is not used, except root's and that of whoever installed refnet.
+    another user's, is not used, nor one below such a directory; root's and that of whoever installed refnet are.
 
     Parameters
     ----------

@@ -122,6 +122,13 @@ def pictures(x: Any, channels: int | None = IMAGE_CHANNELS) -> npt.NDArray[np.fl
     >>> pictures(np.zeros((1, 2, 2, 3), np.float32)).shape
     (1, 2, 2, 3)
     """
+    shaped = shaped_pictures(x, channels)
+    finite("the input", shaped)
+    return shaped
+
+
+def shaped_pictures(x: Any, channels: int | None) -> npt.NDArray[np.float32]:
+    """Check the shape and type of a network's input, without looking at its numbers."""
     want = f"want a batch of normalised pictures, float32 [N, H, W, {channels or 'C'}], as Network.preprocess makes it"
     if not isinstance(x, np.ndarray):
         raise InputError(f"the input is {type(x).__name__}; {want}")
@@ -129,8 +136,8 @@ def pictures(x: Any, channels: int | None = IMAGE_CHANNELS) -> npt.NDArray[np.fl
         raise InputError(f"the input has the shape {list(x.shape)}; {want}")
     if x.dtype != np.float32:
         raise InputError(f"the input is of {x.dtype}; {want}")
-    finite("the input", x)
-    return x
+    shaped: npt.NDArray[np.float32] = x
+    return shaped
 
 
 def finite(what: str, x: npt.NDArray[Any]) -> None:

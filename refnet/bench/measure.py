@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from refnet import memory
 from refnet.architecture.plan import Plan, make_plan
 from refnet.bench.peak import fma_peak
 from refnet.bench.result import StepTime, Timing, kind_of
@@ -58,6 +59,7 @@ def bench(
     rounds = None if rounds is None else whole_number("rounds", rounds, MAX_CALLS)
     seconds = _duration(seconds)
     plan = make_plan(network.weights.architecture, size, padding=network.weights.padding)
+    memory.check(4 * batch * plan.height * plan.width * plan.architecture.channels, f"{batch} pictures")
     x = np.repeat(synthetic.picture_tensor(plan.height, plan.width, plan.architecture.channels), batch, axis=0)
     call = partial(network.features, x, at=plan.output)
     for _ in range(_WARM_UP_CALLS):

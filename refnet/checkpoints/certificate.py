@@ -20,6 +20,8 @@ from refnet.checkpoints.naming import refnet_onnx
 from refnet.checkpoints.naming.pairing import Pair
 from refnet.checkpoints.publishers import has_published_names, publisher_of
 from refnet.errors import WeightsError
+from refnet.files import opening
+from refnet.files import strict_json as js
 from refnet.reference.digest import digest_of_digests, tensor_digest
 from refnet.weights import schema
 from refnet.weights.labels import Labels
@@ -100,21 +102,24 @@ def text(stated: dict[str, Any], conversion: dict[str, Any]) -> str:
     return _to_json({"certificate": VERSION, "conversion": conversion, "weights": stated})
 
 
+_CERTIFICATE = js.fields({"certificate": js.whole(), "conversion": js.OBJECT, "weights": js.OBJECT})
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Read a certificate as the plain data that it is; what its two parts say is not looked at."""
+    try:
+        content: dict[str, Any] = js.read(opening.read_bytes(path, MAX_BYTES), _CERTIFICATE)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise WeightsError(f"{path}: cannot read a certificate: {reason}; convert the source again") from None
+    if content["certificate"] != VERSION:
+        raise WeightsError(f"{path}: a certificate of version {content['certificate']}, not {VERSION}")
+    return content
+
+
 def prove(weight_file: Path, weights: Weights) -> str | None:
     """Make the second part of a certificate again: where it first says something else than the file, or None."""
-    path = beside(weight_file)
-    try:
-        if not path.is_file():
-            raise WeightsError(f"{path} is not a file; convert the source again")
-        if path.stat().st_size > MAX_BYTES:
-            raise WeightsError(f"{path} has {path.stat().st_size} bytes; no certificate has more than {MAX_BYTES}")
-        content = json.loads(path.read_text("ascii"), object_pairs_hook=_once)
-    except (OSError, ValueError, RecursionError) as error:
-        raise WeightsError(f"{path}: cannot read a certificate: {error}") from None
-    if not isinstance(content, dict) or set(content) != {"certificate", "conversion", "weights"}:
-        raise WeightsError(f"{path}: want an object of certificate, conversion and weights; convert the source again")
-    if content["certificate"] != VERSION:
-        raise WeightsError(f"{path}: a certificate of version {content['certificate']!r:.40}, not {VERSION}")
+    content = read(beside(weight_file))
     return _first_difference(content["weights"], json.loads(_to_json(statement(weights))))
 
 
@@ -141,13 +146,6 @@ def _numbers(tensor: npt.NDArray[np.float32]) -> dict[str, Any]:
 def _to_json(content: dict[str, Any]) -> str:
     """One line for each tensor and each fact: what people compare with diff."""
     return json.dumps(content, indent=1, allow_nan=False) + "\n"
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    values = dict(pairs)
-    if len(values) != len(pairs):
-        raise ValueError("a field occurs twice")
-    return values
 
 
 def _first_difference(stated: Any, found: Any, where: str = "weights") -> str | None:

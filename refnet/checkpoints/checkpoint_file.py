@@ -27,7 +27,7 @@ from refnet.checkpoints.readers.torch import torch_file
 from refnet.checkpoints.state_dict import BFLOAT16, StateDict, find_state_dict
 from refnet.checkpoints.stated import NOTHING, Stated
 from refnet.errors import CheckpointError, CheckpointNotFoundError
-from refnet.files import hdf5, zip_archive
+from refnet.files import hdf5, opening, zip_archive
 from refnet.preprocessing.normalise import Normalisation
 from refnet.weights.weights import Weights
 
@@ -90,7 +90,7 @@ class Fingerprint:
 
 def read(path: Path, stated: Stated = NOTHING) -> tuple[str, Checkpoint]:
     """Read a file, TensorFlow's prefix of several, or a folder with one such prefix: the format's name and content."""
-    path = main_file(path)
+    path = readable_file(path)
     try:
         return _read(path, stated)
     except (OSError, CheckpointError) as error:
@@ -102,9 +102,9 @@ def fingerprint(path: Path) -> Fingerprint:
 
     Of a TensorFlow checkpoint in several files it is the index, which holds a checksum of every tensor.
     """
-    path = main_file(path)
+    path = readable_file(path)
     try:
-        with path.open("rb") as file:
+        with opening.open_file(path) as file:
             sha256, md5 = hashlib.file_digest(file, "sha256").hexdigest(), None
             size = file.seek(0, 2)
             file.seek(0)
@@ -119,6 +119,19 @@ def fingerprint(path: Path) -> Fingerprint:
 def _printable(name: str) -> str:
     """A file's name as text that every weight file may state."""
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in name)
+
+
+def readable_file(path: Path) -> Path:
+    """Find the file that stands for a checkpoint; one that is larger than any is refused before all of it is read."""
+    path = main_file(path)
+    try:
+        with opening.open_file(path) as file:
+            head, size = file.read(HEAD), file.seek(0, 2)
+    except OSError as error:
+        raise file_bytes.with_path(path, error) from None
+    if not tar.is_archive(head):  # of which only parts are read
+        file_bytes.check_size(path, size)
+    return path
 
 
 def main_file(path: Path) -> Path:
@@ -168,7 +181,7 @@ def _which(folder: Path, indexes: list[str]) -> str:
 
 
 def _read(path: Path, stated: Stated) -> tuple[str, Checkpoint]:
-    with path.open("rb") as file:
+    with opening.open_file(path) as file:
         head = file.read(HEAD)
     for start, what in IMPOSTORS.items():
         if head.lower().startswith(start):
@@ -182,7 +195,7 @@ def _read(path: Path, stated: Stated) -> tuple[str, Checkpoint]:
 
 def is_recognised(path: Path) -> bool:
     """Whether a file is in a format that is known here, or is what people have instead of one."""
-    with path.open("rb") as file:
+    with opening.open_file(path) as file:
         head = file.read(HEAD)
     return head.lower().startswith(tuple(IMPOSTORS)) or any(recognise(path, head) for _, recognise, _ in FORMATS)
 
@@ -256,7 +269,7 @@ def _of_objects(found: tf_objects.Found, stated: Stated) -> Checkpoint:
 
 
 def _is_keras(path: Path, _: bytes) -> bool:
-    with path.open("rb") as file:
+    with opening.open_file(path) as file:
         return keras_file.is_keras_file(file)
 
 

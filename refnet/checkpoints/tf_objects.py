@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from refnet.arrays import Array
+from refnet.checkpoints.readers.file_bytes import MAX_BYTES
 from refnet.checkpoints.readers.keras.keras_content import Content
 from refnet.checkpoints.readers.keras.placement import LEAVES
 from refnet.checkpoints.readers.tensorflow import object_graph, saved_model
@@ -21,6 +22,7 @@ from refnet.checkpoints.readers.tensorflow.bundle_index import IndexEntry
 from refnet.checkpoints.readers.tensorflow.object_graph import Object, Place
 from refnet.checkpoints.readers.tensorflow.tensor_bundle import Bundle
 from refnet.errors import CheckpointError
+from refnet.files import opening
 
 OPTIMISER = "the optimiser's, by its place in the object graph; inference does not use it"
 AVERAGE = "a moving average that the optimiser kept, and that the model itself does not compute with"
@@ -97,7 +99,7 @@ def read(path: Path, bundle: Bundle) -> Found:
     dropped = tuple((key, left_out[key]) for key in others)
     if folder is None:
         return Found(Content(_by_names(network, arrays)), dropped)
-    configuration = hashlib.sha256((folder / saved_model.METADATA).read_bytes()).hexdigest()
+    configuration = hashlib.sha256(opening.read_bytes(folder / saved_model.METADATA, MAX_BYTES)).hexdigest()
     return Found(_placed(folder, network, arrays), dropped, configuration)
 
 

@@ -1,19 +1,22 @@
 """The command line: each command is a call that can be made from Python as well.
 
 Results go to standard output, everything else to standard error. Exit codes: 0 done, 1 `verify` or `compare`
-found a difference, 2 an error, 130 interrupted, 141 nobody reads the output any more.
+found a difference, 2 an error, 70 a fault of refnet's own (`__main__` says so), 141 nobody reads the output any more;
+128 and its number where a signal ended the command, so 130 is Ctrl-C.
 """
 
 from __future__ import annotations
 
 import argparse
+import errno
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Any, NoReturn
 
-from refnet.cli import terminal
+from refnet.cli import signals, terminal
 from refnet.errors import VERBOSE, InputError, RefnetError
+from refnet.float_mode import default_mode
 from refnet.version import __version__
 
 # Modules of this package, each imported only if it is needed: all of them together take longer than a prediction.
@@ -21,26 +24,34 @@ COMMANDS = (
     "predict", "features", "eval", "info", "fetch", "convert", "plan",
     "verify", "golden", "compare", "bench", "export", "warmup",
 )  # fmt: skip
-ERROR, BROKEN_PIPE = 2, 141
+# Of a file that takes no more, or is none any more; where such an error names no file, it is standard output.
+_UNWRITTEN = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF, errno.EINVAL}
+ERROR, INTERRUPTED, BROKEN_PIPE = 2, 130, 141
 
 
+@default_mode()
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code.
 
     The arguments come without the program's name; by default they are those of this process.
     """
-    with terminal.reporting():
+    with terminal.reporting(), signals.ending_in_order():
         try:
             code = _guarded(arguments)
             sys.stdout.flush()
         except BrokenPipeError:
-            terminal.discard_output()
+            terminal.discard(sys.stdout)
             return BROKEN_PIPE
         except OSError as error:  # a full disk behind standard output
-            terminal.discard_output()
-            told = error if error.filename else f"standard output not written: {error.strerror or error}"
-            terminal.say(f"error: {told}")
+            unwritten = error.filename is None and error.errno in _UNWRITTEN
+            if unwritten:
+                terminal.discard(sys.stdout)
+            terminal.say(f"error: {f'standard output not written: {error.strerror}' if unwritten else error}")
             return ERROR
+        except signals.Ended as ended:
+            return ended.code
+        except KeyboardInterrupt:  # of somebody who calls this from a program
+            return INTERRUPTED
         return code
 
 
@@ -54,10 +65,8 @@ def _guarded(arguments: list[str] | None) -> int:
         _tell(error, options)
         return ERROR
     except MemoryError as error:
-        terminal.say(f"error: not enough memory: {error}")
+        terminal.say(f"error: not enough memory{f': {error}' if str(error) else ''}")
         return ERROR
-    except KeyboardInterrupt:
-        return terminal.INTERRUPTED
 
 
 def _tell(error: RefnetError, options: argparse.Namespace) -> None:

@@ -36,7 +36,10 @@ def add(commands: Any) -> None:
         help="a directory of files named like the steps, an .h5, an .npz, or one tensor's file",
     )
     parser.add_argument(
-        "--steps", nargs="+", metavar="NAME", help="only these, by name or glob: 'block3*.depthwise' (default: all)"
+        "--steps",
+        nargs="+",
+        metavar="NAME",
+        help="only these, by name, block or glob: 'block3*.depthwise' (default: all)",
     )
     parser.add_argument(
         "--map", metavar="FILE", help="the port's names and refnet's: a JSON object, or two columns of text"
@@ -104,7 +107,7 @@ def _show(found: Comparison) -> None:
     if found.findings:
         print()
     print(terminal.printable(found.verdict))
-    for sentence in found.sentences:
+    for sentence in (*found.places, *found.sentences):
         print(terminal.printable(sentence))
 
 

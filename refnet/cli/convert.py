@@ -149,12 +149,10 @@ def _invert(options: argparse.Namespace) -> int:
 
 def describe(file: str, written: Path) -> dict[str, Any]:
     """Gather what a conversion made, from the weight file and its certificate."""
-    import json
-
     from refnet.checkpoints import certificate
 
     path = certificate.beside(written)
-    content = json.loads(path.read_text("ascii"))
+    content = certificate.read(path)
     weights, conversion = content["weights"], content["conversion"]
     top = {"pooling": "mean", "output": "softmax"} | weights.get("top", {})
     return {

@@ -14,18 +14,18 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from refnet import progress
 
 GAP = 2  # cells between two columns
 NARROW = 12  # cells to which a column of text may be folded
 STYLES = {"error": "bold red", "warning": "yellow"}
-INTERRUPTED = 130  # exit code
 MODEL = "name, NAME@PUBLISHER, NAME@synthetic or a file: .h5, .pth, .keras, …"  # what every command takes for a model
 
 # What libraries tell their developers; nothing that a person at a terminal could mend.
 FOR_DEVELOPERS = (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning, BytesWarning)
+PILLOW = r"PIL\."  # a line for each entry of a picture's EXIF that is odd, of which there may be 65,535
 
 
 def print_json(value: Any) -> None:
@@ -165,9 +165,12 @@ def printable(text: str) -> str:
 
 
 def say(text: str) -> None:
-    """Print one line on standard error, with the program's name before it."""
+    """Print one line on standard error, with the program's name before it, if anybody can still hear it."""
     sys.stdout.flush()  # so that results and remarks appear in their order
-    progress.print_line(f"refnet: {printable(text)}", sys.stderr, STYLES.get(text.partition(":")[0], ""))
+    try:
+        progress.print_line(f"refnet: {printable(text)}", sys.stderr, STYLES.get(text.partition(":")[0], ""))
+    except OSError:
+        discard(sys.stderr)
 
 
 @contextmanager
@@ -181,6 +184,7 @@ def reporting() -> Iterator[None]:
         warnings.simplefilter("always")
         for category in FOR_DEVELOPERS:
             warnings.simplefilter("ignore", category)
+        warnings.filterwarnings("ignore", module=PILLOW)
         warnings.showwarning = _say_warning
         for name in ("stdout", "stderr"):
             if getattr(sys, name) is None:  # closed before Python started
@@ -190,8 +194,6 @@ def reporting() -> Iterator[None]:
         log.setLevel(logging.INFO)
         stack.callback(log.removeHandler, handler)
         log.addHandler(handler)
-        stack.callback(setattr, sys, "unraisablehook", sys.unraisablehook)
-        sys.unraisablehook = _end_if_interrupted
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
                 stack.callback(stream.reconfigure, errors=stream.errors)
@@ -209,16 +211,8 @@ def _say_warning(message: Warning | str, *_: Any, **__: Any) -> None:
     say(f"warning: {message}")
 
 
-def _end_if_interrupted(unraisable: sys.UnraisableHookArgs) -> None:
-    """End the process if Python would ignore Ctrl-C, as it must inside LLVM, where the kernels are compiled."""
-    if isinstance(unraisable.exc_value, KeyboardInterrupt):
-        progress.close()
-        os._exit(INTERRUPTED)
-    sys.__unraisablehook__(unraisable)
-
-
-def discard_output() -> None:
+def discard(stream: TextIO) -> None:
     """Send what is still to be written to nowhere: its reader is gone, or its disk is full."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
+    os.dup2(nowhere, stream.fileno())
     os.close(nowhere)

@@ -21,8 +21,8 @@ in a Dockerfile:
   RUN refnet warmup lite0
 
 The same refnet and Numba find the kernels again in the same place, as any user,
-and on a read-only disk too, if the directory is root's, the user's own or of
-whoever installed refnet, and closed to others' files. They are for the kind of
+and on a read-only disk too, if it and every folder above it are root's, the
+user's own or of whoever installed refnet, and closed to others' files. They are for the kind of
 CPU they were compiled on; on another kind they are compiled again. For all x86 CPUs that have
 AVX2, set NUMBA_CPU_NAME=haswell and NUMBA_CPU_FEATURES="" both here and later:
 the bits are the same, the speed on newer CPUs is not.

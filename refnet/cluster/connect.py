@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from refnet.errors import InputError, RefnetError, input_error
+from refnet.files import opening, strict_json
 
 PATIENCE = 30  # seconds, until whoever answers must have answered as a scheduler does
 _WANT = "want the address of a Dask scheduler, such as tcp://10.0.0.1:8786, or the file that it wrote"
@@ -89,17 +88,22 @@ def not_lost(client: Any, *also: type[Exception]) -> Iterator[None]:
         ) from error
 
 
+MAX_BYTES = 1 << 24  # of a scheduler's file
+_SCHEDULER = strict_json.fields({"address": strict_json.TEXT}, others=True)
+
+
 def _address_in(file: str) -> str:
     """The address that a scheduler wrote into its file."""
     try:
-        address = json.loads(Path(file).read_bytes())["address"]
+        stated = strict_json.read(opening.read_bytes(file, MAX_BYTES), _SCHEDULER)
     except FileNotFoundError as error:
         raise input_error(f"{file}: there is no such file; {_WANT}", file, error) from None
     except OSError as error:
         raise input_error(f"{file}: cannot be read: {error.strerror}; {_WANT}", file, error) from error
-    except (ValueError, TypeError, KeyError) as error:  # no JSON, no object, no such key
+    except ValueError as error:
         raise InputError(f"{file}: no file of a Dask scheduler, which states its address; {_WANT}") from error
-    if not isinstance(address, str) or "://" not in address:
+    address: str = stated["address"]
+    if "://" not in address:
         raise InputError(f"{file}: the address in it is {address!r}; {_WANT}")
     return address
 

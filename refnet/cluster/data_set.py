@@ -12,8 +12,10 @@ from refnet.cluster.folder import Folder, writing
 from refnet.cluster.part import Part
 from refnet.cluster.table import Note, names_digest, read_note
 from refnet.errors import InputError, first_few
+from refnet.files import strict_json
 from refnet.pipeline.ahead import in_order
 
+MAX_QUESTION = 1 << 20  # bytes
 QUESTION = "_question.json"  # readers of Parquet leave out what begins so
 SUMMARY = "_summary.json"
 READERS = 8  # threads that look at the parts of an interrupted run
@@ -125,7 +127,7 @@ class DataSet:
         place = f"{self.folder.address}/{QUESTION}"
         try:
             with self.folder.open(QUESTION) as file:
-                found = json.load(file)
+                found = strict_json.read(file.read(MAX_QUESTION + 1), strict_json.OBJECT)
             keys = {**self._question, **found}
         except Exception as error:  # a protocol may raise anything at all
             raise InputError(f"{place}: cannot be read: {error}; start anew by --overwrite") from error

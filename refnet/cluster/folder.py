@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from refnet.errors import InputError, RefnetError, input_error
-from refnet.files.whole import LEFT, not_written, whole_file
+from refnet.files.whole import not_written, whole_file
+from refnet.files.workplace import NAME
 from refnet.pipeline.addresses import file_system
 
 # Where what is written is there in one step, once it is complete.
@@ -62,9 +63,11 @@ class Folder(NamedTuple):
 
     def remove_unfinished(self) -> None:
         """Remove what dead workers were writing."""
+        system, path = file_system(self.address)
         for name in self.names():
-            if LEFT.fullmatch(name):
-                self.remove(name)
+            if NAME.fullmatch(name):
+                with suppress(FileNotFoundError):
+                    system.rm(f"{path}/{name}", recursive=True)
 
     def write(self, name: str, content: bytes) -> None:
         """Write a file, which is there once it is complete; another one of that name is replaced."""

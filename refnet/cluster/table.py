@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from refnet.files import strict_json
 from refnet.network import Network
 from refnet.pipeline import feature_files, tables
 from refnet.pipeline.many import with_predictions
@@ -33,6 +34,16 @@ class Note(NamedTuple):
     failed: int
     names: str
     digest: str
+
+
+_NOTE = strict_json.fields(
+    {
+        "pictures": strict_json.whole(0),
+        "failed": strict_json.whole(0),
+        "names": strict_json.TEXT,
+        "digest": strict_json.TEXT,
+    }
+)
 
 
 def names_digest(found: Iterable[str]) -> str:
@@ -69,7 +80,7 @@ def read_note(file: Any) -> Note:
     stated = (found.schema_arrow.metadata or {}).get(KEY.encode())
     if stated is None:
         raise ValueError("no data of refnet")
-    values = json.loads(stated)
+    values = strict_json.read(stated, _NOTE)
     for group in range(found.num_row_groups):  # one in memory at a time
         found.read_row_group(group, use_threads=False)
     return Note(*(values[field] for field in Note._fields))

@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 from refnet.arrays import Array
@@ -14,6 +13,7 @@ from refnet.comparison.causes import find_causes
 from refnet.comparison.findings import Finding, by_severity, listed
 from refnet.comparison.golden_tensors import GoldenTensors
 from refnet.comparison.mixups import find_mixups
+from refnet.comparison.other_network import find_other_network
 from refnet.comparison.port.matching import match, read_map
 from refnet.comparison.port.port_tensors import PortTensors
 from refnet.comparison.rerun import Rerun, prepare_rerun
@@ -21,14 +21,17 @@ from refnet.comparison.result import Comparison
 from refnet.comparison.tensor_result import TensorResult
 from refnet.comparison.walk import Walk
 from refnet.errors import InputError
+from refnet.float_mode import default_mode
 from refnet.golden.axes import TensorLayout, activation_layout
 from refnet.golden.manifest import Manifest, Run
 from refnet.golden.read import TensorReader, open_reader
+from refnet.golden.selection import fitting
 from refnet.hub.models import find_weights
 
 PathLike = str | os.PathLike[str]
 
 
+@default_mode()
 def compare(
     golden: PathLike,
     actual: PathLike,
@@ -57,7 +60,7 @@ def compare(
     actual
         The port's tensors: a golden, a directory of files named like the steps, an .h5, an .npz, or one tensor's file.
     steps
-        Names or globs of the golden's tensors to compare; by default all that ``actual`` has.
+        Names, blocks or globs of the golden's tensors to compare; by default all that ``actual`` has.
     names
         The port's names: a mapping from theirs to ours, or a file that holds one.
     order, tile
@@ -111,6 +114,8 @@ def compare(
         findings += _missing(tensors, matching.partners, steps)
         rerun, about_runs = prepare_rerun(tensors.run, model, threads) if wanted else (None, [])
         findings += about_runs
+        others = find_other_network(port_file, rerun.plan, tensors.batch) if rerun else []
+        findings += others
         other = None if other_weights is None or rerun is None else _other(other_weights, rerun)
         port = PortTensors(port_file, matching.partners, tensors, stated)
         walk = Walk(tensors, port, rerun, _truth(truth_file, truth, tensors.run))
@@ -121,7 +126,8 @@ def compare(
         findings += [*walk.findings, *find_mixups(results, tensors, port), *_formats(results, tensors)]
         model = tensors.run.model
         found = Comparison(str(golden), str(actual), model, tuple(results), tuple(by_severity(findings)), exact)
-        return replace(found, diagnoses=find_causes(found, rerun, port, other)) if rerun else found
+        causes = find_causes(found, rerun, port, other) if rerun and not others else {}
+        return replace(found, diagnoses=causes)
 
 
 def _stated(order: str | None, tile: str) -> TensorLayout | None:
@@ -160,14 +166,12 @@ def _other(model: PathLike, rerun: Rerun) -> Mapping[str, Array]:
 
 def _wanted(ours: Sequence[str], partners: Mapping[str, object], steps: Sequence[str] | None) -> list[str]:
     """Choose tensors that both sides have."""
-    for pattern in steps or ():
-        if not any(fnmatchcase(name, pattern) for name in ours):
+    chosen = {pattern: fitting(pattern, ours) for pattern in steps or ()}
+    for pattern, found in chosen.items():
+        if not found:
             raise InputError(f"the golden has no {pattern!r}; it has {listed(list(ours))}")
-    return [
-        name
-        for name in ours
-        if name in partners and (steps is None or any(fnmatchcase(name, pattern) for pattern in steps))
-    ]
+    asked = set(ours) if steps is None else {name for found in chosen.values() for name in found}
+    return [name for name in ours if name in partners and name in asked]
 
 
 def _missing(golden: GoldenTensors, partners: Mapping[str, object], steps: Sequence[str] | None) -> list[Finding]:

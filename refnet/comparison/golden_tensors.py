@@ -19,6 +19,11 @@ class GoldenTensors:
         self.run = manifest.run
         self.entries: Mapping[str, TensorEntry] = {entry.name: entry for entry in manifest.entries}
 
+    @property
+    def batch(self) -> int:
+        """How many pictures it is of."""
+        return next((entry.shape[0] for entry in self.entries.values() if entry.axes in ("NHWC", "NC")), 1)
+
     def read(self, name: str) -> Array:
         """Read one in refnet's axes; raise InputError if it cannot be read, or is not what its manifest says."""
         if not self.recording.verify(name):

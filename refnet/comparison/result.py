@@ -12,6 +12,7 @@ from refnet.comparison.findings import Finding, listed
 from refnet.comparison.tensor_result import Deviation, TensorResult
 
 SAME, DIFFERENT, IMPOSSIBLE = 0, 1, 2  # exit codes
+MOST_TOLD = 4  # tensors of which it is said where they are wrong; JSON and the page have all
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class Comparison:
             at = f"{first.name} (tensor {self.tensors.index(first) + 1} of {len(self.tensors)})"
             word = "first wrong" if first.outcome == "wrong" else "first different"
             others = [other.name for other in self.wrong_by_themselves[1:]]
-            more = f"; wrong by themselves too: {listed(others, 6)}" if others else self._rest(first)
+            more = f"; {word.split()[1]} by themselves too: {listed(others, 6)}" if others else self._rest(first)
             return f"{word}: {at}: {self._why(first)}{more}"
         count = f"{len(self.tensors)} tensor{'s' if len(self.tensors) > 1 else ''}"
         rounded = [result for result in self.tensors if result.outcome == "rounded"]
@@ -122,6 +123,12 @@ class Comparison:
         """The diagnoses in plain words."""
         return tuple(f"{name}: {diagnosis.sentence}" for name, diagnosis in self.diagnoses.items())
 
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Where the first tensors that are wrong by themselves are wrong, in plain words."""
+        wrong = self.wrong_by_themselves[:MOST_TOLD]
+        return tuple(f"{found.name}: {found.where.sentence}" for found in wrong if found.where)
+
     def to_json(self) -> dict[str, Any]:
         """Turn it into what JSON can hold; what is no number or infinite becomes null."""
         first = self.first_wrong
@@ -157,6 +164,7 @@ def _tensor(result: TensorResult) -> dict[str, Any]:
         "follows": result.follows or None,
         "shape": result.shape,
         "part": result.part,
+        "where": result.where and asdict(result.where) | {"sentence": result.where.sentence},
         "dtype": result.dtype,
         "order": result.order,
         "order_is": result.how,

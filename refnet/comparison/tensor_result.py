@@ -12,6 +12,7 @@ from refnet.architecture.step import Shape
 from refnet.arrays import Array
 from refnet.comparison.judgement.distance import Distance
 from refnet.comparison.judgement.verdict import Judgement
+from refnet.comparison.where import Where
 
 #: ``differs`` is said where nothing tells a rounding from a mistake.
 Outcome = Literal["exact", "rounded", "wrong", "differs", "not compared"]
@@ -84,7 +85,9 @@ class TensorResult:
     follows
         The earlier part of the same step that is wrong already, or empty.
     heat
-        Where the error is, if it is wrong.
+        Where the error is, if it is wrong, as pictures.
+    where
+        The same in words, if no earlier tensor explains it.
     """
 
     name: str
@@ -100,6 +103,7 @@ class TensorResult:
     run_from: tuple[str, ...] = ()
     follows: str = ""
     heat: Heat | None = None
+    where: Where | None = None
 
     @property
     def decisive(self) -> Deviation | None:

@@ -10,7 +10,7 @@ import numpy as np
 from refnet.architecture import names
 from refnet.arrays import Array
 from refnet.comparison.diagnosis.number_formats import nearest
-from refnet.comparison.findings import Finding
+from refnet.comparison.findings import DUMP, Finding, listed
 from refnet.comparison.golden_tensors import GoldenTensors
 from refnet.comparison.judgement.borderline import is_borderline, widest_floor
 from refnet.comparison.judgement.distance import measure_distance
@@ -19,8 +19,10 @@ from refnet.comparison.port.matching import Part
 from refnet.comparison.port.port_tensors import PairedTensor, PortTensors, crop
 from refnet.comparison.rerun import Rerun, Stream, nearest_held
 from refnet.comparison.tensor_result import Deviation, TensorResult, heat_of
+from refnet.comparison.where import Where, find_where
 from refnet.errors import RefnetError
 
+RIGHT = ("exact", "rounded")
 TWO_BYTES = ("float16", "bfloat16")
 _WIDTHS = ("float64", "float32", *TWO_BYTES)  # from the widest to the narrowest
 
@@ -39,6 +41,7 @@ class Walk:
         with suppress(RefnetError):  # said where it is compared
             self._input = golden.input()
         self._streams: dict[str, Stream] = {}
+        self._no_numbers: list[str] = []  # tensors that hold NaN or infinities
         self._wrong: dict[str, str] = {}  # step: its first tensor that is wrong
 
     def results(self, wanted: Sequence[str]) -> Iterator[TensorResult]:
@@ -46,6 +49,10 @@ class Walk:
         self._open_streams(wanted)
         for name in wanted:
             yield self._result(name)
+        first, *later = self._no_numbers or [""]
+        if later:
+            text = f"NaN or infinities are in {len(later)} tensors after {first} too: {listed(later)}"
+            self.findings.append(Finding("not finite", None, text))
 
     def _open_streams(self, wanted: Sequence[str]) -> None:
         """Run the model along with the walk for whatever the recordings themselves do not say."""
@@ -84,15 +91,23 @@ class Walk:
     def _compared(self, name: str, theirs: str, pair: PairedTensor, tensor: Array, golden: Array) -> TensorResult:
         run_from, by_itself, reference = self._by_itself(name, pair, tensor)
         end_to_end = self._end_to_end(name, pair, tensor, golden, doubted=by_itself is None)
+        damaged = [one for one in run_from if one in self._wrong.values()]
+        if by_itself is not None and by_itself.outcome == "wrong" and end_to_end.outcome in RIGHT and damaged:
+            self._note_damage(damaged[0], name)
+            run_from, by_itself, reference = (), None, None  # what it was run from is not what the port had
         self._note_what_is_no_number(name, end_to_end)
         outcome = (by_itself or end_to_end).outcome
         step = self.rerun.steps[name].name if self.rerun and name in self.rerun.steps else name
-        has_heat = outcome in ("wrong", "differs") and self.golden.entries[name].axes in ("NHWC", "NC")
+        decisive, axes = by_itself or end_to_end, self.golden.entries[name].axes
+        expected = golden if reference is None else reference
+        is_off = outcome in ("wrong", "differs") and axes in ("NHWC", "NC")
+        is_new = step not in self._wrong if by_itself else not self._wrong
         result = TensorResult(
             name, theirs, outcome, tensor.shape, pair.region, pair.dtype, pair.reading.order, pair.reading.how,
             by_itself, end_to_end, run_from,
             follows=self._wrong.get(step, ""),
-            heat=heat_of(tensor, golden if reference is None else reference) if has_heat else None,
+            heat=heat_of(tensor, expected) if is_off else None,
+            where=self._where(name, pair, tensor, expected, decisive) if is_off and is_new else None,
         )  # fmt: skip
         if outcome == "wrong":
             self._wrong.setdefault(step, name)
@@ -144,9 +159,28 @@ class Walk:
         region = tuple(slice(*bounds) for bounds in pair.region)
         return lambda dtype: widest_floor(rerun, given, name, dtype, region)
 
+    def _where(self, name: str, pair: PairedTensor, tensor: Array, expected: Array, found: Deviation) -> Where | None:
+        entry = self.golden.entries[name]
+        whole = tuple(end for _, end in entry.part) if entry.part else entry.shape
+        return find_where(
+            tensor, expected, entry.axes, found.judgement, part=pair.region, whole=whole, order=pair.reading.order
+        )
+
+    def _note_damage(self, damaged: str, name: str) -> None:
+        if any((found.kind, found.step) == (DUMP, damaged) for found in self.findings):
+            return
+        text = (
+            f"{name}, which is made from it, is right end to end: the port went on with the right numbers, so this "
+            "tensor was damaged when it was dumped, or afterwards"
+        )
+        self.findings.append(Finding(DUMP, damaged, text, "wrong"))
+
     def _note_what_is_no_number(self, name: str, found: Deviation) -> None:
+        """Say it of the first tensor that holds any; count the others, which follow."""
         nan, infinite = found.distance.nan, found.distance.infinite
         if nan or infinite:
+            self._no_numbers.append(name)
+        if self._no_numbers == [name]:
             text = f"{nan} NaN and {infinite} infinite of {found.distance.elements} elements"
             self.findings.append(Finding("not finite", name, text, "wrong"))
         if found.distance.golden_not_finite:

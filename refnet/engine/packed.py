@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from refnet import memory
 from refnet.architecture import names
 from refnet.architecture.step import CONVOLUTIONS, Step
 from refnet.arrays import Array
@@ -80,6 +81,7 @@ class PackedWeights(Mapping[str, Array]):
     def __init__(self, steps: Sequence[Step], take: Take, eps: float, dtype: npt.DTypeLike) -> None:
         """Pack the tensors, each taken once; batch norms become scale and shift."""
         self.layout = lay_out(steps)
+        memory.check(self.layout.size * np.dtype(dtype).itemsize, "a network of that size", "want a smaller one")
         self.flat = aligned_empty(self.layout.size, np.dtype(dtype))
         self._panel_blocks = tile_shapes(self.flat.itemsize).blocks
         self._kernels: dict[str, Step] = {}

@@ -71,6 +71,10 @@ class Program:
         """Elements of memory for one run by so many threads: activations, zeros, and a piece for each thread."""
         return self.constants.scratch + threads * self.constants.scratch_size
 
+    def arena_bytes(self, threads: int) -> int:
+        """The same in bytes."""
+        return self.arena_size(threads) * self.dtype.itemsize
+
     def pictures_at_once(self, threads: int, batch: int) -> int:
         """How many pictures of a batch to work on at the same time: one for each thread, or one by all of them.
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from refnet import memory
 from refnet.architecture import names
 from refnet.architecture.needed import needed
 from refnet.architecture.step import Step
@@ -17,7 +18,7 @@ from refnet.engine.packed import PackedWeights, Take, WeightsLayout
 from refnet.engine.program import Program, make_program
 from refnet.engine.team import Team
 from refnet.kernels import rows
-from refnet.kernels.units import interpreter
+from refnet.kernels.units import RunRows, interpreter
 
 StepsFor = Callable[[int, int], Sequence[Step]]
 
@@ -40,10 +41,12 @@ class Engine:
         eps: float,
         dtype: np.dtype[Any],
         threads: int,
+        interpreter: Callable[[np.dtype[Any]], RunRows] = interpreter,
     ) -> None:
         self.dtype = dtype
         self.weights = PackedWeights(steps, take, eps, dtype)
         self._team = Team(threads)
+        self._interpreter = interpreter
         self._new_program = partial(_program_for, steps_for, self.weights.layout, dtype)
         self._program = lru_cache(_PROGRAMS_KEPT)(self._new_program)
 
@@ -86,6 +89,12 @@ class Engine:
         batch = {name: tensor[None] for name, tensor in into.items()}
         self._fill(x[None], batch, 0, _ALONE if alone else self._team)
 
+    def needs(self, size: tuple[int, int], wanted: Collection[str], *, runs: int = 1) -> int:
+        """Bytes that so many runs of all threads at once would take, beyond those that are kept from earlier ones."""
+        program = self._program(size, frozenset(wanted), frozenset([names.INPUT]))
+        kept = program.idle_arenas.get(self._team.threads, ())
+        return max(0, runs - len(kept)) * program.arena_bytes(self._team.threads)
+
     def shares_out(self, size: tuple[int, int], wanted: Collection[str]) -> bool:
         """Whether many pictures are done sooner by a thread each than one after the other by all threads together."""
         program = self._program(size, frozenset(wanted), frozenset([names.INPUT]))
@@ -106,6 +115,7 @@ class Engine:
         try:
             arena = idle.pop()
         except IndexError:
+            memory.check(program.arena_bytes(team.threads), f"a run on a picture of {size[0]}x{size[1]}")
             arena = program.make_arena(team.threads)
         for name in program.given:
             program.put(arena, name, given[name])
@@ -121,7 +131,7 @@ class Engine:
 
     def _run_rows(self, program: Program, first: int, last: int, arena: Array, team: Team) -> None:
         counters = np.zeros((2 * len(program.rows) + 1, rows.COUNTER_STRIDE), np.int64)
-        run_rows = interpreter(self.dtype)
+        run_rows = self._interpreter(self.dtype)
         team.run(run_rows(program.rows, first, last, arena, self.weights.flat, program.constants, counters))
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePath
-from typing import Any
+from typing import IO, Any
 
 from refnet.errors import InputError
 from refnet.evaluation.answer_rows import Found, Row, best_first, read_rank, read_value
@@ -27,10 +28,13 @@ from refnet.evaluation.data_set import DataSet
 from refnet.evaluation.evaluation import Evaluation
 from refnet.evaluation.matching import By, find_truth, match_answers
 from refnet.evaluation.published import published
+from refnet.files import opening, strict_json
 from refnet.network import Network
 from refnet.pipeline.tables import pyarrow, utf8
 
 PARQUET = ".parquet"
+BATCH = 1 << 12  # rows that are unpacked at once
+MAX_UNPACKED = 200  # letters for each byte of a file
 
 
 @dataclass(frozen=True)
@@ -131,24 +135,50 @@ def _table_rows(table: Table) -> Iterator[tuple[str, list[Row] | str]]:
 
 
 def _parquet(path: Path) -> Table:
-    """Read a table that `refnet predict --parquet` or a data frame has written."""
-    read = pyarrow().parquet.read_table
+    """Read a table that `refnet predict --parquet` or a data frame has written, or a cluster as a folder of parts."""
+    names: list[str] = []
+    rows: list[tuple[str, ...]] = []
     try:
-        table = read(path)
+        for part in sorted(path.glob("*.parquet")) if path.is_dir() else [path]:
+            with opening.open_file(part) as file:
+                columns = _add_part(file, os.fstat(file.fileno()).st_size, rows)
+            if names and columns != names:
+                raise InputError(f"{part.name} has the columns {columns}, the parts before it {names}")
+            names = columns
+    except InputError:
+        raise
     except OSError as error:  # errors of pyarrow are OSErrors, or ValueErrors
-        raise InputError(f"cannot be read: {error}") from None
+        raise InputError(f"cannot be read: {error.strerror or error}") from None
     except ValueError as error:
         raise InputError(f"no Parquet: {error}") from None
-    cells = [["" if cell is None else str(cell) for cell in column.to_pylist()] for column in table.columns]
-    return of_columns(table.column_names, list(zip(*cells, strict=True)), exact=True)
+    return of_columns(names, rows, exact=True)
+
+
+def _add_part(file: IO[bytes], size: int, rows: list[tuple[str, ...]]) -> list[str]:
+    """Add the rows of a file of so many bytes; return the names of the columns."""
+    with pyarrow().parquet.ParquetFile(file) as table:
+        # A column keeps equal cells once, so that few bytes may be rows without end; names of pictures differ.
+        if table.metadata.num_rows > size:
+            raise InputError(f"{table.metadata.num_rows} rows in {size} bytes, which no table of pictures has")
+        letters = 0
+        for batch in table.iter_batches(BATCH):
+            cells = [["" if cell is None else str(cell) for cell in column.to_pylist()] for column in batch.columns]
+            letters += sum(len(cell) for column in cells for cell in column)
+            if letters > MAX_UNPACKED * size:
+                raise InputError(f"its cells are more than {MAX_UNPACKED} times its {size} bytes")
+            rows.extend(zip(*cells, strict=True))
+        return list(table.schema_arrow.names)
+
+
+_parsed = partial(strict_json.parse, lenient=True)  # in the name of a file, half a letter is a byte
 
 
 def _json_rows(lines: Sequence[str]) -> Iterator[tuple[str, list[Row] | str]]:
     """JSON Lines, or one list of objects: each a picture, its classes in ``predictions`` or beside its name."""
     try:
         whole = lines[0].lstrip().startswith("[")
-        objects = json.loads("\n".join(lines)) if whole else [json.loads(line) for line in lines if line]
-    except (ValueError, RecursionError) as error:
+        objects = _parsed("\n".join(lines)) if whole else [_parsed(line) for line in lines if line]
+    except ValueError as error:
         raise InputError(f"no JSON Lines: {error}") from None
     for place, one in enumerate(objects, 1):
         file = _first(one, FILE_HEADS) if isinstance(one, dict) else None

@@ -11,6 +11,7 @@ from pathlib import Path, PurePath
 
 from refnet.errors import InputError, input_error
 from refnet.evaluation.data_set import is_picture
+from refnet.files import opening
 
 FILE_HEADS = ("file", "filename", "file_name", "path", "filepath", "file_path", "image", "imageid", "image_id", "img",
               "picture", "photo")  # fmt: skip
@@ -38,11 +39,13 @@ class Table:
     errors: list[str]
 
 
+MAX_BYTES = 1 << 32  # of a file of answers; of a million pictures with five classes each it has 300 MB
+
+
 def read_text(path: Path) -> str:
     """Read a text file, the ends of lines as they are."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            return file.read()
+        return opening.read_text(path, MAX_BYTES)
     except OSError as error:
         raise input_error(f"{path}: cannot be read: {error.strerror or error}", path, error) from None
     except UnicodeDecodeError as error:

@@ -143,15 +143,17 @@ def read_synsets(path: Path) -> dict[int, str]:
     {1: 'n02119789', 2: 'n02100735'}
     """
     found: dict[int, str] = {}
+    wnids: set[str] = set()
     for place, line in enumerate(read_lines(path), 1):
         cells = re.split(r"[\s,;]+", line.strip())
         wnid = next((cell for cell in cells if _WNID.fullmatch(cell)), None)
         number = next((int(cell) for cell in cells if _NUMBER.fullmatch(cell)), None)
         if wnid is None or number is None:
             raise InputError(f"{path}, line {place}: want a wnid and its number, such as: n02119789 1 kit_fox")
-        if number in found or wnid in found.values():
+        if number in found or wnid in wnids:
             raise InputError(f"{path}, line {place}: {number} or {wnid} comes a second time")
         found[number] = wnid
+        wnids.add(wnid)
     return found
 
 

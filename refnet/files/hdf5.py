@@ -5,12 +5,15 @@ What a file says is compared with limits and with the size of the file before me
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import h5py
 import numpy as np
 import numpy.typing as npt
 from h5py import h5d, h5g, h5o, h5s, h5t
+
+from refnet import memory
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
@@ -81,6 +84,8 @@ class Regions:
 
 def read_array(dataset: h5d.DatasetID) -> npt.NDArray[Any]:
     """Read all of a dataset whose place ``Regions`` has checked."""
+    if missing := memory.lack(math.prod(dataset.shape) * dataset.dtype.itemsize):
+        raise RefusedError(f"a dataset needs {missing}")
     array = np.empty(dataset.shape, dtype=dataset.dtype)
     dataset.read(h5s.ALL, h5s.ALL, array)
     return array

@@ -8,13 +8,13 @@ import re
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from refnet.errors import InputError, InputNotFoundError, RefnetError, input_error
+from refnet.files.workplace import NAME, clear, workplace
 
-#: What a run calls its own while it writes: new files, and old ones that were moved aside.
-LEFT = re.compile(r"\.[0-9a-f]{16}\.(part|old)")
+_ASIDE = re.compile(r"\.[0-9a-f]{16}\.old")  # what files are called that were there before, while new ones move in
 
 
 @contextmanager
@@ -41,20 +41,17 @@ def whole_file(path: Path) -> Iterator[Path]:
 @contextmanager
 def whole_files(*paths: Path) -> Iterator[tuple[Path, ...]]:
     """Do as ``whole_file`` with several files: once all are complete and on the disk, they appear in this order."""
-    unfinished = tuple(path.with_name(f".{secrets.token_hex(8)}.part") for path in paths)
-    try:
+    with ExitStack() as stack:
+        places = {parent: stack.enter_context(workplace(parent)) for parent in {path.parent: None for path in paths}}
+        unfinished = tuple(places[path.parent] / path.name for path in paths)
         yield unfinished
         for written in unfinished:
             with written.open("rb+") as file:
                 os.fsync(file.fileno())
         for written, path in zip(unfinished, paths, strict=True):
             written.replace(path)
-        for place in {path.parent for path in paths}:
-            _sync_names(place)
-    finally:
-        for written in unfinished:
-            with suppress(OSError, ValueError):
-                written.unlink()
+        for parent in places:
+            _sync_names(parent)
 
 
 def _sync_names(directory: Path) -> None:
@@ -73,8 +70,8 @@ def whole_directory(path: Path, check: Callable[[Path, Path | None], None] | Non
 
     A directory that is there already stays the same directory, for it may be where somebody stands or what a container
     mounts: the new files replace the old ones at the end. ``check`` refuses one that may not be replaced, its second
-    argument aside; by default one that is not empty. One in which an interrupted run left something is refused as well:
-    nothing of it is removed here. Errors of the system come out as they are.
+    argument aside; by default one that is not empty. One in which another run writes is refused as well, or in which a
+    run that was killed left old files: they may be the only copy. Errors of the system come out as they are.
 
     Examples
     --------
@@ -90,20 +87,19 @@ def whole_directory(path: Path, check: Callable[[Path, Path | None], None] | Non
     check = check or _check_empty
     there = os.path.lexists(path)
     if there:
+        clear(path)
         _check_left(path, None)
         check(path, None)
-    unfinished = (path if there else path.parent) / f".{secrets.token_hex(8)}.part"
-    try:
+    with workplace(path if there else path.parent) as place:
+        unfinished = place / (path.name or "new")
         unfinished.mkdir()
         yield unfinished
         if there:
-            _check_left(path, unfinished)
-            check(path, unfinished)
-            _replace_files(path, unfinished)
+            _check_left(path, place)
+            check(path, place)
+            _replace_files(path, place, unfinished)
         else:
             unfinished.rename(path)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _check_empty(path: Path, but: Path | None) -> None:
@@ -112,23 +108,24 @@ def _check_empty(path: Path, but: Path | None) -> None:
 
 
 def _check_left(path: Path, but: Path | None) -> None:
-    """Refuse a directory in which an interrupted run left something; another run may still be writing there."""
+    """Refuse a directory in which another run writes, or one that was killed left the files of before."""
     if not path.is_dir():
         return
-    for file in sorted(path.iterdir()):  # an .old comes first: it may hold the only copy
-        if file.suffix == ".old" and LEFT.fullmatch(file.name):
+    files = sorted(path.iterdir())
+    for file in files:  # these come first, for they may be the only copy
+        if _ASIDE.fullmatch(file.name):
             message = f"{file} holds the files of before an interrupted run; move them back, or remove it"
             raise FileExistsError(errno.EEXIST, message, str(path))
-    for file in sorted(path.iterdir()):
-        if file != but and LEFT.fullmatch(file.name):
-            message = f"{file} was left by an interrupted run; remove it, unless a run is still writing there"
+    for file in files:
+        if file != but and NAME.fullmatch(file.name):
+            message = f"another run is writing there, in {file}; wait for its end, or remove that if there is none"
             raise FileExistsError(errno.EEXIST, message, str(path))
 
 
-def _replace_files(path: Path, unfinished: Path) -> None:
+def _replace_files(path: Path, place: Path, unfinished: Path) -> None:
     """Move the files of ``path`` aside and the new ones in, or, where that fails, everything back."""
     aside = path / f".{secrets.token_hex(8)}.old"
-    moves = [(file, aside / file.name) for file in path.iterdir() if file != unfinished]
+    moves = [(file, aside / file.name) for file in path.iterdir() if file != place]
     moves += [(file, path / file.name) for file in unfinished.iterdir()]
     begun: list[tuple[Path, Path]] = []
     try:
@@ -176,7 +173,9 @@ def check_file_target(path: str | os.PathLike[str], *suffixes: str) -> Path:
     if not isinstance(path, str | os.PathLike):
         raise InputError(f"cannot write to {path!r}; want a path")
     path = Path(path)
-    if path.exists() and not path.is_file():
+    with not_written(path):  # a name may be too long, or lead through a folder that is closed
+        other = path.exists() and not path.is_file()
+    if other:
         what = "a directory" if path.is_dir() else "no regular file"
         raise InputError(f"{path} not written: it is {what}; want the name of a file")
     if suffixes and path.suffix.lower() not in suffixes:

@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 from refnet.architecture.padding import MAX_SIDE
 from refnet.architecture.scaling import TABLE as VARIANTS
 from refnet.errors import InputError
+from refnet.files import opening
+from refnet.files import strict_json as js
 from refnet.files.shipped import DATA
 from refnet.reference.digest import DTYPES
 from refnet.reference.numerics import NUMERICS_VERSION
@@ -83,40 +84,38 @@ def read_tables(folder: Path) -> list[RunDigests]:
     return [entry for path in paths for entry in read_table(path)]
 
 
+MAX_BYTES = 1 << 26  # of a table; that of b8 has 2 MB
+_RUN = js.fields(
+    {
+        "model": js.TEXT,
+        "input": js.TEXT,
+        "size": js.items(js.whole(1, MAX_SIDE), 2, 2),
+        "dtype": js.one_of(*DTYPES),
+        "weights": js.TEXT,
+        "steps": js.table(js.TEXT),
+    }
+)
+
+
 def read_table(path: Path) -> list[RunDigests]:
     """Read a table of digests."""
     try:
-        table = json.loads(path.read_text("ascii"))
+        table = js.read(
+            opening.read_bytes(path, MAX_BYTES), js.fields({"numerics": js.whole(), "entries": js.items(js.OBJECT)})
+        )
         numerics, lines = table["numerics"], table["entries"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise InputError(f"{path}: cannot read a table of digests: {error}") from error
-    if type(numerics) is not int or not isinstance(lines, list):
-        raise InputError(f"{path}: cannot read a table of digests: want a number in numerics and a list in entries")
+        if numerics == NUMERICS_VERSION:  # of another, a line may have other fields
+            js.check(lines, js.items(_RUN), "entries")
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{path}: cannot read a table of digests: {getattr(error, 'strerror', None) or error}"
+        ) from error
     if numerics != NUMERICS_VERSION:
         raise InputError(
             f"{path} is of numerics version {numerics}, this refnet of version {NUMERICS_VERSION}: "
             "their bits need not agree"
         )
-    return [_parse(line, f"{path}, entry {number}") for number, line in enumerate(lines)]
-
-
-def _parse(line: Any, where: str) -> RunDigests:
-    """Make an entry of what JSON holds, whatever it is."""
-    keys = [field.name for field in fields(RunDigests)]
-    if not isinstance(line, dict) or sorted(line) != sorted(keys):
-        raise InputError(f"{where}: want an object of {', '.join(keys)}")
-    size, steps = line["size"], line["steps"]
-    if not all(isinstance(line[key], str) for key in ("model", "input", "weights")):
-        raise InputError(f"{where}: want text in model, input and weights")
-    if line["dtype"] not in DTYPES:
-        raise InputError(f"{where}: want one of {', '.join(DTYPES)} in dtype")
-    if not (
-        isinstance(size, list) and len(size) == 2 and all(type(side) is int and 1 <= side <= MAX_SIDE for side in size)
-    ):
-        raise InputError(f"{where}: want height and width in size, whole numbers from 1 to {MAX_SIDE}")
-    if not (isinstance(steps, dict) and all(isinstance(digest, str) for digest in steps.values())):
-        raise InputError(f"{where}: want an object of names and digests in steps")
-    return RunDigests(**line | {"size": (size[0], size[1])})
+    return [RunDigests(**line | {"size": tuple(line["size"])}) for line in lines]
 
 
 def write_table(path: Path, entries: Iterable[RunDigests]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+from refnet import memory
 from refnet.architecture.variants import IMAGE_CHANNELS
 from refnet.arrays import Array
 from refnet.checks import pictures
@@ -43,6 +44,7 @@ class NetworkInput(NamedTuple):
         """Make the network's input: f32[N, height, width, channels]."""
         if self.tensor is not None:
             return self.tensor
+        memory.check(4 * height * width * channels, f"an input of {height}x{width}")
         if self.picture is not None:
             return preprocess(self.picture, recipe, height, width, channels=channels)[None]
         assert self.stimulus is not None

@@ -16,6 +16,7 @@ from refnet.architecture.padding import NO_PADS, Pads
 from refnet.architecture.plan import Plan, make_plan
 from refnet.arrays import Array
 from refnet.errors import InputError
+from refnet.float_mode import default_mode
 from refnet.golden import FLOATS
 from refnet.golden.axes import TensorLayout, axes_of, kernel_axes_of
 from refnet.golden.coverage import FEW_VALUES, Coverage, RunCoverage
@@ -57,6 +58,7 @@ class _Storage(NamedTuple):
     padded: bool
 
 
+@default_mode()
 def record(
     model: str | os.PathLike[str] | Network,
     target: str | os.PathLike[str],

@@ -36,9 +36,10 @@ def select(
 ) -> list[Selection]:
     """Find the tensors that patterns ask for, in execution order; without patterns all steps.
 
-    A pattern is a name or a glob with ``*`` and ``?``. It means steps; one that fits no step means their parts, so
-    ``*.conv`` is every sum. Each text may hold several with commas between them. A part of a tensor is cut out as in
-    NumPy, in the order n, h, w, c: ``stem[:, 0:8, 3]``. ``unfused`` adds each step's sums, batch norm and activation.
+    A pattern is a name, a glob with ``*`` and ``?``, or a block. It means steps; one that fits no step means their
+    parts, so ``*.conv`` is every sum. Each text may hold several with commas between them. A part of a tensor is cut
+    out as in NumPy, in the order n, h, w, c: ``stem[:, 0:8, 3]``. ``unfused`` adds each step's sums, batch norm and
+    activation.
 
     Examples
     --------
@@ -85,6 +86,21 @@ def without_given(plan: Plan, chosen: list[Selection], given: Collection[str], *
     return left
 
 
+def fitting(pattern: str, known: Iterable[str]) -> list[str]:
+    """Of names, those that a pattern means: that name, what a glob fits, or else the steps of that block.
+
+    Examples
+    --------
+    >>> steps = ["stem", "stem.conv", "block3a.expand", "block3a.project"]
+    >>> fitting("stem", steps), fitting("*.expand", steps), fitting("block3a", steps)
+    (['stem'], ['block3a.expand'], ['block3a.expand', 'block3a.project'])
+    """
+    known = list(known)
+    return [name for name in known if fnmatchcase(name, pattern)] or [
+        name for name in known if name.startswith(f"{pattern}.")
+    ]
+
+
 def _split(text: str) -> list[tuple[str, str | None]]:
     pairs, at = [], 0
     while at < len(text):
@@ -97,9 +113,9 @@ def _split(text: str) -> list[tuple[str, str | None]]:
 
 
 def _matches(plan: Plan, pattern: str, *, unfused: bool) -> list[str]:
-    steps = [step for step in plan if fnmatchcase(step.name, pattern)]
+    steps = fitting(pattern, (step.name for step in plan))
     if steps:
-        return [name for step in steps for name in ((*step.parts, step.name) if unfused else (step.name,))]
+        return [part for name in steps for part in ((*plan[name].parts, name) if unfused else (name,))]
     parts = [part for step in plan for part in step.parts if fnmatchcase(part, pattern)]
     if parts:
         return parts

@@ -15,10 +15,12 @@ from refnet.checkpoints import certificate
 from refnet.checkpoints.conversion import convert
 from refnet.checkpoints.stated import NOTHING, Stated
 from refnet.errors import CheckpointError, WeightsError, WeightsNotFoundError, first_few
+from refnet.files import opening, strict_json
 from refnet.files.whole import whole_file
+from refnet.files.workplace import workplace
+from refnet.hub import proof
 from refnet.hub.failure import warn
 from refnet.hub.source_files import State, content_of, state_of
-from refnet.hub.working_folder import working_folder
 from refnet.weights import paths
 from refnet.weights.reader import read
 from refnet.weights.weight_file import moved
@@ -27,6 +29,16 @@ from refnet.weights.weights import Weights
 FOLDER = "converted"  # in the cache
 # Of whose source a conversion depends on: a newer refnet converts anew.
 _ROOMS = ("architecture", "checkpoints", "data", "files", "preprocessing", "weights")
+
+
+MAX_ENTRY = 1 << 20  # bytes of what is noted of one checkpoint
+_ENTRY = strict_json.fields(
+    {
+        "weights": strict_json.TEXT,
+        "state": strict_json.items(strict_json.items(strict_json.ANYTHING)),
+        "code": strict_json.TEXT,
+    }
+)
 
 
 class _Entry(NamedTuple):
@@ -55,11 +67,11 @@ def convert_once(path: Path, stated: Stated = NOTHING) -> Converted:
     before = _read_entry(entry)
     if before is not None and (before.state, before.code) == (state, _code()):
         with suppress(WeightsError, WeightsNotFoundError):  # damaged, or gone: made again
-            return Converted(read(folder / before.weights), folder / before.weights)
+            return Converted(_read_proven(folder / before.weights), folder / before.weights)
     name = f"{_beginning(path)}-{_short(content_of(path), stated, _code())}.h5"
     with _working_in(folder) as (place, can_be_kept):
         with suppress(WeightsError, WeightsNotFoundError):  # another time, the same content
-            weights = read(folder / name)
+            weights = _read_proven(folder / name)
             _note(entry, _Entry(name, state, _code()))
             return Converted(weights, folder / name)
         convert(path, stated, out=place / name)
@@ -67,14 +79,24 @@ def convert_once(path: Path, stated: Stated = NOTHING) -> Converted:
         if state_of(path) != state:
             raise CheckpointError(f"{path} changed while it was read; try again", filename=path)
         kept = can_be_kept and _keep(place / name, entry, _Entry(name, state, _code()))
+        if kept:
+            proof.note(weights, folder / name)
         moved(weights, folder / name if kept else None)
     warn(f"converted {path}: {first_few([_described(weights), *(['cached'] if kept else []), *notes], 5, longest=160)}")
     return Converted(weights, folder / name if kept else None)
 
 
+def _read_proven(path: Path) -> Weights:
+    """Read what a file became, unless somebody else may have put it there."""
+    weights = read(path)
+    if not proof.is_proven(weights, path):
+        raise WeightsError(f"{path} may be another user's work, for {proof.doubt(path)}")
+    return weights
+
+
 def _notes(weight_file: Path) -> list[str]:
     """What a conversion had to tell."""
-    told = json.loads(certificate.beside(weight_file).read_text("ascii"))["conversion"].get("told", [])
+    told = certificate.read(certificate.beside(weight_file))["conversion"].get("told", [])
     return [str(note) for note in told]
 
 
@@ -93,7 +115,7 @@ def _working_in(folder: Path) -> Iterator[tuple[Path, bool]]:
     with ExitStack() as stack:
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            place, kept = stack.enter_context(working_folder(folder)), True
+            place, kept = stack.enter_context(workplace(folder)), True
         except OSError as error:
             hint = f"{paths.CACHE_VARIABLE} can name another folder"
             warn(f"what is converted cannot be kept in {folder}: {error.strerror or error}; {hint}")
@@ -126,10 +148,10 @@ def _note(entry: Path, found: _Entry) -> None:
 
 def _read_entry(entry: Path) -> _Entry | None:
     try:
-        found = _Entry(**json.loads(entry.read_text("utf-8")))
-    except (OSError, ValueError, TypeError):
+        found = _Entry(**strict_json.read(opening.read_bytes(entry, MAX_ENTRY), _ENTRY))
+    except (OSError, ValueError):
         return None
-    return found if isinstance(found.weights, str) and Path(found.weights).name == found.weights else None
+    return found if Path(found.weights).name == found.weights else None
 
 
 def _beginning(path: Path) -> str:

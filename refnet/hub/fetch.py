@@ -13,12 +13,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from refnet.errors import CheckpointError, RefnetError, UnknownModelError, WeightsError, WeightsNotFoundError
+from refnet.files.workplace import workplace
+from refnet.hub import proof
 from refnet.hub.aliases import CHECKPOINTS, shortened
 from refnet.hub.failure import DownloadError, warn
-from refnet.hub.working_folder import working_folder
 from refnet.weights import paths, releases
 from refnet.weights.paths import find
-from refnet.weights.reader import read_named
+from refnet.weights.reader import read, read_named
 from refnet.weights.releases import Release
 
 OFFLINE = "REFNET_OFFLINE"
@@ -35,7 +36,7 @@ def fetch(name: str, *, keep: bool = False) -> Path:
     except WeightsNotFoundError:
         return fetch_release(releases.find(name), keep=keep)
     release = releases.find(name)
-    if path == paths.cached_file(release):
+    if paths.is_cached(path) and path == paths.cached_file(release):
         return fetch_release(release, keep=keep)
     read_named(name, path)
     if keep:
@@ -75,7 +76,7 @@ def fetch_release(release: Release, *, keep: bool = False) -> Path:
     try:
         with suppress(FileExistsError):
             target.parent.mkdir(parents=True, exist_ok=True)
-        with working_folder(target.parent) as folder:
+        with workplace(target.parent) as folder:
             _make(release, folder, target, keep=keep)
     except RefnetError:
         raise
@@ -109,6 +110,8 @@ def _make(release: Release, folder: Path, target: Path, *, keep: bool) -> None:
             _keep(original, target)
         elif keep:
             _say_nothing_is_kept(release.name, original)
+        if proof.doubt(made):  # as much as where it goes
+            proof.note(read(made), target)
         _move(made, target)
     except (OSError, WeightsError, CheckpointError):
         if folder.is_dir():
@@ -119,11 +122,14 @@ def _make(release: Release, folder: Path, target: Path, *, keep: bool) -> None:
 def _is_sound(release: Release, target: Path) -> bool:
     """Whether what is in the cache is what its name says."""
     try:
-        read_named(release.name, target)
+        weights = read_named(release.name, target)
     except (WeightsError, WeightsNotFoundError) as error:
         warn(f"{error}; trying that now")
         return False
-    return True
+    if not proof.doubt(target) or proof.is_proven(weights, target):
+        return True
+    warn(f"{target} may be another user's work, for {proof.doubt(target)}; it is fetched again")
+    return False
 
 
 def _say_nothing_is_kept(name: str, path: Path) -> None:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
+from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
@@ -18,7 +19,7 @@ from refnet.hub.watchdog import Watchdog
 from refnet.version import __version__
 
 if TYPE_CHECKING:
-    from requests import Response, Session
+    from requests import PreparedRequest, Response, Session
 
 TIMEOUT = 30.0  # seconds without a word from the server
 MAX_REDIRECTIONS = 5
@@ -86,9 +87,18 @@ def _session(watchdog: Watchdog) -> Session:
             return None
 
     session = Unfollowing()
+    # Else requests would look for the host in the user's .netrc, whose `default` entry is for whatever host is asked.
+    # Proxies of the environment have their own credentials, and only they are sent them.
+    session.auth = _unchanged
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
     for scheme in ("http://", "https://"):
         session.mount(scheme, watchdog.adapter())
     return session
+
+
+def _unchanged(request: PreparedRequest) -> PreparedRequest:
+    """Nobody's name and password."""
+    return request
 
 
 def _ask(session: Session, url: str, watchdog: Watchdog) -> Response:

@@ -13,7 +13,7 @@ from refnet.architecture.padding import Padding
 from refnet.architecture.scaling import TABLE
 from refnet.architecture.variants import Architecture, variant, variant_name
 from refnet.errors import InputError, WeightsNotFoundError
-from refnet.hub import fetch
+from refnet.hub import fetch, proof
 from refnet.hub.aliases import CHECKPOINTS, SYNTHETIC, canonical
 from refnet.preprocessing.recipe import LITE, TENSORFLOW
 from refnet.weights import releases, synthetic
@@ -32,7 +32,11 @@ def find_weights(model: str | os.PathLike[str], *, download: bool = True) -> Wei
         return _read_file(Path(model))
     name = canonical(model)
     path = find_file(name, download=download)
-    return synthetic_weights(name.removesuffix(SYNTHETIC)) if path is None else read_named(name, path)
+    if path is None:
+        return synthetic_weights(name.removesuffix(SYNTHETIC))
+    weights = read_named(name, path)
+    proof.tell(name, weights, path)
+    return weights
 
 
 def find_file(model: str | os.PathLike[str], *, download: bool = True) -> Path | None:

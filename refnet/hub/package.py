@@ -7,6 +7,7 @@ from importlib import metadata
 from pathlib import Path
 
 from refnet.errors import WeightsError, WeightsNotFoundError
+from refnet.files import opening
 from refnet.weights.releases import Release
 
 
@@ -15,7 +16,7 @@ def installed_checkpoint(release: Release) -> Path:
     name = str(release.package).partition("==")[0]
     try:
         path = Path(str(metadata.distribution(name).locate_file(str(release.member))))
-        with path.open("rb") as file:
+        with opening.open_file(path) as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
     except (metadata.PackageNotFoundError, OSError):
         raise WeightsNotFoundError(

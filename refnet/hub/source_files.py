@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 
 from refnet.checkpoints import checkpoint_file
 from refnet.checkpoints.readers.tensorflow import saved_model, tensor_bundle
 from refnet.errors import CheckpointError
-from refnet.files import hdf5
+from refnet.files import hdf5, opening
 from refnet.weights.reader import is_weight_file
 
 MAX_FILES = 1 << 10  # of one checkpoint
+MAX_SEEN = 8 * MAX_FILES  # with folders, before they are counted: a whole disk is not walked through
 # What may say more of a checkpoint that lies beside it.
 BESIDE = ("config.json", "preprocessor_config.json")
 EXTERNAL = b"location"  # in an ONNX file: tensors lie in other files
@@ -35,7 +37,7 @@ def is_foreign(path: Path) -> bool:
             return True
         if not path.exists():
             return path.with_name(path.name + tensor_bundle.INDEX).is_file()
-        with path.open("rb") as file:
+        with opening.open_file(path) as file:
             is_hdf5 = file.read(len(hdf5.SIGNATURE)) == hdf5.SIGNATURE
         if is_hdf5:
             return not is_weight_file(path)
@@ -54,7 +56,7 @@ def content_of(path: Path) -> str:
     digest = hashlib.sha256()
     for file in _files(path):
         try:
-            with file.open("rb") as opened:
+            with opening.open_file(file) as opened:
                 digest.update(f"{file.name}\0{hashlib.file_digest(opened, 'sha256').hexdigest()}\n".encode())
         except OSError as error:
             raise CheckpointError(f"{file}: {error.strerror or error}", filename=file) from None
@@ -82,8 +84,11 @@ def _files(path: Path) -> list[Path]:
 
 def _around(path: Path) -> list[Path]:
     if path.is_dir():
-        return [*sorted(path.rglob("*")), *_of_saved_model(path)]
-    main = checkpoint_file.main_file(path)
+        inside = list(islice(path.rglob("*"), MAX_SEEN + 1))
+        if len(inside) > MAX_SEEN:
+            raise CheckpointError(f"{path}: more than {MAX_SEEN} files and folders; want the folder of one checkpoint")
+        return [*sorted(inside), *_of_saved_model(path)]
+    main = checkpoint_file.readable_file(path)
     if main.suffix == tensor_bundle.INDEX:
         shards = [file for file in sorted(main.parent.iterdir()) if file.name.startswith(f"{main.stem}.")]
         return [*shards, *_of_saved_model(main.parent)]
@@ -101,7 +106,7 @@ def _of_saved_model(variables: Path) -> list[Path]:
 @lru_cache(16)
 def _has_external_data(path: Path, _: tuple[int, ...]) -> bool:
     """Whether tensors may lie in other files; asked once for each state of the file."""
-    with path.open("rb") as file:
+    with opening.open_file(path) as file:
         before = b""
         while piece := file.read(PIECE):
             if EXTERNAL in before + piece:

@@ -3,8 +3,8 @@
 They are read also where none can be written: a container image is made by one user and run by another, or on a
 read-only disk.
 
-A file is machine code that this process will run. So it is read only where nobody could have put it but this user, the
-system's administrator or whoever installed refnet, and only as it was written: a digest covers it all.
+A file is machine code that this process will run. So it is read only where nobody else could have put it
+(``files/owners``), and only as it was written: a digest covers it all.
 """
 
 from __future__ import annotations
@@ -13,13 +13,16 @@ import hashlib
 import json
 import logging
 import os
-import stat
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from refnet import kernels
 from refnet.errors import RefnetError
+from refnet.files import opening, strict_json
+from refnet.files.owners import check_file, why_not_trusted
+from refnet.files.user_cache import user_cache
 from refnet.kernels.object_code import KNOWN, ObjectCode
 
 _log = logging.getLogger("refnet")
@@ -27,7 +30,21 @@ _log = logging.getLogger("refnet")
 _FORMAT = b"refnet kernels 1\n"
 _MAX_SIZE = 1 << 26
 _SUBDIRECTORY = "refnet"
+_HEADER = strict_json.fields(
+    {
+        "key": strict_json.table(strict_json.TEXT),
+        "entry": strict_json.TEXT,
+        "calls": strict_json.items(strict_json.TEXT),
+    }
+)
 _told: set[Path] = set()  # places that are not trusted, and that this was said of
+
+
+class Place(NamedTuple):
+    """A folder for kernels; whoever can change what is above ``below`` can change refnet itself."""
+
+    folder: Path
+    below: Path | None = None
 
 
 class KernelCache:
@@ -47,13 +64,13 @@ class KernelCache:
         self._name = f"{key['name']}-{digest[:24]}.kernels"
         self._required = required
         self._directory = directory  # what a person named
-        self._places = _places() if directory is None else iter([directory / _SUBDIRECTORY])
+        self._places = _places() if directory is None else iter([Place(directory / _SUBDIRECTORY)])
         self._writable: Path | None = None
         self._refused: dict[Path, str] = {}  # places, and why they are not trusted
 
     def load(self) -> ObjectCode | None:
-        """Return the object code from the first place that has it, or None."""
-        found = self._find()
+        """Return the object code from the first place that has it, or None; after ``discard``, from the next ones."""
+        found = None if self._writable else self._find()
         self._tell(self.place or self._writable)
         if found is None and self._required and self._writable is None:
             raise RefnetError(f"compiled kernels cannot be kept: {self.problem}; want a directory that can be written")
@@ -61,20 +78,25 @@ class KernelCache:
 
     def _find(self) -> ObjectCode | None:
         for place in self._places:
+            folder = place.folder
             if not self._trusts(place):
                 continue
-            found = self._read(place / self._name)
+            found = self._read(folder / self._name)
             if found is not None:
-                self.place, self.problem = place, ""
+                self.place, self.problem = folder, ""
                 return found
-            try:
-                _check_writable(place)
-            except OSError as reason:
-                self.problem = f"{self._directory or place}: {reason.strerror or reason}"
-            else:
-                self._writable = place
+            if self._can_write(folder) and self._trusts(place):  # it may be new, and somebody else's
+                self._writable = folder
                 break
         return None
+
+    def _can_write(self, folder: Path) -> bool:
+        try:
+            _check_writable(folder)
+        except OSError as reason:
+            self.problem = f"{self._directory or folder}: {reason.strerror or reason}"
+            return False
+        return True
 
     def _tell(self, instead: Path | None) -> None:
         """Say once of each place that is not trusted that it is passed over, and what takes its place."""
@@ -84,24 +106,17 @@ class KernelCache:
                 kept = f"; they are kept in {instead}" if instead else ""
                 _log.warning("compiled kernels are neither looked for nor kept in %s: %s%s", place, reason, kept)
 
-    def _trusts(self, place: Path) -> bool:
-        """Whether nobody else can put files there; root's directory may be open to all: each file is looked at too."""
-        try:
-            found = place.stat()
-            if found.st_uid != 0:
-                _check_owner(found)
-        except FileNotFoundError:
-            return True
-        except OSError as reason:
-            self._refused[place] = reason.strerror or str(reason)
-            self.problem = f"{place}: {self._refused[place]}"
-            return False
-        return True
+    def _trusts(self, place: Place) -> bool:
+        reason = why_not_trusted(*place)
+        if reason:
+            self._refused[place.folder] = reason
+            self.problem = f"{place.folder}: {reason}"
+        return not reason
 
     def _read(self, path: Path) -> ObjectCode | None:
         try:
-            with path.open("rb") as file:
-                _check_owner(os.fstat(file.fileno()))
+            with opening.open_file(path) as file:
+                check_file(os.fstat(file.fileno()))
                 content = file.read(_MAX_SIZE)
         except FileNotFoundError:
             return None
@@ -115,6 +130,16 @@ class KernelCache:
             with suppress(OSError):
                 path.unlink()
             return None
+
+    def discard(self) -> None:
+        """Remove code that was loaded and computes other bits than it should."""
+        assert self.place is not None
+        path = self.place / self._name
+        _log.warning("%s computes wrong numbers on this CPU and is not used", path)
+        with suppress(OSError):
+            path.unlink()
+        self._writable = self.place if self._can_write(self.place) else None
+        self.place = None
 
     def save(self, compiled: ObjectCode) -> None:
         """Keep newly compiled code for the next process, or note why it cannot be kept."""
@@ -143,7 +168,7 @@ def _parse(content: bytes, key: Mapping[str, str]) -> ObjectCode:
     if digest != hashlib.sha256(rest).hexdigest().encode():
         raise ValueError("another digest")
     line, _, code = rest.partition(b"\n")
-    header = json.loads(line)
+    header = strict_json.read(line, _HEADER)
     if header["key"] != key:
         raise ValueError("another key")
     return ObjectCode(header["entry"], tuple(header["calls"]), code)
@@ -151,50 +176,29 @@ def _parse(content: bytes, key: Mapping[str, str]) -> ObjectCode:
 
 def _write(path: Path, content: bytes) -> None:
     """Write a file that only its owner can change, whole or not at all."""
-    import tempfile
+    from refnet.files.whole import whole_file
 
-    descriptor, unfinished = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-        Path(unfinished).chmod(0o644)
-        Path(unfinished).replace(path)
-    except BaseException:
-        with suppress(OSError):
-            Path(unfinished).unlink()
-        raise
+    with whole_file(path) as unfinished:
+        unfinished.write_bytes(content)
+        unfinished.chmod(0o644)
 
 
-def _places() -> Iterator[Path]:
+def _places() -> Iterator[Place]:
     chosen = os.environ.get("NUMBA_CACHE_DIR")
     if chosen:
-        yield Path(chosen).absolute() / _SUBDIRECTORY
+        yield Place(Path(chosen) / _SUBDIRECTORY)
     for source in kernels.__path__:
         if Path(source).is_dir():  # not in an archive
-            yield Path(source) / "__pycache__"
-    from platformdirs import user_cache_path
-
-    with suppress(RuntimeError, OSError):  # a user without a home
-        yield user_cache_path("numba", appauthor=False) / _SUBDIRECTORY
+            yield Place(Path(source).absolute() / "__pycache__", Path(source).absolute())
+    own = user_cache("numba", author=False)
+    if own is not None:
+        yield Place(own / _SUBDIRECTORY)
 
 
 def _check_writable(place: Path) -> None:
     import tempfile  # slow to import, and not needed where the kernels are found
 
-    place.mkdir(mode=0o755, parents=True, exist_ok=True)
+    for folder in (*reversed(place.parents), place):
+        if not folder.exists():
+            folder.mkdir(mode=0o755, exist_ok=True)
     tempfile.TemporaryFile(dir=place).close()
-
-
-def _check_owner(found: os.stat_result) -> None:
-    """Refuse what belongs to another user, or what anybody may change."""
-    if not hasattr(os, "geteuid"):  # Windows, where a user's directories are closed to others
-        return
-    if found.st_uid not in _trusted():
-        raise PermissionError(f"it belongs to another user, {found.st_uid}")
-    if found.st_mode & stat.S_IWOTH:
-        raise PermissionError("anybody can write there")
-
-
-def _trusted() -> set[int]:
-    """The system's administrator, this user, and whoever installed the code that is running already."""
-    return {0, os.geteuid()} | {Path(place).stat().st_uid for place in kernels.__path__ if Path(place).is_dir()}

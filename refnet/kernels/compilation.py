@@ -22,6 +22,7 @@ import numpy as np
 from refnet import progress
 from refnet.compiler_lock import COMPILER_LOCK
 from refnet.errors import RefnetError
+from refnet.float_mode import default_mode
 from refnet.kernels import settings
 from refnet.kernels.cache import KernelCache
 from refnet.kernels.machine import target
@@ -40,10 +41,12 @@ class Unit(NamedTuple):
     """What is compiled as a whole: a function of numbers and addresses that needs no Python when it runs.
 
     ``module`` has a function ``make(dtype)`` that returns the function and its signature for Numba; it is imported only
-    if there is something to compile.
+    if there is something to compile. ``self_test`` has a function ``is_right(function, dtype)``, which runs it on a few
+    tiles: its module stands above this room, and knows what the function is for.
     """
 
     module: str
+    self_test: str
     dtype: str
     arguments: tuple[Any, ...]  # as ctypes has them
     title: str  # what people read when it is compiled: ``float32 kernels``
@@ -94,23 +97,50 @@ def keep_on_disk(unit: Unit, directory: Path | None = None) -> tuple[float | Non
     return loaded.seconds, loaded.place
 
 
+@default_mode()  # LLVM computes with constants too, and Python rounds those of a module that it imports
 def _load_or_compile(unit: Unit, directory: Path | None, *, required: bool) -> _Loaded:
     if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
         raise RefnetError("Numba's compiler is switched off by NUMBA_DISABLE_JIT; refnet cannot run without it")
     kept = KernelCache(_key(unit), directory, required=required)
-    compiled, seconds = kept.load(), None
-    if compiled is None:
+    seconds = None
+    while (compiled := kept.load()) is not None:
+        function = load(compiled, unit.arguments)
+        if _is_right(unit, function):
+            break
+        kept.discard()
+    else:
         with _announcing(unit) as begin:
-            from refnet.kernels.compiler import compile_function
-
-            compiled = compile_function(*import_module(unit.module).make(np.dtype(unit.dtype)))
+            compiled = _compiler().compile_function(*import_module(unit.module).make(np.dtype(unit.dtype)))
             seconds = time.perf_counter() - begin
+        function = load(compiled, unit.arguments)
+        if not _is_right(unit, function):
+            raise RefnetError(
+                f"the {unit.title} compute wrong numbers on this CPU ({target().cpu}), for which they were compiled: "
+                "the CPU, or what a virtual machine says of it, or LLVM is at fault; please report this. "
+                "NUMBA_CPU_NAME=generic may help"
+            )
         differs = _why_not_kept()
         if differs:
             kept.problem = differs
         else:
             kept.save(compiled)
-    return _Loaded(load(compiled, unit.arguments), seconds, kept.place, kept.problem)
+    return _Loaded(function, seconds, kept.place, kept.problem)
+
+
+def _is_right(unit: Unit, function: Function) -> bool:
+    right: bool = import_module(unit.self_test).is_right(function, np.dtype(unit.dtype))
+    return right
+
+
+def _compiler() -> Any:
+    """Import the compiler; Numba looks at its settings then, and refuses some."""
+    try:
+        return import_module("refnet.kernels.compiler")
+    except (ValueError, TypeError, KeyError) as error:
+        raise RefnetError(
+            f"Numba, which compiles the kernels, refuses its settings: {error}; see the environment variables NUMBA_… "
+            "and .numba_config.yaml in the working directory"
+        ) from error
 
 
 def _why_not_kept() -> str:

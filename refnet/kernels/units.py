@@ -21,22 +21,33 @@ _RUN = (c_void_p, c_int64, c_int64, c_int64, c_void_p, c_void_p, c_void_p, c_voi
 _TABLE = (c_void_p, c_int64)
 _PICTURE = (c_int64, c_void_p, c_int64, c_int64, *_TABLE * 5, *[c_void_p] * 4, c_int64, c_int64, c_int64)
 
-PICTURES = Unit("refnet.kernels.picture_rows", "float32", _PICTURE, "kernels that prepare pictures", 3)
+PICTURES = Unit(
+    "refnet.kernels.picture_rows",
+    "refnet.preprocessing.self_test",
+    "float32",
+    _PICTURE,
+    "kernels that prepare pictures",
+    3,
+)
 
 
 @cache
 def run_unit(dtype: np.dtype[Any]) -> Unit:
     """What runs programs on float32 or float64 arrays."""
-    return Unit("refnet.kernels.run", dtype.name, _RUN, f"{dtype.name} kernels", 10)
+    return Unit("refnet.kernels.run", "refnet.engine.self_test", dtype.name, _RUN, f"{dtype.name} kernels", 10)
 
 
 @cache
 def interpreter(dtype: np.dtype[Any]) -> RunRows:
-    """Return the interpreter for a dtype: it takes the arguments of ``run_rows``, and gives what a thread calls.
+    """Return the interpreter for a dtype."""
+    return interpreter_of(function_of(run_unit(dtype)))
+
+
+def interpreter_of(function: Function) -> RunRows:
+    """Return what takes the arguments of ``run_rows``, and gives what a thread calls.
 
     So each thread has only the call itself left to do; ``run`` says what the arguments are.
     """
-    function = function_of(run_unit(dtype))
 
     def run_rows(
         program: Array, first: int, last: int, arena: Array, weights: Array, constants: Constants, counters: Array

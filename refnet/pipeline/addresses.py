@@ -11,7 +11,7 @@ from refnet.errors import ImageError, ImageNotFoundError, InputError, input_erro
 from refnet.preprocessing.decode import Reading, read
 from refnet.preprocessing.image_like import ENDINGS, ImageLike, is_address, names_a_picture
 from refnet.preprocessing.loaders import Loader
-from refnet.preprocessing.read_image import MAX_BYTES, read_as
+from refnet.preprocessing.read_image import MAX_BYTES, read_as, read_file
 
 _PACKAGES = {
     "http": "fsspec[http]",
@@ -117,8 +117,8 @@ def fetch(address: str) -> bytes:
     """Read all bytes of a picture; whatever keeps them away is an `ImageError`."""
     try:
         system, path = _file_system(address)
-        content: bytes = system.cat_file(path)
-    except InputError:
+        content: bytes = read_file(path) if "local" in system.protocol else system.cat_file(path)
+    except (InputError, ImageError):
         raise
     except Exception as error:
         raise _unreadable(address, error) from error

@@ -131,24 +131,30 @@ def _npy_header(file: Any, count: int, kind: Kind) -> None:
 def _write_hdf5(path: Path, records: Iterable[Record], kinds: Sequence[Kind], about: Mapping[str, Any]) -> None:
     import h5py
 
+    from refnet.files.hdf5_disk import new_hdf5
+
     good = _good(records, kinds)
     step = _at_once(kinds)
-    with h5py.File(path, "w", libver=("earliest", "v110")) as file:
-        for key, value in about.items():
-            file.attrs[key] = value if isinstance(value, str | int) else str(value)
-        options = {"track_times": False, "chunks": True}
-        files = file.create_dataset("names", (0,), h5py.string_dtype(), maxshape=(None,), **options)
-        stored = [
-            file.create_dataset(kind.name, (0, *kind.shape), kind.dtype, maxshape=(None, *kind.shape), **options)
-            for kind in kinds
-        ]
+    with new_hdf5(path) as (file, disk):
+        with disk.checked():
+            for key, value in about.items():
+                file.attrs[key] = value if isinstance(value, str | int) else str(value)
+            options = {"track_times": False, "chunks": True}
+            files = file.create_dataset("names", (0,), h5py.string_dtype(), maxshape=(None,), **options)
+            stored = [
+                file.create_dataset(kind.name, (0, *kind.shape), kind.dtype, maxshape=(None, *kind.shape), **options)
+                for kind in kinds
+            ]
         while batch := list(islice(good, step)):
             start, end = len(files), len(files) + len(batch)
-            files.resize((end,))
-            files[start:end] = [utf8(name) for name, _ in batch]
-            for dataset, tensors in zip(stored, zip(*(tensors for _, tensors in batch), strict=True), strict=True):
-                dataset.resize(end, axis=0)
-                dataset[start:end] = np.stack(tensors)
+            with disk.checked():
+                files.resize((end,))
+                files[start:end] = [utf8(name) for name, _ in batch]
+                for dataset, tensors in zip(stored, zip(*(tensors for _, tensors in batch), strict=True), strict=True):
+                    dataset.resize(end, axis=0)
+                    dataset[start:end] = np.stack(tensors)
+        with disk.checked():
+            file.close()
 
 
 def write_parquet(

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import IO, Any, Self, TypeAlias
 
 from refnet.errors import InputError
+from refnet.files import opening
 from refnet.files.whole import not_written
 from refnet.pipeline.source import Item
 
@@ -81,6 +82,7 @@ class Journal:
             opened = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
             self._file: IO[bytes] = os.fdopen(opened, "r+b")
             try:
+                opening.check_regular(os.fstat(opened), self.path)
                 self._lock()
                 if not (resume or overwrite) and os.fstat(opened).st_size:
                     raise InputError(
@@ -188,7 +190,7 @@ class Journal:
                     self._take(end, *value)
             except InputError:
                 raise
-            except (ValueError, TypeError):
+            except (ValueError, TypeError, RecursionError):
                 if end == 0:
                     raise InputError(f"{self.path} is no journal of a run; move it away", filename=self.path) from None
                 break  # what was on its way to the disk when the machine stopped
@@ -196,6 +198,8 @@ class Journal:
         return end
 
     def _take(self, place: int, name: str, fields: dict[str, Any], then: State) -> None:
+        if not (isinstance(name, str) and isinstance(fields, dict)):
+            raise TypeError
         self._places.pop(name, None)
         self._failed.discard(name)
         if "error" in fields:

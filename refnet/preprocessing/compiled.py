@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refnet.kernels import picture_kinds as kinds
+from refnet.kernels.object_code import Function
 from refnet.kernels.units import picture_preparer
 from refnet.preprocessing.crop import Cut
 from refnet.preprocessing.normalise import Normalisation, normalise
@@ -37,7 +38,7 @@ def prepare(picture: Picture, cut: Cut, height: int, width: int, resize: str, op
     if cut.seen[2:] != (height, width):
         out[:] = normalise(np.zeros((1, 1, 3), np.float32), operations)
         inside = np.empty((*cut.seen[2:], 3), np.float32)
-    _make_rows(picture, cut, resize, operations, inside)
+    make_rows(picture_preparer(), picture, cut, resize, operations, inside)
     if inside is not out:
         out[cut.above :, cut.before :][: cut.seen.height, : cut.seen.width] = inside
     return out
@@ -55,9 +56,11 @@ def mix(planes: Picture) -> Picture:
     return picture
 
 
-def _make_rows(picture: Picture, cut: Cut, resize: str, operations: Normalisation, out: Pixels) -> None:
+def make_rows(
+    kernel: Function, picture: Picture, cut: Cut, resize: str, operations: Normalisation, out: Pixels
+) -> None:
     """Lay out everything for the kernel, and call it."""
-    kernel, lines, seen = picture_preparer(), _lines(picture, cut.source), cut.seen
+    lines, seen = _lines(picture, cut.source), cut.seen
     across = taps_table(resize, cut.source.width, cut.width, seen.left, seen.width)
     down = taps_table(resize, cut.source.height, cut.height, seen.top, seen.height)
     applied = normalisation_table(operations, across.kind, seen.width)

@@ -14,8 +14,10 @@ import numpy as np
 
 from refnet.errors import ImageError
 from refnet.float_mode import default_mode
+from refnet.memory import lack
 from refnet.preprocessing.formats import damaged, open_picture, recognise
 from refnet.preprocessing.loaders import Loader, pillow_rgb, tensorflow_rgb
+from refnet.preprocessing.metadata import PROFILE, exif_in, is_sane
 from refnet.preprocessing.pillow_memory import own_pixels, pixels_of
 from refnet.preprocessing.window import Picture
 
@@ -23,12 +25,13 @@ if TYPE_CHECKING:
     from PIL import Image
 
 MAX_PIXELS = 1 << 26  # below Pillow's own limit, so that this one speaks first
+BYTES = 7  # of a pixel: in Pillow's memory, and as an array
 BAND = 1 << 16  # pixels that are laid over white at a time, lest wide integers take many times the picture's memory
 MIN_SIDE = 4  # the bicubic filter reads four pixels an axis; what is smaller is a colour, not a picture
 
 MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
 MODES_16_BIT = ("I;16", "I;16L", "I;16B", "I;16N")
-EXIF = ("exif", "Raw profile type exif", "xmp", "XML:com.adobe.xmp")  # where Pillow finds it, in what it read of a JPEG
+EXIF = ("exif", PROFILE, "xmp", "XML:com.adobe.xmp")  # where Pillow finds it, in what it read of a JPEG
 TURNED = "turned upright, as its EXIF says"
 ON_WHITE = "laid on white where it is transparent"
 SHIFTED = "its 16 bits cut to the upper 8"
@@ -142,6 +145,8 @@ def _check_size(image: Image.Image, where: str) -> None:
     check_side(height, width, where)
     if width * height > MAX_PIXELS:
         raise ImageError(f"{where}: {width} x {height} pixels; want at most {MAX_PIXELS} in all: shrink it")
+    if missing := lack(width * height * BYTES):
+        raise ImageError(f"{where}: {width} x {height} pixels need {missing}; shrink it")
 
 
 def over_white(rgba: Picture) -> Picture:
@@ -177,6 +182,9 @@ def _upright(image: Image.Image) -> Image.Image:
     from PIL.Image import Transpose
 
     try:
+        stated = exif_in(image.info)
+        if stated is not None and not is_sane(stated):
+            return image
         orientation = image.getexif().get(Base.Orientation)
     except Warning:  # the caller made warnings errors
         raise

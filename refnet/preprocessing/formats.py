@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from refnet.errors import ImageError
+from refnet.preprocessing.metadata import bounded
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -116,6 +117,7 @@ def recognise(data: bytes, where: str) -> str:
 def open_picture(data: bytes, name: str, where: str) -> Image.Image:
     """Open a file of a known format; no pixel is decoded yet."""
     decoder = decoder_of(name, where)
+    data = bounded(data, name, where)
     if name == "ICO":
         _check_icon(data, where)
     # Not Image.open: it warns of a huge picture before the size can be checked here.

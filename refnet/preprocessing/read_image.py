@@ -6,15 +6,14 @@ same pixels everywhere; those of lossy JPEG and WebP may differ by a level betwe
 
 from __future__ import annotations
 
-import errno
 import os
-import stat
 from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from refnet.errors import ImageError, ImageNotFoundError, InputError
+from refnet.files import opening
 from refnet.preprocessing.decode import MAX_PIXELS, Reading, check_side, read
 from refnet.preprocessing.image_like import ImageLike, is_address
 from refnet.preprocessing.loaders import Loader
@@ -95,7 +94,7 @@ def read_as(source: ImageLike, loader: Loader = "pillow", *, as_published: bool 
     if isinstance(source, bytes):
         return read(source, f"the given {len(source)} bytes", loader, as_published=as_published)
     if isinstance(source, str | os.PathLike):
-        return read(_read_file(source), os.fsdecode(source), loader, as_published=as_published)
+        return read(read_file(source), os.fsdecode(source), loader, as_published=as_published)
     from PIL import Image
 
     if isinstance(source, Image.Image):
@@ -117,8 +116,7 @@ def check_image(source: ImageLike) -> None:
         _check_array(source)
     elif isinstance(source, str | os.PathLike) and not is_address(source):
         try:
-            if stat.S_ISDIR(os.stat(source).st_mode):  # noqa: PTH116 (any path-like)
-                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+            opening.check_regular(os.stat(source), source, pipes=True)  # noqa: PTH116 (any path-like)
         except (OSError, ValueError) as error:
             raise _unreadable(source, error) from error
     elif not isinstance(source, str | bytes):
@@ -144,13 +142,14 @@ def _unreadable(path: str | os.PathLike[str], error: Exception) -> ImageError:
     return unreadable
 
 
-def _read_file(path: str | os.PathLike[str]) -> bytes:
+def read_file(path: str | os.PathLike[str]) -> bytes:
+    """Read all bytes of a picture's file."""
     try:
-        with open(path, "rb") as file:  # noqa: PTH123 (any path-like)
+        with opening.open_file(path, pipes=True) as file:
             size = os.fstat(file.fileno()).st_size
             if size > MAX_BYTES:
                 raise ImageError(f"{os.fsdecode(path)}: {size} bytes; want at most {MAX_BYTES}")
-            data = file.read(size or MAX_BYTES + 1)  # pipes and devices have no size, and maybe no end
+            data = file.read(size or MAX_BYTES + 1)  # pipes have no size, and maybe no end
     except ImageError:
         raise
     except (OSError, ValueError) as error:  # ValueError: a null byte in the path

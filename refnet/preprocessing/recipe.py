@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from refnet.errors import InputError, WeightsError
+from refnet.files import strict_json
 from refnet.preprocessing.crop import CROPS
 from refnet.preprocessing.loaders import Loader
 from refnet.preprocessing.normalise import NORMALISATIONS, Normalisation, check_operations
@@ -102,7 +103,23 @@ class Recipe:
         >>> Recipe.from_json(LITE.to_json()) == LITE
         True
         """
-        values = _parse(text)
+        if not (isinstance(text, str) and len(text) <= MAX_JSON):
+            raise WeightsError(f"image recipe: want JSON text of at most {MAX_JSON} characters")
+        try:
+            values = strict_json.read(text, strict_json.OBJECT)
+        except ValueError as error:
+            raise WeightsError(f"image recipe: not valid JSON: {error}") from None
+        return cls.from_fields(values)
+
+    @classmethod
+    def from_fields(cls, values: Mapping[str, Any]) -> Recipe:
+        """Make a recipe of the fields that JSON has of one, trusting nothing; errors are those of ``from_json``.
+
+        Examples
+        --------
+        >>> Recipe.from_fields(json.loads(LITE.to_json())) == LITE
+        True
+        """
         known = {field.name for field in fields(cls)}
         if values.keys() != known:
             raise WeightsError(
@@ -110,29 +127,9 @@ class Recipe:
                 f"missing fields {sorted(known - values.keys())}"
             )
         try:
-            return cls(**values)
+            return cls(**{name: _tuples(value) for name, value in values.items()})
         except InputError as error:
             raise WeightsError(f"image recipe: {error}") from None
-
-
-def _parse(text: object) -> dict[str, Any]:
-    """JSON text -> its fields, each at most once."""
-    if not (isinstance(text, str) and len(text) <= MAX_JSON):
-        raise WeightsError(f"image recipe: want JSON text of at most {MAX_JSON} characters")
-    try:
-        values = json.loads(text, object_pairs_hook=_fields_once)
-    except (ValueError, RecursionError) as error:
-        raise WeightsError(f"image recipe: not valid JSON: {error}") from None
-    if not isinstance(values, dict):
-        raise WeightsError(f"image recipe: want a JSON object, found {type(values).__name__}")
-    return values
-
-
-def _fields_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    values = {name: _tuples(value) for name, value in pairs}
-    if len(values) != len(pairs):
-        raise ValueError("a field occurs twice")
-    return values
 
 
 def _tuples(value: Any) -> Any:

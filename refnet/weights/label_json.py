@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from refnet.errors import InputError
+from refnet.files import strict_json
 
 Rows = tuple[tuple[str, ...] | None, tuple[str, ...]]  # ids, if there are any, and texts
 WANT = (
@@ -24,12 +25,12 @@ def parse_json(text: str) -> Rows:
     (('n01440764', 'n01443537'), ('tench', 'goldfish'))
     """
     try:
-        content = json.loads(text, object_pairs_hook=_names_once)
+        content = strict_json.parse(text)
     except json.JSONDecodeError as error:
         raise InputError(
             f"line {error.lineno} of the label table: it begins like JSON, but is none: {error.msg}; {WANT}"
         ) from None
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise InputError(f"the label table begins like JSON, but cannot be read: {error}") from None
     if isinstance(content, dict):
         return _of_configuration(content) or _of_mapping(content)
@@ -64,15 +65,6 @@ def _values_in_order(pairs: Iterable[tuple[int, Any]]) -> list[Any]:
                 "want each of the network's outputs, counted from 0"
             )
     return [found[index] for index in range(len(found))]
-
-
-def _names_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    content = dict(pairs)
-    if len(content) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in content if names.count(name) > 1)
-        raise ValueError(f"{twice!r:.80} comes twice")
-    return content
 
 
 def _of_configuration(content: dict[str, Any]) -> Rows | None:

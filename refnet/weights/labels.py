@@ -11,12 +11,12 @@ ids each name is its own. What else people have, JSON, CSV and lists of names, i
 
 from __future__ import annotations
 
-import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from refnet.errors import InputError, input_error
+from refnet.files import opening
 from refnet.files.shipped import shipped
 from refnet.weights.label_table import parse_table
 
@@ -152,12 +152,7 @@ def read_labels(path: str | Path) -> Labels:
     It must be a regular file of at most a mebibyte.
     """
     try:
-        found = Path(path).stat()
-        if not stat.S_ISREG(found.st_mode):
-            raise InputError("not a regular file; want a label table of UTF-8 text")
-        if found.st_size > MAX_BYTES:
-            raise InputError(f"{found.st_size} bytes, more than the {MAX_BYTES} of any label table")
-        return parse_labels(Path(path).read_text("utf-8-sig"))
+        return parse_labels(opening.read_text(path, MAX_BYTES))
     except OSError as error:
         raise input_error(f"{path}: cannot read a label table: {error.strerror or error}", path, error) from None
     except UnicodeDecodeError as error:

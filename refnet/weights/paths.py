@@ -8,8 +8,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from refnet.architecture.scaling import coefficients
-from refnet.errors import WeightsNotFoundError
+from refnet.errors import InputError, WeightsNotFoundError
 from refnet.files.shipped import DATA
+from refnet.files.user_cache import user_cache
 from refnet.weights import releases
 from refnet.weights.releases import Release
 
@@ -48,11 +49,12 @@ def _candidates(name: str) -> Iterator[Path]:
         coefficients(name)
         yield from (place / f"{name}.h5" for place in weight_folders())
     release = releases.find(name)
-    cached = cached_file(release)
-    yield from (place / cached.name for place in _own())
+    yield from (place / _file_name(release) for place in _own())
     if "@" in name and release.name == SHIPPED:
         yield from (place / f"{release.model}.h5" for place in _shipped())
-    yield cached
+    cache = _cache()
+    if cache is not None:
+        yield cache / _file_name(release)
 
 
 def is_here(path: Path) -> bool:
@@ -84,22 +86,40 @@ def _directory(stated: str) -> Path:
     path = Path(stated)
     with suppress(RuntimeError):  # somebody whose home is not known
         path = path.expanduser()
-    return path.absolute()
+    with suppress(OSError):  # the working directory is gone
+        path = path.absolute()
+    return path
 
 
 def cache_folder() -> Path:
     """Directory of the weight files that were fetched: ``REFNET_CACHE``, or ``refnet`` among the user's caches."""
-    own = os.environ.get(CACHE_VARIABLE)
-    if own:
-        return _directory(own)
-    from platformdirs import user_cache_dir
+    found = _cache()
+    if found is None:
+        raise InputError(
+            "no place for weights that are fetched or converted: HOME is not set, and the system knows no home of "
+            f"this user; let {CACHE_VARIABLE} name a folder"
+        )
+    return found
 
-    return Path(user_cache_dir("refnet"))
+
+def _cache() -> Path | None:
+    own = os.environ.get(CACHE_VARIABLE)
+    return _directory(own) if own else user_cache("refnet")
 
 
 def cached_file(release: Release) -> Path:
-    """Where the weight file of a release is if it was fetched; not every system allows a colon in its name."""
-    return cache_folder() / f"{release.name.replace(':', '+')}.h5"
+    """Where the weight file of a release is if it was fetched."""
+    return cache_folder() / _file_name(release)
+
+
+def is_cached(path: Path) -> bool:
+    """Whether a file lies in the cache."""
+    return path.parent == _cache()
+
+
+def _file_name(release: Release) -> str:
+    """What the file of a release is called; not every system allows a colon."""
+    return f"{release.name.replace(':', '+')}.h5"
 
 
 def how_to_get(name: str) -> str:
@@ -113,6 +133,6 @@ def how_to_get(name: str) -> str:
 
 def how_to_mend(path: Path) -> str:
     """Say what to do about a weight file that is damaged or not there."""
-    if is_here(path) and path.parent == cache_folder():
+    if is_here(path) and is_cached(path):
         return f"`refnet fetch {path.stem.replace('+', ':')}` brings it again"
     return "copy it from its source again, or convert it anew"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import h5py
 from refnet.architecture.plan import make_plan
 from refnet.errors import WeightsError, WeightsNotFoundError
 from refnet.files import hdf5
+from refnet.memory import lack
 from refnet.weights import paths, releases, strict_hdf5
 from refnet.weights.releases import Release
 from refnet.weights.schema import ATTRIBUTES, SCHEMA_VERSION, TABLES, Metadata, from_metadata, parse_architecture
@@ -114,6 +116,8 @@ def _read(file: h5py.File, path: Path) -> Weights:
     texts = {table: strict_hdf5.open_table(file, table, regions) for table in tables}
     datasets = {key: strict_hdf5.open_tensor(file, key, shape, regions) for key, shape in wanted.items()}
     regions.check()
+    if missing := lack(4 * sum(map(math.prod, wanted.values()))):
+        raise WeightsError(f"a network of that size needs {missing}")
     metadata = Metadata(attributes, {table: strict_hdf5.read_texts(table, dataset) for table, dataset in texts.items()})
     if metadata.digest() != attributes["metadata_digest"]:
         raise WeightsError("metadata_digest disagrees: an attribute or a table was changed or is damaged")
@@ -186,6 +190,6 @@ def _may_be_of(sha256: str, release: Release) -> bool:
 
 
 def _remedy(name: str, path: Path) -> str:
-    if path.parent == paths.cache_folder():
+    if paths.is_cached(path):
         return paths.how_to_mend(path)
     return f"load it by its path instead, and move it away so that `refnet fetch {name}` can bring {name}"

@@ -34,6 +34,7 @@ from refnet.architecture.top import PUBLISHED_TOP, Top, TopLayer
 from refnet.architecture.variants import IMAGE_CHANNELS, Architecture, efficientnet
 from refnet.checks import MAX_CLASSES
 from refnet.errors import InputError, RefnetError, WeightsError
+from refnet.files import strict_json
 from refnet.preprocessing.recipe import Recipe
 from refnet.weights.labels import Labels
 from refnet.weights.releases.release import Averaging
@@ -168,8 +169,8 @@ def parse_architecture(text: str) -> Architecture:
     (7, 10)
     """
     try:
-        stated = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        stated = strict_json.parse(text)
+    except ValueError as error:
         raise WeightsError(f"architecture is not JSON: {error}") from None
     if not isinstance(stated, dict) or set(stated) - {"top", "folded", "channels"} != set(ARCHITECTURE):
         raise WeightsError(f"architecture must be a JSON object of {', '.join(ARCHITECTURE)}")

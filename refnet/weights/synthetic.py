@@ -20,6 +20,7 @@ import math
 
 import numpy as np
 
+from refnet import memory
 from refnet.architecture import names
 from refnet.architecture.plan import make_plan
 from refnet.architecture.step import Shape, Step, Weight
@@ -60,7 +61,9 @@ def picture_tensor(height: int, width: int, channels: int = IMAGE_CHANNELS) -> A
 def tensors(architecture: Architecture) -> dict[str, Array]:
     """Generate all weights of a network, by key."""
     result = {}
-    for step in make_plan(architecture):
+    plan = make_plan(architecture)
+    memory.check(plan.params * 4, f"{architecture.name} with generated weights", "want a smaller network")
+    for step in plan:
         for weight in step.weights:
             u = uniform(weight.key, weight.shape)
             if step.op == "convolution" and step.kernel == 1 and weight.key.endswith("/kernel"):

@@ -1,5 +1,9 @@
 import hashlib
 import math
+import os
+import signal
+import threading
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -314,3 +318,31 @@ def test_no_such_step(name):
 def test_a_size_of_another_kind_is_refused(size):
     with pytest.raises(InputError, match="whole number"):
         make_plan(variant("b0"), size)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks on this system")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+def test_a_fork_while_a_thread_looks_at_shapes():
+    """The child looks at those of another plan; it inherits no lock that is held."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    class Slow(tuple):
+        __slots__ = ()
+
+        def __iter__(self):
+            begun.set()
+            go_on.wait()
+            return super().__iter__()
+
+    plan = make_plan(variant("lite0"), 64)
+    thread = threading.Thread(target=lambda: replace(plan, steps=Slow(plan.steps)).shapes)
+    thread.start()
+    begun.wait()
+    child = os.fork()
+    if not child:
+        signal.alarm(20)
+        os._exit(0 if plan.shapes else 1)
+    _, status = os.waitpid(child, 0)
+    go_on.set()
+    thread.join()
+    assert status == 0

@@ -649,7 +649,7 @@ def test_streams_closed_by_the_shell(files, command, code, out, err):
     assert (done.returncode, done.stdout[: len(out)], done.stderr) == (code, out, err)
 
 
-def test_warnings_as_errors_are_lines_all_the_same(files):
+def test_warnings_as_errors_of_metadata_are_nothing(files):
     data = (files / "whole.jpg").read_bytes()
     entry = struct.pack("<HHII", 0x0112, 3, 1, 1)
     exif = b"Exif\0\0II*\0" + struct.pack("<IH", 8, 9) + entry + b"\x1a\x01"  # one entry of nine
@@ -658,8 +658,7 @@ def test_warnings_as_errors_are_lines_all_the_same(files):
     done = start("-W", "error", "-m", "refnet", "predict", "exif.jpg", "-m", "tiny.h5", "--top", "1", where=files)
     assert done.returncode == 0
     assert done.stdout.count(b"\n") == 1
-    assert done.stderr.startswith(b"refnet: warning: Corrupt EXIF data")
-    assert done.stderr.count(b"\n") == 1
+    assert done.stderr == b""  # what Pillow warns of metadata is no line
 
 
 def test_a_command_imports_only_what_it_needs(tmp_path):

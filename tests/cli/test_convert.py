@@ -121,7 +121,7 @@ class TestVerify:
         certificate.beside(Path("a.h5")).symlink_to("nowhere")
         code, out, err = run("verify", "a.h5")
         assert (code, out) == (2, "")
-        assert "a.certificate.json is not a file" in err
+        assert "a.certificate.json: cannot read a certificate: No such file or directory; convert" in err
 
     def test_a_damaged_certificate(self, run, checkpoint):
         run("convert", checkpoint, "-o", "a.h5")

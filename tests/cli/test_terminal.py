@@ -1,5 +1,7 @@
 """Tables as a person sees them: plain and whole in a pipe, as wide as the terminal on one."""
 
+import warnings
+
 import pytest
 from helpers.terminals import COLUMNS, run_in_terminal, screen
 
@@ -108,3 +110,12 @@ def test_an_error_is_red_where_colours_are_welcome(tmp_path, environment, colour
     assert code == 2
     assert ("\x1b[1;31mrefnet: error:" in seen) == coloured
     assert screen(seen)[0].startswith("refnet: error: unknown model 'b9'")
+
+
+def test_what_pillow_says_of_a_picture_is_no_line_of_a_command(capsys):
+    """Of the EXIF in an AVIF it warns for each entry, before anybody else has seen it."""
+    with terminal.reporting():
+        for place in range(100):
+            warnings.warn_explicit(f"entry {place}", UserWarning, "file.py", 1, module="PIL.TiffImagePlugin")
+        warnings.warn_explicit("heard", UserWarning, "file.py", 1, module="refnet.network")
+    assert [line.split()[-1] for line in capsys.readouterr().err.splitlines()] == ["heard"]

@@ -67,8 +67,9 @@ def test_every_tensor_that_is_wrong_by_itself(recorded, port):
         recorded.path, port({name: first(recorded.tensors[name] * factor) for name, factor in wrong.items()})
     )
     assert found.sentences[0] == "block1a.project: every number is 2 times what it should be"
-    # The port's depthwise is what the right expansion gives, so it does not go with the wrong one.
-    assert [sentence.partition(":")[0] for sentence in found.sentences] == [*wrong, "block2a.depthwise"]
+    # The port's depthwise is what the right expansion gives: the port did not go on with what it dumped.
+    assert [sentence.partition(":")[0] for sentence in found.sentences] == [*wrong]
+    assert [finding.step for finding in found.findings if finding.kind == "dump"] == ["block2a.expand"]
 
 
 def test_another_tensor_that_was_read(recorded, port):

@@ -188,6 +188,10 @@ class TestFindings:
         found = compare(recorded.path, port({"zebra": np.zeros(3, np.float32)}, only=[]))
         assert (found.exit_code, found.verdict) == (2, "nothing compared: no tensor is in both")
 
+    def test_a_block_by_its_name(self, recorded, port):
+        found = compare(recorded.path, port(), steps=["block2a", "stem"])
+        assert [row.name for row in found.tensors] == ["stem", "block2a.expand", "block2a.depthwise", "block2a.squeeze"]
+
     def test_names_by_a_map(self, recorded, port):
         changed = port({"conv_0": first(recorded.tensors["stem"])}, only=["input"])
         assert outcomes(compare(recorded.path, changed, names={"conv_0": "stem"})) == {
@@ -202,6 +206,42 @@ class TestFindings:
         assert said(found, "not finite") == [("stem", f"1 NaN and 1 infinite of {stem.size} elements")]
         assert found.first_wrong.name == "stem"
         assert found.tensors[2].run_from == ("input",)  # nothing is run from a NaN
+        assert found.places == (
+            "stem: wrong in channels 3 and 4 of 32, column 2 of 28, row 1 of 20: 2 of 17,920 elements, first "
+            f"(0, 1, 2, 3): NaN instead of {recorded.tensors['stem'][0, 1, 2, 3]:.9g}; all else is right",
+        )
+
+    def test_numbers_that_are_none_are_told_once(self, recorded, port):
+        names = ["block1a.depthwise", "block1a.squeeze", "block1a.project"]
+        found = compare(recorded.path, port({name: first(recorded.tensors[name]) * np.nan for name in names}))
+        assert said(found, "not finite") == [
+            ("block1a.depthwise", f"{recorded.tensors[names[0]].size} NaN and 0 infinite of 17920 elements"),
+            (None, "NaN or infinities are in 2 tensors after block1a.depthwise too: block1a.squeeze, block1a.project"),
+        ]
+
+    def test_a_dump_that_was_damaged(self, recorded, port):
+        """What is made from a tensor is right end to end: the port went on with other numbers than it dumped."""
+        damaged = first(recorded.tensors["block1a.depthwise"]).copy()
+        damaged[:, :, -1] = 0
+        found = compare(recorded.path, port({"block1a.depthwise": damaged}))
+        assert [row.name for row in found.tensors if row.outcome == "wrong"] == ["block1a.depthwise"]
+        ((step, text),) = said(found, "dump")
+        assert step == "block1a.depthwise"
+        assert text.startswith("block1a.squeeze, which is made from it, is right end to end: the port went on with")
+        assert found.exit_code == 1
+
+    def test_where_it_is_wrong(self, recorded, port):
+        """In the port's tensor, and in a piece of it; what only follows is not told."""
+        stem = recorded.tensors["stem"].copy()
+        stem[:, 3::4] = 0
+        changed = port({"stem": first(stem)}, only=["input", "logits"])
+        sentence = "wrong in rows 3, 7, 11, 15, 19 of 20: row 3 of each strip of 4, where 0 stands: 4,479 of 17,920 "
+        assert compare(recorded.path, changed).places[0].startswith(f"stem: {sentence}")
+        (changed / "stem.npy").unlink()
+        np.save(changed / "stem[:,4:12,:,:].npy", first(stem)[:, :, 4:12])
+        found = compare(recorded.path, changed)
+        assert found.places[0].startswith("stem: wrong in rows 7 and 11 of 20, where 0 stands: ")
+        assert found.to_json()["tensors"][1]["where"]["first"] == [0, 7, 0, 0]
 
     def test_nothing_is_run_from_what_float32_cannot_hold(self, recorded, port):
         stem = np.full(first(recorded.tensors["stem"]).shape, 1e300)

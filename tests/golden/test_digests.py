@@ -38,28 +38,28 @@ def test_that_is_none(tmp_path, text):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (None, "want an object of model, input, size, dtype, weights, steps"),
-        (7, "want an object of model"),
-        ("lite0", "want an object of model"),
-        ([["model", "lite0"]], "want an object of model"),
-        ({}, "want an object of model"),
-        ({"more": 1}, "want an object of model"),
-        ({"model": None}, "want text in model, input and weights"),
-        ({"input": ["generated"]}, "want text in model, input and weights"),
-        ({"weights": 7}, "want text in model, input and weights"),
-        ({"dtype": "float16"}, "want one of float32, float64 in dtype"),
-        ({"dtype": {}}, "want one of float32, float64 in dtype"),
-        ({"size": None}, "want height and width in size, whole numbers from 1 to 16384"),
-        ({"size": 7}, "want height and width in size"),
-        ({"size": "ab"}, "want height and width in size"),
-        ({"size": [32]}, "want height and width in size"),
-        ({"size": [32, 32.0]}, "want height and width in size"),
-        ({"size": [True, True]}, "want height and width in size"),
-        ({"size": [0, 32]}, "want height and width in size"),
-        ({"size": [32, 16385]}, "want height and width in size"),
-        ({"steps": None}, "want an object of names and digests in steps"),
-        ({"steps": ["input"]}, "want an object of names and digests in steps"),
-        ({"steps": {"input": None}}, "want an object of names and digests in steps"),
+        (None, ": null; want an object"),
+        (7, ": 7; want an object"),
+        ("lite0", ": .lite0.; want an object"),
+        ([["model", "lite0"]], ": .*; want an object"),
+        ({}, ".*model"),
+        ({"more": 1}, ".*more"),
+        ({"model": None}, r"\.model: null; want a text"),
+        ({"input": ["generated"]}, r"\.input: .*; want a text"),
+        ({"weights": 7}, r"\.weights: 7; want a text"),
+        ({"dtype": "float16"}, r"\.dtype: .float16.; want"),
+        ({"dtype": {}}, r"\.dtype: {}; want"),
+        ({"size": None}, r"\.size: null; want a list of 2, each a whole number from 1 to 16384"),
+        ({"size": 7}, r"\.size"),
+        ({"size": "ab"}, r"\.size"),
+        ({"size": [32]}, r"\.size"),
+        ({"size": [32, 32.0]}, r"\.size"),
+        ({"size": [True, True]}, r"\.size"),
+        ({"size": [0, 32]}, r"\.size"),
+        ({"size": [32, 16385]}, r"\.size"),
+        ({"steps": None}, r"\.steps"),
+        ({"steps": ["input"]}, r"\.steps"),
+        ({"steps": {"input": None}}, r"\.steps"),
     ],
 )
 def test_with_a_malformed_entry(tmp_path, change, message):
@@ -67,21 +67,21 @@ def test_with_a_malformed_entry(tmp_path, change, message):
     missing = {key: good[key] for key in list(good)[1:]}
     bad = missing if change == {} else good | change if isinstance(change, dict) else change
     (tmp_path / "bad.json").write_text(json.dumps({"numerics": NUMERICS_VERSION, "entries": [good, bad]}))
-    with pytest.raises(InputError, match=rf"bad\.json, entry 1: {message}"):
+    with pytest.raises(InputError, match=rf"bad\.json: cannot read a table of digests: entries\[1\]{message}"):
         read_table(tmp_path / "bad.json")
 
 
 @pytest.mark.parametrize("entries", ["null", "7", '"lite0"', "{}"])
 def test_without_a_list(tmp_path, entries):
     (tmp_path / "no.json").write_text(f'{{"numerics": {NUMERICS_VERSION}, "entries": {entries}}}')
-    with pytest.raises(InputError, match=r"no\.json: cannot read a table of digests: want a number in numerics"):
+    with pytest.raises(InputError, match=r"no\.json: cannot read a table of digests: entries: .*; want a list"):
         read_table(tmp_path / "no.json")
 
 
 @pytest.mark.parametrize("numerics", ["true", "1.0", "null", "[]"])
 def test_with_a_version_that_is_no_whole_number(tmp_path, numerics):
     (tmp_path / "no.json").write_text(f'{{"numerics": {numerics}, "entries": []}}')
-    with pytest.raises(InputError, match="want a number in numerics"):
+    with pytest.raises(InputError, match=r"numerics: .*; want a whole number"):
         read_table(tmp_path / "no.json")
 
 

@@ -163,12 +163,12 @@ def test_manifest_without_end(tmp_path):
     target = with_entry(tmp_path)
     with (target / "manifest.json").open("r+b") as file:
         file.truncate(1 << 40)
-    refused(target, "manifest.json is no file of at most 16777216 bytes")
+    refused(target, "manifest.json: 1099511627776 bytes; want at most 16777216")
     (target / "manifest.json").write_bytes(b"\xff\xfe")
     refused(target, "manifest.json is not UTF-8")
     (target / "manifest.json").unlink()
     (target / "manifest.json").mkdir()
-    refused(target, "manifest.json is no file of at most")
+    refused(target, "manifest.json: Is a directory")
 
 
 @pytest.mark.parametrize("suffix", [".hex", ".mem", ".coe", ".txt", ".h", ".npy", ".bin", ".h5", ".npz"])

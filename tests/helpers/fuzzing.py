@@ -33,6 +33,8 @@ watch = SimpleNamespace(on=False, allowed=(), events=[])
 
 
 def _audit(event: str, arguments: tuple) -> None:
+    if event == "open" and isinstance(arguments[0], int):  # a descriptor, whose file was opened by its name
+        return
     if watch.on and event.startswith(FORBIDDEN) and arguments[:1] not in watch.allowed:
         watch.events.append((event, arguments))
 

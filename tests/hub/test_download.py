@@ -1,5 +1,6 @@
 """Downloads from a server on this machine that behaves as the network does: what comes in the end, and what never."""
 
+import base64
 import hashlib
 import re
 import socket
@@ -174,3 +175,40 @@ def test_certificates_that_are_not_there_are_no_fault_of_the_cache(cache, releas
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nope")
     with pytest.raises(WeightsNotFoundError, match=r"not fetched: Could not find .* invalid path: /nope; to bring it"):
         fetch_release(replace(release, url="https://127.0.0.1:9/b1.pth"))
+
+
+def test_credentials_and_cookies_are_not_sent(cache, server, release, monkeypatch, tmp_path):
+    """Those of .netrc's default entry were sent to whatever host was asked, and to where that sent us."""
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login me password secret\ndefault login me password secret\n")
+    (tmp_path / "netrc").chmod(0o600)
+    import requests
+
+    assert requests.utils.get_netrc_auth(server.address) == ("me", "secret")  # what requests would send
+    cookie = "id=1; Path=/"
+    with answers.serving() as other:
+        other.answers[:] = [answers.good(DATA)]
+        server.answers[:] = [
+            answers.status(302, Location="/there", Set_Cookie=cookie),
+            answers.status(302, Location=other.address.replace("//", "//you:too@") + "/b1", Set_Cookie=cookie),
+        ]
+        assert fetch_release(release).read_bytes() == DATA
+        heard = [headers for _, headers in (*server.requests, *other.requests)]
+    assert len(heard) == 3
+    for headers in heard:
+        assert not {"authorization", "cookie", "referer", "proxy-authorization"} & {name.lower() for name in headers}
+
+
+def test_a_proxy_is_sent_its_own_credentials(cache, server, release, monkeypatch, tmp_path):
+    """And nobody else's: in a request through a proxy that is not encrypted, it reads all."""
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    (tmp_path / "netrc").write_text("default login me password secret\n")
+    (tmp_path / "netrc").chmod(0o600)
+    monkeypatch.setenv("http_proxy", server.address.replace("//", "//proxy:key@"))
+    monkeypatch.setenv("no_proxy", "")
+    server.answers[:] = [answers.good(DATA)]
+    assert fetch_release(replace(release, url="http://nowhere.invalid/b1.pth")).read_bytes() == DATA
+    ((path, headers),) = server.requests
+    assert path == "http://nowhere.invalid/b1.pth"
+    assert headers["Proxy-Authorization"] == "Basic " + base64.b64encode(b"proxy:key").decode()
+    assert "Authorization" not in headers

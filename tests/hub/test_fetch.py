@@ -24,7 +24,8 @@ from helpers.terminals import run_in_terminal, screen
 import refnet
 from refnet import cli
 from refnet.errors import CheckpointError, UnknownModelError, WeightsError, WeightsNotFoundError
-from refnet.hub import fetch, working_folder
+from refnet.files import workplace
+from refnet.hub import fetch
 from refnet.hub.catalogue import describe_model, weight_file
 from refnet.hub.fetch import fetch_release
 from refnet.hub.models import find_weights, synthetic_weights
@@ -117,7 +118,7 @@ def target_is_a_folder(original, out, cache):
             [],
         ),
         (disk_full, WeightsError, r"cannot write in {cache}: No space left on device; REFNET_CACHE can", []),
-        (working_folder_gone, WeightsError, r"{cache}/fetch-\w+ was removed meanwhile; try again", []),
+        (working_folder_gone, WeightsError, r"{cache}/\.\w+\.part was removed meanwhile; try again", []),
         (target_is_a_folder, WeightsError, r"cannot write in .*: Is a directory", [NAMES[1]]),  # and no certificate
     ],
 )
@@ -267,25 +268,10 @@ print(fetch.fetch_release(release).stat().st_size)
                 assert process.poll() is None
                 time.sleep(0.01)
             process.send_signal(how)
-        left = content(cache)
-        assert [name.startswith("fetch-") for name in left] == [True] * (how == signal.SIGKILL)
-        fetch_release(release)
-        assert content(cache) == NAMES + left  # it may still be at work
-        (cache / NAMES[1]).unlink()
-        for path in [file for name in left for file in (*(cache / name).iterdir(), cache / name)]:
-            os.utime(path, (0, time.time() - 2 * working_folder.DEAD))
+        assert process.returncode == -how
+        assert [bool(workplace.NAME.fullmatch(name)) for name in content(cache)] == [True] * (how == signal.SIGKILL)
         fetch_release(release)
         assert content(cache) == NAMES
-
-    def test_a_folder_in_use_stays_however_old(self, cache):
-        cache.mkdir()
-        with working_folder.working_folder(cache) as used:
-            for path in (*used.iterdir(), used):
-                os.utime(path, (0, 0))
-            with working_folder.working_folder(cache) as other:
-                assert other != used
-            assert used.is_dir()
-        assert content(cache) == []
 
     def test_a_bar_on_a_terminal(self, cache, server, release, tmp_path):
         server.answers[:] = [answers.good(DATA, pieces=10, pause=0.1)]

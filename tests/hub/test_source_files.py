@@ -114,3 +114,12 @@ def test_a_folder_of_all_sorts_of_things_is_no_checkpoint(tmp_path, monkeypatch)
         (tmp_path / str(number)).touch()
     with pytest.raises(CheckpointError, match="4 files lie there, and a checkpoint has at most 3"):
         state_of(tmp_path)
+
+
+def test_a_whole_disk_is_not_walked_through(tmp_path, monkeypatch):
+    monkeypatch.setattr(source_files, "MAX_SEEN", 3)
+    (tmp_path / "a").mkdir()
+    for number in range(3):
+        (tmp_path / "a" / str(number)).mkdir()
+    with pytest.raises(CheckpointError, match="more than 3 files and folders; want the folder of one checkpoint"):
+        state_of(tmp_path)

@@ -5,12 +5,16 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from refnet.errors import RefnetError
+from refnet.files import owners, workplace
 from refnet.kernels import cache
 from refnet.kernels.cache import KernelCache
 from refnet.kernels.object_code import ObjectCode
@@ -176,7 +180,7 @@ def test_a_full_disk_is_a_problem_and_no_error(places: list[Path], monkeypatch: 
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(cache, "_serialise", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     kept, _ = load_or_save()
     assert (kept.place, kept.problem) == (None, "No space left on device")
     assert files(places[0]) == []
@@ -191,7 +195,7 @@ class TestWhoeverCouldWriteIt:
     ) -> None:
         load_or_save()
         (file,) = files(places[0])
-        monkeypatch.setattr(cache, "_trusted", lambda: {file.stat().st_uid + 1})
+        monkeypatch.setattr(owners, "_users", lambda: {file.stat().st_uid + 1})
         monkeypatch.setattr(KernelCache, "_trusts", lambda self, place: True)
         assert KernelCache(KEY).load() is None
         (record,) = caplog.records
@@ -209,40 +213,12 @@ class TestWhoeverCouldWriteIt:
         assert file.stat().st_mode & 0o777 == 0o644
         assert load_or_save()[1]
 
-    @pytest.mark.parametrize(("mode", "owner", "fine"), [
-        (0o755, 0, True),
-        (0o1777, 0, True),  # root's own, as /tmp: files in it are looked at one by one
-        (0o755, 1, True),
-        (0o775, 1, True),  # the user's group
-        (0o777, 1, False),
-        (0o1777, 1, False),
-        (0o755, 2, False),
-    ])  # fmt: skip
-    def test_directories(
-        self, mode: int, owner: int, fine: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-    ) -> None:  # fmt: skip
-        monkeypatch.setattr(cache, "_trusted", lambda: {0, 1})
-        found = os.stat_result((mode, 0, 0, 1, owner, 0, 0, 0, 0, 0))
-        kept = KernelCache(KEY)
-        with monkeypatch.context() as patched:
-            patched.setattr(Path, "stat", lambda self: found)
-            assert kept._trusts(tmp_path) == fine
-        assert list(kept._refused) == [tmp_path] * (not fine)
-
     def test_a_place_that_is_not_trusted_is_said_once_and_what_is_used_instead(
         self, places: list[Path], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
         places[0].mkdir(parents=True)
         places[0].chmod(0o777)
         monkeypatch.setattr(cache, "_told", set())
-        stat = Path.stat
-
-        def not_of_root(self: Path, **how: bool) -> os.stat_result:  # whose directory may be open to all
-            found = stat(self, **how)
-            return os.stat_result((*found[:4], found.st_uid or 1, *found[5:]))
-
-        monkeypatch.setattr(Path, "stat", not_of_root)
-        monkeypatch.setattr(cache, "_trusted", lambda: {0, 1, os.geteuid()})
         for name in ("run-float32", "run-float64", "run-float32"):
             kept, _ = load_or_save(key={**KEY, "name": name})
             assert kept.place == places[1]
@@ -252,5 +228,73 @@ class TestWhoeverCouldWriteIt:
             f"they are kept in {places[1]}"
         )
 
-    def test_who_is_trusted(self) -> None:
-        assert {0, os.geteuid(), Path(cache.__file__).stat().st_uid} == cache._trusted()
+    @pytest.mark.parametrize("variable", ["NUMBA_CACHE_DIR", "XDG_CACHE_HOME"])
+    def test_a_place_by_the_working_directory_is_not_looked_at(
+        self, places: list[Path], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, variable: str
+    ) -> None:
+        """It may be anybody's: a folder that was unpacked, say."""
+        monkeypatch.setattr(cache, "_told", set())
+        monkeypatch.chdir(places[0].parents[1])
+        load_or_save()
+        (file,) = files(places[0])
+        monkeypatch.setenv("NUMBA_CACHE_DIR", "named")
+        kept, loaded = load_or_save()
+        assert (loaded, kept.place) == (False, places[1])
+        assert "named/refnet: it depends on the working directory; want an absolute path" in caplog.text
+        assert file.exists()
+
+    def test_a_pipe_is_not_waited_for(self, places: list[Path], caplog: pytest.LogCaptureFixture) -> None:
+        load_or_save()
+        (file,) = files(places[0])
+        file.unlink()
+        os.mkfifo(file)
+        assert not load_or_save()[1]
+        assert caplog.records[0].getMessage() == f"{file} is not used: it is a pipe; want a regular file"
+
+
+def test_code_that_computes_wrong_numbers_is_discarded(places: list[Path], caplog: pytest.LogCaptureFixture) -> None:
+    load_or_save()
+    (file,) = files(places[0])
+    kept = KernelCache(KEY)
+    assert kept.load() == CODE
+    kept.discard()
+    assert not file.exists()
+    kept.save(CODE)
+    assert (kept.place, load_or_save()[1]) == (places[0], True)
+    assert caplog.messages == [f"{file} computes wrong numbers on this CPU and is not used"]
+
+
+def test_wrong_code_that_cannot_be_removed_is_passed_over(places: list[Path], read_only: list[Path]) -> None:
+    load_or_save()
+    read_only.append(places[0])
+    kept = KernelCache(KEY)
+    assert kept.load() == CODE
+    kept.discard()
+    assert "Read-only" in kept.problem
+    assert kept.load() is None
+    kept.save(CODE)
+    assert (kept.place, kept.problem) == (places[1], "")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="kills processes at random moments, which takes a second there")
+def test_processes_that_are_killed_while_they_write(places: list[Path]) -> None:
+    """Whatever is there is whole, and what they left goes when the next one writes."""
+    program = (
+        "from refnet.kernels.cache import _write; from pathlib import Path; import sys\n"
+        "_write(Path(sys.argv[1]), bytes(1 << 20)); print(1, flush=True)\n"
+        "while True: _write(Path(sys.argv[1]), bytes(1 << 20))"
+    )
+    places[0].mkdir(parents=True)
+    target = places[0] / "a.kernels"
+    for moment in range(5):
+        process = subprocess.Popen([sys.executable, "-c", program, str(target)], stdout=subprocess.PIPE)
+        process.stdout.readline()  # type: ignore[union-attr]
+        time.sleep(0.01 + 0.003 * moment)
+        process.kill()
+        process.communicate()
+        assert target.stat().st_size == 1 << 20
+    for left in places[0].glob(".*.part"):  # one that has no lock yet goes when it is old
+        for path in (*left.iterdir(), left):
+            os.utime(path, (0, 0))
+    workplace.clear(places[0])
+    assert [path.name for path in places[0].iterdir()] == ["a.kernels"]

@@ -1,76 +1,114 @@
-"""The machine code of the tiles: LLVM spills registers without a word, and the tile is then half as fast."""
+"""The machine code of the tiles: LLVM spills registers without a word, and the tile is then half as fast.
+
+It is read for this machine, if that is an x86, and for an ARM server, for which it is compiled here.
+"""
 
 from __future__ import annotations
 
+import json
+import os
 import platform
 import re
-from collections.abc import Sequence
-from typing import Any
+import subprocess
+import sys
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
 import pytest
+from helpers.places import ROOT
+from helpers.strips import DTYPES, compile_strip, records
 
-from refnet.compiler_lock import COMPILER_LOCK
-from refnet.kernels import pointwise
-from refnet.kernels.epilogue import Epilogue
-from refnet.kernels.machine import LANES, TileShapes, registers, tile_shapes
+from refnet.kernels.machine import LANES, Registers, registers, tile_shapes
 
-pytestmark = pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="reads x86 assembly")
-
-
-RECORDS = (pointwise.Operands, pointwise.Output, Epilogue, TileShapes)
+ARM = ("aarch64-unknown-linux-gnu", "neoverse-n1")
 
 
-def compile_strip(dtype: np.dtype[Any], records: Sequence[Any]) -> Any:
-    """Compile a strip of the widest tiles for records of these types."""
-    blocks = tile_shapes(dtype.itemsize).blocks
-    function = numba.njit(nogil=True, error_model="numpy")(pointwise._strip_of(blocks, pointwise.BLOCKED).py_func)
-    array = numba.types.Array(numba.from_dtype(dtype), 1, "C")
-    *before, tiles = (numba.types.NamedUniTuple(numba.int64, len(record._fields), record) for record in records)
-    with COMPILER_LOCK:
-        function.compile((array, array, *before, numba.int64, tiles))
-    return function
+class Strip(NamedTuple):
+    """The assembly of a strip, and how it is read."""
+
+    assembly: str
+    dtype: str
+    registers: Registers
+    multiply_add: str
+    jump: str
+    stack: str
+    frame: str  # how it begins on a cache line
 
 
-@pytest.fixture(scope="module", params=["float32", "float64"])
-def strip(request: pytest.FixtureRequest) -> tuple[np.dtype[Any], str]:
-    """The assembly of a strip, and its dtype."""
-    dtype = np.dtype(request.param)
-    return dtype, next(iter(compile_strip(dtype, RECORDS).inspect_asm().values()))
+@pytest.fixture(scope="module")
+def for_arm() -> dict[str, str]:
+    """The strips' assembly for ARM, from a process that takes itself for such a machine."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_")}
+    environment = clean | {"PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "tests")))}
+    command = [sys.executable, "-m", "helpers.strips", *ARM]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
 
 
-@pytest.mark.parametrize("i", range(len(RECORDS) - 1))
+@pytest.fixture(
+    scope="module", params=[(machine, dtype) for machine in ("x86", "arm") for dtype in DTYPES], ids="-".join
+)
+def strip(request: pytest.FixtureRequest) -> Strip:
+    machine, dtype = request.param
+    if machine == "arm":
+        assembly = request.getfixturevalue("for_arm")[dtype]
+        jump, stack = r"(b\.?\w*|cbn?z|tbn?z)\s.*", r"\[sp|\[x29"
+        return Strip(assembly, dtype, Registers(32, 16), "fmla", jump, stack, r"and\s+sp, \w+, #0xffffffffffffffc0")
+    if platform.machine() not in ("x86_64", "AMD64"):
+        pytest.skip("reads x86 assembly")
+    assembly = next(iter(compile_strip(dtype, records()).inspect_asm().values()))
+    return Strip(assembly, dtype, registers(), "vfmadd", r"j\w+\s+", r"\(%rsp|\(%rbp", r"andq\s+\$-64, %rsp")
+
+
+@pytest.mark.parametrize("i", range(len(records()) - 1))
 def test_a_record_in_the_place_of_another_is_not_compiled(i: int) -> None:
-    swapped = [*RECORDS[:i], RECORDS[i + 1], RECORDS[i], *RECORDS[i + 2 :]]
+    right = records()
+    swapped = [*right[:i], right[i + 1], right[i], *right[i + 2 :]]
     with pytest.raises(numba.TypingError, match="attribute"):
-        compile_strip(np.dtype("float32"), swapped)
+        compile_strip("float32", swapped)
 
 
-def loops(assembly: str) -> list[list[str]]:
+def loops(strip: Strip) -> list[list[str]]:
     """The bodies of innermost loops: from a label to a jump back to it, with no label between."""
     bodies, label, body = [], "", []
-    for line in assembly.splitlines():
+    for line in strip.assembly.splitlines():
         found = re.match(r"(\.L\w+):", line)
         if found:
             label, body = found[1], []
-        elif re.match(rf"\s+j\w+\s+{re.escape(label)}$", line) and label:
+        elif label and re.match(rf"\s+{strip.jump}{re.escape(label)}$", line):
             bodies.append(body)
         else:
             body.append(line)
     return bodies
 
 
-def test_the_inner_loop_is_all_multiply_adds_and_touches_no_stack(strip: tuple[np.dtype[Any], str]) -> None:
-    dtype, assembly = strip
-    tiles = tile_shapes(dtype.itemsize)
-    vectors = max(1, LANES * dtype.itemsize // registers().size) * tiles.pixels * tiles.blocks
-    if "vfmadd" not in assembly:
+def widest_loop(strip: Strip) -> list[str]:
+    """The loop of the widest tile: it has a multiply-add for each register of its sums."""
+    itemsize = np.dtype(strip.dtype).itemsize
+    tiles = tile_shapes(itemsize, strip.registers)
+    vectors = max(1, LANES * itemsize // strip.registers.size) * tiles.pixels * tiles.blocks
+    if strip.multiply_add not in strip.assembly:
         pytest.skip("this CPU has no fma: the sums call a function")
-    bodies = {sum("vfmadd" in line for line in body): body for body in loops(assembly)}
+    bodies = {sum(strip.multiply_add in line for line in body): body for body in loops(strip)}
     assert vectors in bodies, sorted(bodies)
-    assert not [line for line in bodies[vectors] if "(%rsp" in line or "(%rbp" in line]
+    return bodies[vectors]
 
 
-def test_spilled_registers_lie_on_cache_lines(strip: tuple[np.dtype[Any], str]) -> None:
-    assert re.search(r"andq\s+\$-64, %rsp", strip[1])
+def test_the_inner_loop_is_all_multiply_adds_and_touches_no_stack(strip: Strip) -> None:
+    assert not [line for line in widest_loop(strip) if re.search(strip.stack, line)]
+
+
+def test_spilled_registers_lie_on_cache_lines(strip: Strip) -> None:
+    assert re.search(strip.frame, strip.assembly)
+
+
+@pytest.mark.parametrize("strip", [("arm", dtype) for dtype in DTYPES], ids="-".join, indirect=True)
+def test_an_input_is_taken_out_of_its_lane_and_never_copied(strip: Strip) -> None:
+    """NEON multiplies by one lane of a register, so that inputs need no instruction each to spread them."""
+    loop = widest_loop(strip)
+    by_lane = [line for line in loop if re.search(r"fmla\s.*\[\d\]$", line)]
+    assert len(by_lane) >= sum("fmla" in line for line in loop) // 2
+    copies: list[Any] = [line for line in loop if re.match(r"\s+(dup|mov|ins)\s+v", line)]
+    assert not copies

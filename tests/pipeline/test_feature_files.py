@@ -1,5 +1,6 @@
 """Files of features: what any program reads from them is what the network gave."""
 
+import subprocess
 import sys
 
 import h5py
@@ -113,3 +114,27 @@ def test_without_pyarrow_it_says_what_to_install(tmp_path, case, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(RefnetError, match=r"pip install 'refnet\[table\]'"):
         write(tmp_path / "f.parquet", case[1], case[2], about={})
+
+
+@pytest.mark.parametrize("ending", ["h5", "npy"])
+def test_a_full_disk_is_one_error(tmp_path, ending):
+    """In a process of its own: HDF5's library takes the process with it where it learns of one."""
+    script = f"""
+import resource, signal
+from pathlib import Path
+import numpy as np
+from refnet.errors import RefnetError
+from refnet.pipeline.feature_files import Kind, fields, write
+from refnet.pipeline.pipeline import Answer
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
+answers = (Answer(place, str(place), {{"pool": np.ones(1280, np.float32)}}) for place in range(100))
+kinds = [Kind("pool", (1280,), np.dtype("float32"))]
+try:
+    write(Path("f.{ending}"), ((answer.name, fields(answer)) for answer in answers), kinds, about={{}})
+except RefnetError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"f.{ending} not written: File too large\n", "")
+    assert list(tmp_path.iterdir()) == []

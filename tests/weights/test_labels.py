@@ -147,13 +147,17 @@ def test_what_is_not_a_regular_file(tmp_path):
     for path in (tmp_path / "pipe", tmp_path, Path("/dev/zero")):
         with pytest.raises(InputError) as caught:
             read_labels(path)
-        assert str(caught.value) == f"{path}: not a regular file; want a label table of UTF-8 text"
+        assert str(caught.value) in {
+            f"{tmp_path / 'pipe'}: cannot read a label table: it is a pipe; want a regular file",
+            f"{tmp_path}: cannot read a label table: Is a directory",
+            "/dev/zero: cannot read a label table: it is a device; want a regular file",
+        }
 
 
 def test_a_file_too_large(tmp_path):
     with (tmp_path / "sparse").open("wb") as file:
         file.truncate((1 << 20) + 1)
-    with pytest.raises(InputError, match="sparse: 1048577 bytes, more than the 1048576 of any label table"):
+    with pytest.raises(InputError, match="sparse: cannot read a label table: 1048577 bytes; want at most 1048576"):
         read_labels(tmp_path / "sparse")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from refnet.checkpoints.cards import timm_card, transformers_card
 from refnet.checkpoints.cards.card import NO_CARD, Card
 from refnet.errors import CheckpointError, InputError
+from refnet.files import opening, strict_json
 from refnet.weights.labels import Labels
 
 CONFIGURATION, PROCESSOR = "config.json", "preprocessor_config.json"
@@ -53,21 +53,12 @@ def card_beside(weights: Path) -> Card:
 
 def _read(path: Path) -> Mapping[str, Any]:
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise ValueError(f"more than {MAX_BYTES} bytes")
-        content = json.loads(path.read_text("utf-8"), object_pairs_hook=_once)
-        if not isinstance(content, dict):
-            raise ValueError("no object")
-    except (OSError, ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path.name}: cannot read it as JSON: {error!s:.200}") from None
+        content: dict[str, Any] = strict_json.parse(opening.read_bytes(path, MAX_BYTES), lenient=True)
+        strict_json.check(content, strict_json.OBJECT)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise CheckpointError(f"{path.name}: cannot read it as JSON: {reason!s:.200}") from None
     return content
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("an entry occurs twice")
-    return found
 
 
 def _labels(configuration: Mapping[str, Any]) -> Labels | None:

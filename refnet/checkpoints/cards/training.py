@@ -16,6 +16,7 @@ from refnet.architecture.padding import MAX_SIDE
 from refnet.checkpoints.cards import timm_card
 from refnet.checkpoints.cards.card import NO_CARD, Card, Pictures
 from refnet.errors import InputError
+from refnet.files import strict_json
 from refnet.preprocessing.normalise import NORMALISATIONS, Triple
 from refnet.weights.labels import Labels, parse_labels
 
@@ -110,8 +111,8 @@ def from_metadata(metadata: Mapping[str, str]) -> Card:
     content: dict[str, object] = {}
     for name, text in metadata.items():
         try:
-            content[name] = json.loads(text) if len(text) <= _MAX_JSON else text
-        except (ValueError, RecursionError):
+            content[name] = strict_json.parse(text, lenient=True) if len(text) <= _MAX_JSON else text
+        except ValueError:
             content[name] = text
     card = from_content({"config": content})
     others = [name[:40] for name in content if name != "format"]

@@ -16,7 +16,9 @@ from refnet.checkpoints.readers.onnx_file import Input, Model, OnnxNode
 from refnet.checkpoints.state_dict import widen
 from refnet.errors import CheckpointError
 
-MAX_NODES = 1 << 16
+MAX_NODES = 1 << 15  # of B7 as PyTorch exports it they are about 2,000
+# Elements that operations of constants may read in all: so many, and so many times those of the file.
+MAX_COMPUTED, SHARE_COMPUTED = 1 << 24, 8
 _FLOATS = (1, 10, 11, 16)
 _WHOLE = (2, 3)  # of 8 bits
 _REASONS = {
@@ -40,6 +42,7 @@ class _Reader:
         self.values: dict[str, Value] = {}
         self.constants: dict[str, Array] = {name: widen(array) for name, array in model.constants.items()}
         self.sources = {name: name for name in model.constants}
+        self.elements = MAX_COMPUTED + SHARE_COMPUTED * sum(array.size for array in model.constants.values())
 
     def graph(self) -> Graph:
         if len(self.model.nodes) > MAX_NODES:
@@ -124,6 +127,9 @@ class _Reader:
     def _computed(self, node: OnnxNode) -> bool:
         """Compute what depends on constants alone."""
         inputs = [self.constants.get(name) for name in node.inputs]
+        self.elements -= sum(each.size for each in inputs if each is not None)
+        if self.elements < 0:
+            raise CheckpointError("the graph computes from its constants again and again; no network needs that")
         found: Array | None
         if node.op_type == "Shape" and inputs and inputs[0] is not None:
             found = _part(onnx_constants.sides(inputs[0].shape), node)

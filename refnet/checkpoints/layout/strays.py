@@ -42,6 +42,7 @@ def sort_out(tree: Tree, chosen: Network, others: list[Network], scope: str) -> 
     ``scope`` is the part of the file that was asked for; empty for all of it.
     """
     own = set(chosen.names.values())
+    copies = [(other, frozenset(other.names.values())) for other in others]
     unexplained: dict[str, Array] = {}
     rows: Rows = [(name, OPTIMISER) for name in tree.training]
     groups: Counter[str] = Counter()
@@ -50,7 +51,7 @@ def sort_out(tree: Tree, chosen: Network, others: list[Network], scope: str) -> 
             continue
         if scope and not name.startswith(f"{scope}."):
             groups[f"outside {scope!r}, which was asked for"] += 1
-        elif copy := next((other for other in others if _belongs(name, other, chosen)), None):
+        elif copy := next((other for other, names in copies if _belongs(name, other, names, chosen)), None):
             groups[f"of the copy {copy.key!r} of the network; {chosen.key!r} is taken"] += 1
         elif (reason := explain(name, array)) is not None:
             rows.append((name, reason))
@@ -92,10 +93,10 @@ def explain(name: str, array: Array) -> str | None:
     return LOSS if by_name and array.ndim < 2 else None
 
 
-def _belongs(name: str, other: Network, chosen: Network) -> bool:
+def _belongs(name: str, other: Network, names: frozenset[str], chosen: Network) -> bool:
     """Whether a tensor is another network's, or lies beside that one and not beside the chosen one."""
     if chosen.prefix.startswith(other.prefix):
-        return name in other.names.values()
+        return name in names
     return name.startswith(_territory(chosen.prefix, other.prefix))
 
 

@@ -57,9 +57,12 @@ def flatten(content: object) -> Tree:
 
 
 def _walk(value: object, path: tuple[str, ...], tree: Tree) -> None:
-    tree.things += 1
+    tree.things += 1 + (len(value) if isinstance(value, list | tuple) else 0)
     if len(path) > MAX_NESTED or tree.things > MAX_THINGS:
         raise CheckpointError(f"more than {MAX_THINGS} things, or more than {MAX_NESTED} containers in each other")
+    if sum(map(len, path)) + len(path) > MAX_NAME + 1:
+        name = ".".join(path)
+        raise CheckpointError(f"a name has {len(name)} letters, more than {MAX_NAME}: {name[:80]!r}…")
     if isinstance(value, np.ndarray):
         _add_tensor(value, path, tree)
     elif isinstance(value, Mapping):
@@ -78,8 +81,6 @@ def _walk(value: object, path: tuple[str, ...], tree: Tree) -> None:
 
 def _add_tensor(array: Array, path: tuple[str, ...], tree: Tree) -> None:
     name = ".".join(path)
-    if len(name) > MAX_NAME:
-        raise CheckpointError(f"a tensor's name has {len(name)} letters, more than {MAX_NAME}: {name[:80]!r}…")
     if name in tree.tensors:
         raise CheckpointError(f"two tensors by the name {name[:80]!r}")
     tree.tensors[name] = array

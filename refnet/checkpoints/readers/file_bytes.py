@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from refnet.errors import CheckpointError, CheckpointNotFoundError
+from refnet.files import opening
+from refnet.memory import lack
 
 MAX_BYTES = 1 << 32
 
@@ -20,11 +22,18 @@ def parse_file(path: str | Path, parse: Callable[[bytes], Content]) -> Content:
         if not path.is_file():
             kind = CheckpointError if path.exists() else CheckpointNotFoundError
             raise kind(f"{path} is not a file", filename=path)
-        if path.stat().st_size > MAX_BYTES:
-            raise CheckpointError(f"{path.stat().st_size} bytes, more than any published checkpoint")
-        return parse(path.read_bytes())
+        check_size(path, path.stat().st_size)
+        return parse(opening.read_bytes(path, MAX_BYTES))
     except (OSError, CheckpointError) as error:
         raise with_path(path, error) from None
+
+
+def check_size(path: Path, size: int) -> None:
+    """Refuse a file that is larger than any published checkpoint."""
+    if size > MAX_BYTES:
+        raise CheckpointError(f"{path}: {size} bytes, more than any published checkpoint: want at most {MAX_BYTES}")
+    if missing := lack(size):
+        raise CheckpointError(f"{path}: reading it needs {missing}")
 
 
 def with_path(path: str | Path, error: OSError | CheckpointError) -> CheckpointError:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,9 @@ import numpy.typing as npt
 from refnet.errors import CheckpointError
 
 ALLOWANCE = 32  # times the file's length; an EfficientNet's needs less than 8 times what is no weight
+LOOK = 16  # bytes that looking at anything counts for, however small it is
 MINIMUM = 1 << 16
+_SIZES = struct.Struct("<HH")  # of a table's list of fields, of the table
 OFFSET = 4  # bytes of an offset, and of a vector's length
 
 
@@ -41,8 +44,9 @@ class Flatbuffer:
 
     def number(self, code: str, at: int) -> Any:
         """Read one number, of a kind as ``struct`` writes it."""
-        self.take(at, struct.calcsize(f"<{code}"))
-        return struct.unpack_from(f"<{code}", self.data, at)[0]
+        form = _form(code)
+        self.take(at, form.size)
+        return form.unpack_from(self.data, at)[0]
 
     def follow(self, at: int) -> int:
         """Where the offset at a place leads."""
@@ -61,9 +65,14 @@ class Flatbuffer:
         """Check that these bytes are there, and that there is no end of reading."""
         if not 0 <= at <= at + size <= len(self.data):
             raise CheckpointError("it is cut short or damaged: an offset leads out of the file")
-        self._left -= size
+        self._left -= size + LOOK
         if self._left < 0:
             raise CheckpointError("its parts are shared so often that reading has no end")
+
+
+@cache
+def _form(code: str) -> struct.Struct:
+    return struct.Struct(f"<{code}")
 
 
 class Table:
@@ -83,12 +92,13 @@ class Table:
         fields = at - int(buffer.number("i", at))
         if fields < 0:
             raise CheckpointError("it is damaged: a table has no list of fields")
-        size, self._size = (int(buffer.number("H", fields + place)) for place in (0, 2))
+        buffer.take(fields, _SIZES.size)
+        size, self._size = _SIZES.unpack_from(buffer.data, fields)
         if size < 4 or size % 2 or self._size < OFFSET:
             raise CheckpointError("it is damaged: a table's list of fields is impossible")
         buffer.take(fields, size)
         buffer.take(at, self._size)
-        self._fields = struct.unpack_from(f"<{size // 2 - 2}H", buffer.data, fields + 4)
+        self._fields = _form(f"{size // 2 - 2}H").unpack_from(buffer.data, fields + 4)
 
     def _place(self, field: int, size: int) -> int | None:
         offset = self._fields[field] if field < len(self._fields) else 0
@@ -104,7 +114,7 @@ class Table:
 
     def number(self, field: int, code: str, default: float = 0) -> Any:
         """Value of a field that is one number."""
-        place = self._place(field, struct.calcsize(f"<{code}"))
+        place = self._place(field, _form(code).size)
         return default if place is None else self._buffer.number(code, place)
 
     def table(self, field: int) -> Table | None:

@@ -16,7 +16,7 @@ import numpy as np
 from refnet.arrays import Array
 from refnet.checkpoints.readers import file_bytes
 from refnet.errors import CheckpointError
-from refnet.files import zip_archive
+from refnet.files import opening, zip_archive
 
 SUFFIX = ".npy"
 MAX_HEADER = 1 << 12  # NumPy's has 118 bytes
@@ -32,7 +32,7 @@ _DTYPES = ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1
 
 def is_npz_file(path: Path) -> bool:
     """Whether a file is a zip archive of nothing but arrays."""
-    with path.open("rb") as file:
+    with opening.open_file(path) as file:
         if file.read(len(zip_archive.SIGNATURE)) != zip_archive.SIGNATURE:
             return False
         file.seek(0)

@@ -21,6 +21,7 @@ from refnet.checkpoints.readers.onnx_tensor import Beside
 from refnet.checkpoints.readers.protobuf import Message
 from refnet.errors import CheckpointError
 
+MAX_ATTRIBUTES = 64  # of a node
 MAX_LIST = 1 << 12  # numbers in an attribute, sides of a shape
 CONSTANT = "a constant of the graph: a whole number, a scalar or nothing at all, which no weight is"
 
@@ -160,13 +161,18 @@ def _opset(model: Message) -> int:
 
 def _node(message: Message, beside: Beside) -> OnnxNode:
     domain, kind = protobuf.text(message, _DOMAIN), protobuf.text(message, _OP_TYPE)
-    attributes = [protobuf.parse(each) for each in protobuf.messages(message, _ATTRIBUTE)]
+    stated = protobuf.messages(message, _ATTRIBUTE)
+    if len(stated) > MAX_ATTRIBUTES:
+        raise CheckpointError(f"a node {kind[:80]!r} has {len(stated)} attributes; ONNX's have a few")
+    attributes = {protobuf.text(each, 1): each for each in map(protobuf.parse, stated)}
+    if len(attributes) < len(stated) or "" in attributes:
+        raise CheckpointError(f"a node {kind[:80]!r} has an attribute without a name, or two of one name")
     return OnnxNode(
         name=protobuf.text(message, _NAME),
         op_type=kind if domain in ("", "ai.onnx") else f"{domain}.{kind}",
         inputs=_texts(message, _INPUT),
         outputs=_texts(message, _OUTPUT),
-        attributes={protobuf.text(each, 1): _attribute(each, beside) for each in attributes},
+        attributes={name: _attribute(each, beside) for name, each in attributes.items()},
     )
 
 

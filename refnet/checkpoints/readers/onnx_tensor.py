@@ -16,10 +16,12 @@ from refnet.checkpoints.readers import protobuf
 from refnet.checkpoints.readers.protobuf import Message
 from refnet.checkpoints.state_dict import BFLOAT16
 from refnet.errors import CheckpointError
+from refnet.files import opening
 
 MAX_RANK = 8
 MAX_ELEMENTS = 1 << 31
 MAX_BYTES = 1 << 32  # of all files beside a model
+MAX_SHARING = 2  # times the files' length: what tensors may add up to
 
 # Numbers of fields of TensorProto.
 _DIMS, _DATA_TYPE, _SEGMENT, _NAME, _EXTERNAL, _LOCATION = 1, 2, 3, 8, 13, 14
@@ -56,6 +58,7 @@ class Beside:
     def __init__(self, folder: Path | None) -> None:
         self.folder = folder
         self._files: dict[str, memoryview] = {}
+        self._handed_out = 0  # bytes
 
     def digests(self) -> dict[str, str]:
         """SHA-256 of each file that was read, by its name."""
@@ -71,6 +74,9 @@ class Beside:
                 f"its {size} bytes are said to be {length} from {start} of {name[:80]!r}, which has {len(data)}; "
                 "the file is damaged or another model's"
             )
+        self._handed_out += size
+        if self._handed_out > MAX_SHARING * sum(map(len, self._files.values())):
+            raise CheckpointError(f"tensors share the bytes of {name[:80]!r} again and again; no checkpoint needs that")
         return data[start : start + size]
 
     def _file(self, name: str) -> memoryview:
@@ -79,7 +85,7 @@ class Beside:
             size = path.stat().st_size
             if sum(map(len, self._files.values())) + size > MAX_BYTES:
                 raise CheckpointError(f"{name[:80]!r} beside the model has {size} bytes, more than any checkpoint")
-            self._files[name] = memoryview(path.read_bytes())
+            self._files[name] = memoryview(opening.read_bytes(path, size))
         return self._files[name]
 
     def _path(self, name: str) -> Path:

@@ -33,6 +33,8 @@ def varint(data: Bytes, start: int) -> tuple[int, int]:
     >>> varint(b"\xac\x02...", 0)
     (300, 2)
     """
+    if start < len(data) and data[start] < 0x80:  # nearly all are so short
+        return data[start], start + 1
     value = 0
     for count, byte in enumerate(data[start : start + MAX_VARINT]):
         value |= (byte & 0x7F) << 7 * count

@@ -8,7 +8,6 @@ gaps.
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +18,7 @@ from refnet.arrays import Array
 from refnet.checkpoints.readers import file_bytes
 from refnet.checkpoints.state_dict import BFLOAT16
 from refnet.errors import CheckpointError
+from refnet.files import strict_json
 
 MAX_HEADER = 1 << 24  # that of B7 has 150,000 bytes
 MAX_RANK = 8
@@ -99,20 +99,12 @@ def _entries(data: bytes) -> tuple[dict[str, HeaderEntry], int, dict[str, str]]:
 
 def _header(text: bytes) -> dict[str, Any]:
     try:
-        header = json.loads(text.decode(), object_pairs_hook=_once)
-        json.dumps(header, ensure_ascii=False).encode()  # JSON can spell half a character, which is no text
-    except (ValueError, RecursionError) as error:
+        header: Any = strict_json.parse(text.decode())
+    except ValueError as error:
         raise CheckpointError(f"the header is not JSON: {error!s:.200}") from None
     if not (text.startswith(b"{") and isinstance(header, dict)):
         raise CheckpointError("the header is not a JSON object")
     return header
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise CheckpointError("the header has a name twice")
-    return found
 
 
 def _entry(name: str, stated: object) -> HeaderEntry:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -13,6 +12,7 @@ from refnet.architecture.names import ACT, BN, part_name
 from refnet.architecture.step import Shape
 from refnet.comparison.findings import Finding, listed
 from refnet.errors import InputError, input_error
+from refnet.files import opening, strict_json
 
 MAX_MAP = 1 << 20  # bytes
 MAX_INDEX = 9  # digits
@@ -54,8 +54,8 @@ def match(theirs: Iterable[str], ours: Sequence[str], mapping: Mapping[str, str]
     Block1a/Expand taken for block1a.expand
     not in the golden, so not compared: heat (head?)
     """
-    mapping = dict(mapping or {})
-    known = set(ours)
+    theirs, known, mapping = list(theirs), set(ours), dict(mapping or {})
+    unused = sorted(set(mapping) - {name for whole in theirs for name in (whole, _split(whole, known)[0])})
     plain: dict[str, list[str]] = {}
     for name in ours:
         plain.setdefault(_plain(name), []).append(name)
@@ -77,7 +77,7 @@ def match(theirs: Iterable[str], ours: Sequence[str], mapping: Mapping[str, str]
             twice.append(f"{theirs_name} and {partners[target].name} are both {target}; only the second is compared")
             continue
         partners[target] = Partner(theirs_name, slices)
-    findings = [Finding("names", None, text) for text in twice]
+    findings = [Finding("names", None, text) for text in (*_about_map(mapping, unused, set(theirs)), *twice)]
     if guessed:
         findings.append(Finding("names", None, listed(guessed, 3)))
     if unknown:
@@ -85,16 +85,21 @@ def match(theirs: Iterable[str], ours: Sequence[str], mapping: Mapping[str, str]
     return Matching(partners, tuple(findings))
 
 
+def _about_map(mapping: Mapping[str, str], unused: Sequence[str], theirs: set[str]) -> Iterator[str]:
+    """Say which lines of a map say nothing, and if it seems to be the wrong way round."""
+    if not unused:
+        return
+    turned = sum(name in theirs for name in mapping.values())
+    if turned > len(mapping) - len(unused):
+        yield "the map seems to be the wrong way round: want the port's name first, then refnet's"
+    names = [f"{name} (for {mapping[name]})" for name in unused]
+    yield f"in the map, but not in the port: {listed(names)}"
+
+
 def read_map(path: Path) -> dict[str, str]:
     """Read a file of names, a JSON object or two columns, theirs and ours; raise InputError if it is neither."""
     try:
-        with path.open("rb") as file:
-            content = file.read(MAX_MAP + 1)
-        if len(content) > MAX_MAP:
-            raise InputError(f"{path}: more than {MAX_MAP} bytes; want a file of names, the port's and refnet's")
-        text = content.decode("utf-8-sig")
-    except InputError:
-        raise
+        text = opening.read_text(path, MAX_MAP)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise input_error(f"{path}: cannot read the names: {reason}", path, error) from None
@@ -103,12 +108,10 @@ def read_map(path: Path) -> dict[str, str]:
 
 def _from_json(text: str, path: Path) -> dict[str, str]:
     try:
-        content = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: no JSON: {error!s:.100}") from None
-    if not all(isinstance(value, str) for value in content.values()):
-        raise InputError(f"{path}: want a JSON object of names, the port's to refnet's")
-    return dict(content)
+        names: dict[str, str] = strict_json.read(text, strict_json.table(strict_json.TEXT))
+    except ValueError as error:
+        raise InputError(f"{path}: no JSON object of names, the port's to refnet's: {error!s:.100}") from None
+    return names
 
 
 def _from_columns(text: str, path: Path) -> dict[str, str]:

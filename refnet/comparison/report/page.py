@@ -46,7 +46,9 @@ def page(found: Comparison) -> str:
         title=safe(f"{found.model}: {found.verdict}"),
         kind=_KINDS[found.exit_code],
         verdict=safe(found.verdict[:1].upper() + found.verdict[1:]),
-        diagnosis="".join(f'<p class="diagnosis">{safe(sentence)}</p>' for sentence in found.sentences),
+        diagnosis="".join(
+            f'<p class="diagnosis">{safe(sentence)}</p>' for sentence in (*found.places, *found.sentences)
+        ),
         golden=safe(found.golden),
         actual=safe(found.actual),
         model=safe(found.model),

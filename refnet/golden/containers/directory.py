@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -11,12 +12,24 @@ from typing import IO, Any
 
 from refnet.arrays import Array
 from refnet.errors import InputError
+from refnet.files import opening
 from refnet.files.whole import whole_directory
 from refnet.golden.containers.container import MAX_MANIFEST, TensorRequest
 from refnet.golden.formats import FORMATS, SUFFIXES
-from refnet.golden.formats.tensor_file import BLOCK, Format, Heading, StoredWords, TensorFile, UnreadableError
+from refnet.golden.formats.tensor_file import (
+    ALWAYS_READ,
+    BLOCK,
+    LONGER,
+    Format,
+    Heading,
+    StoredWords,
+    TensorFile,
+    UnreadableError,
+)
 from refnet.golden.manifest import FILE_NAME, MAX_ENTRIES, TensorEntry
 from refnet.golden.manifest_parser import parse_manifest
+
+MAX_LETTERS = 128  # that a number takes in a text, with what is around it
 
 
 class DirectoryWriter:
@@ -84,12 +97,12 @@ def _check_replaceable(target: Path, but: Path | None) -> None:
 
 def _read_manifest(root: Path) -> str | None:
     path = root / FILE_NAME
-    if not path.exists():
-        return None
-    if not path.is_file() or path.stat().st_size > MAX_MANIFEST:
-        raise InputError(f"{path} is no file of at most {MAX_MANIFEST} bytes; record the golden again")
     try:
-        return path.read_text(encoding="utf-8")
+        return opening.read_text(path, MAX_MANIFEST)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}; record the golden again") from None
     except UnicodeDecodeError:
         raise InputError(f"{path} is not UTF-8; record the golden again") from None
 
@@ -124,7 +137,7 @@ class DirectoryReader:
         """Read a file in its format."""
         path, format_ = self._file(wanted)
         try:
-            with path.open("rb") as file:
+            with opening.open_file(path) as file:
                 size = path.stat().st_size
                 return format_.read(TensorFile(str(path), wanted.dtype, wanted.expected, file=file, size=size))
         except OSError as error:
@@ -135,7 +148,7 @@ class DirectoryReader:
         path, _ = self._file(wanted)
         digest = hashlib.sha256()
         try:
-            with path.open("rb") as file:
+            with opening.open_file(path) as file:
                 while block := file.read(BLOCK):
                     digest.update(block)
         except OSError as error:
@@ -159,8 +172,19 @@ class DirectoryReader:
             path, format_ = self.root / entry.file, FORMATS[entry.format]
         with suppress(OSError, RuntimeError):
             if path.is_file() and path.resolve().is_relative_to(self.root.resolve()):
+                _check_size(path, wanted)
                 return path, format_
         raise UnreadableError(f"{path} is missing, or no file inside that directory")
+
+
+def _check_size(path: Path, wanted: TensorRequest) -> None:
+    """Refuse, before it is read or hashed, a file that is larger than its tensor in any format."""
+    elements = wanted.expected and LONGER * wanted.expected
+    if wanted.entry is not None:
+        elements = math.prod(Heading.of(wanted.entry).shape)
+    size = path.stat().st_size
+    if elements is not None and size > ALWAYS_READ * MAX_LETTERS + elements * MAX_LETTERS:
+        raise UnreadableError(f"{path}: {size} bytes, far more than {elements} elements take; record it again")
 
 
 def _is_plain(name: str) -> bool:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from h5py import h5d, h5l, h5t
 from refnet.arrays import Array
 from refnet.errors import InputError, RefnetError
 from refnet.files import hdf5
+from refnet.files.hdf5_disk import Disk, new_hdf5
 from refnet.files.whole import check_file_target, whole_file
 from refnet.golden.containers.container import MAX_MANIFEST, TensorRequest
 from refnet.golden.formats.tensor_file import Heading, ReadHints, StoredWords, UnreadableError, sha256_of
@@ -43,7 +43,7 @@ def _path(name: str) -> str:
 class Hdf5Writer:
     """Writes dataset by dataset."""
 
-    def __init__(self, file: h5py.File, disk: _Disk) -> None:
+    def __init__(self, file: h5py.File, disk: Disk) -> None:
         self._file, self._disk = file, disk
         self._steps = 0
 
@@ -82,46 +82,8 @@ class Hdf5Writer:
 @contextmanager
 def write_hdf5(target: Path) -> Iterator[Hdf5Writer]:
     """Write a file, in place of an older one."""
-    with whole_file(check_file_target(target)) as unfinished, _Disk(unfinished, "x+") as disk:
-        file = h5py.File(disk, "w", libver=("earliest", "v110"))
-        try:
-            yield Hdf5Writer(file, disk)
-        finally:
-            with suppress(*hdf5.DAMAGE):  # after an error; what is finished is closed
-                file.close()
-
-
-class _Disk(io.FileIO):
-    """The file below HDF5, which never learns of a full disk: its library cannot close a file that it cannot write."""
-
-    failure: OSError | None = None
-
-    def write(self, data: Any) -> int:
-        view = memoryview(data).cast("B")
-        written = 0
-        while written < len(view) and self.failure is None:
-            try:
-                written += super().write(view[written:])
-            except OSError as error:
-                self.failure = error
-        return len(view)
-
-    def truncate(self, size: int | None = None) -> int:
-        try:
-            return super().truncate(size)
-        except OSError as error:
-            self.failure = self.failure or error
-            return size or 0
-
-    @contextmanager
-    def checked(self) -> Iterator[None]:
-        """Raise what HDF5 was not told, after a block that writes."""
-        try:
-            yield
-        except hdf5.DAMAGE as error:
-            raise self.failure or OSError(f"cannot be put together as HDF5: {error}") from error
-        if self.failure is not None:
-            raise self.failure
+    with whole_file(check_file_target(target)) as unfinished, new_hdf5(unfinished) as (file, disk):
+        yield Hdf5Writer(file, disk)
 
 
 class Hdf5Reader:
@@ -193,13 +155,13 @@ class Hdf5Reader:
                 f"{hdf5.described(dataset)}; want float32, float64, float16, uint8 or bfloat16 as uint16"
             )
         count = int(np.prod(dataset.shape, dtype=object))
-        asked.check_count(count)
         try:
             hdf5.Regions(self._file.id.get_filesize()).add("it", dataset, count * stored.get_size())
         except hdf5.RefusedError as error:
             raise asked.unreadable(
                 f"{error}; save it by h5py's create_dataset(name, data=array), without chunks and compression"
             ) from None
+        asked.check_count(count, stored.get_size())
         array = hdf5.read_array(dataset)
         words = array.view(f"{array.dtype.byteorder.replace('|', '=')}u{array.itemsize}")
         words = words.astype(words.dtype.newbyteorder("<"), copy=False)

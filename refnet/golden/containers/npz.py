@@ -12,6 +12,7 @@ from typing import IO, cast
 
 from refnet.arrays import Array
 from refnet.errors import CheckpointError, InputError, RefnetError
+from refnet.files import opening
 from refnet.files.whole import check_file_target, whole_file
 from refnet.files.zip_archive import BROKEN, MAX_MEMBERS, Guarded
 from refnet.golden.containers.container import MAX_MANIFEST, TensorRequest
@@ -22,6 +23,7 @@ from refnet.golden.manifest import FILE_NAME, TensorEntry
 SUFFIX = ".npy"
 MAX_UNPACKED = 1 << 28  # bytes of a compressed tensor of which nobody says how long it should be
 _LARGE = 1 << 30
+_READ = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # what others do to damaged bytes is theirs to know
 _DATE = (1980, 1, 1, 0, 0, 0)  # the same tensors give the same bytes
 
 _DAMAGE = (*BROKEN, RuntimeError, zlib.error)
@@ -63,7 +65,7 @@ class NpzReader:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._file = path.open("rb")
+        self._file = opening.open_file(path)
         try:
             self._archive = zipfile.ZipFile(cast(IO[bytes], Guarded(self._file)))
             self._members = self._list()
@@ -91,6 +93,10 @@ class NpzReader:
             return None
         if member.file_size > MAX_MANIFEST:
             raise InputError(f"{self.path}: {FILE_NAME} has more than {MAX_MANIFEST} bytes; record the golden again")
+        if member.compress_type not in _READ:
+            raise InputError(
+                f"{self.path}: {FILE_NAME} is compressed in a way that is not read; record the golden again"
+            )
         with self._archive.open(member) as file:
             return file.read(MAX_MANIFEST + 1).decode()
 
@@ -103,7 +109,7 @@ class NpzReader:
         compressed = member.compress_type != zipfile.ZIP_STORED
         if compressed and wanted.expected is None and member.file_size > MAX_UNPACKED:
             raise UnreadableError(f"{where} unpacks to {member.file_size} bytes; save it uncompressed, by np.savez")
-        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        if member.compress_type not in _READ:
             raise UnreadableError(f"{where} is compressed in a way that is not read; save it by np.savez")
         try:
             with self._archive.open(member) as file:

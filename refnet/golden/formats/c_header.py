@@ -17,13 +17,15 @@ from refnet.golden.formats.text import Lines, read_lines
 IN_A_LINE = 8
 ELEMENTS = 1 << 17  # in a piece, whole lines
 
+# Everything is of bounded length, for the search begins anew at each name of a type.
 _DECLARATION = re.compile(
-    rb"\b(uint8_t|uint16_t|uint32_t|uint64_t|_Float16|__fp16|float|double)\s+(?:const\s+)?\w+\s*(?:\[[^\]{}]*\]\s*)+=\s*\{"
+    rb"\b(uint8_t|uint16_t|uint32_t|uint64_t|_Float16|__fp16|float|double)\s{1,99}(?:const\s{1,99})?\w{1,999}\s{0,99}"
+    rb"(?:\[[^\]{}]{0,99}\]\s{0,99}){1,9}=\s{0,99}\{"
 )
 _WIDTHS = {b"uint8_t": 1, b"uint16_t": 2, b"uint32_t": 4, b"uint64_t": 8}
 _NUMBERS = {b"float": "float32", b"double": "float64", b"_Float16": "float16", b"__fp16": "float16"}
 _MACROS = {b"nan": b"NAN", b"-nan": b"-NAN", b"inf": b"INFINITY", b"-inf": b"-INFINITY"}
-_COMMENT = re.compile(rb"/\*[^\n]*?\*/|//[^\n]*")
+_COMMENT = re.compile(rb"/\*[^\n]*?\*/|(/\*[^\n]*)|//[^\n]*")  # one that is open stays, for it is wrong
 _SUFFIX = re.compile(rb"(?<=[\d.])[fFlL]\b")
 _BLANKS = bytes.maketrans(b",{}", b"   ")
 
@@ -104,7 +106,7 @@ def _read(opened: TensorFile) -> StoredWords:
 def _body(opened: TensorFile, pieces: Iterator[Lines]) -> Iterator[Lines]:
     """What is between the outer braces, without comments, commas and inner braces."""
     for lines in pieces:
-        text = _COMMENT.sub(b"", lines.text) if b"/" in lines.text else lines.text
+        text = _COMMENT.sub(rb"\1", lines.text) if b"/" in lines.text else lines.text
         inside, end, after = text.partition(b"};")
         yield Lines(inside.translate(_BLANKS), lines.number)
         if end:

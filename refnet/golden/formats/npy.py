@@ -65,7 +65,7 @@ def _read(opened: TensorFile) -> StoredWords:
             f"{opened.size} bytes, where {stored.name} {list(shape)} needs {start + count * stored.itemsize}; "
             "it is cut short or damaged, so record it again"
         )
-    opened.check_count(count)
+    opened.check_count(count, stored.itemsize)
     words = np.empty(count, f"{stored.byteorder.replace('|', '=')}u{stored.itemsize}")
     read_into(opened, words, begin[start:])
     words = words.astype(words.dtype.newbyteorder("<"), copy=False)

@@ -28,7 +28,7 @@ def _read(opened: TensorFile) -> StoredWords:
     itemsize = WORDS[dtype].itemsize
     if opened.size % itemsize:
         raise opened.unreadable(f"{opened.size} bytes are no whole number of {dtype}")
-    opened.check_count(opened.size // itemsize)
+    opened.check_count(opened.size // itemsize, itemsize)
     words = np.empty(opened.size // itemsize, WORDS[dtype])
     read_into(opened, words)
     return StoredWords(words, dtype, None)

@@ -17,6 +17,7 @@ from refnet.errors import InputError
 from refnet.golden.axes import stored_axes
 from refnet.golden.dtypes import WORDS
 from refnet.golden.manifest import MAX_ELEMENTS, TensorEntry
+from refnet.memory import lack
 
 BLOCK = 1 << 22  # bytes read or written at once
 
@@ -111,12 +112,14 @@ class ReadHints:
             raise InputError(f"{self.where}: {' or '.join(possible)}? the file does not tell; state the dtype")
         return possible[0]
 
-    def check_count(self, count: int) -> None:
-        """Refuse far more elements than are expected."""
+    def check_count(self, count: int, itemsize: int = 1) -> None:
+        """Refuse far more elements than are expected, or than there is memory for."""
         limit = MAX_ELEMENTS if self.expected is None else LONGER * self.expected + ALWAYS_READ
         if count > limit:
             why = "the most that are read" if self.expected is None else f"where {self.expected} are expected"
             raise self.unreadable(f"more than {limit} elements, {why}")
+        if missing := lack(2 * count * itemsize):  # as they lie there, and as floats
+            raise self.unreadable(f"{count} elements, for which is needed {missing}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -58,7 +58,7 @@ def collect(opened: TensorFile, parts: Iterator[Array], dtype: np.dtype[Any]) ->
     found, count = [np.empty(0, dtype)], 0
     for part in parts:
         count += part.size
-        opened.check_count(count)
+        opened.check_count(count, dtype.itemsize)
         found.append(part)
     return np.concatenate(found)
 

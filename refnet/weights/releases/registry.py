@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from refnet.errors import InputError
+from refnet.files import opening
 from refnet.files.shipped import shipped
 from refnet.preprocessing.crop import CROPS
 from refnet.weights.releases.fields import FIELDS
@@ -57,14 +58,10 @@ def read(path: Path) -> Registry:
     ('torchvision:v2', 'torchvision:v1')
     """
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-        if len(data) > MAX_BYTES:
-            raise ValueError(f"more than {MAX_BYTES} bytes")
-        tables = tomllib.loads(data.decode("utf-8"))
+        tables = tomllib.loads(opening.read_text(path, MAX_BYTES))
         return _registry(tables)
     except (OSError, ValueError, RecursionError, InputError) as error:
-        raise InputError(f"{path}: {error}") from None
+        raise InputError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
 
 
 def _registry(tables: dict[str, Any]) -> Registry:

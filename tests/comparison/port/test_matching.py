@@ -76,10 +76,10 @@ def test_map_files(tmp_path):
     ("content", "message"),
     [
         (b"one two three", "line 1: 3 words; want two"),
-        (b'{"a": 1}', "want a JSON object of names"),
+        (b'{"a": 1}', "no JSON object of names, the port's to refnet's: a: 1; want a text"),
         (b'{"a"', "no JSON"),
         (b"\xff\xff", "cannot read the names"),
-        (b"a b\n" * (1 << 19), "more than 1048576 bytes"),
+        (b"a b\n" * (1 << 19), "2097152 bytes; want at most 1048576"),
         (b'{"a":' * 100_000, "no JSON"),
     ],
 )
@@ -90,3 +90,16 @@ def test_wrong_map_files(tmp_path, content, message):
         read_map(path)
     with pytest.raises(InputError, match="cannot read the names: No such file"):
         read_map(tmp_path / "nowhere")
+
+
+def test_a_map_that_says_nothing_is_told():
+    assert texts(["a", "b"], {"a": "stem", "c": "input"}) == [
+        "in the map, but not in the port: c (for input)",
+        "not in the golden, so not compared: b",
+    ]
+    assert texts(["a[:, 0:2]", "b"], {"a": "stem", "b": "input"}) == []
+
+
+def test_a_map_the_wrong_way_round():
+    found = texts(["a", "b"], {"stem": "a", "input": "b"})
+    assert found[0] == "the map seems to be the wrong way round: want the port's name first, then refnet's"

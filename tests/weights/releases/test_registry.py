@@ -96,7 +96,7 @@ def test_no_file(tmp_path, monkeypatch):
         ("a = [", "Invalid value"),
         ("a = 1\na = 2", "Cannot overwrite a value"),
         ("a = " + "[" * 100_000, "recursion|nested"),
-        ("#" * (registry.MAX_BYTES + 1), "more than 1048576 bytes"),
+        ("#" * (registry.MAX_BYTES + 1), "1048577 bytes; want at most 1048576"),
         ("", "the file: no defaults, publishers, sets"),
         (SMALL + "[other]\n", "the file: unknown 'other'"),
         ("sets = 1\npublishers = {}\ndefaults = {}", "publishers: want at least one table, and only tables"),

@@ -22,7 +22,7 @@ from h5py import h5g
 
 from refnet.checkpoints.readers.keras import keras_content, placement
 from refnet.checkpoints.readers.keras.hdf5_tree import Tree
-from refnet.checkpoints.readers.keras.keras_content import MAX_CONFIG, Content, Layer
+from refnet.checkpoints.readers.keras.keras_content import MAX_CONFIG, Content
 from refnet.checkpoints.readers.keras.placement import Variable
 from refnet.files.hdf5 import RefusedError
 
@@ -43,11 +43,12 @@ def read(tree: Tree) -> Content:
         raise RefusedError(f"attribute {LAYERS} is missing")
     config = tree.text(tree.root, "model_config", MAX_CONFIG)
     model = keras_content.parse_model(config) if config else None
-    variables = (variable for layer in layers for variable in _variables(tree, top, layer, model))
+    places = placement.Places(model)
+    variables = (variable for layer in layers for variable in _variables(tree, top, layer, places))
     return placement.content(tree, variables, model, tree.text(top, "keras_version"))
 
 
-def _variables(tree: Tree, top: h5g.GroupID, layer: str, model: Layer | None) -> Iterator[Variable]:
+def _variables(tree: Tree, top: h5g.GroupID, layer: str, places: placement.Places) -> Iterator[Variable]:
     """Find each variable of a layer, or of all layers of a model."""
     group = tree.group(top, layer)
     paths = tree.texts(group, VARIABLES)
@@ -58,5 +59,5 @@ def _variables(tree: Tree, top: h5g.GroupID, layer: str, model: Layer | None) ->
     for path, part in zip(paths, parts, strict=True):
         inner = part[-2] if len(part) > 1 else layer
         where = f"{layer}/{path}"
-        place = placement.place_in_layer(model, layer, inner)
+        place = places.of(layer, inner)
         yield Variable(inner if is_model else layer, part[-1], tree.dataset(group, path, where), place, where)

@@ -6,15 +6,15 @@ called, of what class they are, in what order, and their plain settings.
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from refnet.arrays import Array
 from refnet.checkpoints.readers.keras import keras_hub
 from refnet.errors import CheckpointError
+from refnet.files import strict_json
 
 MAX_CONFIG = 1 << 22  # bytes; that of B7 has less than a million
 MAX_LAYERS = 1 << 13  # B7 has 814
@@ -118,13 +118,13 @@ def parse_model(text: str | bytes) -> Layer:
     return model
 
 
-def parse_json(text: str | bytes, what: str, hook: Callable[[dict[str, Any]], Any] | None = None) -> Any:
-    """Read JSON of a bounded size; ``hook`` may give another value for an object."""
+def parse_json(text: str | bytes, what: str) -> Any:
+    """Read JSON of a bounded size, as Python's own writer makes it."""
     if len(text) > MAX_CONFIG:
         raise CheckpointError(f"{what} has {len(text)} bytes, more than that of any EfficientNet")
     try:
-        return json.loads(text, object_hook=hook)
-    except (ValueError, RecursionError) as error:
+        return strict_json.parse(text, lenient=True)
+    except ValueError as error:
         raise CheckpointError(f"{what} is not JSON: {error!s:.200}") from None
 
 

@@ -85,15 +85,30 @@ def groups(model: Layer, above: str = "", path: str = "") -> Iterator[tuple[str,
         yield from groups(layer, f"{group}/", f"{path}{layer.name}/")
 
 
-def place_in_layer(model: Layer | None, layer: str, owner: str) -> str:
-    """Path of names to the layer ``owner`` in the group that Keras 2 keeps a layer, or a model as one, in."""
-    top = [] if model is None else [each for each in model.inside if each.name == layer]
-    if len(top) != 1:
-        return ""
-    if not top[0].inside:
-        return layer
-    found = [place for _, place, inner in groups(top[0], path=f"{layer}/") if inner.name == owner and not inner.inside]
-    return found[0] if len(found) == 1 else ""
+class Places:
+    """The layers in each group of Keras 2, a layer or a model as one, by their own names."""
+
+    def __init__(self, model: Layer | None) -> None:
+        tops = [] if model is None else model.inside
+        named = Counter(layer.name for layer in tops)
+        self._tops = {layer.name: layer for layer in tops if named[layer.name] == 1}
+        self._inside: dict[str, dict[str, str]] = {}
+
+    def of(self, layer: str, owner: str) -> str:
+        """Path of names to the layer ``owner`` in the group of ``layer``; empty where the model does not tell."""
+        top = self._tops.get(layer)
+        if top is None or not top.inside:
+            return "" if top is None else layer
+        if layer not in self._inside:
+            self._inside[layer] = _unique(top)
+        return self._inside[layer].get(owner, "")
+
+
+def _unique(top: Layer) -> dict[str, str]:
+    """Paths to the layers of a model whose names are there once."""
+    found = [(inner.name, place) for _, place, inner in groups(top, path=f"{top.name}/") if not inner.inside]
+    named = Counter(name for name, _ in found)
+    return {name: place for name, place in found if named[name] == 1}
 
 
 def _snake(kind: str) -> str:

@@ -93,13 +93,20 @@ def parse_metadata(data: bytes) -> tuple[keras_content.Layer, str, dict[Names, s
 
 
 def _json(node: protobuf.Message) -> dict[str, Any]:
-    found = keras_content.parse_json(protobuf.text(node, _METADATA), "keras_metadata.pb", _plain)
+    found = _plain(keras_content.parse_json(protobuf.text(node, _METADATA), "keras_metadata.pb"))
     return found if isinstance(found, dict) else {}
 
 
-def _plain(stated: dict[str, Any]) -> Any:
-    """A tuple, which is noted as an object, as Keras's other files have it."""
-    return stated["items"] if stated.get("class_name") == "__tuple__" and "items" in stated else stated
+def _plain(stated: Any) -> Any:
+    """Tuples, which are noted as objects, as Keras's other files have them."""
+    match stated:
+        case {"class_name": "__tuple__", "items": items}:
+            return _plain(items)
+        case dict():
+            return {name: _plain(value) for name, value in stated.items()}
+        case list():
+            return [_plain(value) for value in stated]
+    return stated
 
 
 def _name(stated: dict[str, Any]) -> str:

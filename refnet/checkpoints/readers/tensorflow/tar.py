@@ -122,18 +122,18 @@ def _extended(kind: bytes, part: FileRange) -> bytes:
     data = part.read(0, part.size)
     if kind == _LONG_NAME:
         return data.rstrip(b"\0")
-    name = b""
-    while data:
-        match = _RECORD.match(data)
-        length = int(match[1]) if match else 0
-        if not match or not match.end() < length <= len(data) or data[length - 1 : length] != b"\n":
+    name, at = b"", 0
+    while at < len(data):
+        match = _RECORD.match(data, at)
+        end = at + int(match[1]) if match else 0
+        if not match or not match.end() < end <= len(data) or data[end - 1 : end] != b"\n":
             raise CheckpointError("the archive is damaged: an extended header is malformed")
         key = match[2]
         if key == b"path" and kind == _PAX:
-            name = data[match.end() : length - 1]
+            name = data[match.end() : end - 1]
         elif key in (b"path", b"size", b"linkpath", b"hdrcharset") or key.startswith(b"GNU.sparse"):
             raise CheckpointError(f"the archive's extended headers state {key[:40]!r}, which no checkpoint needs")
-        data = data[length:]
+        at = end
     return name
 
 

@@ -21,6 +21,7 @@ from refnet.checkpoints.readers.tensorflow import bundle_index, crc32c, sstable,
 from refnet.checkpoints.readers.tensorflow.bundle_index import READABLE, IndexEntry
 from refnet.checkpoints.readers.tensorflow.file_range import FileRange
 from refnet.errors import CheckpointError
+from refnet.files import opening
 
 INDEX = ".index"
 PROGRAM = "saved_model.pb"  # of a SavedModel, whose numbers are a checkpoint
@@ -115,7 +116,7 @@ def opened(path: str | Path) -> Iterator[Bundle]:
 
 def _open(path: Path, stack: ExitStack) -> Bundle:
     if path.is_file():
-        file: IO[bytes] = stack.enter_context(path.open("rb"))
+        file: IO[bytes] = stack.enter_context(opening.open_file(path))
         head = file.read(tar.BLOCK)
         file.seek(0)
         if tar.is_archive(head):
@@ -135,7 +136,7 @@ def _open(path: Path, stack: ExitStack) -> Bundle:
         place = Path(f"{path}{suffix}")
         if not place.is_file():
             raise CheckpointError(f"there is no {place.name}")
-        file = stack.enter_context(place.open("rb"))
+        file = stack.enter_context(opening.open_file(place))
         return FileRange(file, 0, file.seek(0, 2))
 
     return _read_index(str(path), beside)

@@ -3,7 +3,7 @@
 A pickle is a program for a small stack machine. Python's own machine imports and calls what the program says, and
 makes a memo as large as it says; this one knows only the opcodes that plain containers, numbers and texts need, and
 the names that its caller hands in. Anything else is a ``CheckpointError``. Work and memory are bounded by the length of
-the program and by a limit on its opcodes.
+the program and by a limit on its opcodes, also where it names one large thing again and again.
 """
 
 from __future__ import annotations
@@ -19,7 +19,11 @@ from refnet.checkpoints.readers.torch.foreign import Foreign, Opaque, may_be_for
 from refnet.errors import CheckpointError
 
 MAX_OPCODES = 1 << 17  # a state dict of B7 takes about 45,000
+MAX_NAME = 1 << 10  # letters of a module and a name
 MAX_KEY = 16  # items of a tuple that is a key of a dictionary: each use computes its hash again
+# Anybody can make numbers and tuples of one hash, and a dictionary compares each with all others.
+MAX_WHOLE = 1 << 60  # of a key; smaller ones differ in their hashes
+MAX_TUPLES = 1 << 10  # keys in a pickle that are tuples
 PROTOCOLS = range(2, 6)  # PyTorch writes 2 unless told otherwise; 0 and 1 are Python 2's
 
 INSTEAD = 'where PyTorch is, save the tensors alone: torch.save(model.state_dict(), "weights.pth")'
@@ -56,7 +60,7 @@ def load(
     Traceback (most recent call last):
     refnet.errors.CheckpointError: the pickle names '__builtin__ print', which no checkpoint needs; ...
     """
-    machine = _Machine(names, persistent, foreign)
+    machine = _Machine(names, persistent, foreign, limit)
     for _ in range(limit):
         opcode = operands.take(stream, 1)
         if opcode == pickle.STOP:
@@ -70,10 +74,12 @@ def load(
 
 
 class _Machine:
-    def __init__(self, names: Mapping[str, object], persistent: Function | None, foreign: bool) -> None:
+    def __init__(self, names: Mapping[str, object], persistent: Function | None, foreign: bool, limit: int) -> None:
         self.names = names
         self.persistent = persistent
         self.foreign = foreign
+        self.items = 2 * limit  # that may still be handed over, however often the same ones
+        self.tuples = MAX_TUPLES
         self.stack: list[Any] = []
         self.marks: list[int] = []
         self.memo: dict[int, Any] = {}
@@ -120,7 +126,8 @@ class _Machine:
 
     def update(self, items: list[Any]) -> None:
         keys, values = items[::2], items[1::2]
-        if len(keys) != len(values) or not all(map(_is_key, keys)):
+        self.tuples -= sum(type(key) is tuple for key in keys)
+        if len(keys) != len(values) or self.tuples < 0 or not all(map(_is_key, keys)):
             raise CheckpointError("the pickle is malformed: a dictionary takes pairs of a plain key and a value")
         top = self.top()
         if isinstance(top, Opaque):
@@ -130,6 +137,7 @@ class _Machine:
 
     def set_attributes(self) -> None:
         attributes = self.pop()
+        self.hand_over(attributes)
         top = self.top()
         if isinstance(top, Opaque):
             top.parts.append(attributes)
@@ -152,6 +160,8 @@ class _Machine:
         self.store(len(self.memo))
 
     def name(self, name: str) -> None:
+        if len(name) > MAX_NAME:
+            raise CheckpointError(f"the pickle has a name of {len(name)} letters: {name[:80]!r}…")
         if name in self.names:
             self.push(self.names[name])
         elif self.foreign and may_be_foreign(name):
@@ -161,12 +171,20 @@ class _Machine:
 
     def name_from_stack(self) -> None:
         module, name = self.pop_many(2)
-        if not (type(module) is type(name) is str):
-            raise CheckpointError("the pickle is malformed: what it names is no text")
+        if not (type(module) is type(name) is str and len(module) + len(name) < MAX_NAME):
+            raise CheckpointError("the pickle is malformed: what it names is no text, or a very long one")
         self.name(f"{module} {name}")
+
+    def hand_over(self, *containers: object) -> None:
+        """Count the items that somebody is about to look at, who may be given the same ones again and again."""
+        self.items -= sum(len(each) for each in containers if isinstance(each, list | tuple | dict))
+        if self.items < 0:
+            raise CheckpointError("the pickle hands the same things over again and again; no checkpoint needs that")
 
     def call(self) -> None:
         function, arguments = self.pop_many(2)
+        self.hand_over(arguments)
+        self.hand_over(*(arguments if type(arguments) is tuple else ()))
         if isinstance(function, Foreign) and type(arguments) is tuple:
             self.push(Opaque(function.name, list(arguments)))
         elif callable(function) and type(arguments) is tuple:
@@ -176,6 +194,7 @@ class _Machine:
 
     def call_with_keywords(self) -> None:
         function, arguments, keywords = self.pop_many(3)
+        self.hand_over(arguments, keywords)
         if not (isinstance(function, Foreign) and type(arguments) is tuple and type(keywords) is dict):
             raise CheckpointError("the pickle calls what is not a function")
         self.push(Opaque(function.name, [*arguments, keywords]))
@@ -190,7 +209,9 @@ def _is_key(key: object) -> bool:
     """Whether a key's hash is computed in no time: a tuple in a tuple in a tuple … could take forever."""
     if type(key) is tuple:
         return len(key) <= MAX_KEY and all(type(item) is not tuple and _is_key(item) for item in key)
-    return key is None or type(key) in (str, int, float, bool, bytes, Foreign, Opaque)
+    if type(key) is int:
+        return -MAX_WHOLE < key < MAX_WHOLE
+    return key is None or type(key) in (str, float, bool, bytes, Foreign, Opaque)
 
 
 # The closed list of opcodes: how to read the argument, and what to do with it. Their manual is the source of the

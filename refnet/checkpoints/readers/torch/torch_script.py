@@ -15,7 +15,8 @@ from refnet.errors import CheckpointError
 
 MARK = "__torch__"  # what every class of such a program is called after
 CONTENT = "TorchScript"
-MAX_PARTS = 1 << 15  # modules and tensors; those of B7 are about 3,500
+MAX_PARTS = 1 << 17  # modules, tensors and settings; those of B7 are about 50,000
+MAX_NAME = 1 << 10
 
 
 def is_program(names: list[str]) -> bool:
@@ -32,18 +33,20 @@ def content(module: object) -> dict[str, Any]:
     """Find the tensors of the module that the archive's pickle describes."""
     found: dict[str, View] = {}
     todo: list[tuple[tuple[str, ...], object]] = [((), module)]
-    for _ in range(MAX_PARTS):
-        if not todo:
-            break
+    seen = 0
+    while todo:
         path, value = todo.pop()
-        if len(path) > MAX_DEPTH:
-            raise CheckpointError(f"modules in each other more than {MAX_DEPTH} deep")
+        if len(path) > MAX_DEPTH or sum(map(len, path)) > MAX_NAME:
+            raise CheckpointError(f"modules in each other more than {MAX_DEPTH} deep, or names of {MAX_NAME} letters")
         if isinstance(value, View):
             found[".".join(path)] = value
-        else:
-            todo += [((*path, name), part) for name, part in reversed(_attributes(value))]
-    if todo:
-        raise CheckpointError(f"a program of more than {MAX_PARTS} modules and tensors")
+            continue
+        every = _attributes(value)
+        seen += len(every)
+        if seen > MAX_PARTS:
+            raise CheckpointError(f"a program of more than {MAX_PARTS} modules, tensors and settings")
+        parts = [(name, part) for name, part in every if isinstance(name, str) and isinstance(part, View | Opaque)]
+        todo += [((*path, name), part) for name, part in reversed(parts)]
     if not found:
         raise CheckpointError(
             "a TorchScript archive without tensors by name, as torch.jit.freeze makes them; "
@@ -52,9 +55,8 @@ def content(module: object) -> dict[str, Any]:
     return {CONTENT: found}
 
 
-def _attributes(value: object) -> list[tuple[str, object]]:
-    """What a module consists of, as far as it is tensors and other modules."""
+def _attributes(value: object) -> list[tuple[object, object]]:
+    """What a module consists of: tensors, other modules, settings."""
     if not (isinstance(value, Opaque) and value.name.startswith(MARK)):
         return []
-    every = [item for part in value.parts if isinstance(part, dict) for item in part.items()]
-    return [(name, part) for name, part in every if isinstance(name, str) and isinstance(part, View | Opaque)]
+    return [item for part in value.parts if isinstance(part, dict) for item in part.items()]

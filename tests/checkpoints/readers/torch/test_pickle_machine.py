@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from refnet.checkpoints.readers.torch import pickle_machine, torch_legacy
+from refnet.checkpoints.readers.torch.pickle_machine import MAX_WHOLE
 from refnet.checkpoints.readers.torch.tensors import NAMES
 from refnet.errors import CheckpointError
 
@@ -80,7 +81,13 @@ def test_bombs(pickled, message):
     refused(pickled, message)
 
 
-KEYS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=3)
+KEYS = (
+    st.none()
+    | st.booleans()
+    | st.integers(1 - MAX_WHOLE, MAX_WHOLE - 1)
+    | st.floats(allow_nan=False)
+    | st.text(max_size=3)
+)
 
 
 class TestMachine:

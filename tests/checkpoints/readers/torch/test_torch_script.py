@@ -80,5 +80,5 @@ def test_strange_programs(content, message):
 def test_modules_of_many_parts(monkeypatch):
     data = archive(module(program({"a": tensor(), "b": tensor()})), {"constants.pkl": b""})
     assert torch_file.load(data)["TorchScript"].keys() == {"a", "b"}
-    monkeypatch.setattr(torch_script, "MAX_PARTS", 2)
-    refuse(torch_file.load, data, "a program of more than 2 modules and tensors", 1 << 20)
+    monkeypatch.setattr(torch_script, "MAX_PARTS", 1)
+    refuse(torch_file.load, data, "a program of more than 1 modules, tensors and settings", 1 << 20)
