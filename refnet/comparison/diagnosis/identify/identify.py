@@ -13,6 +13,8 @@ from refnet.comparison.diagnosis.identify.curves import curves
 from refnet.comparison.diagnosis.identify.gains import gains
 from refnet.comparison.diagnosis.identify.grids import grids
 from refnet.comparison.diagnosis.identify.moved import moved
+from refnet.comparison.diagnosis.identify.narrow_operands import narrow_operands
+from refnet.comparison.diagnosis.identify.narrow_sums import narrow_sums
 from refnet.comparison.diagnosis.identify.operands import operands
 from refnet.comparison.diagnosis.identify.orders import orders
 from refnet.comparison.diagnosis.identify.parts import contents
@@ -39,4 +41,6 @@ ESTIMATORS: tuple[Callable[[Situation, Trial], Iterator[Mistake]], ...] = (
     moved,
     terms,
     grids,
+    narrow_operands,
+    narrow_sums,
 )

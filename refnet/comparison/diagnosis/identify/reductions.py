@@ -14,6 +14,7 @@ from refnet.comparison.diagnosis.mistakes import Mistake, Situation
 from refnet.comparison.diagnosis.trial import Trial
 
 FITS = 1e-3
+ALL_PIXELS = "the sum of all pixels"
 
 
 def reductions(s: Situation, trial: Trial) -> Iterator[Mistake]:
@@ -57,7 +58,8 @@ def _scaled(
         return
     divisor = nice(float(1 / factor), 1e-4)
     divisor = float(np.rint(divisor)) if abs(divisor - np.rint(divisor)) < 1e-3 else divisor
-    text = f"{words}, divided by {divisor:.6g}; {H * W} pixels ({H} × {W}) are right"
+    whole = "" if words != ALL_PIXELS else f", {nice(H * W / divisor):.6g} times the mean"
+    text = f"{words}, divided by {divisor:.6g}{whole}; {H * W} pixels ({H} × {W}) are right"
     combine = lambda x: pixels(x).sum(1) / x.dtype.type(divisor)  # noqa: E731
     yield Mistake("other-mean", text, replace(c, combine=combine))
 
@@ -82,7 +84,7 @@ def _windows(x: Array) -> Iterator[tuple[str, Callable[[Array], Array], Array]]:
     ):
         upto = np.cumsum(sums_, 1)
         for count in range(1, length + 1):
-            whole = f"the sum of {noun}s 0–{count - 1} of {length}" if count < length else "the sum of all pixels"
+            whole = f"the sum of {noun}s 0–{count - 1} of {length}" if count < length else ALL_PIXELS
             yield whole, cut(slice(0, count)), upto[:, count - 1]
             if count < length:
                 words = f"the sum of {noun}s {count}–{length - 1} of {length}"
