@@ -197,7 +197,8 @@ def total(c: Computation, dtype: Float) -> Array:
     if c.op in WITH_A_NUMBER:
         return WITH_A_NUMBER[c.op](inputs[0], c.number)
     if c.kernel is None:
-        return OPERATIONS[c.op](*inputs)
+        one_by_one = c.op == "mean" and c.precision.accumulator
+        return _mean_one_by_one(inputs[0], c.precision.accumulator) if one_by_one else OPERATIONS[c.op](*inputs)
     kernel = _rounded(c.kernel, c.precision.kernel, dtype)
     if c.precision.accumulator or c.precision.products:
         return _one_by_one(c, inputs[0], kernel)
@@ -236,6 +237,16 @@ def finish(c: Computation, x: Array, dtype: Float) -> Array:
 def _rounded(x: Array, to: Rounding, dtype: Float) -> Array:
     made = to(x) if callable(to) else FORMATS[to](x) if to else x
     return made.astype(dtype, copy=False)
+
+
+def _mean_one_by_one(x: Array, accumulator: Rounding) -> Array:
+    """Add one pixel after the other, and round each sum."""
+    pixels = np.moveaxis(x.reshape(len(x), -1, x.shape[-1]), 1, 0)
+    total = np.zeros(pixels.shape[1:], x.dtype)
+    for pixel in pixels:
+        total = _rounded(total + pixel, accumulator, x.dtype.type)
+    mean: Array = total / x.dtype.type(len(pixels))
+    return mean
 
 
 def _one_by_one(c: Computation, x: Array, kernel: Array) -> Array:

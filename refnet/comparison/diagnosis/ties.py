@@ -23,18 +23,17 @@ def rounds(c: Computation) -> bool:
     return any(getattr(c.precision, place) for place in INSIDE)
 
 
+def is_by_chance(c: Computation) -> bool:
+    """Whether chance says to which side it rounds."""
+    return any(isinstance(getattr(c.precision, place), ByChance) for place in INSIDE)
+
+
 def agrees(c: Computation, wanted: Array, part: Array | None, dtype: str, terms: int) -> bool:
     """Whether each number is what the computation gives, or, near a tie, what it gives on the other side.
 
     What is left is held against what float32 leaves of the same: no slack is as large as the distance of a grid.
     """
-    mine, theirs = (np.full(wanted.shape, np.inf) for _ in range(2))
-    single = evaluate(c, np.float32)
-    for result in _sides(c):
-        if result.shape != wanted.shape:
-            return False
-        for left, x in ((mine, single), (theirs, wanted)):
-            np.minimum(left, np.abs(x - result), out=left)
+    mine, theirs = distance(c, evaluate(c, np.float32)), distance(c, wanted)
     if part is not None:
         mine, theirs, wanted = mine[part], theirs[part], wanted[part]
     if not np.isfinite(theirs).all():
@@ -42,6 +41,17 @@ def agrees(c: Computation, wanted: Array, part: Array | None, dtype: str, terms:
     truth = wanted.astype(np.float64)
     floor = noise_floor(truth + mine, truth, dtype, terms)
     return rms(theirs) <= RMS_FACTOR * floor.rms and float(theirs.max()) <= MAX_FACTOR * floor.largest
+
+
+def distance(c: Computation, x: Array) -> Array:
+    """How far each number is from the nearest that the computation may give; infinite for another shape."""
+    left = np.full(x.shape, np.inf)
+    for result in _sides(c):
+        if result.shape != x.shape:
+            break
+        with np.errstate(invalid="ignore"):
+            np.fmin(left, np.abs(x - result), out=left)
+    return left
 
 
 def _sides(c: Computation) -> Iterator[Array]:

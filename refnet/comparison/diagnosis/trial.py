@@ -12,7 +12,7 @@ import numpy as np
 from refnet.arrays import Array
 from refnet.comparison.diagnosis.computation import Computation, evaluate, finish, total
 from refnet.comparison.diagnosis.number_formats import FORMATS
-from refnet.comparison.diagnosis.ties import agrees, rounds
+from refnet.comparison.diagnosis.ties import agrees, distance, is_by_chance, rounds
 from refnet.comparison.judgement.verdict import MAX_FACTOR, ROUNDING, judge, rms
 
 SAMPLED = 1 << 17  # numbers of a tensor that all mistakes are tried on
@@ -33,8 +33,11 @@ class _Piece(NamedTuple):
         """What a result leaves; infinite if it has another shape."""
         if result.shape != self.wanted.shape:
             return np.full(1, np.inf)
-        error: Array = self.wanted - result if self.part is None else self.wanted[self.part] - result[self.part]
-        return error
+        return _asked(self.wanted - result, self.part)
+
+
+def _asked(x: Array, part: Array | None) -> Array:
+    return x if part is None else x[part]
 
 
 class Trial:
@@ -58,7 +61,7 @@ class Trial:
         self.before = float(np.sqrt(errors.mean())) / self.scale
         self._noise = self.scale * noise
         self._right = right
-        self._sampled = self._usable[_sampled(errors, actual)]
+        self._sampled = self._usable[_sampled(errors if len(errors) == len(self._usable) else errors[usable], actual)]
         self.sample, self.seen, self.asked = self._narrowed(right, self._sampled)
         with np.errstate(all="ignore"):
             self.total = total(self.sample, np.float64)
@@ -86,15 +89,19 @@ class Trial:
         every = QUICK if quick and self._narrows(c) and len(self._sampled) > QUICK else 1
         channels = self._sampled[::-every]
         piece = self._narrowed(c, channels)
+        if is_by_chance(c) or (rounds(c) and not quick):
+            return self._relative(rms(_asked(distance(piece.c, piece.wanted), piece.part)))
         if c.has_sum_of(self._right) and piece.c is not c:
             with np.errstate(all="ignore"):
                 result = finish(piece.c, self.total[..., ::-every], np.float64)
         elif c.reorder is not None and self._differs_in_order_alone(c):
             result = c.reorder(self._whole)
         else:
-            result = evaluate(piece.c, np.float64)
-        residual = rms(piece.error(result)) / self.scale
-        return residual if np.isfinite(residual) else np.inf
+            result = evaluate(piece.c, np.float32 if c.precision.accumulator else np.float64)
+        return self._relative(rms(piece.error(result)))
+
+    def _relative(self, size: float) -> float:
+        return size / self.scale if np.isfinite(size) else np.inf
 
     def _differs_in_order_alone(self, c: Computation) -> bool:
         others = (field.name for field in fields(c) if field.name != "reorder")

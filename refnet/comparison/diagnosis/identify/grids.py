@@ -11,7 +11,7 @@ import numpy as np
 from refnet.arrays import Array
 from refnet.comparison.diagnosis.computation import Computation, Precision, evaluate
 from refnet.comparison.diagnosis.identify.inverse import Inside, before_activation, sums
-from refnet.comparison.diagnosis.identify.spacing import spacings
+from refnet.comparison.diagnosis.identify.spacing import spacing
 from refnet.comparison.diagnosis.mistakes import Mistake, Situation
 from refnet.comparison.diagnosis.number_formats import DIRECTIONS, ByChance, Grid, Round, floats
 from refnet.comparison.diagnosis.trial import Trial
@@ -65,12 +65,13 @@ def _on_grids(c: Computation, at: str, words: str, inside: Inside, blur: float) 
     values, right = inside.values[inside.known], inside.right[inside.known]
     name = "fixed-point result" if at == "result" else "fixed-point inside"
     low, high = float(values.min()), float(values.max())
-    for step in spacings(values, blur):
+    if step := spacing(values, blur):
         grid = in_words(step)
         low, high = (float(np.rint(end / step) * step) for end in (low, high))
         is_bounded = right.max() > high + step or right.min() < low - step
+        looked_up = " (a lookup table of the activation would do the same)" if at == "normed" else ""
         for direction in DIRECTIONS:
-            text = f"{words} are rounded to {grid}, {direction}"
+            text = f"{words} are rounded to {grid}, {direction}{looked_up}"
             yield Mistake(name, text, _with(c, at, Grid(step, direction)))
             if is_bounded:
                 text += f", and saturated between {low:.6g} and {high:.6g} ({_bits(low, high, step)})"

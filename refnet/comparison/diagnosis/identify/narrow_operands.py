@@ -17,6 +17,7 @@ from refnet.comparison.diagnosis.number_formats import DIRECTIONS, Grid, Round, 
 from refnet.comparison.diagnosis.trial import Trial
 
 BITS = (8, 4, 7, 6, 5, 3, 2, 9, 10, 12, 14, 16)
+BOUNDS = (6.0, 3.0, 1.0, 2.0, 4.0, 8.0, 16.0, 5.0, 10.0)  # of ranges that are set beforehand
 FRACTIONS = range(1, 16)
 POWERS = range(-16, 3)
 TURNS = ("to nearest", "toward zero (truncated)", "down (floor)")
@@ -55,7 +56,8 @@ class _Sizes:
     def __init__(self, trial: Trial) -> None:
         c = trial.sample
         inside = sums(trial) if c.kernel is not None else None
-        self._x = [x.reshape(-1, x.shape[-1])[:: max(x[..., 0].size // PIXELS, 1)] for x in c.inputs]
+        x = c.inputs[0].astype(np.float64)
+        self._x = x[:, :: max(x[..., 0].size // PIXELS, 1)] if x.ndim == 4 else x
         self._kernel, self._by_channel = c.kernel, c.op == "depthwise"
         self._seen = None
         if inside is not None:
@@ -67,12 +69,11 @@ class _Sizes:
         """Whether such errors are about as large as what is seen."""
         if self._seen is None or self._kernel is None:
             return True
-        x = self._x[0].astype(np.float64)
         square = np.zeros(len(self._seen))
         if kernel is not None:
-            square += self._square(kernel, x)
+            square += self._square(kernel, self._x)
         if turn is not None:
-            square += self._square(self._kernel, turn(x) - x)
+            square += self._square(self._kernel, turn(self._x) - self._x)
         there = self._seen > 0
         if not there.any() or not square[there].any():
             return False
@@ -82,7 +83,8 @@ class _Sizes:
     def _square(self, kernel: Array, x: Array) -> Array:
         """Mean square of the sums of products of one kernel and inputs that do not depend on each other."""
         k = kernel.astype(np.float64)
-        mean, variance = x.mean(0), x.var(0)
+        pixels = tuple(range(x.ndim - 1))
+        mean, variance = x.mean(pixels), x.var(pixels)
         if self._by_channel:
             return np.asarray(np.square(k).sum((0, 1)) * variance + np.square(k.sum((0, 1)) * mean))
         k = k.reshape(-1, *k.shape[-2:])
@@ -90,16 +92,16 @@ class _Sizes:
 
 
 def _kernels(k: Array) -> Iterator[tuple[str, str, Array]]:
-    wide = k.astype(np.float64)
+    wide = k.astype(np.float32)  # as ports divide: at the ends of a range it decides
     of_each = tuple(range(k.ndim - 1))
     for bits, (scope, axes), direction in product(BITS, ((ALL, None), (EACH, of_each)), TURNS):
         largest = np.asarray(np.abs(wide).max(axes))
         for top, which in ((2 ** (bits - 1) - 1, "symmetric"), (2 ** (bits - 1), "of the full range")):
-            step = np.where(largest > 0, largest / top, 1.0)
+            step = np.where(largest > 0, largest / np.float32(top), np.float32(1))
             levels = np.clip(DIRECTIONS[direction](wide / step), -(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
             yield f"int{bits} kernel", f"to int{bits}, {which}, {scope}, {direction}", _single(levels * step)
         low, high = wide.min(axes), wide.max(axes)
-        step = np.where(high > low, (high - low) / (2**bits - 1), 1.0)
+        step = np.where(high > low, (high - low) / np.float32(2**bits - 1), np.float32(1))
         zero = np.rint(-low / step)
         levels = np.clip(DIRECTIONS[direction](wide / step) + zero, 0, 2**bits - 1) - zero
         yield f"uint{bits} kernel", f"to uint{bits} with a zero point, {scope}, {direction}", _single(levels * step)
@@ -126,6 +128,14 @@ def _turns() -> Iterator[tuple[str, str, Round]]:
 
 def _inputs(c: Computation) -> Iterator[tuple[str, str, Round]]:
     x = c.inputs[0]
+    for bits, direction in product(BITS, TURNS):
+        top = 2 ** (bits - 1) - 1
+        for scope, axes in ((EACH, tuple(range(x.ndim - 1))), (PIXEL, tuple(range(1, x.ndim)))):
+            if scope == PIXEL and len(x) == 1:
+                continue
+            step = np.maximum(np.abs(x).max(axes, keepdims=True) / np.float32(top), np.float32(1e-30))
+            if not (scope == EACH and c.op not in ("convolution", "dense")):  # there, channels are left out
+                yield f"int{bits} input", f"to int{bits}, symmetric, {scope}, {direction}", Grid(step, direction)
     largest, low, high = float(np.max(np.abs(x))) or 1.0, float(np.min(x)), float(np.max(x))
     for bits, direction in product(BITS, TURNS):
         for top, which in ((2 ** (bits - 1) - 1, "symmetric"), (2 ** (bits - 1), "of the full range")):
@@ -136,4 +146,8 @@ def _inputs(c: Computation) -> Iterator[tuple[str, str, Round]]:
         zero = np.rint(-min(low, 0.0) / step)
         turn = Grid(step, direction, -zero * step, (2**bits - 1 - zero) * step)
         yield f"uint{bits} input", f"to uint{bits} with a zero point, {ALL}, {direction}", turn
+    for bound in BOUNDS:
+        for least, levels, which in ((-bound, 254, "int8"), (0.0, 255, "uint8")):
+            turn = Grid((bound - least) / levels, "to nearest", least, bound)
+            yield f"{which} input", f"to {which}, bounded at {least:g} and {bound:g}, {ALL}", turn
     yield from _turns()

@@ -13,7 +13,7 @@ from refnet.comparison.diagnosis.computation import Computation, Precision
 from refnet.comparison.diagnosis.identify.gains import Pixels, pixels_of
 from refnet.comparison.diagnosis.identify.grids import BLUR, ENOUGH, in_words
 from refnet.comparison.diagnosis.identify.inverse import Inside, sums
-from refnet.comparison.diagnosis.identify.spacing import spacings
+from refnet.comparison.diagnosis.identify.spacing import spacing
 from refnet.comparison.diagnosis.mistakes import Mistake, Situation
 from refnet.comparison.diagnosis.number_formats import FORMATS, Grid, Round, floats
 from refnet.comparison.diagnosis.summation import SUMMATION_ORDERS, SummationOrder
@@ -125,7 +125,7 @@ def _ways(inside: Inside) -> Iterator[Narrow]:
         yield Narrow(title, f"in {name}, of operands and products rounded to it too{one_rounds}", turn, turn, turn)
     values = inside.values[inside.known]
     blur = BLUR * float(np.max(np.abs(values), initial=0.0))
-    for step in spacings(values, blur)[:3]:
+    if step := spacing(values, blur):
         for direction in ("to nearest", "down (floor)", "toward zero (truncated)", "to nearest, ties up"):
             words = f"in fixed point, {in_words(step)}: each product is rounded {direction}"
             turn = Grid(step, direction)

@@ -14,27 +14,22 @@ POWERS = range(-20, 4)
 PHASE = 0.9  # of 1: from which on the values' phases on a grid are one
 
 
-def spacings(values: Array, blur: float = 0.0) -> list[float]:
-    """Distances of the grids that values may lie on, the most probable first; ``blur`` is how exact they are.
+def spacing(values: Array, blur: float = 0.0) -> float:
+    """Find the largest distance of a grid that values lie on; 0 if there is none. ``blur`` is how exact they are.
 
     Examples
     --------
-    >>> spacings(np.array([0.25, 1.5, -0.75, 1.0]))
-    [0.25]
-    >>> spacings(np.sqrt(np.arange(1.0, 100.0)))
-    []
+    >>> spacing(np.array([0.25, 1.5, -0.75, 1.0]))
+    0.25
+    >>> spacing(np.sqrt(np.arange(1.0, 100.0)))
+    0.0
     """
     some = np.ravel(values)[:: max(values.size // MOST, 1)].astype(np.float64)
     largest = float(np.max(np.abs(some), initial=0.0))
     if not largest or not np.isfinite(largest):
-        return []
+        return 0.0
     blur = max(blur, 2.0**-23 * largest)
-    found = [_refined(some, step, blur) for step in (*_by_gaps(some, blur), *_by_phase(some, blur))]
-    steps: list[float] = []
-    for step in found:
-        if step and not any(abs(step / other - 1) < 1e-3 for other in steps):
-            steps.append(step)
-    return steps
+    return max(_refined(some, step, blur) for step in (*_by_gaps(some, blur), *_by_phase(some, blur), 0.0))
 
 
 def _by_gaps(values: Array, blur: float) -> list[float]:
