@@ -22,6 +22,8 @@ from refnet.comparison.judgement.verdict import ROUNDING
 NEAREST = 8  # mistakes that are tried on the whole tensor
 FIRST_OF_TWO = 3  # mistakes on top of which another one is looked for
 GAIN = 3  # times smaller than before is the error that a known mistake leaves
+SMALL = 2.0**-12  # relative error, that orders of roundings may make
+HELPS = 0.9  # of an error: what leaves more of few channels is looked at no further
 TIE = 1.5  # residuals nearer to each other than this factor tell nothing
 FEWEST = 32  # numbers of a part, below which anything fits by chance but what stands there
 LEAD = 0.5  # share of an error that must be explained to be told
@@ -63,7 +65,7 @@ def search(
     return (
         found
         or _both(situation, trial, near, noise)
-        or explain_rounding(situation.right, actual)
+        or (explain_rounding(situation.right, actual) if trial.before < SMALL else None)
         or like_noise(trial)
         or _unknown(trial, near)
     )
@@ -126,7 +128,9 @@ def nearest(trial: Trial, candidates: Iterable[Mistake]) -> list[Tried]:
             if mistake.grid != trial.dtype:
                 quick.append(Tried(trial.residual(mistake.wrong, quick=True), rank, mistake))
                 quick = sorted(quick, key=lambda tried: tried[:2])[: 3 * NEAREST]
-    near = [one._replace(residual=trial.residual(one.mistake.wrong)) for one in quick]
+    near = [
+        one._replace(residual=trial.residual(one.mistake.wrong)) for one in quick if one.residual < HELPS * trial.before
+    ]
     return sorted(near, key=lambda tried: tried[:2])[:NEAREST]
 
 
@@ -168,13 +172,13 @@ def _is_much_nearer(residual: float, trial: Trial) -> bool:
 
 def _unknown(trial: Trial, near: list[Tried]) -> Diagnosis:
     """What comes nearest, as a lead, and where the error lies."""
-    residual, _, nearest_one = near[0]
     sentence = "no known mistake gives these numbers"
+    residual = near[0].residual if near else np.inf if np.isinf(trial.before) else trial.before
     share = 1 - residual / trial.before if np.isfinite(trial.before) else 0.0
     if residual == np.inf:
         sentence = f"no known mistake gives the shape {list(trial.actual.shape)}"
     elif residual <= (1 - LEAD) * min(trial.before, 1.0):  # nearer than the right numbers, and than none at all
-        sentence += f"; a lead: explains {int(100 * share)} % of the error: {nearest_one.sentence}"
+        sentence += f"; a lead: explains {int(100 * share)} % of the error: {near[0].mistake.sentence}"
     where = _where(trial.error()) if np.isfinite(trial.before) and trial.part is None else ""
     if where:
         sentence += f"; of the error, {where}"

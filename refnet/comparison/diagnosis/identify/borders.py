@@ -18,6 +18,7 @@ from refnet.comparison.diagnosis.operations import padded
 from refnet.comparison.diagnosis.trial import Trial
 
 LARGEST = 1 << 23  # numbers of a result that is computed whole, strip by strip
+MOST_TILES = 200  # that a result is cut into
 SHIFTS = (0, 1, -1, 2, -2)
 
 
@@ -192,7 +193,7 @@ def _strips(s: Situation, trial: Trial) -> Iterator[Mistake]:
         heights = _sizes(np.flatnonzero(wrong.any((0, 3)).mean(1) > 0.9), H)
         widths = _sizes(np.flatnonzero(wrong.any((0, 3)).mean(0) > 0.9), W)
     for height, width in product(heights[:4], widths[:4]):
-        if (height, width) == (H, W):
+        if (height, width) == (H, W) or MOST_TILES * height * width < H * W:
             continue
         for mode, rule in (("constant", "zeros"), ("edge", "its border repeated"), ("reflect", "a mirror")):
             yield _strip(s, height, width, mode, rule)

@@ -31,5 +31,6 @@ def compositions(s: Situation, trial: Trial) -> Iterator[Mistake]:
             if list(chosen) != parts:
                 order = ", ".join(name for name, _ in chosen) or "nothing"
                 words = f"after the sums follow, in this order: {order}; instead of {', '.join(n for n, _ in parts)}"
+                words += ": both run twice" if list(chosen) == 2 * parts else ""
                 tail = tuple(one for _, one in chosen)
                 yield Mistake("order", words, replace(c, norms=(), bias=None, activation="none", tail=tail))

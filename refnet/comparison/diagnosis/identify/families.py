@@ -119,8 +119,8 @@ def _polynomials(x: Array, y: Array, spread: float) -> Iterator[tuple[str, str, 
             factors, left = fit([x[there] ** power for power in range(degree + 1)], y[there])
             if left < FITS / 10 * spread:
                 factors = np.array([nice(float(factor), 1e-5) for factor in factors])
-                terms = (f"{said_number(factor)}{_power(n)}" for n, factor in enumerate(factors) if factor)
-                words = f"a polynomial of degree {degree}: {' + '.join(terms)}"
+                terms = " + ".join(f"{said_number(factor)}{_power(n)}" for n, factor in enumerate(factors) if factor)
+                words = f"a polynomial of degree {degree}: {terms.replace('+ -', '- ')}"
                 low, high = (nice(float(end), 1e-5) for end in (y.min(), y.max()))
                 if is_bounded:
                     words += f", bounded at {low:.6g} and {high:.6g}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,11 +22,18 @@ BOUNDS = (6.0, 3.0, 1.0, 2.0, 4.0, 8.0, 16.0, 5.0, 10.0)  # of ranges that are s
 FRACTIONS = range(1, 16)
 POWERS = range(-16, 3)
 TURNS = ("to nearest", "toward zero (truncated)", "down (floor)")
-PIXELS = 1 << 14  # whose inputs are looked at
-APART = 4.0  # factor between the error that is seen and the one that a rounding should make
+APART = 5.0  # factor between the error that is seen and the one that a rounding should make
 ALL, EACH, PIXEL = "one scale for all", "a scale for each channel", "a scale for each picture"
 
-_Rounded = tuple[str, str, Array | Round]  # its name, in words, and what it makes
+
+class Rounded(NamedTuple):
+    """A rounding of a tensor: its name, in words, and how far it moves numbers: at random, and all in one direction."""
+
+    name: str
+    words: str
+    turn: Round
+    spread: float
+    bias: float = 0.0
 
 
 def narrow_operands(s: Situation, trial: Trial) -> Iterator[Mistake]:
@@ -33,121 +41,156 @@ def narrow_operands(s: Situation, trial: Trial) -> Iterator[Mistake]:
     c = s.right
     if trial.seen.size < ENOUGH or c.op in ("softmax", "log_softmax"):
         return
-    size = _Sizes(trial)
-    kernels = [] if c.kernel is None else list(_kernels(c.kernel))
-    for name, words, kernel in kernels:
-        if size.fits(kernel=kernel[..., trial.channels] - trial.sample.kernel):
-            yield Mistake(name, f"the kernel is rounded {words}", replace(c, kernel=kernel))
-    for name, words, turn in _inputs(c):
-        if size.fits(turn=turn):
-            yield Mistake(name, f"the inputs are rounded {words}", replace(c, precision=Precision(inputs=turn)))
-    by_words: dict[str, Array] = {words: kernel for _, words, kernel in kernels}
-    for name, words, turn in _inputs(c):
-        for alike in (words, words.replace(ALL, EACH)):
-            if alike in by_words and size.fits(by_words[alike][..., trial.channels] - trial.sample.kernel, turn):
-                scales = f", the kernel with {EACH}" if alike != words else ""
-                made = replace(c, kernel=by_words[alike], precision=Precision(inputs=turn))
-                yield Mistake(name, f"kernel and inputs are rounded {words}{scales}", made)
+    size, kernels = _Sizes(trial), [] if c.kernel is None else list(_kernels(c.kernel))
+    for one in kernels:
+        if size.fits(kernel=one):
+            words = f"the kernel is rounded {one.words}"
+            yield Mistake(f"{one.name} kernel", words, replace(c, kernel=_single(one.turn(_wide(c)))))
+    inputs = list(_inputs(c))
+    for one in inputs:
+        if size.fits(x=one):
+            words = f"the inputs are rounded {one.words}"
+            yield Mistake(f"{one.name} input", words, replace(c, precision=Precision(inputs=one.turn)))
+    by_words = {one.words: one for one in kernels}
+    for one in inputs:
+        for alike in (one.words, one.words.replace(ALL, EACH)):
+            kernel = by_words.get(alike)
+            if kernel and size.fits(kernel, one):
+                scales = f", the kernel with {EACH}" if alike != one.words else ""
+                made = replace(c, kernel=_single(kernel.turn(_wide(c))), precision=Precision(inputs=one.turn))
+                yield Mistake(f"{one.name} operands", f"kernel and inputs are rounded {one.words}{scales}", made)
 
 
-class _Sizes:
-    """How large errors of the sums should be, by those of kernel and inputs, and how large they are."""
-
-    def __init__(self, trial: Trial) -> None:
-        c = trial.sample
-        inside = sums(trial) if c.kernel is not None else None
-        x = c.inputs[0].astype(np.float64)
-        self._x = x[:, :: max(x[..., 0].size // PIXELS, 1)] if x.ndim == 4 else x
-        self._kernel, self._by_channel = c.kernel, c.op == "depthwise"
-        self._seen = None
-        if inside is not None:
-            error = np.where(inside.known, inside.values - inside.right, 0.0)
-            axes = tuple(range(error.ndim - 1))
-            self._seen = np.sqrt(np.square(error).sum(axes) / np.maximum(inside.known.sum(axes), 1))
-
-    def fits(self, kernel: Array | None = None, turn: Round | None = None) -> bool:
-        """Whether such errors are about as large as what is seen."""
-        if self._seen is None or self._kernel is None:
-            return True
-        square = np.zeros(len(self._seen))
-        if kernel is not None:
-            square += self._square(kernel, self._x)
-        if turn is not None:
-            square += self._square(self._kernel, turn(self._x) - self._x)
-        there = self._seen > 0
-        if not there.any() or not square[there].any():
-            return False
-        ratio = float(np.median(np.sqrt(square[there]) / self._seen[there]))
-        return 1 / APART < ratio < APART
-
-    def _square(self, kernel: Array, x: Array) -> Array:
-        """Mean square of the sums of products of one kernel and inputs that do not depend on each other."""
-        k = kernel.astype(np.float64)
-        pixels = tuple(range(x.ndim - 1))
-        mean, variance = x.mean(pixels), x.var(pixels)
-        if self._by_channel:
-            return np.asarray(np.square(k).sum((0, 1)) * variance + np.square(k.sum((0, 1)) * mean))
-        k = k.reshape(-1, *k.shape[-2:])
-        return np.asarray((np.square(k) * variance[:, None]).sum((0, 1)) + np.square((k * mean[:, None]).sum((0, 1))))
-
-
-def _kernels(k: Array) -> Iterator[tuple[str, str, Array]]:
-    wide = k.astype(np.float32)  # as ports divide: at the ends of a range it decides
-    of_each = tuple(range(k.ndim - 1))
-    for bits, (scope, axes), direction in product(BITS, ((ALL, None), (EACH, of_each)), TURNS):
-        largest = np.asarray(np.abs(wide).max(axes))
-        for top, which in ((2 ** (bits - 1) - 1, "symmetric"), (2 ** (bits - 1), "of the full range")):
-            step = np.where(largest > 0, largest / np.float32(top), np.float32(1))
-            levels = np.clip(DIRECTIONS[direction](wide / step), -(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
-            yield f"int{bits} kernel", f"to int{bits}, {which}, {scope}, {direction}", _single(levels * step)
-        low, high = wide.min(axes), wide.max(axes)
-        step = np.where(high > low, (high - low) / np.float32(2**bits - 1), np.float32(1))
-        zero = np.rint(-low / step)
-        levels = np.clip(DIRECTIONS[direction](wide / step) + zero, 0, 2**bits - 1) - zero
-        yield f"uint{bits} kernel", f"to uint{bits} with a zero point, {scope}, {direction}", _single(levels * step)
-    for name, words, turn in _turns():
-        yield name, words, _single(turn(wide))
-    sign = np.sign(wide)
-    yield "binary kernel", "to its sign times the mean size of all (binary)", _single(sign * np.abs(wide).mean())
-    each = sign * np.abs(wide).mean(of_each)
-    yield "binary kernel", "to its sign times the mean size of its channel (binary)", _single(each)
-    powers = sign * 2.0 ** np.rint(np.log2(np.maximum(np.abs(wide), 1e-30)))
-    yield "powers of two", "to powers of two", _single(powers)
+def _wide(c: Computation) -> Array:
+    assert c.kernel is not None
+    return c.kernel.astype(np.float32)  # as ports divide: at the ends of a range it decides
 
 
 def _single(x: Array) -> Array:
     return np.asarray(x, np.float32)
 
 
-def _turns() -> Iterator[tuple[str, str, Round]]:
+class _Sizes:
+    """How large errors of the sums are, and how large those of kernel and inputs make them."""
+
+    def __init__(self, trial: Trial) -> None:
+        c = trial.sample
+        inside = sums(trial) if c.kernel is not None else None
+        if inside is None or c.kernel is None:
+            self._seen = None
+            return
+        error = np.where(inside.known, inside.values - inside.right, 0.0)
+        axes = tuple(range(error.ndim - 1))
+        self._seen = np.sqrt(np.square(error).sum(axes) / np.maximum(inside.known.sum(axes), 1))
+        x, k = c.inputs[0].astype(np.float64), c.kernel.astype(np.float64)
+        pixels, of_each = tuple(range(x.ndim - 1)), tuple(range(k.ndim - 1))
+        taps = k[..., 0].size / (1 if c.op == "depthwise" else x.shape[-1])
+        mean, square = taps * x.mean(pixels), taps * np.square(x).mean(pixels)
+        self._inputs = (mean, square) if c.op == "depthwise" else (mean.sum(), square.sum())
+        self._kernel = k.sum(of_each), np.square(k).sum(of_each)
+
+    def fits(self, kernel: Rounded | None = None, x: Rounded | None = None) -> bool:
+        """Whether such roundings make errors about as large as those that are seen."""
+        if self._seen is None:
+            return True
+        square = np.zeros(len(self._seen))
+        for rounded, (mean, size) in ((kernel, self._inputs), (x, self._kernel)):
+            if rounded:
+                square = square + rounded.spread**2 * size + np.square(rounded.bias * mean)
+        there = self._seen > 0
+        ratio = np.sqrt(square[there]) / self._seen[there] if there.any() else np.zeros(1)
+        return bool(1 / APART < np.median(ratio) < APART)
+
+
+def _of_step(name: str, words: str, turn: Round, step: Any, direction: str) -> Rounded:
+    """A rounding to multiples of a number: off by a third of it at most, or by half of it and all downwards."""
+    size = float(np.median(step)) / np.sqrt(3)
+    one_way = direction == "down (floor)"
+    return Rounded(name, f"{words}, {direction}", turn, size / 2 if one_way else size / 1.5, size if one_way else 0.0)
+
+
+def _kernels(k: Array) -> Iterator[Rounded]:
+    wide, of_each = k.astype(np.float32), tuple(range(k.ndim - 1))
+    for bits, (scope, axes), direction in product(BITS, ((ALL, None), (EACH, of_each)), TURNS):
+        largest, low, high = (np.asarray(found(axes)) for found in (np.abs(wide).max, wide.min, wide.max))
+        half = 2 ** (bits - 1)
+        for top, which in ((half - 1, "symmetric"), (half, "of the full range")):
+            step = np.where(largest > 0, largest / np.float32(top), np.float32(1))
+            yield _of_step(
+                f"int{bits}",
+                f"to int{bits}, {which}, {scope}",
+                _levels(step, -half, half - 1, direction),
+                step,
+                direction,
+            )
+        step = np.where(high > low, (high - low) / np.float32(2**bits - 1), np.float32(1))
+        zero = np.rint(-low / step)
+        turn = _levels(step, -zero, 2**bits - 1 - zero, direction)
+        yield _of_step(f"uint{bits}", f"to uint{bits} with a zero point, {scope}", turn, step, direction)
+    yield from _turns(wide)
+    size, each = np.abs(wide).mean(), np.abs(wide).mean(of_each)
+    near = float(np.std(np.abs(wide)))
+    words = "to its sign times the mean size of {} (binary)"
+    yield Rounded("binary", words.format("all"), lambda k: np.sign(k) * size, near)
+    yield Rounded("binary", words.format("its channel"), lambda k: np.sign(k) * each, near)
+    for share in (0.7, 0.5, 0.75, 1.0):
+        yield Rounded("ternary", f"to -1, 0 or 1 times a number (ternary), 0 below {share} of the mean size",
+                      _ternary(share * size, None), near)  # fmt: skip
+        yield Rounded("ternary", f"to -1, 0 or 1 times the mean of what is left (ternary), 0 below {share} of the mean",
+                      _ternary(share * size, size), near)  # fmt: skip
+    yield Rounded("power of two", "to powers of two", _power_of_two, float(np.std(wide)) / 6)
+
+
+def _levels(step: Array, low: Any, high: Any, direction: str) -> Round:
+    return lambda k: np.clip(DIRECTIONS[direction](k / step), low, high) * step
+
+
+def _ternary(limit: float, scale: float | None) -> Round:
+    def turn(k: Array) -> Array:
+        there = np.abs(k) > limit
+        size = (np.abs(k) * there).sum() / max(there.sum(), 1) if scale is None else scale
+        return np.asarray(np.sign(k) * there * size)
+
+    return turn
+
+
+def _power_of_two(k: Array) -> Array:
+    return np.asarray(np.sign(k) * 2.0 ** np.rint(np.log2(np.maximum(np.abs(k), 1e-30))))
+
+
+def _turns(x: Array) -> Iterator[Rounded]:
+    size = float(np.sqrt(np.square(x, dtype=np.float64).mean()))
     for kept, direction in product(FRACTIONS, TURNS):
-        yield "narrow float", f"to {kept} bits of fraction, {direction}", floats(kept, direction)
+        yield _of_step(
+            "narrow float", f"to {kept} bits of fraction", floats(kept, direction), size * 2.0**-kept, direction
+        )
     for power, direction in product(POWERS, TURNS):
-        yield "fixed-point operands", f"to {in_words(2.0**power)}, {direction}", Grid(2.0**power, direction)
+        step = 2.0**power
+        yield _of_step("fixed-point", f"to {in_words(step)}", Grid(step, direction), step, direction)
 
 
-def _inputs(c: Computation) -> Iterator[tuple[str, str, Round]]:
+def _inputs(c: Computation) -> Iterator[Rounded]:
     x = c.inputs[0]
-    for bits, direction in product(BITS, TURNS):
-        top = 2 ** (bits - 1) - 1
-        for scope, axes in ((EACH, tuple(range(x.ndim - 1))), (PIXEL, tuple(range(1, x.ndim)))):
-            if scope == PIXEL and len(x) == 1:
-                continue
-            step = np.maximum(np.abs(x).max(axes, keepdims=True) / np.float32(top), np.float32(1e-30))
-            if not (scope == EACH and c.op not in ("convolution", "dense")):  # there, channels are left out
-                yield f"int{bits} input", f"to int{bits}, symmetric, {scope}, {direction}", Grid(step, direction)
-    largest, low, high = float(np.max(np.abs(x))) or 1.0, float(np.min(x)), float(np.max(x))
-    for bits, direction in product(BITS, TURNS):
-        for top, which in ((2 ** (bits - 1) - 1, "symmetric"), (2 ** (bits - 1), "of the full range")):
-            step = largest / top
-            turn = Grid(step, direction, -(2 ** (bits - 1)) * step, (2 ** (bits - 1) - 1) * step)
-            yield f"int{bits} input", f"to int{bits}, {which}, {ALL}, {direction}", turn
-        step = (max(high, 0.0) - min(low, 0.0)) / (2**bits - 1) or 1.0
-        zero = np.rint(-min(low, 0.0) / step)
-        turn = Grid(step, direction, -zero * step, (2**bits - 1 - zero) * step)
-        yield f"uint{bits} input", f"to uint{bits} with a zero point, {ALL}, {direction}", turn
+    scopes: list[tuple[str, tuple[int, ...] | None]] = [(ALL, None)]
+    if x.ndim == 4:
+        scopes += [(PIXEL, (1, 2, 3))] if len(x) > 1 else []
+        scopes += [(EACH, (0, 1, 2))] if c.op == "convolution" else []  # elsewhere, channels are left out
+    for bits, (scope, axes), direction in product(BITS, scopes, TURNS):
+        half = 2 ** (bits - 1)
+        largest = np.maximum(np.abs(x).max(axes, keepdims=axes is not None), np.float32(1e-30))
+        for top, which in ((half - 1, "symmetric"), (half, "of the full range")):
+            step = largest / np.float32(top)
+            turn = _levels(step, -half, half - 1, direction)
+            yield _of_step(f"int{bits}", f"to int{bits}, {which}, {scope}", turn, step, direction)
+        if scope == ALL:
+            low, high = min(float(x.min()), 0.0), max(float(x.max()), 0.0)
+            step = np.asarray((high - low) / (2**bits - 1) or 1.0)
+            zero = np.rint(-low / step)
+            turn = _levels(step, -zero, 2**bits - 1 - zero, direction)
+            yield _of_step(f"uint{bits}", f"to uint{bits} with a zero point, {scope}", turn, step, direction)
     for bound in BOUNDS:
-        for least, levels, which in ((-bound, 254, "int8"), (0.0, 255, "uint8")):
-            turn = Grid((bound - least) / levels, "to nearest", least, bound)
-            yield f"{which} input", f"to {which}, bounded at {least:g} and {bound:g}, {ALL}", turn
-    yield from _turns()
+        for low, levels, which in ((-bound, 254, "int8"), (0.0, 255, "uint8")):
+            step = (bound - low) / levels
+            words = f"to {which}, bounded at {low:g} and {bound:g}, {ALL}"
+            yield Rounded(which, words, Grid(step, "to nearest", low, bound), step / 2)
+    yield from _turns(x)
