@@ -21,7 +21,7 @@ from refnet.golden import FLOATS
 from refnet.golden.axes import TensorLayout, axes_of, kernel_axes_of
 from refnet.golden.coverage import FEW_VALUES, Coverage, RunCoverage
 from refnet.golden.inputs import NetworkInput, choose_input, few_values
-from refnet.golden.manifest import Manifest, Run, TensorEntry
+from refnet.golden.manifest import Manifest, Run, StepEntry, TensorEntry
 from refnet.golden.selection import Selection, select, without_given
 from refnet.golden.write import TensorWriter, open_writer
 from refnet.hub.models import is_file
@@ -169,7 +169,10 @@ def record(
             recipe=None if network_input.picture is None else network.recipe,
             numerics=NUMERICS_VERSION,
             refnet=__version__,
+            padding=network.weights.padding,
+            bn_eps=network.weights.bn_eps,
         )
+        writer.steps = tuple(StepEntry.of(step, network.weights.bn_eps) for step in plan)
         recorder = _Recorder(network, plan, writer, _Storage(dtype, layout, kernel_layout, padded), watch)
         recorder.add_run(network_input, chosen, given or {})
         if weights:
