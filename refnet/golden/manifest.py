@@ -13,6 +13,8 @@ from refnet.preprocessing.recipe import Recipe
 from refnet.reference.numerics import constants_in_hex
 
 FORMAT = "refnet golden"
+RESUMED = "resumed at "  # before a step, in what is said of a run's input
+PICTURE = "picture"  # u8[H, W, 3] among the tensors, before the recipe
 SCHEMA_VERSION = 1
 FILE_NAME = "manifest.json"  # in a directory; the dataset /manifest in an HDF5 file, manifest.json in an .npz
 
@@ -69,6 +71,17 @@ class Run:
     refnet: str
     padding: str | None = None
     bn_eps: float | None = None
+
+    @property
+    def resumed(self) -> tuple[str, ...]:
+        """The steps whose tensors somebody else gave.
+
+        Examples
+        --------
+        >>> Run("b0", "", (224, 224), "float32", "stimulus codes, resumed at stem", None, 1, "0.1").resumed
+        ('stem',)
+        """
+        return tuple(name for _, mark, name in (one.rpartition(RESUMED) for one in self.input.split(", ")) if mark)
 
 
 @dataclass(frozen=True)
