@@ -135,8 +135,7 @@ def _named(trial: Trial, near: list[Tried]) -> Diagnosis | None:
     found = [
         tried
         for tried in near
-        if tried.residual <= trial.before / GAIN
-        and trial.reproduces(tried.mistake.wrong, tried.mistake.grid, tried.mistake.step)
+        if tried.residual <= trial.before / GAIN and trial.reproduces(tried.mistake.wrong, tried.mistake.grid)
     ]
     if not found:
         return None
