@@ -15,6 +15,7 @@ from refnet.comparison.diagnosis.computation import computation_of, evaluate
 from refnet.comparison.diagnosis.diagnose import diagnose
 from refnet.comparison.judgement.verdict import Judgement, judge, terms_added
 from refnet.comparison.tensor_result import Heat, heat_of
+from refnet.comparison.where import Where, find_where
 from refnet.errors import InputError
 from refnet.network import Network
 
@@ -31,13 +32,16 @@ class Explanation:
         The verdict, and what it rests on.
     diagnosis
         What was computed instead, if it is wrong.
+    where
+        Which elements are wrong, if some are and the shape is right.
     heat
-        Where the error is, if it is wrong and of the right shape.
+        A map of the error, likewise.
     """
 
     step: str
     judgement: Judgement
     diagnosis: Diagnosis | None = None
+    where: Where | None = None
     heat: Heat | None = None
 
     @property
@@ -46,7 +50,8 @@ class Explanation:
         if self.diagnosis is None:
             how = "exact" if self.judgement.verdict == "exact" else "differently rounded"
             return f"{self.step}: {how}"
-        return f"{self.step}: wrong: {self.diagnosis.sentence}"
+        place = f"\n{self.step}: {self.where.sentence}" if self.where else ""
+        return f"{self.step}: wrong: {self.diagnosis.sentence}{place}"
 
     def __str__(self) -> str:
         return self.sentence
@@ -113,8 +118,11 @@ def explain(
     'block2b.expand: exact'
     >>> print(explain(x, np.minimum(y, 5), "block2b.expand", net))
     block2b.expand: wrong: the results are bounded (saturated, clamped) at 5, from above
+    block2b.expand: wrong in ...
     """
     inputs = [x] if isinstance(x, np.ndarray) else list(x)
+    if not all(isinstance(one, np.ndarray) for one in (*inputs, y)):
+        raise InputError("x and y must be arrays of NumPy, or x a list of them")
     weights = network.weights
     plan = network.plan if size is None else make_plan(weights.architecture, size, padding=weights.padding)
     found = {name: one for one in plan for name in (one.name, *one.parts)}
@@ -137,4 +145,7 @@ def explain(
     ]
     diagnosis = diagnose(one, **options, actual=y, dtype=dtype, layers=others if part != CONV else ())  # type: ignore[arg-type]
     has_map = y.shape == truth.shape and y.ndim in (2, 4)
-    return Explanation(step, judgement, diagnosis, heat_of(y, single) if has_map else None)
+    if not has_map:
+        return Explanation(step, judgement, diagnosis)
+    where = find_where(y, single, "NHWC" if y.ndim == 4 else "NC", judgement)
+    return Explanation(step, judgement, diagnosis, where, heat_of(y, single))

@@ -16,6 +16,9 @@ from refnet.comparison.diagnosis.trial import Trial
 def fitted(s: Situation, trial: Trial) -> Iterator[Mistake]:
     """Results scaled or shifted by one number; a sum of two inputs with other factors than 1."""
     c, sample, actual = s.right, trial.sample, trial.seen
+    truth = evaluate(sample, np.float64)
+    if truth.shape != actual.shape:
+        return
     if c.op == "add":
         factors = _least_squares([x.astype(np.float64) for x in sample.inputs], actual)
         words = "the block's result and its input are added as {:.6g} and {:.6g} times themselves, instead of 1 and 1"
@@ -24,8 +27,7 @@ def fitted(s: Situation, trial: Trial) -> Iterator[Mistake]:
             words.format(*factors),
             replace(c, combine=lambda x, skip, a=factors[0], b=factors[1]: x * a + skip * b),
         )
-    truth = evaluate(sample, np.float64)
-    if truth.shape == actual.shape and c.op != "mean":  # there, it is a divisor
+    if c.op != "mean":  # there, it is a divisor
         (scale,) = _least_squares([truth], actual)
         yield Mistake(
             "scaled",

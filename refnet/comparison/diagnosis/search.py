@@ -12,7 +12,7 @@ import numpy as np
 from refnet.arrays import Array
 from refnet.comparison.diagnosis.diagnosis import Diagnosis
 from refnet.comparison.diagnosis.fitting import fitted
-from refnet.comparison.diagnosis.identify import ESTIMATORS, contents, wrong_part
+from refnet.comparison.diagnosis.identify import ESTIMATORS, OF_ANY_SHAPE, contents, place_of, wrong_part
 from refnet.comparison.diagnosis.mistakes import Mistake, Situation, mistakes
 from refnet.comparison.diagnosis.noise import like_noise
 from refnet.comparison.diagnosis.rounding import explain_rounding
@@ -27,11 +27,6 @@ HELPS = 0.9  # of an error: what leaves more of few channels is looked at no fur
 TIE = 1.5  # residuals nearer to each other than this factor tell nothing
 FEWEST = 32  # numbers of a part, below which anything fits by chance but what stands there
 LEAD = 0.5  # share of an error that must be explained to be told
-
-NEARLY_ALL = 0.99  # of the square of an error that nothing explains
-FEW = 0.25  # of the indices of an axis, in which nearly all of it lies
-WRITTEN_OUT = 8  # of these indices
-_AXES = {4: ("pictures", "rows", "columns", "channels"), 2: ("pictures", "channels")}
 
 
 class Tried(NamedTuple):
@@ -80,7 +75,7 @@ def _identified(
     """
     part, is_plain = wrong_part(situation, trial.actual)
     if part is None:
-        for estimator in ESTIMATORS:
+        for estimator in ESTIMATORS if np.isfinite(trial.before) else OF_ANY_SHAPE:
             found = nearest(trial, estimator(situation, trial))
             near = sorted(near + found, key=lambda tried: tried.residual)[:NEAREST]
             named = _named(trial, found)
@@ -97,7 +92,7 @@ def _identified(
             return named, near
         named = _named(there, found) if estimator is contents or np.count_nonzero(asked) >= FEWEST else None
         if named:
-            on_part.append(replace(named, sentence=f"where it is wrong, {named.sentence}"))
+            on_part.append(replace(named, sentence=f"{place_of(part)}, {named.sentence}"))
             if is_plain:
                 break
     return (on_part[0] if on_part else None), near
@@ -171,7 +166,7 @@ def _is_much_nearer(residual: float, trial: Trial) -> bool:
 
 
 def _unknown(trial: Trial, near: list[Tried]) -> Diagnosis:
-    """What comes nearest, as a lead, and where the error lies."""
+    """What comes nearest, as a lead."""
     sentence = "no known mistake gives these numbers"
     residual = near[0].residual if near else np.inf if np.isinf(trial.before) else trial.before
     share = 1 - residual / trial.before if np.isfinite(trial.before) else 0.0
@@ -179,31 +174,4 @@ def _unknown(trial: Trial, near: list[Tried]) -> Diagnosis:
         sentence = f"no known mistake gives the shape {list(trial.actual.shape)}"
     elif residual <= (1 - LEAD) * min(trial.before, 1.0):  # nearer than the right numbers, and than none at all
         sentence += f"; a lead: explains {int(100 * share)} % of the error: {near[0].mistake.sentence}"
-    where = _where(trial.error()) if np.isfinite(trial.before) and trial.part is None else ""
-    if where:
-        sentence += f"; of the error, {where}"
     return Diagnosis(None, sentence, residual, trial.before)
-
-
-def _where(error: Array) -> str:
-    """Say in words where nearly all of an error lies, along the axis on which it is the fewest; "" if nowhere.
-
-    Examples
-    --------
-    >>> error = np.zeros((1, 10, 20, 4))
-    >>> error[:, :, 19] = 1
-    >>> _where(error)
-    '99 % lies in 1 of 20 columns: 19'
-    """
-    best, words = FEW, ""
-    square = np.square(error, dtype=np.float64)
-    for axis, name in enumerate(_AXES.get(error.ndim, ())):
-        by_index = square.sum(tuple(other for other in range(error.ndim) if other != axis))
-        order = np.argsort(-by_index, kind="stable")
-        count = int(np.searchsorted(np.cumsum(by_index[order]), NEARLY_ALL * by_index.sum())) + 1
-        if count < best * len(order):
-            best = count / len(order)
-            indices = ", ".join(str(index) for index in sorted(order[:count].tolist())[:WRITTEN_OUT])
-            more = ", …" if count > WRITTEN_OUT else ""
-            words = f"{NEARLY_ALL * 100:.0f} % lies in {count} of {len(order)} {name}: {indices}{more}"
-    return words

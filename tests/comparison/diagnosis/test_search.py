@@ -141,15 +141,5 @@ def test_noise_of_a_format():
     assert diagnosis.sentence.startswith("the error is noise")
 
 
-def test_where_an_unknown_error_lies():
-    noise = synthetic.uniform("noise", right().shape)
-    spoilt = right()
-    spoilt[:, :, :, 7] *= noise[..., 7]
-    assert say(spoilt).sentence.endswith("of the error, 99 % lies in 1 of 96 channels: 7")
-    spoilt = right()
-    spoilt[:, :, -2:] += noise[:, :, -2:]
-    assert say(spoilt).sentence.endswith("of the error, 99 % lies in 2 of 12 columns: 10, 11")
-
-
 def test_of_use_without_a_comparison():
     subprocess.run([sys.executable, "-c", "import refnet.comparison.diagnosis"], check=True)

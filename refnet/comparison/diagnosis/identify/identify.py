@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from refnet.comparison.diagnosis.identify.borders import borders
+from refnet.comparison.diagnosis.identify.borders import borders, shifted_windows
 from refnet.comparison.diagnosis.identify.compositions import compositions
 from refnet.comparison.diagnosis.identify.curves import curves
 from refnet.comparison.diagnosis.identify.gains import gains
@@ -28,8 +28,10 @@ from refnet.comparison.diagnosis.identify.terms import terms
 from refnet.comparison.diagnosis.mistakes import Mistake, Situation
 from refnet.comparison.diagnosis.trial import Trial
 
+Estimator = Callable[[Situation, Trial], Iterator[Mistake]]
+
 #: In this order: of two explanations that give the same numbers, the first is told first.
-ESTIMATORS: tuple[Callable[[Situation, Trial], Iterator[Mistake]], ...] = (
+ESTIMATORS: tuple[Estimator, ...] = (
     contents,
     gains,
     borders,
@@ -47,4 +49,11 @@ ESTIMATORS: tuple[Callable[[Situation, Trial], Iterator[Mistake]], ...] = (
     scatters,
     narrow_operands,
     narrow_sums,
+)
+
+#: Those that need no number of the port's in its place: they are asked where the shape is wrong.
+OF_ANY_SHAPE: tuple[Estimator, ...] = (
+    lambda s, _: shifted_windows(s),
+    lambda s, _: orders(s),
+    lambda s, _: operands(s),
 )

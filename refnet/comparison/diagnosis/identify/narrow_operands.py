@@ -172,7 +172,7 @@ def _turns(x: Array) -> Iterator[Rounded]:
 def _inputs(c: Computation) -> Iterator[Rounded]:
     x = c.inputs[0]
     scopes: list[tuple[str, tuple[int, ...] | None]] = [(ALL, None)]
-    if x.ndim == 4:
+    if x.ndim == 4 and len(c.inputs) == 1:
         scopes += [(PIXEL, (1, 2, 3))] if len(x) > 1 else []
         scopes += [(EACH, (0, 1, 2))] if c.op == "convolution" else []  # elsewhere, channels are left out
     for bits, (scope, axes), direction in product(BITS, scopes, TURNS):

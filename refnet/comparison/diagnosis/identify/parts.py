@@ -50,6 +50,27 @@ def _box(wrong: Array) -> Array:
     return box
 
 
+def place_of(part: Array) -> str:
+    """Say where a part lies, if that is an end of the memory.
+
+    Examples
+    --------
+    >>> place_of(np.arange(48).reshape(1, 4, 4, 3) > 40), place_of(np.eye(4) > 0)
+    ('in the last 7 elements in memory (NHWC)', 'where it is wrong')
+    """
+    orders = {"NHWC": (0, 1, 2, 3), "NCHW": (0, 3, 1, 2)} if part.ndim == 4 else {"NC": (0, 1)}
+    for order, axes in orders.items():
+        flat = part.transpose(axes).reshape(-1)
+        places = np.flatnonzero(flat)
+        first, last = int(places[0]), int(places[-1])
+        if 2 * len(places) > last + 1 - first:
+            if last == flat.size - 1 and first > flat.size // 2:
+                return f"in the last {flat.size - first} elements in memory ({order})"
+            if first == 0 and last < flat.size // 2:
+                return f"in the first {last + 1} elements in memory ({order})"
+    return "where it is wrong"
+
+
 def contents(s: Situation, trial: Trial) -> Iterator[Mistake]:
     """What stands in a part: one number, what another tensor holds there, an earlier state."""
     if trial.part is None:

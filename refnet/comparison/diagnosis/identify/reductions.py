@@ -16,6 +16,7 @@ from refnet.comparison.diagnosis.trial import Trial
 from refnet.reference.numerics import GEM_FLOOR
 
 FITS = 1e-3
+TINY, HUGE = 1e-12, 1e12  # of a sum: no factor that a divisor makes
 ALL_PIXELS = "the sum of all pixels"
 
 
@@ -54,7 +55,9 @@ def _weighted(c: Computation, x: Array, seen: Array) -> Iterator[Mistake]:
         weights, left = fit(list(np.moveaxis(sums_, 1, 0)), seen)
         if left > FITS * (float(np.sqrt(np.square(seen).mean())) or 1.0):
             continue
-        usual = float(np.median(weights[np.abs(weights) > 0.1 * np.abs(weights).max()]))
+        usual = float(np.median(weights[np.abs(weights) >= 0.1 * np.abs(weights).max()]))
+        if not TINY < abs(usual) < HUGE:
+            continue
         counts = np.array([nice(float(weight / usual), 1e-2) for weight in weights])
         divisor = nice(float(1 / usual), 1e-4)
         divisor = float(np.rint(divisor)) if abs(divisor - np.rint(divisor)) < 1e-3 * divisor else divisor
@@ -108,7 +111,7 @@ def _scaled(
 ) -> Iterator[Mistake]:
     """A sum over a window, with the divisor that fits."""
     (factor,), left = fit([sum_], seen)
-    if factor == 0 or left > FITS * (np.sqrt(np.square(seen).mean()) or 1.0):
+    if not TINY < abs(factor) < HUGE or left > FITS * (np.sqrt(np.square(seen).mean()) or 1.0):
         return
     divisor = nice(float(1 / factor), 1e-4)
     divisor = float(np.rint(divisor)) if abs(divisor - np.rint(divisor)) < 1e-3 else divisor
