@@ -135,7 +135,8 @@ def _named(trial: Trial, near: list[Tried]) -> Diagnosis | None:
     found = [
         tried
         for tried in near
-        if tried.residual <= trial.before / GAIN
+        if not tried.mistake.lead
+        and tried.residual <= trial.before / GAIN
         and trial.reproduces(tried.mistake.wrong, tried.mistake.grid, tried.mistake.step)
     ]
     if not found:
