@@ -76,7 +76,7 @@ def _of_span(
 
     def situation(step: Step, inputs: Sequence[Array], around: Mapping[str, Array]) -> Situation:
         layers = [one.name for one in rerun.plan if _is_like(one, step)]
-        theirs = _neighbours(port, rerun, {inputs[0].shape[-1]})
+        theirs = _neighbours(port, rerun, {step.shape[-1], inputs[0].shape[-1]})
         every = [*around, *(name for name in theirs if name not in around)]
         others = OnDemand(every, lambda name: around[name] if name in around else theirs[name])
         return situation_of(step, weights.tensors, weights.bn_eps, inputs, layers=layers, neighbours=others)
@@ -124,7 +124,9 @@ def _of_step(
         seen=seen,
         other_tensors=other,
         layers=[other.name for other in rerun.plan if _is_like(other, step)],
-        neighbours=_neighbours(port, rerun, {tensor.shape[-1] for tensor in inputs if tensor is not None}),
+        neighbours=_neighbours(
+            port, rerun, {step.shape[-1], *(tensor.shape[-1] for tensor in inputs if tensor is not None)}
+        ),
     )
 
 

@@ -190,7 +190,7 @@ def _of_each_picture(s: Situation) -> Iterator[Mistake]:
 def moved_norms(s: Situation) -> Iterator[Mistake]:
     """Guesses: batch norms and biases whose numbers lie in other channels."""
     for norm in s.right.norms:
-        for words, index in rules(len(norm.gamma), farthest=1):
+        for words, index in rules(len(norm.gamma)):
             yield Mistake("norm-moved", f"the batch norm (scale and shift) is that of {words}",
                           replace(s.right, norms=(norm.narrowed(index),)))  # fmt: skip
             for leaf in BN_LEAVES:
@@ -198,5 +198,5 @@ def moved_norms(s: Situation) -> Iterator[Mistake]:
                 text = f"the batch norm's {leaf} is that of {words}"
                 yield Mistake("norm-moved", text, replace(s.right, norms=(changed,)))
     if s.right.bias is not None:
-        for words, index in rules(len(s.right.bias), farthest=1):
+        for words, index in rules(len(s.right.bias)):
             yield Mistake("bias-moved", f"the bias is that of {words}", replace(s.right, bias=s.right.bias[index]))

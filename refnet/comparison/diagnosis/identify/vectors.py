@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -48,14 +49,11 @@ def sources(found: Array, own: Array, others: Mapping[str, Array]) -> Iterator[S
     if near(own):
         yield Source("", own)
         return
-    for words, values in (*_formulas(found, own, known), *_elsewhere(own), *_bounded(found, own, known)):
-        if near(values):
-            yield Source(words, values)
-    for name, values in others.items():
-        if len(values) == len(own) and near(values):
-            yield Source(name, values)
+    every = chain(_formulas(found, own, known), _elsewhere(own), _bounded(found, own, known), others.items())
+    plain = [Source(words, values) for words, values in every if len(values) == len(own) and near(values)]
+    yield from plain
     yield from _in_places(found, own, known)
-    if known.all():
+    if known.all() and not plain:
         yield from _mapped(found, own)
 
 
@@ -85,7 +83,7 @@ def _formulas(found: Array, own: Array, known: Array) -> Iterator[tuple[str, Arr
 
 def _elsewhere(own: Array) -> Iterator[tuple[str, Array]]:
     """Its own numbers in other channels."""
-    for words, index in rules(len(own), farthest=len(own) if len(own) <= 8 * FAR else FAR):
+    for words, index in rules(len(own), shifts=range(1, len(own) if len(own) <= 8 * FAR else FAR)):
         yield f"that of {words}", own[index]
 
 

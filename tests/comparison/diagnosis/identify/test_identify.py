@@ -184,7 +184,7 @@ def put(y, where, values):
 
 PARTS = {
     "tail": (lambda y, _: put(y, np.s_[..., 20:], 0), "where it is wrong, 0 stands there"),
-    "another tensor": (lambda y, x: put(y, np.s_[:, 4:], x[:, 4:]), "what its input holds stands there"),
+    "another tensor": (lambda y, x: put(y, np.s_[:, 4:], x[:, 4:]), "its input block2b.expand stands there unchanged"),
     "another picture": (lambda y, _: put(y, 1, y[0]), "picture"),
     "scaled": (lambda y, _: put(y, np.s_[..., 5], 1.5 * y[..., 5]), "1.5 times what they should be"),
 }
