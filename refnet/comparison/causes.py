@@ -32,16 +32,22 @@ PICTURE = "picture"  # u8[H,W,3] among a golden's tensors, before the recipe
 
 
 def find_causes(
-    found: Comparison, rerun: Rerun, port: PortTensors, other: Mapping[str, Array] | None = None
+    found: Comparison,
+    rerun: Rerun,
+    port: PortTensors,
+    other: Mapping[str, Array] | None = None,
+    explained: Collection[str] = (),
 ) -> dict[str, Diagnosis]:
     """Find out what the tensors that are wrong by themselves are instead, by name.
 
     Where none is wrong, find which order of roundings gives the first that differs, if one is known that does.
-    ``other`` is another set of weights of the same model, by key, that the port may have taken.
+    ``other`` is another set of weights of the same model, by key, that the port may have taken; what is ``explained``
+    already is not asked about.
     """
     wrong = [result for result in found.wrong_by_themselves if result.outcome == "wrong"]
-    rounded = [result for result in found.tensors if result.outcome == "rounded" and result.by_itself]
-    causes = {result.name: _cause(result, rerun, port, other) for result in wrong[:MOST] or rounded[:1]}
+    asked = [result for result in wrong if result.name not in explained and not result.holds][:MOST]
+    rounded = [result for result in found.tensors if not wrong and result.outcome == "rounded" and result.by_itself]
+    causes = {result.name: _cause(result, rerun, port, other) for result in asked or rounded[:1]}
     return {name: cause for name, cause in causes.items() if cause and (wrong or cause.mistake == ROUNDING)}
 
 

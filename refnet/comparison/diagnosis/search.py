@@ -137,7 +137,7 @@ def _named(trial: Trial, near: list[Tried]) -> Diagnosis | None:
         for tried in near
         if not tried.mistake.lead
         and tried.residual <= trial.before / GAIN
-        and trial.reproduces(tried.mistake.wrong, tried.mistake.grid, tried.mistake.step)
+        and trial.reproduces(tried.mistake.wrong, tried.mistake.grid)
     ]
     if not found:
         return None

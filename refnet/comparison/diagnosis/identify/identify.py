@@ -10,16 +10,20 @@ from collections.abc import Callable, Iterator
 
 from refnet.comparison.diagnosis.identify.borders import borders
 from refnet.comparison.diagnosis.identify.carried import carried
+from refnet.comparison.diagnosis.identify.compositions import compositions
 from refnet.comparison.diagnosis.identify.curves import curves
 from refnet.comparison.diagnosis.identify.gains import gains
 from refnet.comparison.diagnosis.identify.grids import grids
 from refnet.comparison.diagnosis.identify.moved import moved
+from refnet.comparison.diagnosis.identify.narrow_operands import narrow_operands
+from refnet.comparison.diagnosis.identify.narrow_sums import narrow_sums
 from refnet.comparison.diagnosis.identify.operands import operands
 from refnet.comparison.diagnosis.identify.orders import orders
 from refnet.comparison.diagnosis.identify.parts import contents
 from refnet.comparison.diagnosis.identify.reads import reads
 from refnet.comparison.diagnosis.identify.reductions import reductions
 from refnet.comparison.diagnosis.identify.scales import scales
+from refnet.comparison.diagnosis.identify.scatters import scatters
 from refnet.comparison.diagnosis.identify.shapes import shapes
 from refnet.comparison.diagnosis.identify.strips import strips
 from refnet.comparison.diagnosis.identify.taps import taps
@@ -40,6 +44,7 @@ ESTIMATORS: tuple[Callable[[Situation, Trial], Iterator[Mistake]], ...] = (
     reads,
     reductions,
     curves,
+    compositions,
     shapes,
     lambda s, _: orders(s),
     scales,
@@ -47,4 +52,7 @@ ESTIMATORS: tuple[Callable[[Situation, Trial], Iterator[Mistake]], ...] = (
     moved,
     terms,
     grids,
+    scatters,
+    narrow_operands,
+    narrow_sums,
 )

@@ -77,10 +77,16 @@ def _norms(s: Situation, norm: Norm, a: Array, b: Array) -> Iterator[Mistake]:
                     words = " and ".join(filter(None, (of_scale, of_shift)))
                     if of_scale.replace("scale", "shift") == of_shift:
                         words = of_scale.replace("scale", "scale and shift")
-                    yield Mistake("other-norm-numbers", f"the batch norm's {words}", _with(s, scale, shift))
+                    yield Mistake(_name(words), f"the batch norm's {words}", _with(s, scale, shift))
     if not explained and np.isfinite(a).all():
         words = f"the batch norm has another scale and shift in its channels: {a[0]:.6g} and {b[0]:.6g} in channel 0"
-        yield Mistake("other-norm-numbers", words, _with(s, a, b), lead=True)
+        yield Mistake("norm-numbers", words, _with(s, a, b), lead=True)
+
+
+def _name(words: str) -> str:
+    """By the vector that is another: norm-gamma, norm-shift; eps-0.1."""
+    first, _, value, *_ = words.split()
+    return f"eps-{value}" if first == "eps" else f"norm-{first}"
 
 
 def _with(s: Situation, scale: Array, shift: Array):  # type: ignore[no-untyped-def]

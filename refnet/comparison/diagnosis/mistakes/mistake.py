@@ -30,5 +30,4 @@ class Mistake(NamedTuple):
     sentence: str  # what is wrong here, in plain words and numbers
     wrong: Computation  # the computation with the mistake in it
     grid: str = ""  # the number format that its results are rounded to, if they are
-    step: float = 0.0  # distance of the numbers that its results are rounded to, if these are evenly spaced
     lead: bool = False  # whether it only says where the mistake is, though it gives all numbers
