@@ -10,6 +10,7 @@ import numpy as np
 
 from refnet.arrays import Array
 from refnet.comparison.diagnosis.identify.borders import border_rules
+from refnet.comparison.diagnosis.identify.carried import carried_over
 from refnet.comparison.diagnosis.identify.gains import tails_left_out, taps_left_out
 from refnet.comparison.diagnosis.identify.operands import operands
 from refnet.comparison.diagnosis.identify.orders import orders
@@ -34,7 +35,7 @@ def usual(s: Situation) -> Iterator[Mistake]:
 
 def unusual(s: Situation) -> Iterator[Mistake]:
     """What goes wrong more rarely."""
-    return chain(moved_norms(s), operands(s), windows(s), other_shapes(s))
+    return chain(windows(s), carried_over(s), moved_norms(s), operands(s), other_shapes(s))
 
 
 def _fills(s: Situation) -> Iterator[Mistake]:

@@ -19,12 +19,13 @@ _Moves = Iterator[tuple[str, Array]]
 def operands(s: Situation) -> Iterator[Mistake]:
     """Another part or order of an input, of the kernel, of the result."""
     c = s.right
-    yield from _addresses(s)
+    yield from _turned(c)
     for position, name in enumerate(s.step.inputs[: len(c.inputs)] or ("its input",)):
         for words, moved in _moves(c.inputs[position]):
             inputs = (*c.inputs[:position], moved, *c.inputs[position + 1 :])
             yield Mistake("input-moved", f"of {name} it reads {words}", replace(c, inputs=inputs))
     yield from _kernels(c)
+    yield from _addresses(s)
     yield from _results(s)
     yield from _laid_otherwise(s)
 
@@ -76,6 +77,19 @@ def _cut(x: Array, axis: int, first: int, last: int) -> Array:
     return kept
 
 
+def _turned(c: Computation) -> Iterator[Mistake]:
+    k = c.kernel
+    if k is None or k.ndim < 3:
+        return
+    for quarter in (1, 3):
+        words = f"the kernel is turned by {90 * quarter} degrees"
+        yield Mistake("kernel-turned", words, _with(c, np.rot90(k, quarter, (0, 1))))
+    for axis, noun in ((0, "row"), (1, "column")):
+        for by in (1, -1):
+            words = f"the kernel's {noun}s are rotated by {by:+d}"
+            yield Mistake("kernel-rolled", words, _with(c, np.roll(k, by, axis)))
+
+
 def _kernels(c: Computation) -> Iterator[Mistake]:
     k = c.kernel
     if k is None:
@@ -90,14 +104,6 @@ def _kernels(c: Computation) -> Iterator[Mistake]:
     for by in (1, -1, k.shape[-1], -k.shape[-1]):
         words = f"its kernel is read {by:+d} numbers further in memory"
         yield Mistake("kernel-offset", words, _with(c, np.roll(flat, -by).reshape(k.shape)))
-    if k.ndim > 2:
-        for quarter in (1, 3):
-            words = f"the kernel is turned by {90 * quarter} degrees"
-            yield Mistake("kernel-turned", words, _with(c, np.rot90(k, quarter, (0, 1))))
-        for axis, noun in ((0, "row"), (1, "column")):
-            for by in (1, -1):
-                words = f"the kernel's {noun}s are rotated by {by:+d}"
-                yield Mistake("kernel-rolled", words, _with(c, np.roll(k, by, axis)))
 
 
 def _with(c: Computation, kernel: Array) -> Computation:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 
@@ -67,7 +68,7 @@ def contents(s: Situation, trial: Trial) -> Iterator[Mistake]:
     if s.right.kernel is not None:
         words = "the sums are 0: nothing was multiplied and added up, and what follows the sums is right"
         yield Mistake("sums-zero", words, replace(s.right, kernel=np.zeros_like(s.right.kernel)))
-    for name, other in s.neighbours.items():
+    for name, other in chain(s.neighbours.items(), s.later.items()):
         if other.shape == trial.actual.shape and name not in (s.step.name, *s.step.inputs):
             words = f"what {name} holds stands there: a buffer that was not written, or overwritten"
             yield Mistake("stale-buffer", words, replace(s.right, times=0.0, plus=((1.0, other),)))

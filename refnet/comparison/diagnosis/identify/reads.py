@@ -17,6 +17,7 @@ from refnet.comparison.diagnosis.trial import Trial
 PIXELS = 48
 MOST = 512  # channels that are solved for at once
 FEW = 8  # channels that are looked for one by one
+FEWEST = 3  # pixels in which they are looked for
 ROOM = 1.2  # times as many equations as unknowns
 SAME = 1e-3  # of a channel's size: between what was read and the channel that it is taken for
 
@@ -33,11 +34,25 @@ def reads(s: Situation, trial: Trial) -> Iterator[Mistake]:
     x = pixels.read[:, 0, 0]
     w = c.kernel.reshape(c.kernel.shape[-2:]).astype(np.float64)[:, : pixels.seen.shape[1]]
     found = _all(pixels, x, w)
-    every = (*_few(pixels, x, w), *_pairs(pixels, x, w), _sources(found, x) if found is not None else None)
+    every = [_sources(found, x) if found is not None else None]
+    known, columns = _known_block(pixels.known)
+    if known is not None:
+        few = Pixels(pixels.at, pixels.read, *(part[np.ix_(known, columns)] for part in pixels[2:]))
+        every += [*_few(few, x[known], w[:, columns]), *_pairs(few, x[known], w[:, columns])]
     for source in every:
         if source is not None:
             words = f"of {s.step.inputs[0]} it reads {told(source, 'input channel')}"
             yield Mistake("channels-read", words, replace(s.right, inputs=(s.right.inputs[0][..., source],)))
+
+
+def _known_block(known: Array) -> tuple[Array | None, Array]:
+    """Pixels, and results that are known in all of them: as many pixels as leave enough results."""
+    chosen, columns = [], np.ones(known.shape[1], bool)
+    for place in np.argsort(-known.sum(1), kind="stable"):
+        if (columns & known[place]).sum() >= 2 * FEW:
+            chosen.append(place)
+            columns &= known[place]
+    return (np.array(chosen), np.flatnonzero(columns)) if len(chosen) >= FEWEST else (None, columns)
 
 
 def _few(pixels: Pixels, x: Array, w: Array) -> Iterator[Array]:
@@ -85,9 +100,7 @@ def _pairs(pixels: Pixels, x: Array, w: Array) -> Iterator[Array]:
 
 
 def _space(pixels: Pixels) -> Array | None:
-    """The few directions among the results in which errors lie; None if they are many, or results are not known."""
-    if not pixels.known.all():
-        return None
+    """The few directions among the results in which errors lie; None if they are many."""
     _, sizes, directions = np.linalg.svd(pixels.seen - pixels.right, full_matrices=False)
     rank = int((sizes > SAME * sizes[0]).sum())
     found: Array = directions[:rank]
