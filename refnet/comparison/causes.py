@@ -25,11 +25,11 @@ from refnet.comparison.rerun import Rerun, nearest_held
 from refnet.comparison.result import Comparison
 from refnet.comparison.tensor_result import TensorResult
 from refnet.errors import RefnetError
+from refnet.golden.manifest import PICTURE
 
 MOST = 4  # tensors that are asked about
 ROUNDING = "rounding"  # the name of a diagnosis that is no mistake
 NOISE_OF_OTHER_INPUTS = 1e-5  # relative, of what is made from tensors that are not the port's own
-PICTURE = "picture"  # u8[H,W,3] among a golden's tensors, before the recipe
 
 
 def find_causes(

@@ -6,15 +6,17 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from refnet.architecture.names import INPUT
 from refnet.arrays import Array
 from refnet.comparison.findings import Finding, listed
 from refnet.comparison.golden_tensors import GoldenTensors
 from refnet.comparison.port.matching import match
 from refnet.comparison.port.port_tensors import PortTensors
+from refnet.comparison.port.tiles import about_tiles, find_tiles
 from refnet.comparison.rerun import Rerun
 from refnet.errors import InputError
 from refnet.golden.axes import TensorLayout, activation_layout
-from refnet.golden.manifest import Manifest, Run
+from refnet.golden.manifest import PICTURE, Manifest, Run
 from refnet.golden.read import TensorReader
 from refnet.golden.selection import fitting
 from refnet.hub.models import find_weights
@@ -45,8 +47,13 @@ def open_side(
 ) -> Side:
     """Pair a port's names with the golden's."""
     matching = match(recording.names, tuple(golden.entries), mapping)
-    findings = (*_other_run(golden.run, recording.manifest), *matching.findings)
-    return Side(str(path), PortTensors(recording, matching.partners, golden, stated), findings)
+    findings = [*_other_run(golden.run, recording.manifest), *matching.findings]
+    port = PortTensors(recording, matching.partners, golden, stated)
+    tiled = find_tiles(port) if stated is None and recording.manifest is None else None
+    if tiled is not None:
+        port = PortTensors(recording, matching.partners, golden, tiled)
+        findings.append(about_tiles(tiled))
+    return Side(str(path), port, tuple(findings))
 
 
 def open_truth(recording: TensorReader, path: PathLike, run: Run) -> GoldenTensors:
@@ -77,14 +84,19 @@ def load_other(model: PathLike, rerun: Rerun) -> Mapping[str, Array]:
 
 
 def asked_for(golden: GoldenTensors, steps: Sequence[str] | None) -> list[str]:
-    """The golden's tensors that are to be compared; raise InputError for a name that it does not have."""
+    """The golden's tensors that are to be compared; raise InputError for a name that it does not have.
+
+    Where its run went on from somebody else's tensor, its picture and input are not those that this one was made from.
+    """
     ours = tuple(golden.entries)
     chosen = {pattern: fitting(pattern, ours) for pattern in steps or ()}
     for pattern, found in chosen.items():
         if not found:
             raise InputError(f"the golden has no {pattern!r}; it has {listed(list(ours))}")
-    asked = set(ours) if steps is None else {name for found in chosen.values() for name in found}
-    return [name for name in ours if name in asked]
+    if steps is not None:
+        asked = {name for found in chosen.values() for name in found}
+        return [name for name in ours if name in asked]
+    return [name for name in ours if not (golden.run.resumed and name in (PICTURE, INPUT))]
 
 
 def about_missing(golden: GoldenTensors, side: Side, asked: Sequence[str]) -> list[Finding]:

@@ -36,9 +36,9 @@ class Walk:
     ) -> None:
         self.golden, self.port, self.rerun, self.truth = golden, port, rerun, truth
         self.findings: list[Finding] = []
-        self._input: Array | None = None
+        self._begin: dict[str, Array] = {}  # what the golden's run began with
         with suppress(RefnetError):  # said where it is compared
-            self._input = golden.input()
+            self._begin = golden.beginning()
         self._streams: dict[str, Stream] = {}
         self._no_numbers: list[str] = []  # tensors that hold NaN or infinities
         self._wrong: dict[str, str] = {}  # step: its first tensor that is wrong
@@ -66,8 +66,9 @@ class Walk:
             for network in (self.rerun.single, self.rerun.truth)
             if network.dtype.name not in known and not (network.dtype == np.float64 and self.truth)
         ]
-        if self._input is not None:
-            self._streams = {network.dtype.name: self.rerun.stream(network, self._input, steps) for network in missing}
+        steps = [name for name in steps if name not in self._begin]
+        if self._begin:
+            self._streams = {network.dtype.name: self.rerun.stream(network, self._begin, steps) for network in missing}
         elif missing and steps:
             text = "the golden has no whole float32 input to run the model from, so nothing is judged end to end"
             self.findings.append(Finding("input", None, text))
@@ -148,14 +149,14 @@ class Walk:
     def _end_to_end(self, name: str, pair: PairedTensor, tensor: Array, golden: Array, *, doubted: bool) -> Deviation:
         """Judge one tensor by the golden's; its verdict is ``doubted`` where it decides."""
         single, truth = self._as_computed(name, pair, golden)
-        terms = self.rerun.terms(name, [names.INPUT]) if self.rerun else 1
-        given = {names.INPUT: self._input} if doubted and self._input is not None else {}
+        terms = self.rerun.terms(name, self._begin or [names.INPUT]) if self.rerun else 1
+        given = self._begin if doubted else {}
         return _deviation(tensor, golden, pair.dtype, single, truth, terms, self._widest(given, name, pair))
 
     def _as_computed(self, name: str, pair: PairedTensor, golden: Array) -> tuple[Array | None, Array | None]:
         """The golden's tensor as computed in float32 and in float64, as far as they are known, cut to the port's."""
         found = dict[str, Array | None]()
-        if name == names.INPUT and golden.dtype == np.float32:
+        if name in (names.INPUT, *self.golden.run.resumed) and golden.dtype == np.float32:
             return golden, golden.astype(np.float64)  # it is what it is
         for dtype in ("float32", "float64"):
             if self._full(name) and self.golden.run.dtype == dtype:
@@ -170,7 +171,7 @@ class Walk:
     def _widest(self, given: Mapping[str, Array], name: str, pair: PairedTensor) -> _Floor | None:
         """How to find the widest noise floor of a tensor, if it is made from others."""
         rerun = self.rerun
-        if rerun is None or not given or name not in rerun.steps:
+        if rerun is None or not given or name in given or name not in rerun.steps:
             return None
         region = tuple(slice(*bounds) for bounds in pair.region)
         return lambda dtype: widest_floor(rerun, given, name, dtype, region)
