@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from refnet.comparison.diagnosis.identify.borders import borders, shifted_windows
+from refnet.comparison.diagnosis.identify.borders import borders
+from refnet.comparison.diagnosis.identify.carried import carried
 from refnet.comparison.diagnosis.identify.compositions import compositions
 from refnet.comparison.diagnosis.identify.curves import curves
 from refnet.comparison.diagnosis.identify.gains import gains
@@ -19,12 +20,15 @@ from refnet.comparison.diagnosis.identify.narrow_sums import narrow_sums
 from refnet.comparison.diagnosis.identify.operands import operands
 from refnet.comparison.diagnosis.identify.orders import orders
 from refnet.comparison.diagnosis.identify.parts import contents
+from refnet.comparison.diagnosis.identify.reads import reads
 from refnet.comparison.diagnosis.identify.reductions import reductions
 from refnet.comparison.diagnosis.identify.scales import scales
 from refnet.comparison.diagnosis.identify.scatters import scatters
 from refnet.comparison.diagnosis.identify.shapes import shapes
+from refnet.comparison.diagnosis.identify.strips import strips
 from refnet.comparison.diagnosis.identify.taps import taps
 from refnet.comparison.diagnosis.identify.terms import terms
+from refnet.comparison.diagnosis.identify.windows import windows
 from refnet.comparison.diagnosis.mistakes import Mistake, Situation
 from refnet.comparison.diagnosis.trial import Trial
 
@@ -35,7 +39,11 @@ ESTIMATORS: tuple[Estimator, ...] = (
     contents,
     gains,
     borders,
+    lambda s, _: windows(s),
+    strips,
     taps,
+    carried,
+    reads,
     reductions,
     curves,
     compositions,
@@ -53,7 +61,7 @@ ESTIMATORS: tuple[Estimator, ...] = (
 
 #: Those that need no number of the port's in its place: they are asked where the shape is wrong.
 OF_ANY_SHAPE: tuple[Estimator, ...] = (
-    lambda s, _: shifted_windows(s),
+    lambda s, _: windows(s),
     lambda s, _: orders(s),
     lambda s, _: operands(s),
 )
