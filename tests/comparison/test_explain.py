@@ -32,7 +32,9 @@ def test_right_ones(net, tensors):
 
 def test_a_wrong_one_has_a_map(net, tensors):
     found = explain(tensors["block2a.project"], np.minimum(tensors["block2b.expand"], 3), "block2b.expand", net)
-    assert str(found) == "block2b.expand: wrong: the results are bounded (saturated, clamped) at 3, from above"
+    said, place = str(found).splitlines()
+    assert said == "block2b.expand: wrong: the results are bounded (saturated, clamped) at 3, from above"
+    assert place.startswith("block2b.expand: wrong ")
     shown = found._repr_html_()
     assert shown.count("<img") == 2
     assert "bounded (saturated, clamped)" in shown
