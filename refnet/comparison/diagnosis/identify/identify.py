@@ -19,6 +19,7 @@ from refnet.comparison.diagnosis.identify.narrow_sums import narrow_sums
 from refnet.comparison.diagnosis.identify.operands import operands
 from refnet.comparison.diagnosis.identify.orders import orders
 from refnet.comparison.diagnosis.identify.parts import contents
+from refnet.comparison.diagnosis.identify.pictures import pictures
 from refnet.comparison.diagnosis.identify.reductions import reductions
 from refnet.comparison.diagnosis.identify.scales import scales
 from refnet.comparison.diagnosis.identify.scatters import scatters
@@ -31,6 +32,7 @@ from refnet.comparison.diagnosis.trial import Trial
 #: In this order: of two explanations that give the same numbers, the first is told first.
 ESTIMATORS: tuple[Callable[[Situation, Trial], Iterator[Mistake]], ...] = (
     contents,
+    pictures,
     gains,
     borders,
     taps,

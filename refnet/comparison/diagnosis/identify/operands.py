@@ -175,14 +175,6 @@ def _results(s: Situation) -> Iterator[Mistake]:
     for words, order in _orders(shape[-1]):
         text = f"the result has {words}"
         yield Mistake("result-reordered", text, replace(c, reorder=lambda x, o=order: x[..., o]))  # type: ignore[misc]
-    yield Mistake(
-        "pictures-swapped", "the pictures of the batch are in reverse order", replace(c, reorder=lambda x: x[::-1])
-    )
-    yield Mistake(
-        "first-picture",
-        "all pictures of the batch hold picture 0",
-        replace(c, reorder=lambda x: np.repeat(x[:1], len(x), 0)),
-    )
 
 
 def _laid_otherwise(s: Situation) -> Iterator[Mistake]:
