@@ -10,7 +10,7 @@ from pathlib import Path
 from refnet.comparison.causes import find_causes
 from refnet.comparison.findings import Finding, by_severity
 from refnet.comparison.golden_tensors import GoldenTensors
-from refnet.comparison.mixups import about_mixups, find_mixups
+from refnet.comparison.mixups import about_mixups, find_mixups, shuffled
 from refnet.comparison.other_network import find_other_network
 from refnet.comparison.overwritten import about_overwritten, confirmed, find_overwritten
 from refnet.comparison.port.matching import read_map
@@ -137,7 +137,7 @@ def compare(
         )
         if rerun is None or others:
             return found
-        return replace(found, diagnoses=find_causes(found, rerun, port, other, explained=mixups))
+        return replace(found, diagnoses=find_causes(found, rerun, port, other, explained=shuffled(mixups)))
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,17 @@ def about_mixups(mixups: Mapping[str, str]) -> list[Finding]:
     return findings
 
 
+def shuffled(mixups: Mapping[str, str]) -> set[str]:
+    """Tensors of which nothing else needs to be asked: one that holds a right one's numbers may be a step left out.
+
+    Examples
+    --------
+    >>> sorted(shuffled({"stem": "", "a": "b", "b": "a", "excite": "depthwise"}))
+    ['a', 'b', 'stem']
+    """
+    return {name for name, other in mixups.items() if other == REVERSED or other in mixups}
+
+
 def _is_far(result: TensorResult) -> bool:
     if result.holds or result.outcome not in ("wrong", "differs"):
         return False

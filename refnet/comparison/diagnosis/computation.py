@@ -24,21 +24,21 @@ Rounding = str | Callable[[Array], Array]
 
 
 class Norm(NamedTuple):
-    """A batch norm: its tensors [K], and whether it takes mean and variance from the batch itself."""
+    """A batch norm: its tensors [K], and whether it takes mean and variance from the batch, or each picture, itself."""
 
     gamma: Array
     beta: Array
     mean: Array
     variance: Array
     eps: float
-    of_the_batch: bool = False
+    statistics: Literal["given", "batch", "picture"] = "given"
 
     def apply(self, x: Array) -> Array:
         """Normalise x [..., K]."""
         mean, variance = self.mean, self.variance
-        if self.of_the_batch:
-            axes = tuple(range(x.ndim - 1))
-            mean, variance = x.mean(axes, dtype=np.float64), x.var(axes, dtype=np.float64)
+        if self.statistics != "given":
+            axes = tuple(range(self.statistics == "picture", x.ndim - 1))
+            mean, variance = x.mean(axes, np.float64, keepdims=True), x.var(axes, np.float64, keepdims=True)
         scale, shift = fold_batch_norm(self.gamma, self.beta, mean, variance, self.eps, x.dtype)
         result: Array = x * scale + shift
         return result

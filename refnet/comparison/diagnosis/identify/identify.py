@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from refnet.comparison.diagnosis.identify.borders import borders
+from refnet.comparison.diagnosis.identify.carried import carried
 from refnet.comparison.diagnosis.identify.compositions import compositions
 from refnet.comparison.diagnosis.identify.curves import curves
 from refnet.comparison.diagnosis.identify.gains import gains
@@ -20,12 +21,15 @@ from refnet.comparison.diagnosis.identify.operands import operands
 from refnet.comparison.diagnosis.identify.orders import orders
 from refnet.comparison.diagnosis.identify.parts import contents
 from refnet.comparison.diagnosis.identify.pictures import pictures
+from refnet.comparison.diagnosis.identify.reads import reads
 from refnet.comparison.diagnosis.identify.reductions import reductions
 from refnet.comparison.diagnosis.identify.scales import scales
 from refnet.comparison.diagnosis.identify.scatters import scatters
 from refnet.comparison.diagnosis.identify.shapes import shapes
+from refnet.comparison.diagnosis.identify.strips import strips
 from refnet.comparison.diagnosis.identify.taps import taps
 from refnet.comparison.diagnosis.identify.terms import terms
+from refnet.comparison.diagnosis.identify.windows import windows
 from refnet.comparison.diagnosis.mistakes import Mistake, Situation
 from refnet.comparison.diagnosis.trial import Trial
 
@@ -33,9 +37,13 @@ from refnet.comparison.diagnosis.trial import Trial
 ESTIMATORS: tuple[Callable[[Situation, Trial], Iterator[Mistake]], ...] = (
     contents,
     pictures,
+    carried,
     gains,
     borders,
+    lambda s, _: windows(s),
+    strips,
     taps,
+    reads,
     reductions,
     curves,
     compositions,

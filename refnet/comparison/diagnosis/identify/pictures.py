@@ -1,4 +1,4 @@
-"""Pictures: those of a batch that hold another's result, and sums that go on from one picture or run to the next."""
+"""Pictures: those of a batch that hold another's result, and sums that go on from one run to the next."""
 
 from __future__ import annotations
 
@@ -7,22 +7,19 @@ from dataclasses import replace
 
 import numpy as np
 
-from refnet.arrays import Array
 from refnet.comparison.diagnosis.computation import Computation, finish
 from refnet.comparison.diagnosis.mistakes import Mistake, Situation
 from refnet.comparison.diagnosis.trial import Trial
 
 SAME = 1e-5  # of the largest number: numbers nearer than that are the same but for roundings
-LINEAR = ("convolution", "depthwise", "dense", "mean")  # a sum over pictures is that of their inputs
 MOST_RUNS = 4
 
 
 def pictures(s: Situation, trial: Trial) -> Iterator[Mistake]:
-    """Another picture's result in a picture's place, or the sums of those before it on top of its own."""
+    """Another picture's result in a picture's place, or the same sums once more on top."""
     c = s.right
     if len(c.inputs[0]) > 1:
         yield from _taken(c, trial)
-        yield from _going_on(c)
     if c.kernel is not None and c.norms:
         for runs in range(2, MOST_RUNS + 1):
             times = "twice" if runs == 2 else f"{runs} times"
@@ -71,19 +68,3 @@ def _said(order: Sequence[int]) -> tuple[str, str]:
         return "pictures-moved", "picture {} of the batch holds picture {}".format(*moved[0])
     places, sources = (", ".join(map(str, numbers)) for numbers in zip(*moved, strict=True))
     return "pictures-moved", f"pictures {places} of the batch hold pictures {sources}"
-
-
-def _going_on(c: Computation) -> Iterator[Mistake]:
-    """Sums, or results, that are not set back to 0 between the pictures of a batch."""
-    if c.op in LINEAR:
-        inputs = (np.cumsum(c.inputs[0], axis=0, dtype=c.inputs[0].dtype), *c.inputs[1:])
-        words = "the sums of each picture go on from those of the pictures before it"
-        words += ": accumulators that are not set back to 0"
-        yield Mistake("sums-not-reset", words, replace(c, inputs=inputs))
-    words = "the result of each picture is added to those of the pictures before it: memory that is not set back to 0"
-    yield Mistake("results-not-reset", words, replace(c, reorder=_running))
-
-
-def _running(y: Array) -> Array:
-    total: Array = np.cumsum(y, axis=0, dtype=y.dtype)
-    return total

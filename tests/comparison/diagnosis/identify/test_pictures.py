@@ -1,4 +1,4 @@
-"""Batches: another picture's result, and accumulators that nobody sets back to 0."""
+"""Batches: another picture's result; and sums of several runs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from refnet.weights import synthetic
 PLAN = make_plan(variant("b0"), (32, 46))
 TENSORS = synthetic.tensors(PLAN.architecture)
 EPS = 1e-3
-BEFORE = "go on from those of the pictures before it: accumulators that are not set back to 0"
 
 
 def planted(name, wrong, count=3):
@@ -38,19 +37,6 @@ def planted(name, wrong, count=3):
 def test_another_picture(order, mistake, words):
     found = planted("block2b.expand", lambda step, x, run: run(x)[order])
     assert (found.mistake, found.sentence) == (mistake, words)
-
-
-@pytest.mark.parametrize("name", ["stem", "block2b.depthwise", "block3b.project", "block2b.squeeze", "logits"])
-def test_sums_that_go_on(name):
-    def running(step, x, run):
-        return np.concatenate([run([x[0][: n + 1].sum(0, keepdims=True)]) for n in range(len(x[0]))])
-
-    assert planted(name, running).sentence == f"the sums of each picture {BEFORE}"
-
-
-def test_results_that_go_on():
-    found = planted("block2b.expand", lambda step, x, run: np.cumsum(run(x), axis=0))
-    assert found.sentence.startswith("the result of each picture is added to those of the pictures before it")
 
 
 @pytest.mark.parametrize(("runs", "times"), [(2, "twice"), (3, "3 times")])
