@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from comparison.diagnosis.identify.test_identify import DEPTHWISE, EPS, EXPAND, PROJECT, Step, kernel_of, norm_of
+from helpers.one_step import DEPTHWISE, EPS, EXPAND, PROJECT, Step, kernel_of, moved_taps, norm_of
 
 from refnet.comparison.diagnosis import diagnose
 from refnet.comparison.diagnosis.computation import evaluate, total
@@ -98,6 +98,7 @@ CASES = {
     "inputs far away": (PROJECT, lambda s: reading(s, rolled(every(s), 16)), "16 places before (shifted by -16)"),
     "kernels in pairs": (PROJECT, lambda s: kernel_of(s, first_for_two), "the first output channel of each 2"),
     "crossed groups": (PROJECT, lambda s: kernel_of(s, crossed), "reads the other half"),
+    "taps swapped": ("block4b.depthwise", lambda s: kernel_of(s, moved_taps), "(0, 0) has the weight of (2, 1)"),
     "number on one side": (DEPTHWISE, lambda s: one_side(s, 1.7), "beyond the left border stands 1.7 instead of 0"),
     "strips open below": (DEPTHWISE, lambda s: in_strips(s, 3, nothing_below), "zeros behind it (below, right)"),
     "stale halo": (DEPTHWISE, lambda s: in_strips(s, 3, stale_above), "stale lines"),
