@@ -1,4 +1,4 @@
-"""One step of a network as a port's: what it reads, what it should make, and what is said of something else."""
+"""One step of a network with inputs of its own, for mistakes that are planted in it by plain NumPy."""
 
 from __future__ import annotations
 
@@ -40,3 +40,18 @@ class Step:
         assert found.mistake is not None, found
         assert found.residual <= 0.1 * found.before, found
         return found.sentence
+
+
+def kernel_of(one, change):
+    kernel = np.array(one.right.kernel)
+    change(kernel)
+    return one.made(kernel=kernel)
+
+
+def norm_of(one, **changes):
+    (norm,) = one.right.norms
+    return one.made(norms=(norm._replace(**changes),))
+
+
+def moved_taps(k):
+    k[0, 0], k[2, 1] = np.array(k[2, 1]), np.array(k[0, 0])

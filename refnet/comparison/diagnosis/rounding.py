@@ -17,6 +17,7 @@ from refnet.arrays import Array
 from refnet.comparison.diagnosis.computation import Computation, Norm, evaluate
 from refnet.comparison.diagnosis.diagnosis import Diagnosis
 from refnet.comparison.diagnosis.summation import fused, sums
+from refnet.comparison.findings import listed
 from refnet.comparison.judgement.verdict import rms
 from refnet.reference import ops
 from refnet.reference.numerics import fold_batch_norm
@@ -75,7 +76,9 @@ def _sentences(found: Sequence[_Way], taps: int) -> list[str]:
     """Say ways that give the same bits in one sentence, where any choice of each part does."""
     choices = [list(dict.fromkeys(part)) for part in zip(*found, strict=True)]
     if math.prod(map(len, choices)) != len(set(found)):
-        return [", ".join(filter(None, way)) for way in found]
+        first, *others = [", ".join(filter(None, way)) for way in found]
+        same = listed([", ".join(filter(None, way[:2])) for way in found[1:]], 2)
+        return [f"{first} ({same}: with {taps} taps the same bits)", *others]
     said = ", ".join(filter(None, map(_either, choices)))
     if max(map(len, choices)) == 1:
         return [said]

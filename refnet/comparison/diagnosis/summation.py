@@ -87,7 +87,8 @@ SUMMATION_ORDERS: tuple[SummationOrder, ...] = (
 def sums(x: Array, w: Array) -> Iterator[tuple[list[tuple[str, str]], Array]]:
     """Sum the products of taps, x f32[P, T, K] (or [P, T, 1]) and w f32[T, K], in every way.
 
-    Yields each sum f32[P, K] once, with the ways that give it: how products are added, and in which order.
+    Yields each sum f32[P, K] once, with the ways that give it: how products are added, and in which order, the simplest
+    first.
 
     Examples
     --------
@@ -101,7 +102,7 @@ def sums(x: Array, w: Array) -> Iterator[tuple[list[tuple[str, str]], Array]]:
     for order in SUMMATION_ORDERS:  # blocks that are longer than the sum are one chain
         chains = order.chains(x.shape[1])
         orders.setdefault(b";".join(chain.tobytes() for chain in chains), (order.words, chains))
-    for (words, multiply_add), (in_order, chains) in product(MULTIPLY_ADDS.items(), orders.values()):
+    for (in_order, chains), (words, multiply_add) in product(orders.values(), MULTIPLY_ADDS.items()):
         total = sum_by(x, w, multiply_add, chains)
         found.setdefault(total.tobytes(), ([], total))[0].append((words, in_order))
     yield from found.values()

@@ -6,22 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from helpers.one_step import DEPTHWISE, EPS, EXPAND, PROJECT, Step
+from helpers.one_step import DEPTHWISE, EPS, EXPAND, PROJECT, Step, kernel_of, moved_taps, norm_of
 
 from refnet.comparison.diagnosis import diagnose
 from refnet.comparison.diagnosis.computation import evaluate
 from refnet.weights import synthetic
-
-
-def kernel_of(one, change):
-    kernel = np.array(one.right.kernel)
-    change(kernel)
-    return one.made(kernel=kernel)
-
-
-def norm_of(one, **changes):
-    (norm,) = one.right.norms
-    return one.made(norms=(norm._replace(**changes),))
 
 
 def no_tap(k):
@@ -43,10 +32,6 @@ def no_channel(k):
 def in_groups(k):
     half = k.shape[-2] // 2, k.shape[-1] // 2
     k[..., : half[0], half[1] :] = k[..., half[0] :, : half[1]] = 0
-
-
-def moved_taps(k):
-    k[0, 0], k[2, 1] = np.array(k[2, 1]), np.array(k[0, 0])
 
 
 def of_4_bits(k):
