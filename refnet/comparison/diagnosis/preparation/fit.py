@@ -11,7 +11,7 @@ import numpy as np
 
 from refnet.arrays import Array
 from refnet.comparison.diagnosis.preparation import kernels, tones
-from refnet.comparison.diagnosis.preparation.colours import in_levels
+from refnet.comparison.diagnosis.preparation.colours import in_levels, tinted
 from refnet.comparison.diagnosis.preparation.kernels import BILINEAR, BOX, FLOOR, KERNELS, NEAREST, ONE_PIXEL, PILLOW_NEAREST
 from refnet.comparison.diagnosis.preparation.location import nudged, refined
 from refnet.comparison.diagnosis.preparation.resampling import ALIGNED, CORNER, HALF, OPENCV, PILLOW, Along, Kind, resample
@@ -20,6 +20,7 @@ from refnet.comparison.diagnosis.preparation.sample import Place, Sample, colour
 from refnet.comparison.diagnosis.preparation.settled import Settled, settle
 from refnet.comparison.diagnosis.preparation.tones import Tone
 from refnet.comparison.diagnosis.preparation.windows import Window, cuts, window_of, windows
+from refnet.preprocessing.crop import Cut
 from refnet.preprocessing.recipe import Recipe
 
 STARTS = 2  # rough places that are gone on from
@@ -27,6 +28,7 @@ KEPT = 5  # kernels that are refined
 LAST = 3  # kernels whose windows are looked at
 ROUNDED = 0.6  # levels: up to here an error may be rounding, and no tone is looked for
 LESS = 0.5  # of the error, at most, is left by a tone that is believed
+EARLIER = 0.97  # of the error is left by colours rounded before the resize, at most
 ALIKE = 1.15  # times the least error: as good
 HARDLY = 0.004  # levels
 FINE, BLOCKY, COARSE = 0.06, 0.4, 0.8  # pixels by which a place may be off: by smooth kernels, boxes, nearest pixels
@@ -75,8 +77,9 @@ class Fit:
     @cached_property
     def places(self) -> list[Place]:
         """Where the input may lie by known crops, the most likely first."""
-        known = [window_of(cut, HALF)[:2] for _, cut in self.known if _fills(cut, self.part)]
-        return at_known(self._means, self.part, self.all, known)[:STARTS]
+        cuts = [cut for _, cut in self.known if _fills(cut, self.part)]
+        known = [window_of(other, HALF)[:2] for cut in cuts for other in (cut, *_corners(cut))]
+        return at_known(self._means, self.part, self.all, list(dict.fromkeys(known)))[:STARTS]
 
     @property
     def unlike(self) -> float:
@@ -105,8 +108,10 @@ class Fit:
             nearest = list(self._nearest(found[0][0], before, after))
         if nearest and min(map(self._left_by, nearest), default=1.0) > ROUNDED:
             before, after = self._tone(found)
-            if before.words or after.words:
-                found = self._kinds(found[0][0], before, after)
+        if not before.words:
+            before = self._early_colours(found)
+        if before.words or after.words:
+            found = self._kinds(found[0][0], before, after)
         ways = [way for place, kind in found[:LAST] for way in self._ways(place, kind, before, after)]
         return self._whole(self._varied(self._alike([*ways, *nearest])))
 
@@ -160,6 +165,21 @@ class Fit:
                         best, least = (before, after), left
         return best
 
+    def _early_colours(self, found: list[tuple[Place, Kind]]) -> Tone:
+        """Other colours than red, green, blue, if they were rounded before the resize."""
+        (place, kind), at = found[0], (self.sample.i, self.sample.j)
+        view = Way(Window(place.rows, place.columns), kind.but(levels="rounded", between=kind.smooth))
+        mix = tinted(view.pixels(self.picture, at), self.sample.wanted)[0].mix
+        if not mix.name or mix.name == "colours mixed" or mix.order is not None:
+            return tones.NONE
+        raw = Tone(mix.words, mix.apply, name=mix.name)
+        ways = [
+            (refined(self._view(view.kind, tone, tones.NONE), place, self.sample, 0).residual, at, tone)
+            for at, tone in enumerate((tones.NONE, tones.rounded(raw), tones.cut(raw)))
+        ]
+        least = min(ways)
+        return least[2] if least[0] < EARLIER * ways[0][0] else tones.NONE
+
     def _ways(self, place: Place, kind: Kind, before: Tone, after: Tone) -> Iterator[Way]:
         """Windows of whole pixels at a place; else the place itself."""
         far = BLOCKY if kind.kernel is BOX else FINE
@@ -211,12 +231,6 @@ class Fit:
                 early = self._settled(other)
                 if early.reproduces:
                     return Fitted(other, early, self.inner)
-        elif settled.mix.order is None:
-            tone = tones.rounded(Tone(settled.mix.words, settled.mix.apply))
-            early = self._settled(Way(way.window, way.kind, tone, way.after))
-            if early.reproduces and not early.mix.name:
-                wrong = {settled.mix.name: f"{settled.mix.words}, rounded, before the resize"} | early.wrong
-                return Fitted(way, early._replace(wrong=wrong), self.inner)
         return Fitted(way, settled, self.inner)
 
     def _settled(self, way: Way) -> Settled:
@@ -231,8 +245,17 @@ def smooth_by_itself(kind: Kind) -> bool:
     return kind.kernel is kernels.AREA
 
 
-def _fills(cut: object, part: Array) -> bool:
-    return (cut.seen.height, cut.seen.width) == part.shape[:2]  # type: ignore[attr-defined]
+def _fills(cut: Cut, part: Array) -> bool:
+    return (cut.seen.height, cut.seen.width) == part.shape[:2]
+
+
+def _corners(cut: Cut) -> Iterator[Cut]:
+    """The same from the corners of the resized picture."""
+    seen = cut.seen
+    if (seen.height, seen.width) != (cut.height, cut.width):
+        for top in (0, cut.height - seen.height):
+            for left in (0, cut.width - seen.width):
+                yield cut._replace(seen=seen._replace(top=top, left=left))
 
 
 def _variants(kind: Kind) -> Iterator[Kind]:

@@ -12,6 +12,8 @@ from refnet.comparison.diagnosis.diagnosis import Diagnosis
 from refnet.comparison.diagnosis.preparation.crop_words import wrong_crop, wrong_resize
 from refnet.comparison.diagnosis.preparation.fit import Fit, Fitted
 from refnet.comparison.diagnosis.preparation.normalisations import Scaling
+from refnet.comparison.diagnosis.preparation.resampling import as_levels
+from refnet.comparison.diagnosis.preparation.resize_words import LEVELS
 from refnet.comparison.diagnosis.preparation.rough_location import Means
 from refnet.comparison.diagnosis.preparation.settled import Settled, may_settle, settle
 from refnet.comparison.diagnosis.preparation.shifts import shifts
@@ -106,6 +108,10 @@ def _of_right_pixels(right: Array, recipe: Recipe, wanted: Array, scale: float) 
         rows, columns = shift.inner(right.shape) if not shift.outside else (slice(None), slice(None))
         if shift.outside and may_settle(moved[rows, columns], wanted[rows, columns]):
             yield _known({"shifted": shift.words}, settle(moved, wanted, recipe.normalise), wanted, scale)
+    for levels in ("clipped", "rounded", "cut", "wrapped"):
+        pixels = as_levels(right, levels)
+        if not np.array_equal(pixels, right) and may_settle(pixels, wanted):
+            yield _known({"levels": f"the resize's results are {LEVELS[levels]}"}, settle(pixels, wanted, recipe.normalise), wanted, scale)  # fmt: skip
     for tone in (*CURVES, *OTHERS):
         if not tone.whole:
             toned = tone.apply(right)
@@ -151,7 +157,7 @@ def _in_words(found: Fitted | None, fit: Fit, recipe: Recipe, scale: float, turn
     way, settled = found.way, found.settled
     wrong = wrong_crop(way, fit, recipe) | wrong_resize(way, fit, recipe) | turned
     if way.before.words:
-        wrong["tone"] = f"{way.before.words}, before the resize"
+        wrong[way.before.name] = f"{way.before.words}, before the resize"
     if way.after.words:
         wrong["tone"] = f"{way.after.words}, after the resize"
     residual = rms(settled.predicted - fit.part) / scale

@@ -16,7 +16,7 @@ RECIPE_KINDS: dict[str, tuple[Kind, str]] = {
     "pil-nearest": (Kind(NEAREST), HALF),
 }
 
-_LEVELS = {
+LEVELS = {
     "float": "not rounded",
     "clipped": "clipped to 0..255, not rounded",
     "rounded": "rounded to whole levels",
@@ -51,7 +51,7 @@ def differences(kind: Kind, centres: str, resize: str, *, shrinks: bool) -> list
     if shrinks and kind.smooth != own.smooth:
         said.append("with antialiasing (smoothing)" if kind.smooth else "without antialiasing (without smoothing)")
     if kind.levels != own.levels:
-        said.append(f"results {_LEVELS[kind.levels]}")
+        said.append(f"results {LEVELS[kind.levels]}")
     if kind.between != own.between:
         said.append("rounded between the two passes" if kind.between else "not rounded between the two passes")
     if kind.down_first:

@@ -18,6 +18,7 @@ class Tone(NamedTuple):
     words: str
     apply: Callable[[Array], Array]
     whole: bool = False
+    name: str = "tone"
 
 
 def gamma(exponent: float) -> Tone:
