@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from refnet.arrays import Array
-from refnet.comparison.compare import PathLike, compare
+from refnet.comparison.compare import compare
+from refnet.comparison.sides import PathLike
 
 
 def assert_matches(golden: PathLike, mine: PathLike | Mapping[str, Array], **options: Any) -> None:

@@ -100,7 +100,7 @@ def repeat(draw: Draw) -> None:
     print(found.verdict)
     for finding in found.findings:
         print(f"{finding.severity}: {finding.step or 'all'}: {finding.text}")
-    for sentence in found.sentences:
+    for sentence in (*found.places, *found.sentences):
         print(sentence)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 import numpy as np
 
@@ -24,24 +25,30 @@ from refnet.comparison.rerun import Rerun, nearest_held
 from refnet.comparison.result import Comparison
 from refnet.comparison.tensor_result import TensorResult
 from refnet.errors import RefnetError
+from refnet.golden.manifest import PICTURE
 
 MOST = 4  # tensors that are asked about
 ROUNDING = "rounding"  # the name of a diagnosis that is no mistake
 NOISE_OF_OTHER_INPUTS = 1e-5  # relative, of what is made from tensors that are not the port's own
-PICTURE = "picture"  # u8[H,W,3] among a golden's tensors, before the recipe
 
 
 def find_causes(
-    found: Comparison, rerun: Rerun, port: PortTensors, other: Mapping[str, Array] | None = None
+    found: Comparison,
+    rerun: Rerun,
+    port: PortTensors,
+    other: Mapping[str, Array] | None = None,
+    explained: Collection[str] = (),
 ) -> dict[str, Diagnosis]:
     """Find out what the tensors that are wrong by themselves are instead, by name.
 
     Where none is wrong, find which order of roundings gives the first that differs, if one is known that does.
-    ``other`` is another set of weights of the same model, by key, that the port may have taken.
+    ``other`` is another set of weights of the same model, by key, that the port may have taken; what is ``explained``
+    already is not asked about.
     """
     wrong = [result for result in found.wrong_by_themselves if result.outcome == "wrong"]
-    rounded = [result for result in found.tensors if result.outcome == "rounded" and result.by_itself]
-    causes = {result.name: _cause(result, rerun, port, other) for result in wrong[:MOST] or rounded[:1]}
+    asked = [result for result in wrong if result.name not in explained and not result.holds][:MOST]
+    rounded = [result for result in found.tensors if not wrong and result.outcome == "rounded" and result.by_itself]
+    causes = {result.name: _cause(result, rerun, port, other) for result in asked or rounded[:1]}
     return {name: cause for name, cause in causes.items() if cause and (wrong or cause.mistake == ROUNDING)}
 
 
@@ -76,7 +83,7 @@ def _of_span(
 
     def situation(step: Step, inputs: Sequence[Array], around: Mapping[str, Array]) -> Situation:
         layers = [one.name for one in rerun.plan if _is_like(one, step)]
-        theirs = _neighbours(port, rerun, {inputs[0].shape[-1]})
+        theirs, _ = _neighbours(port, rerun, step, inputs)
         every = [*around, *(name for name in theirs if name not in around)]
         others = OnDemand(every, lambda name: around[name] if name in around else theirs[name])
         return situation_of(step, weights.tensors, weights.bn_eps, inputs, layers=layers, neighbours=others)
@@ -88,11 +95,28 @@ def _of_span(
     if found is not None and found.mistake is not None:
         return found
     last = _of_step(result, actual, seen, rerun, port, other)
+    if last is None or last.mistake is None:
+        last = _before_the_sum(result, actual, seen, rerun, port, other) or last
     if last is not None and last.mistake is not None:
         return last
     left = found or last
     lead = f"; {found.sentence}" if found else ""
     return Diagnosis(None, said_of(steps) + lead, left.residual if left else np.inf, left.before if left else np.inf)
+
+
+def _before_the_sum(
+    result: TensorResult, actual: Array, seen: Array | None, rerun: Rerun, port: PortTensors,
+    other: Mapping[str, Array] | None,
+) -> Diagnosis | None:  # fmt: skip
+    """Diagnose the step that made the first summand of a residual sum, from what the port added it to."""
+    step = rerun.steps[result.name]
+    if step.op != names.ADD or not port.usable(step.inputs[1]):
+        return None
+    summand = actual - port.tensor(step.inputs[1])
+    found = _of_step(replace(result, name=step.inputs[0]), summand, seen, rerun, port, other)
+    if found is None or found.mistake is None:
+        return None
+    return replace(found, sentence=f"in {step.inputs[0]}, which is not among the port's tensors: {found.sentence}")
 
 
 def _of_step(
@@ -111,6 +135,7 @@ def _of_step(
     inputs = [_given(name, rerun, port) for name in wanted]
     if any(tensor is None for tensor in inputs):
         return None
+    earlier, later = _neighbours(port, rerun, step, [tensor for tensor in inputs if tensor is not None])
     return diagnose(
         step,
         tensors=rerun.single.weights.tensors,
@@ -124,7 +149,8 @@ def _of_step(
         seen=seen,
         other_tensors=other,
         layers=[other.name for other in rerun.plan if _is_like(other, step)],
-        neighbours=_neighbours(port, rerun, {tensor.shape[-1] for tensor in inputs if tensor is not None}),
+        neighbours=earlier,
+        later=later,
     )
 
 
@@ -134,10 +160,15 @@ def _is_like(other: Step, step: Step) -> bool:
     return bool(step.weights) and fits and other.name != step.name and other.shape[-1] == step.shape[-1]
 
 
-def _neighbours(port: PortTensors, rerun: Rerun, channels: Collection[int]) -> OnDemand[Array]:
-    """The port's tensors of so many channels, read one at a time."""
-    alike = [step.name for step in rerun.plan if step.shape[-1] in channels and port.usable(step.name)]
-    return OnDemand(alike, port.tensor)
+def _neighbours(
+    port: PortTensors, rerun: Rerun, step: Step, inputs: Sequence[Array]
+) -> tuple[OnDemand[Array], OnDemand[Array]]:
+    """The port's tensors with the channels of a step or its inputs, before and behind it, read one at a time."""
+    channels = {step.shape[-1], *(x.shape[-1] for x in inputs)}
+    alike = [other.name for other in rerun.plan if other.shape[-1] in channels and port.usable(other.name)]
+    done = {other.name for other in rerun.plan.steps[: rerun.plan.steps.index(step)]}
+    earlier, later = ([name for name in alike if (name in done) is before] for before in (True, False))
+    return OnDemand(earlier, port.tensor), OnDemand([name for name in later if name != step.name], port.tensor)
 
 
 def _of_the_input(port: PortTensors, x: Array) -> Diagnosis | None:

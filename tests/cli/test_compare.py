@@ -70,6 +70,21 @@ def test_rounded(run):
     assert "\nfirst different: stem (tensor 2 of 4): differently rounded, 100.00% of its elements differ" in out
 
 
+def test_rounded_is_not_wrong(run):
+    code, out, _ = run("golden rounded --exact --json")
+    found = json.loads(out)
+    assert (code, found["first_different"], found["first_wrong"], found["wrong_by_themselves"]) == (1, "stem", None, [])
+
+
+def test_runs(run):
+    code, out, _ = run("golden wrong same")
+    assert code == 1
+    assert "\nwrong: the runs differ, first in block1a.depthwise: nearly everywhere, " in out
+    assert out.splitlines()[-1] == "the runs differ, first in block1a.depthwise; same: exact: 4 tensors"
+    found = json.loads(run("golden same same --json")[1])["runs"]
+    assert found == {"paths": ["same", "same"], "judged": "same", "differing": []}
+
+
 def test_json(run):
     code, out, err = run("golden wrong --json")
     assert (code, err) == (1, "")

@@ -81,7 +81,8 @@ def said_of(found: Comparison, step: str | None) -> str:
         finding.text for finding in found.findings if finding.step in (None, step) and finding.kind not in UNRELATED
     ]
     start = f"{step}: "
-    own = [line.removeprefix(start) for line in found.sentences if line.startswith(start)]
+    spoken = (*found.sentences, *found.places)  # what was computed, and where it is wrong
+    own = [line.removeprefix(start) for line in spoken if line.startswith(start)]
     return "\n".join([*own, *general])
 
 

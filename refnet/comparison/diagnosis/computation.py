@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import product
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -16,6 +15,7 @@ from refnet.arrays import Array
 from refnet.comparison.diagnosis.activations import ACTIVATIONS
 from refnet.comparison.diagnosis.number_formats import FORMATS
 from refnet.comparison.diagnosis.operations import OPERATIONS, WITH_A_NUMBER, convolution, depthwise, padded
+from refnet.comparison.diagnosis.summation import SUMMATION_ORDERS, SummationOrder
 from refnet.reference.numerics import fold_batch_norm
 
 Channels = Array | slice
@@ -24,21 +24,21 @@ Rounding = str | Callable[[Array], Array]
 
 
 class Norm(NamedTuple):
-    """A batch norm: its tensors [K], and whether it takes mean and variance from the batch itself."""
+    """A batch norm: its tensors [K], and whether it takes mean and variance from the batch, or each picture, itself."""
 
     gamma: Array
     beta: Array
     mean: Array
     variance: Array
     eps: float
-    of_the_batch: bool = False
+    statistics: Literal["given", "batch", "picture"] = "given"
 
     def apply(self, x: Array) -> Array:
         """Normalise x [..., K]."""
         mean, variance = self.mean, self.variance
-        if self.of_the_batch:
-            axes = tuple(range(x.ndim - 1))
-            mean, variance = x.mean(axes, dtype=np.float64), x.var(axes, dtype=np.float64)
+        if self.statistics != "given":
+            axes = tuple(range(self.statistics == "picture", x.ndim - 1))
+            mean, variance = x.mean(axes, np.float64, keepdims=True), x.var(axes, np.float64, keepdims=True)
         scale, shift = fold_batch_norm(self.gamma, self.beta, mean, variance, self.eps, x.dtype)
         result: Array = x * scale + shift
         return result
@@ -63,12 +63,14 @@ class Precision:
     result: Rounding = ""
     sums: Rounding = ""  # before batch norm or bias
     normed: Rounding = ""  # before the activation
+    products: Rounding = ""
     accumulator: Rounding = ""  # after each product that is added to a sum
+    order: SummationOrder | None = None  # in which products are added, if that matters
 
     @property
-    def before_sums(self) -> tuple[Rounding, ...]:
+    def before_sums(self) -> tuple[Rounding | SummationOrder | None, ...]:
         """What changes the sums themselves."""
-        return self.inputs, self.kernel, self.accumulator
+        return self.inputs, self.kernel, self.products, self.accumulator, self.order
 
 
 @dataclass(frozen=True)
@@ -195,9 +197,10 @@ def total(c: Computation, dtype: Float) -> Array:
     if c.op in WITH_A_NUMBER:
         return WITH_A_NUMBER[c.op](inputs[0], c.number)
     if c.kernel is None:
-        return OPERATIONS[c.op](*inputs)
+        one_by_one = c.op == "mean" and c.precision.accumulator
+        return _mean_one_by_one(inputs[0], c.precision.accumulator) if one_by_one else OPERATIONS[c.op](*inputs)
     kernel = _rounded(c.kernel, c.precision.kernel, dtype)
-    if c.precision.accumulator:
+    if c.precision.accumulator or c.precision.products:
         return _one_by_one(c, inputs[0], kernel)
     if c.op == "dense":
         multiplied: Array = inputs[0] @ kernel
@@ -236,18 +239,38 @@ def _rounded(x: Array, to: Rounding, dtype: Float) -> Array:
     return made.astype(dtype, copy=False)
 
 
+def _mean_one_by_one(x: Array, accumulator: Rounding) -> Array:
+    """Add one pixel after the other, and round each sum."""
+    pixels = np.moveaxis(x.reshape(len(x), -1, x.shape[-1]), 1, 0)
+    total = np.zeros(pixels.shape[1:], x.dtype)
+    for pixel in pixels:
+        total = _rounded(total + pixel, accumulator, x.dtype.type)
+    mean: Array = total / x.dtype.type(len(pixels))
+    return mean
+
+
 def _one_by_one(c: Computation, x: Array, kernel: Array) -> Array:
-    """Add one product after the other, and round each sum."""
-    dtype = x.dtype.type
+    """Add one product after the other, and round each of them, and each sum."""
+    dtype, precision = x.dtype.type, c.precision
     if c.op == "dense":
         x, kernel = x[:, None, None], kernel[None, None]
+    taps = kernel.reshape(-1, kernel.shape[-1])
     R, S = kernel.shape[:2]
     x = padded(x, c.pads, c.pad_mode, c.pad_value)
     H, W = ((side - size) // c.stride + 1 for side, size in zip(x.shape[1:3], (R, S), strict=True))
-    result = np.zeros((len(x), H, W, kernel.shape[-1]), dtype)
-    for ky, kx in product(range(R), range(S)):
-        seen = x[:, ky :: c.stride, kx :: c.stride][:, :H, :W]
-        parts = [seen * kernel[ky, kx]] if c.op == "depthwise" else []
-        for part in parts or (seen[..., i, None] * row for i, row in enumerate(kernel[ky, kx])):
-            result = _rounded(result + part, c.precision.accumulator, dtype)
+
+    def multiplied(tap: int) -> Array:
+        at, channel = divmod(tap, len(taps) // (R * S))
+        seen = x[:, at // S :: c.stride, at % S :: c.stride][:, :H, :W]
+        one = seen if c.op == "depthwise" else seen[..., channel, None]
+        return _rounded(one * taps[tap], precision.products, dtype)
+
+    def summed(parts: Iterable[Array]) -> Array:
+        total = np.zeros((len(x), H, W, kernel.shape[-1]), dtype)
+        for part in parts:
+            total = _rounded(total + part, precision.accumulator, dtype)
+        return total
+
+    chains = (precision.order or SUMMATION_ORDERS[0]).chains(len(taps))
+    result = summed(summed(map(multiplied, chain)) for chain in chains)
     return result[:, 0, 0] if c.op == "dense" else result

@@ -30,6 +30,7 @@ def diagnose(
     seen: Array | None = None,
     other_tensors: Mapping[str, Array] | None = None,
     neighbours: Mapping[str, Array] | None = None,
+    later: Mapping[str, Array] | None = None,
     layers: Sequence[str] = (),
 ) -> Diagnosis:
     """Name the known mistake that makes a port's numbers of what a step reads.
@@ -42,8 +43,9 @@ def diagnose(
     ``conv`` or ``bn``, the input is that part of the step. ``noise`` is the root mean square, relative to the result,
     of what errors of the inputs may make of it: 0 for the port's own, about 1e-5 for a golden's. ``dtype`` is what the
     port's numbers were stored in; of a piece, ``seen`` masks what the port has. ``other_tensors`` is another set of
-    weights of the model, such as raw ones. ``neighbours`` are other tensors of the port, one of which may have been
-    read, and ``layers`` other steps of as many channels, whose weights may have been taken.
+    weights of the model, such as raw ones. ``neighbours`` are earlier tensors of the port, one of which may have been
+    read, ``later`` are those by which the result may have been overwritten, and ``layers`` other steps of as many
+    channels, whose weights may have been taken.
 
     Examples
     --------
@@ -65,6 +67,7 @@ def diagnose(
         since=since,
         other_tensors=other_tensors,
         neighbours=neighbours,
+        later=later,
         layers=layers,
     )
     return search(situation, actual, dtype, noise, seen)
@@ -80,6 +83,7 @@ def situation_of(
     since: str = "",
     other_tensors: Mapping[str, Array] | None = None,
     neighbours: Mapping[str, Array] | None = None,
+    later: Mapping[str, Array] | None = None,
     layers: Sequence[str] = (),
 ) -> Situation:
     """Gather what is known of a step and its inputs, as ``diagnose`` takes it."""
@@ -92,7 +96,7 @@ def situation_of(
     others = OnDemand(
         layers, lambda name: computation_of(replace(step, name=name), tensors, eps, inputs, since=since, part=part)
     )
-    return Situation(step, right, follows, other, neighbours or {}, others)
+    return Situation(step, right, follows, other, neighbours or {}, later or {}, others)
 
 
 def _check_inputs(step: Step, inputs: Sequence[Array], since: str) -> None:

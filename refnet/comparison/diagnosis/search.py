@@ -74,7 +74,7 @@ def _identified(
 ) -> tuple[Diagnosis | None, list[Tried]]:
     """Explain the numbers from themselves: all of them, or, where only some are wrong, those; and what comes nearest.
 
-    What explains a part that is no rows, columns, channels or pictures is only told if nothing explains the whole.
+    What explains a part is only told if nothing explains the whole, except for what plainly stands in it.
     """
     part, is_plain = wrong_part(situation, trial.actual)
     if part is None:
@@ -96,7 +96,7 @@ def _identified(
         named = _named(there, found) if estimator is contents or np.count_nonzero(asked) >= FEWEST else None
         if named:
             on_part.append(replace(named, sentence=f"where it is wrong, {named.sentence}"))
-            if is_plain:
+            if is_plain and estimator is contents:
                 break
     return (on_part[0] if on_part else None), near
 
@@ -135,8 +135,9 @@ def _named(trial: Trial, near: list[Tried]) -> Diagnosis | None:
     found = [
         tried
         for tried in near
-        if tried.residual <= trial.before / GAIN
-        and trial.reproduces(tried.mistake.wrong, tried.mistake.grid, tried.mistake.step)
+        if not tried.mistake.lead
+        and tried.residual <= trial.before / GAIN
+        and trial.reproduces(tried.mistake.wrong, tried.mistake.grid)
     ]
     if not found:
         return None

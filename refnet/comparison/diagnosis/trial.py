@@ -11,14 +11,15 @@ import numpy as np
 
 from refnet.arrays import Array
 from refnet.comparison.diagnosis.computation import Computation, evaluate, finish, total
-from refnet.comparison.diagnosis.number_formats import FORMATS, JUDGED_AS
-from refnet.comparison.judgement.verdict import judge, rms
+from refnet.comparison.diagnosis.number_formats import FORMATS
+from refnet.comparison.diagnosis.ties import agrees, distance, is_by_chance, rounds
+from refnet.comparison.judgement.verdict import MAX_FACTOR, ROUNDING, judge, rms
 
 SAMPLED = 1 << 17  # numbers of a tensor that all mistakes are tried on
-NEGLIGIBLE = 1e-5  # share of an error that needs no explanation: noise floors of a few numbers may be too low by chance
 AT_A_TIME = 1 << 21  # numbers of a tensor that are computed at once
 QUICK = 6  # times fewer channels are looked at first
-FLIPPED = 0.1  # of a grid's distance: rms of what is left where a few numbers fall to the other side of a tie
+PRODUCTS = 1 << 26  # that are added one by one
+MOST = 0.5  # of what is wrong: what sums that are rounded one by one must give to the bit
 
 
 class _Piece(NamedTuple):
@@ -32,8 +33,11 @@ class _Piece(NamedTuple):
         """What a result leaves; infinite if it has another shape."""
         if result.shape != self.wanted.shape:
             return np.full(1, np.inf)
-        error: Array = self.wanted - result if self.part is None else self.wanted[self.part] - result[self.part]
-        return error
+        return _asked(self.wanted - result, self.part)
+
+
+def _asked(x: Array, part: Array | None) -> Array:
+    return x if part is None else x[part]
 
 
 class Trial:
@@ -55,9 +59,9 @@ class Trial:
         self._usable = np.flatnonzero(usable)
         errors = np.concatenate([_square_errors(piece) for piece in self._pieces(right)])
         self.before = float(np.sqrt(errors.mean())) / self.scale
-        self._negligible = self.scale * max(noise, NEGLIGIBLE * self.before if np.isfinite(self.before) else 0.0)
+        self._noise = self.scale * noise
         self._right = right
-        self._sampled = self._usable[_sampled(errors, actual)]
+        self._sampled = self._usable[_sampled(errors if len(errors) == len(self._usable) else errors[usable], actual)]
         self.sample, self.seen, self.asked = self._narrowed(right, self._sampled)
         with np.errstate(all="ignore"):
             self.total = total(self.sample, np.float64)
@@ -85,15 +89,19 @@ class Trial:
         every = QUICK if quick and self._narrows(c) and len(self._sampled) > QUICK else 1
         channels = self._sampled[::-every]
         piece = self._narrowed(c, channels)
+        if is_by_chance(c) or (rounds(c) and not quick):
+            return self._relative(rms(_asked(distance(piece.c, piece.wanted), piece.part)))
         if c.has_sum_of(self._right) and piece.c is not c:
             with np.errstate(all="ignore"):
                 result = finish(piece.c, self.total[..., ::-every], np.float64)
         elif c.reorder is not None and self._differs_in_order_alone(c):
             result = c.reorder(self._whole)
         else:
-            result = evaluate(piece.c, np.float64)
-        residual = rms(piece.error(result)) / self.scale
-        return residual if np.isfinite(residual) else np.inf
+            result = evaluate(piece.c, np.float32 if c.precision.accumulator else np.float64)
+        return self._relative(rms(piece.error(result)))
+
+    def _relative(self, size: float) -> float:
+        return size / self.scale if np.isfinite(size) else np.inf
 
     def _differs_in_order_alone(self, c: Computation) -> bool:
         others = (field.name for field in fields(c) if field.name != "reorder")
@@ -104,25 +112,42 @@ class Trial:
         """The right result, of all channels."""
         return evaluate(replace(self._right, reorder=None), np.float32)
 
-    def reproduces(self, c: Computation, grid: str = "", step: float = 0.0) -> bool:
+    def reproduces(self, c: Computation, grid: str = "") -> bool:
         """Whether a computation gives all of the port's numbers, up to other roundings."""
         if grid and not np.array_equal(FORMATS[grid](self.actual), self.actual):
             return False
-        dtype = JUDGED_AS.get(grid, self.dtype)
-        return self._agree(self._narrowed(c, self._sampled), dtype, step) and all(
-            self._agree(piece, dtype, step) for piece in self._pieces(c)
-        )
+        if c.precision.accumulator or c.precision.products:
+            fewer = max(terms_of(c) * self.seen.size // PRODUCTS, 1)
+            return self._mostly_agrees(c, self._sampled[::-fewer])
+        return self._agrees(self._narrowed(c, self._sampled)) and all(map(self._agrees, self._pieces(c)))
 
-    def _agree(self, piece: _Piece, dtype: str, step: float) -> bool:
-        single, truth = evaluate(piece.c, np.float32), evaluate(piece.c, np.float64)
-        if piece.wanted.shape != truth.shape:
+    def _agrees(self, piece: _Piece) -> bool:
+        terms = terms_of(piece.c)
+        if rounds(piece.c):
+            return agrees(piece.c, piece.wanted, piece.part, self.dtype, terms)
+        single, truth, wanted = evaluate(piece.c, np.float32), evaluate(piece.c, np.float64), piece.wanted
+        if wanted.shape != truth.shape:
             return False
-        error = piece.error(truth)
-        if rms(error) <= max(self._negligible, FLIPPED * min(step, self.before * self.scale)):
+        if rms(piece.error(truth)) <= self._noise:
             return True
-        if piece.part is None:
-            return judge(piece.wanted, single, truth, dtype).verdict != "wrong"
-        return judge(piece.wanted[piece.part], single[piece.part], truth[piece.part], dtype).verdict != "wrong"
+        if piece.part is not None:
+            wanted, single, truth = wanted[piece.part], single[piece.part], truth[piece.part]
+        return judge(wanted, single, truth, self.dtype, terms).verdict != "wrong"
+
+    def _mostly_agrees(self, c: Computation, channels: Array) -> bool:
+        """Whether most of what is wrong comes out to the bit: where each sum is rounded, a tie moves all after it."""
+        piece = self._narrowed(c, channels)
+        single = evaluate(piece.c, np.float32)
+        if single.shape != piece.wanted.shape:
+            return False
+        right = evaluate(self._narrowed(self._right, channels).c, np.float64)
+        limit = MAX_FACTOR * ROUNDING["float32"] * np.maximum(np.abs(single), rms(single))
+        with np.errstate(invalid="ignore"):
+            wrong = np.abs(piece.wanted - right) > limit
+            made = np.abs(piece.wanted - single) <= limit
+        if piece.part is not None:
+            wrong &= piece.part
+        return bool(np.count_nonzero(wrong & made) > MOST * np.count_nonzero(wrong))
 
     def _pieces(self, c: Computation) -> Iterator[_Piece]:
         """Groups of channels that are computed at once, so that a large tensor needs little memory beside it."""
@@ -141,6 +166,21 @@ class Trial:
 
     def _narrows(self, c: Computation) -> bool:
         return c.narrows and c.channels == self.actual.shape[-1]
+
+
+def terms_of(c: Computation) -> int:
+    """How many terms a computation adds up for one number.
+
+    Examples
+    --------
+    >>> terms_of(Computation("dense", (np.zeros((1, 40)),), np.zeros((40, 3))))
+    40
+    """
+    if c.kernel is not None:
+        return int(c.kernel[..., 0].size)
+    x = c.inputs[0]
+    counts: dict[str, int] = {"mean": x[0, ..., 0].size, "gem": x[0, ..., 0].size, "softmax": x.shape[-1]}
+    return counts.get(c.op, 1)
 
 
 def _square_errors(piece: _Piece) -> Array:

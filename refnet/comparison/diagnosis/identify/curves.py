@@ -11,7 +11,7 @@ from refnet.arrays import Array
 from refnet.comparison.diagnosis.activations import sigmoid
 from refnet.comparison.diagnosis.computation import Precision, evaluate
 from refnet.comparison.diagnosis.identify.inverse import Inside, before_activation, sums
-from refnet.comparison.diagnosis.identify.numbers import fit, nice
+from refnet.comparison.diagnosis.identify.numbers import fit, nice, said_number
 from refnet.comparison.diagnosis.mistakes import Mistake, Situation
 from refnet.comparison.diagnosis.trial import Trial
 
@@ -59,12 +59,12 @@ def _changes(inside: Inside) -> Iterator[tuple[str, str, Curve]]:
     wrong = np.abs(y - t) > NEAR * size
     if not wrong.any():
         return
-    yield from _bounds(y, t, wrong, size)
+    yield from _bounds(y, t, wrong, size, float(np.min(inside.right)))
     yield from _wraps(y, t, wrong)
     yield from _formulas(y, t)
 
 
-def _bounds(y: Array, t: Array, wrong: Array, size: float) -> Iterator[tuple[str, str, Curve]]:
+def _bounds(y: Array, t: Array, wrong: Array, size: float, least: float) -> Iterator[tuple[str, str, Curve]]:
     """Where all that is wrong lies at one number, and should lie beyond it."""
     low, high = -np.inf, np.inf
     above, below = wrong & (t > y), wrong & (t < y)
@@ -76,6 +76,9 @@ def _bounds(y: Array, t: Array, wrong: Array, size: float) -> Iterator[tuple[str
     if spread > NEAR * size or not low < high:
         return
     low, high = nice(low, 1e-4), nice(high, 1e-4)
+    if low == -np.inf and high > 0 and least < -high:  # what lies below may not be known
+        words = f"{{}} are bounded (saturated, clamped) at {-high:.6g} and {high:.6g}"
+        yield "saturated", words, lambda x: np.clip(x, -high, high)
     between = f"at {low:.6g} and {high:.6g}" if np.isfinite(low) and np.isfinite(high) else ""
     between = between or (f"at {high:.6g}, from above" if np.isfinite(high) else f"at {low:.6g}, from below")
     yield "saturated", f"{{}} are bounded (saturated, clamped) {between}", lambda x: np.clip(x, low, high)
@@ -100,14 +103,18 @@ def _formulas(y: Array, t: Array) -> Iterator[tuple[str, str, Curve]]:
     if positive.mean() > 0.3:
         (power, shift), _ = fit([np.log(t[positive]), np.ones(positive.sum())], np.log(y[positive]))
         power, factor = nice(power), nice(float(np.exp(shift)))
-        if power != 1:
+        if power != 1 and abs(power) > 0.1:
             words = f"{{}} are {factor:.6g} times the power {power:.6g} of what they should be"
             yield "power", words, lambda x: factor * np.sign(x) * np.abs(x) ** power
     (scale, shift), left = fit([t, np.ones_like(t)], y)
     if left < NEAR * (float(np.std(y)) or 1.0):
         scale, shift = nice(scale, 1e-4), nice(shift, 1e-4)
         plus = f", plus {shift:.6g}" if shift else ""
-        yield "scaled-inside", f"{{}} are {scale:.6g} times what they should be{plus}", lambda x: x * scale + shift
+        yield (
+            "scaled-inside",
+            f"{{}} are {said_number(scale)} times what they should be{plus}",
+            lambda x: x * scale + shift,
+        )
 
 
 _FORMULAS: tuple[tuple[str, str, Curve], ...] = (

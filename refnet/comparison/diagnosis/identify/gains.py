@@ -213,3 +213,6 @@ def tails_left_out(c: Computation) -> Iterator[Mistake]:
             same = np.arange(C)[:, None] // (C // groups) == np.arange(K) // (K // groups)
             words = f"it is computed in {groups} groups instead of one: each reads its own part of the channels"
             yield Mistake("groups", words, replace(c, kernel=np.where(same, c.kernel, np.float32(0))))
+            if groups == 2:
+                words = "each half of its channels reads the other half of its input alone: 2 groups, crossed"
+                yield Mistake("groups", words, replace(c, kernel=np.where(same, np.float32(0), c.kernel)))

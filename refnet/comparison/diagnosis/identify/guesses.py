@@ -9,13 +9,16 @@ from itertools import chain
 import numpy as np
 
 from refnet.arrays import Array
-from refnet.comparison.diagnosis.identify.borders import border_rules, shifted_windows, strips
+from refnet.comparison.diagnosis.identify.borders import border_rules
+from refnet.comparison.diagnosis.identify.carried import carried_over
 from refnet.comparison.diagnosis.identify.gains import tails_left_out, taps_left_out
 from refnet.comparison.diagnosis.identify.operands import operands
 from refnet.comparison.diagnosis.identify.orders import orders
 from refnet.comparison.diagnosis.identify.reductions import other_means, other_softmaxes
 from refnet.comparison.diagnosis.identify.scales import moved_norms
 from refnet.comparison.diagnosis.identify.shapes import other_shapes
+from refnet.comparison.diagnosis.identify.strips import usual_strips
+from refnet.comparison.diagnosis.identify.windows import windows
 from refnet.comparison.diagnosis.mistakes import Mistake, Situation, mistakes
 
 FILLS = (0.5, 1.0, -1.0, -0.25, 127.0, 128.0)
@@ -26,13 +29,13 @@ def usual(s: Situation) -> Iterator[Mistake]:
     """What goes wrong most."""
     return chain(
         mistakes(s), taps_left_out(s.right), tails_left_out(s.right), orders(s), other_means(s.right),
-        other_softmaxes(s.right), border_rules(s.right), _fills(s), _bounds(s), strips(s), _lost_rows(s),
+        other_softmaxes(s.right), border_rules(s.right), _fills(s), _bounds(s), usual_strips(s), _lost_rows(s),
     )  # fmt: skip
 
 
 def unusual(s: Situation) -> Iterator[Mistake]:
     """What goes wrong more rarely."""
-    return chain(moved_norms(s), operands(s), shifted_windows(s), other_shapes(s))
+    return chain(windows(s), carried_over(s), moved_norms(s), operands(s), other_shapes(s))
 
 
 def _fills(s: Situation) -> Iterator[Mistake]:

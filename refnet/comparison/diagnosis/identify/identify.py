@@ -9,18 +9,26 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from refnet.comparison.diagnosis.identify.borders import borders
+from refnet.comparison.diagnosis.identify.carried import carried
+from refnet.comparison.diagnosis.identify.compositions import compositions
 from refnet.comparison.diagnosis.identify.curves import curves
 from refnet.comparison.diagnosis.identify.gains import gains
 from refnet.comparison.diagnosis.identify.grids import grids
 from refnet.comparison.diagnosis.identify.moved import moved
+from refnet.comparison.diagnosis.identify.narrow_operands import narrow_operands
+from refnet.comparison.diagnosis.identify.narrow_sums import narrow_sums
 from refnet.comparison.diagnosis.identify.operands import operands
 from refnet.comparison.diagnosis.identify.orders import orders
 from refnet.comparison.diagnosis.identify.parts import contents
+from refnet.comparison.diagnosis.identify.reads import reads
 from refnet.comparison.diagnosis.identify.reductions import reductions
 from refnet.comparison.diagnosis.identify.scales import scales
+from refnet.comparison.diagnosis.identify.scatters import scatters
 from refnet.comparison.diagnosis.identify.shapes import shapes
+from refnet.comparison.diagnosis.identify.strips import strips
 from refnet.comparison.diagnosis.identify.taps import taps
 from refnet.comparison.diagnosis.identify.terms import terms
+from refnet.comparison.diagnosis.identify.windows import windows
 from refnet.comparison.diagnosis.mistakes import Mistake, Situation
 from refnet.comparison.diagnosis.trial import Trial
 
@@ -29,9 +37,14 @@ ESTIMATORS: tuple[Callable[[Situation, Trial], Iterator[Mistake]], ...] = (
     contents,
     gains,
     borders,
+    lambda s, _: windows(s),
+    strips,
     taps,
+    carried,
+    reads,
     reductions,
     curves,
+    compositions,
     shapes,
     lambda s, _: orders(s),
     scales,
@@ -39,4 +52,7 @@ ESTIMATORS: tuple[Callable[[Situation, Trial], Iterator[Mistake]], ...] = (
     moved,
     terms,
     grids,
+    scatters,
+    narrow_operands,
+    narrow_sums,
 )

@@ -9,6 +9,7 @@ import numpy as np
 
 from refnet.arrays import Array
 from refnet.comparison.diagnosis.computation import Computation, evaluate
+from refnet.comparison.diagnosis.identify.indices import told
 from refnet.comparison.diagnosis.mistakes import Mistake, Situation
 from refnet.comparison.diagnosis.trial import Trial
 
@@ -50,21 +51,8 @@ def _channels(c: Computation, actual: Array, right: Array, mask: Array) -> Itera
         source == np.arange(K)
     ).all():
         return
-    words = f"channels of the result are in another order: {_told(source)}"
+    words = f"the result holds numbers of other channels: {told(source)}"
     yield Mistake("channels-moved", words, replace(c, reorder=lambda x: x[..., source]))
-
-
-def _told(source: Array) -> str:
-    K = len(source)
-    every = np.arange(K)
-    by = source - every
-    odd = np.flatnonzero(by)
-    if (by == by[0]).all() or (np.unique(by % K).size == 1):
-        return f"channel k holds channel k {'+' if by[0] > 0 else '-'} {abs(by[0])}"
-    if len(np.unique(source)) == 1:
-        return f"all hold channel {source[0]}"
-    examples = ", ".join(f"{k} holds {source[k]}" for k in odd[:4])
-    return f"{examples}{', …' if len(odd) > 4 else ''} ({len(odd)} of {K})"
 
 
 def _pixels(c: Computation, actual: Array, right: Array, mask: Array) -> Iterator[Mistake]:

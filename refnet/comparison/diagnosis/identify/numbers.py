@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -42,6 +43,25 @@ def nice(value: float, tolerance: float = 2e-3) -> float:
             return short
     power = 2.0 ** np.rint(np.log2(abs(value))) * np.sign(value)
     return float(power) if abs(value - power) <= tolerance * 1e-2 * abs(value) else value
+
+
+#: Numbers that mean something, and what.
+CONSTANTS = (
+    (math.log(2), "ln 2"), (1 / math.log(2), "1 / ln 2"), (math.log(10), "ln 10"), (1 / math.log(10), "1 / ln 10"),
+    (math.pi, "pi"), (math.e, "e"), (math.sqrt(2), "the square root of 2"),
+)  # fmt: skip
+
+
+def said_number(value: float) -> str:
+    """Write a number; of those that mean something, say what.
+
+    Examples
+    --------
+    >>> said_number(0.25), said_number(-0.693147)
+    ('0.25', '-0.693147 (ln 2)')
+    """
+    meaning = next((f" ({words})" for number, words in CONSTANTS if abs(abs(value) / number - 1) < 1e-4), "")
+    return f"{value:.6g}{meaning}"
 
 
 def listed(items: Sequence[object], most: int = 8) -> str:

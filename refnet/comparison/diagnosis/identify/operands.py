@@ -9,6 +9,7 @@ import numpy as np
 
 from refnet.arrays import Array
 from refnet.comparison.diagnosis.computation import Computation
+from refnet.comparison.diagnosis.identify.indices import beside, rules
 from refnet.comparison.diagnosis.mistakes import Mistake, Situation
 
 _NOUNS = {4: ("picture", "row", "column", "channel"), 2: ("picture", "channel")}
@@ -18,12 +19,13 @@ _Moves = Iterator[tuple[str, Array]]
 def operands(s: Situation) -> Iterator[Mistake]:
     """Another part or order of an input, of the kernel, of the result."""
     c = s.right
-    yield from _addresses(s)
+    yield from _turned(c)
     for position, name in enumerate(s.step.inputs[: len(c.inputs)] or ("its input",)):
         for words, moved in _moves(c.inputs[position]):
             inputs = (*c.inputs[:position], moved, *c.inputs[position + 1 :])
             yield Mistake("input-moved", f"of {name} it reads {words}", replace(c, inputs=inputs))
     yield from _kernels(c)
+    yield from _addresses(s)
     yield from _results(s)
     yield from _laid_otherwise(s)
 
@@ -52,58 +54,15 @@ def _moves(x: Array) -> _Moves:
         length = x.shape[axis]
         if length < 2:
             continue
-        for by in (1, -1, 2, -2):
-            if abs(by) >= length or (noun == "picture" and abs(by) > 1):
-                continue
-            side = _beside(noun, by)
-            yield f"{side}, around the end", np.roll(x, -by, axis)
-            if noun != "picture":
-                yield f"{side}, at the end the last one again", _taken(x, axis, by)
-                yield f"{side}, at the end zeros", _shifted(x, axis, by)
-        yield f"{noun}s in reverse order (flipped)", np.flip(x, axis)
-        first = np.broadcast_to(np.take(x, [0], axis), x.shape)
-        yield f"{noun} 0 in place of all {noun}s", first
+        for words, places in rules(length, noun):
+            yield words, np.take(x, places, axis)
+        if noun != "picture":
+            for by in (1, -1, 2, -2):
+                if abs(by) < length:
+                    yield f"{beside(noun, by)}, at the end zeros", _shifted(x, axis, by)
         if noun in {"row", "column"}:
             yield f"the last {noun} as zeros", _cut(x, axis, length - 1, length)
             yield f"{noun} 0 as zeros", _cut(x, axis, 0, 1)
-            yield f"each {noun} pair as its first {noun}", np.take(x, np.arange(length) // 2 * 2, axis)
-    yield from ((words, x[..., order]) for words, order in _orders(x.shape[-1]))
-
-
-def _beside(noun: str, by: int) -> str:
-    """Say how far something is shifted.
-
-    Examples
-    --------
-    >>> _beside("channel", -1), _beside("row", 2)
-    ('the previous channel (shifted by -1)', 'the row 2 places further (shifted by +2)')
-    """
-    if abs(by) == 1:
-        return f"the {'next' if by > 0 else 'previous'} {noun} (shifted by {by:+d})"
-    return f"the {noun} {abs(by)} places {'further' if by > 0 else 'before'} (shifted by {by:+d})"
-
-
-def _orders(C: int) -> Iterator[tuple[str, Array]]:
-    """Orders of channels."""
-    every = np.arange(C)
-    if C % 2 == 0:
-        yield "the halves of the channels swapped", np.roll(every, C // 2)
-        yield "channels swapped in pairs (k ± 1)", every.reshape(-1, 2)[:, ::-1].reshape(-1)
-        yield "even channels first, then odd ones", every.reshape(-1, 2).T.reshape(-1)
-        yield "channels of both halves in turn (interleaved)", every.reshape(2, -1).T.reshape(-1)
-    for size in (3, 4, 8, 16, 32):
-        if C % size == 0 and size < C:
-            yield f"channels in groups of {size}, each in reverse", every.reshape(-1, size)[:, ::-1].reshape(-1)
-            yield f"channels shuffled: {size} groups in turn", every.reshape(size, -1).T.reshape(-1)
-            yield f"channels shuffled: groups of {size} in turn", every.reshape(-1, size).T.reshape(-1)
-            yield _beside("channel", size), np.roll(every, -size)
-            yield _beside("channel", -size), np.roll(every, size)
-            yield f"only the first {size} channels, over and over", every % size
-            yield f"the first channel of each {size}", every // size * size
-
-
-def _taken(x: Array, axis: int, by: int) -> Array:
-    return np.take(x, np.clip(np.arange(x.shape[axis]) + by, 0, x.shape[axis] - 1), axis)
 
 
 def _shifted(x: Array, axis: int, by: int) -> Array:
@@ -118,6 +77,19 @@ def _cut(x: Array, axis: int, first: int, last: int) -> Array:
     return kept
 
 
+def _turned(c: Computation) -> Iterator[Mistake]:
+    k = c.kernel
+    if k is None or k.ndim < 3:
+        return
+    for quarter in (1, 3):
+        words = f"the kernel is turned by {90 * quarter} degrees"
+        yield Mistake("kernel-turned", words, _with(c, np.rot90(k, quarter, (0, 1))))
+    for axis, noun in ((0, "row"), (1, "column")):
+        for by in (1, -1):
+            words = f"the kernel's {noun}s are rotated by {by:+d}"
+            yield Mistake("kernel-rolled", words, _with(c, np.roll(k, by, axis)))
+
+
 def _kernels(c: Computation) -> Iterator[Mistake]:
     k = c.kernel
     if k is None:
@@ -126,32 +98,12 @@ def _kernels(c: Computation) -> Iterator[Mistake]:
     for axis, noun in ((last, "output channel" if k.ndim != 3 else "channel"), (last - 1, "input channel")):
         if k.ndim == 3 and axis != last:
             continue
-        for by in (1, -1, 2, -2):
-            place = _beside(noun, by)
-            yield Mistake(
-                "kernel-moved", f"its kernel is that of {place}, around the end", _with(c, np.roll(k, -by, axis))
-            )
-            yield Mistake(
-                "kernel-moved", f"its kernel is that of {place}, the last one twice", _with(c, _taken(k, axis, by))
-            )
-        first = np.broadcast_to(np.take(k, [0], axis), k.shape)
-        yield Mistake("kernel-moved", f"the kernel of {noun} 0 is taken for all", _with(c, first))
-        for words, order in _orders(k.shape[axis]):
-            yield Mistake(
-                "kernel-moved", f"of its kernel it reads {words} ({noun}s)", _with(c, np.take(k, order, axis))
-            )
+        for words, places in rules(k.shape[axis], noun):
+            yield Mistake("kernel-moved", f"its kernel is that of {words}", _with(c, np.take(k, places, axis)))
     flat = k.reshape(-1)
     for by in (1, -1, k.shape[-1], -k.shape[-1]):
         words = f"its kernel is read {by:+d} numbers further in memory"
         yield Mistake("kernel-offset", words, _with(c, np.roll(flat, -by).reshape(k.shape)))
-    if k.ndim > 2:
-        for quarter in (1, 3):
-            words = f"the kernel is turned by {90 * quarter} degrees"
-            yield Mistake("kernel-turned", words, _with(c, np.rot90(k, quarter, (0, 1))))
-        for axis, noun in ((0, "row"), (1, "column")):
-            for by in (1, -1):
-                words = f"the kernel's {noun}s are rotated by {by:+d}"
-                yield Mistake("kernel-rolled", words, _with(c, np.roll(k, by, axis)))
 
 
 def _with(c: Computation, kernel: Array) -> Computation:
@@ -163,26 +115,16 @@ def _results(s: Situation) -> Iterator[Mistake]:
     c = s.right
     shape = s.step.shape
     names = ("row", "column", "channel") if len(shape) == 3 else ("channel",)
-    for axis, noun in enumerate(names, 1):
+    for axis, noun in enumerate(names):
+        for words, places in rules(shape[axis], noun):
+            text = f"the result holds numbers of other {noun}s: {words}"
+            yield Mistake("result-moved", text, replace(c, reorder=lambda x, p=places, a=axis + 1: np.take(x, p, a)))  # type: ignore[misc]
         for by in (1, -1):
-            side = _beside(noun, by)
-            words = f"each {noun} of the result holds what belongs to {side}, around the end"
-            yield Mistake("result-moved", words, replace(c, reorder=lambda x, a=axis, b=by: np.roll(x, -b, a)))  # type: ignore[misc]
-            words = words.replace("around the end", "at the end zeros")
-            yield Mistake("result-moved", words, replace(c, reorder=lambda x, a=axis, b=by: _shifted(x, a, b)))  # type: ignore[misc]
-        words = f"the {noun}s of the result are in reverse order (flipped)"
-        yield Mistake("result-moved", words, replace(c, reorder=lambda x, a=axis: np.flip(x, a)))  # type: ignore[misc]
-    for words, order in _orders(shape[-1]):
-        text = f"the result has {words}"
-        yield Mistake("result-reordered", text, replace(c, reorder=lambda x, o=order: x[..., o]))  # type: ignore[misc]
-    yield Mistake(
-        "pictures-swapped", "the pictures of the batch are in reverse order", replace(c, reorder=lambda x: x[::-1])
-    )
-    yield Mistake(
-        "first-picture",
-        "all pictures of the batch hold picture 0",
-        replace(c, reorder=lambda x: np.repeat(x[:1], len(x), 0)),
-    )
+            text = f"the result holds numbers of other {noun}s: {beside(noun, by)}, at the end zeros"
+            yield Mistake("result-moved", text, replace(c, reorder=lambda x, b=by, a=axis + 1: _shifted(x, a, b)))  # type: ignore[misc]
+    for words, places in rules(len(c.inputs[0]), "picture"):
+        text = f"the result holds numbers of other pictures of the batch: {words}"
+        yield Mistake("result-of-other-pictures", text, replace(c, reorder=lambda x, p=places: x[p]))  # type: ignore[misc]
 
 
 def _laid_otherwise(s: Situation) -> Iterator[Mistake]:

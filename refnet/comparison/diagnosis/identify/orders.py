@@ -57,7 +57,7 @@ def _combined(
     c: Computation, table: tuple[tuple[str, Callable[[Array, Array], Array]], ...], op: str
 ) -> Iterator[Mistake]:
     for words, combine in table:
-        yield Mistake(f"{op}-formula", words, replace(c, combine=combine))
+        yield Mistake(f"{op}-formula", words, replace(c, combine=combine, combines_channels="gates" in words))
 
 
 def _with_input(s: Situation) -> Iterator[Mistake]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 
@@ -59,14 +60,18 @@ def contents(s: Situation, trial: Trial) -> Iterator[Mistake]:
     if value == 0 or (len(values) > 1 and (values == value).all()):
         words = f"{value:.6g} stands there" + (": it was not written, or cleared" if value == 0 else "")
         yield Mistake("constant", words, replace(s.right, after=lambda x: np.full_like(x, value)))
-    for name, other in s.neighbours.items():
-        if other.shape == trial.actual.shape and name != s.step.name:
+    for name, x in zip(s.step.inputs, s.right.inputs, strict=False):
+        if x.shape == trial.actual.shape and s.right.op != "none":
+            what = {"excite": "the gate is not applied", "add": "the other input is not added"}
+            words = f"its input {name} stands there unchanged: {what.get(s.right.op, 'the step was not computed')}"
+            yield Mistake("not-computed", words, replace(s.right, times=0.0, plus=((1.0, x),)))
+    if s.right.kernel is not None:
+        words = "the sums are 0: nothing was multiplied and added up, and what follows the sums is right"
+        yield Mistake("sums-zero", words, replace(s.right, kernel=np.zeros_like(s.right.kernel)))
+    for name, other in chain(s.neighbours.items(), s.later.items()):
+        if other.shape == trial.actual.shape and name not in (s.step.name, *s.step.inputs):
             words = f"what {name} holds stands there: a buffer that was not written, or overwritten"
             yield Mistake("stale-buffer", words, replace(s.right, times=0.0, plus=((1.0, other),)))
-    for name, x in zip(s.step.inputs, s.right.inputs, strict=False):
-        if x.shape == trial.actual.shape:
-            words = f"what {name} holds stands there: the step was not computed"
-            yield Mistake("not-computed", words, replace(s.right, times=0.0, plus=((1.0, x),)))
     yield from _sums_alone(s)
 
 
@@ -75,3 +80,6 @@ def _sums_alone(s: Situation) -> Iterator[Mistake]:
     if c.norms or c.bias is not None or c.activation != "none":
         words = "the sums stand there, without batch norm, bias and activation"
         yield Mistake("sums-alone", words, replace(c, norms=(), bias=None, activation="none"))
+    if c.activation != "none":
+        words = f"what stands before the activation stands there: no {c.activation} is applied"
+        yield Mistake("not-activated", words, replace(c, activation="none"))

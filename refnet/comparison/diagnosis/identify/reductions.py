@@ -8,12 +8,15 @@ from dataclasses import replace
 import numpy as np
 
 from refnet.arrays import Array
-from refnet.comparison.diagnosis.computation import Computation
-from refnet.comparison.diagnosis.identify.numbers import fit, nice
+from refnet.comparison.diagnosis.computation import Computation, Precision
+from refnet.comparison.diagnosis.identify.exponentials import exponentials
+from refnet.comparison.diagnosis.identify.numbers import fit, listed, nice, said_number
 from refnet.comparison.diagnosis.mistakes import Mistake, Situation
 from refnet.comparison.diagnosis.trial import Trial
+from refnet.reference.numerics import GEM_FLOOR
 
 FITS = 1e-3
+ALL_PIXELS = "the sum of all pixels"
 
 
 def reductions(s: Situation, trial: Trial) -> Iterator[Mistake]:
@@ -35,7 +38,59 @@ def _means(c: Computation, trial: Trial) -> Iterator[Mistake]:
     for words, pixels, sum_ in _windows(x):
         if sum_.shape == seen.shape:
             yield from _scaled(c, words, pixels, sum_, seen, H, W)
+    yield from _weighted(c, x, seen)
+    yield from _generalised(c, x, seen)
+    yield from _accumulated(c)
     yield from other_means(c)
+
+
+def _weighted(c: Computation, x: Array, seen: Array) -> Iterator[Mistake]:
+    """Rows, or columns, that count otherwise than once each, by least squares."""
+    H, W = x.shape[1:3]
+    for noun, sums_, axis in (("row", x.sum(2), 1), ("column", x.sum(1), 2)):
+        length = sums_.shape[1]
+        if length > sums_.size // length // 2 or seen.shape != sums_[:, 0].shape:
+            continue
+        weights, left = fit(list(np.moveaxis(sums_, 1, 0)), seen)
+        if left > FITS * (float(np.sqrt(np.square(seen).mean())) or 1.0):
+            continue
+        usual = float(np.median(weights[np.abs(weights) > 0.1 * np.abs(weights).max()]))
+        counts = np.array([nice(float(weight / usual), 1e-2) for weight in weights])
+        divisor = nice(float(1 / usual), 1e-4)
+        divisor = float(np.rint(divisor)) if abs(divisor - np.rint(divisor)) < 1e-3 * divisor else divisor
+        odd = [f"{noun} {place} counts {count:.4g} times" for place, count in enumerate(counts) if count not in (0, 1)]
+        out = [place for place, count in enumerate(counts) if count == 0]
+        said = [*odd[:4], *([f"{noun}s {listed(out)} are left out"] if out else [])] or ["all pixels"]
+        text = f"the sum: {', '.join(said)}; divided by {divisor:.6g}; {H * W} pixels ({H} × {W}) are right"
+        shape = [-1 if one == axis else 1 for one in range(4)]
+        scale = (counts / divisor).reshape(shape)
+        yield Mistake("other-mean", text, replace(c, combine=lambda x, w=scale: (x * w.astype(x.dtype)).sum((1, 2))))
+
+
+def _generalised(c: Computation, x: Array, seen: Array) -> Iterator[Mistake]:
+    """A mean of powers, and the root of it."""
+    positive = np.maximum(x, GEM_FLOOR)
+
+    def left(p: float) -> float:
+        with np.errstate(all="ignore"):
+            found = float(np.square((positive**p).mean((1, 2)) ** (1 / p) - seen).mean())
+        return found if np.isfinite(found) else np.inf
+
+    powers = [nice(float(p), 1e-3) for p in np.arange(0.25, 8.01, 0.25)]
+    p = min(powers, key=left)
+    if p != 1:
+        words = f"a generalised mean (gem): the mean of x^{p:g} to the power 1 / {p:g}"
+        yield Mistake("generalised-mean", words, replace(c, op="gem", number=p))
+
+
+def _accumulated(c: Computation) -> Iterator[Mistake]:
+    """Sums of pixels in few bits."""
+    for name in ("float16", "bfloat16"):
+        words = f"the sums of pixels are accumulated in {name}: each is rounded before the next is added"
+        wrong = replace(c, precision=Precision(accumulator=name))
+        yield Mistake(f"{name} accumulator", words, wrong)
+        both = replace(c, precision=Precision(accumulator=name, result=name))
+        yield Mistake(f"{name} accumulator", f"{words}, and the mean too", both)
 
 
 def other_means(c: Computation) -> Iterator[Mistake]:
@@ -57,7 +112,8 @@ def _scaled(
         return
     divisor = nice(float(1 / factor), 1e-4)
     divisor = float(np.rint(divisor)) if abs(divisor - np.rint(divisor)) < 1e-3 else divisor
-    text = f"{words}, divided by {divisor:.6g}; {H * W} pixels ({H} × {W}) are right"
+    whole = "" if words != ALL_PIXELS else f", {nice(H * W / divisor):.6g} times the mean"
+    text = f"{words}, divided by {divisor:.6g}{whole}; {H * W} pixels ({H} × {W}) are right"
     combine = lambda x: pixels(x).sum(1) / x.dtype.type(divisor)  # noqa: E731
     yield Mistake("other-mean", text, replace(c, combine=combine))
 
@@ -82,7 +138,7 @@ def _windows(x: Array) -> Iterator[tuple[str, Callable[[Array], Array], Array]]:
     ):
         upto = np.cumsum(sums_, 1)
         for count in range(1, length + 1):
-            whole = f"the sum of {noun}s 0–{count - 1} of {length}" if count < length else "the sum of all pixels"
+            whole = f"the sum of {noun}s 0–{count - 1} of {length}" if count < length else ALL_PIXELS
             yield whole, cut(slice(0, count)), upto[:, count - 1]
             if count < length:
                 words = f"the sum of {noun}s {count}–{length - 1} of {length}"
@@ -118,6 +174,7 @@ def _windows(x: Array) -> Iterator[tuple[str, Callable[[Array], Array], Array]]:
 
 
 _FORMULAS: tuple[tuple[str, str, Callable[[Array], Array]], ...] = (
+    ("log-mean-exp", "the logarithm of the mean of exp(x)", lambda x: np.log(np.exp(np.minimum(x, 80)).mean((1, 2)))),
     ("median-for-mean", "the median of all pixels instead of their mean", lambda x: np.median(x, (1, 2))),
     ("mean-of-squares", "the mean of the squares", lambda x: np.square(x).mean((1, 2))),
     ("rms-for-mean", "the root of the mean of the squares", lambda x: np.sqrt(np.square(x).mean((1, 2)))),
@@ -161,9 +218,15 @@ def _softmaxes(c: Computation, trial: Trial) -> Iterator[Mistake]:
     slope = nice(float(np.median(slopes)))
     log = "" if c.op == "softmax" else " in the logarithm"
     if slope != 1:
-        words = f"the logits are multiplied by {slope:.6g} before the softmax{log} (a temperature of {1 / slope:.6g})"
+        words = f"the logits are multiplied by {said_number(slope)} before the softmax{log}"
+        words += f" (a temperature of {1 / slope:.6g})"
         yield Mistake("softmax-scaled", words, replace(c, combine=lambda x: _softmax(x * x.dtype.type(slope))))
     yield from _sums_over(c, x, y)
+    shifted = x - x.max(-1, keepdims=True)
+    made = y / y.max(-1, keepdims=True)
+    for words, exp in exponentials(shifted.ravel(), made.ravel()):
+        combine = lambda x, exp=exp: _over_sum(exp(x - x.max(-1, keepdims=True)))  # noqa: E731
+        yield Mistake("approximate exp", f"a softmax whose exp(x) is {words}", replace(c, combine=combine))
 
 
 def _sums_over(c: Computation, x: Array, y: Array) -> Iterator[Mistake]:
@@ -187,6 +250,10 @@ def _divided(x: Array, over: slice) -> Array:
     return np.asarray(e / e[..., over].sum(-1, keepdims=True))
 
 
+def _over_sum(e: Array) -> Array:
+    return np.asarray(e / e.sum(-1, keepdims=True))
+
+
 def _softmax(x: Array, axis: int = -1) -> Array:
     e = np.exp(x - x.max(axis, keepdims=True))
     return np.asarray(e / e.sum(axis, keepdims=True))
@@ -205,6 +272,7 @@ _SOFTMAXES: tuple[tuple[str, str, Callable[[Array], Array]], ...] = (
     ("softmax-over-batch", "the softmax is over the pictures, not the classes (wrong axis)", lambda x: _softmax(x, 0)),
     ("sum-over-batch", "the sum is over all pictures of the batch",
      lambda x: np.exp(x - x.max()) / np.exp(x - x.max()).sum()),
+    ("log10-softmax", "the logarithm to base 10 of the softmax", lambda x: np.log10(_softmax(x))),
     ("log2-softmax", "the logarithm to base 2 of the softmax", lambda x: np.log2(_softmax(x))),
     ("softmax-of-negative", "the softmax of -x: the sign is wrong (softmin)", lambda x: _softmax(-x)),
     ("normalised-sum", "x divided by its sum, without exp", lambda x: x / x.sum(-1, keepdims=True)),

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from refnet.arrays import Array
-from refnet.comparison.diagnosis.activations import sigmoid
+from refnet.comparison.diagnosis.activations import ACTIVATIONS, sigmoid
 from refnet.comparison.diagnosis.computation import Computation
+from refnet.comparison.diagnosis.identify.exponentials import exponentials
+from refnet.comparison.diagnosis.identify.families import of_families
 from refnet.comparison.diagnosis.identify.inverse import before_activation
 from refnet.comparison.diagnosis.identify.numbers import fit, nice
+from refnet.comparison.diagnosis.identify.tables import tables
 from refnet.comparison.diagnosis.mistakes import Mistake, Situation
 from refnet.comparison.diagnosis.trial import Trial
 
@@ -28,9 +32,41 @@ def shapes(s: Situation, trial: Trial) -> Iterator[Mistake]:
         return
     z, y = inside.right[inside.known], inside.values[inside.known]
     right = s.right.activation
-    for name, words, curve in (*_of_gates(z, y), *_bounded(z, y), *_of_sigmoids(z, y)):
+    for name, words, curve in chain(_of_gates(z, y), _bounded(z, y), _of_sigmoids(z, y)):
         yield Mistake(f"activation: {name}", f"{words} instead of {right}", _with(s.right, curve))
     yield from other_shapes(s)
+    for name, words, curve in chain(of_families(z, y), _approximated(right, z, y)):
+        yield Mistake(f"activation: {name}", f"{words} instead of {right}", _with(s.right, curve))
+
+
+def _approximated(right: str, z: Array, y: Array) -> _Found:
+    """The right activation by a table, or with another function in the place of exp."""
+    known = ACTIVATIONS[right]
+    for words, curve in tables(z, y, known):
+        yield "table", words, curve
+    there = np.abs(z) > LARGE
+    if right == "swish":
+        for words, curve in tables(z[there], y[there] / z[there], sigmoid):
+            yield "table", f"x times the sigmoid by {words}", _times(curve)
+        for name, words, curve in _polynomials_of(z[there], y[there] / z[there]):
+            yield name, f"x times {words}", _times(curve)
+    if right in ("swish", "sigmoid"):
+        with np.errstate(all="ignore"):
+            made = (z / y if right == "swish" else 1 / y) - 1
+        for words, exp in exponentials(-z[there], made[there]):
+            yield "approximate exp", f"{right} whose exp(x) is {words},", _sigmoid_by(exp, right == "swish")
+
+
+def _polynomials_of(x: Array, gate: Array) -> _Found:
+    return (one for one in of_families(x, gate) if one[0] == "polynomial")
+
+
+def _sigmoid_by(exp: Curve, is_swish: bool) -> Curve:
+    def curve(x: Array) -> Array:
+        below = 1 + exp(-x)
+        return np.asarray((x if is_swish else 1) / below)
+
+    return curve
 
 
 def other_shapes(s: Situation) -> Iterator[Mistake]:

@@ -20,8 +20,9 @@ from refnet.comparison.diagnosis.identify.guesses import unusual, usual
 from refnet.comparison.diagnosis.mistakes import Mistake, Situation
 from refnet.comparison.judgement.verdict import judge, rms
 
-BUDGET = 1.5e9  # multiply-adds, and numbers times 30, that are spent on one span
+BUDGET = 5e9  # multiply-adds, and numbers times 30, that are spent on one span
 PER_NUMBER = 30
+APART = 8  # times as long as in a product of matrices takes a multiply-add of a depthwise convolution
 LEAD = 0.5  # of the error, that may be left for a guess to be told
 CLOSE = 0.03  # of the error, that a guess may leave before it is looked at closely
 
@@ -113,7 +114,15 @@ def _held(span: Span, values: Mapping[str, Array], name: str) -> Array:
 
 
 def _cost(steps: Sequence[Step], pictures: int) -> float:
-    return float(sum(step.macs + PER_NUMBER * int(np.prod(step.shape)) for step in steps)) * pictures
+    return (
+        float(
+            sum(
+                step.macs * (APART if step.op == "depthwise" else 1) + PER_NUMBER * int(np.prod(step.shape))
+                for step in steps
+            )
+        )
+        * pictures
+    )
 
 
 def _run(span: Span, known: Mapping[str, Array], dtype: Float) -> dict[str, Array]:

@@ -19,7 +19,8 @@ class Situation:
     right: Computation  # what it should compute
     norm_follows: Computation | None = None  # the same up to the batch norm, where ``right`` ends before it
     other: Computation | None = None  # what it would compute from another set of weights, if there is one
-    neighbours: Mapping[str, Array] = field(default_factory=dict)  # the port's other tensors, by name
+    neighbours: Mapping[str, Array] = field(default_factory=dict)  # the port's earlier tensors, by name
+    later: Mapping[str, Array] = field(default_factory=dict)  # and those of later steps
     layers: Mapping[str, Computation] = field(default_factory=dict)  # with the weights of other layers, by name
 
 
@@ -30,4 +31,4 @@ class Mistake(NamedTuple):
     sentence: str  # what is wrong here, in plain words and numbers
     wrong: Computation  # the computation with the mistake in it
     grid: str = ""  # the number format that its results are rounded to, if they are
-    step: float = 0.0  # distance of the numbers that its results are rounded to, if these are evenly spaced
+    lead: bool = False  # whether it only says where the mistake is, though it gives all numbers

@@ -99,7 +99,11 @@ LINEAR = {
     ),
     "wrapped": (DEPTHWISE, lambda s: s.made(pad_mode="wrap"), "it wraps around"),
     "eps": (DEPTHWISE, lambda s: norm_of(s, eps=0.03), "the batch norm's eps is 0.03 instead of 0.001"),
-    "beta": (DEPTHWISE, lambda s: norm_of(s, beta=1.4 * s.right.norms[0].beta), "1.4 beta - 1 mean * scale"),
+    "beta": (
+        DEPTHWISE,
+        lambda s: norm_of(s, beta=1.4 * s.right.norms[0].beta),
+        "the batch norm's beta is 1.4 times what it should be",
+    ),
     "gamma of a neighbour": (
         DEPTHWISE,
         lambda s: norm_of(s, gamma=np.roll(s.right.norms[0].gamma, 1)),
@@ -180,7 +184,7 @@ def put(y, where, values):
 
 PARTS = {
     "tail": (lambda y, _: put(y, np.s_[..., 20:], 0), "where it is wrong, 0 stands there"),
-    "another tensor": (lambda y, x: put(y, np.s_[:, 4:], x[:, 4:]), "what its input holds stands there"),
+    "another tensor": (lambda y, x: put(y, np.s_[:, 4:], x[:, 4:]), "its input block2b.expand stands there unchanged"),
     "another picture": (lambda y, _: put(y, 1, y[0]), "picture"),
     "scaled": (lambda y, _: put(y, np.s_[..., 5], 1.5 * y[..., 5]), "1.5 times what they should be"),
 }
