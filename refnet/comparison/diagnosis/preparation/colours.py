@@ -16,12 +16,12 @@ LUMA_601, LUMA_709 = (0.299, 0.587, 0.114), (0.2126, 0.7152, 0.0722)
 
 
 class Mix(NamedTuple):
-    """What the channels of an input are made of: a name, a sentence, and [K, C + 1] numbers with an offset of levels."""
+    """What the channels of an input are made of: a name, a sentence, and f64[3, 4] with an offset last."""
 
     name: str
     words: str
     matrix: Array
-    order: tuple[int, int, int] | None = None  # source of each channel, if it is an order
+    order: tuple[int, ...] | None = None  # source of each channel, if it is an order
 
     def apply(self, pixels: Array) -> Array:
         """Mix pixels f64[..., 3]."""
@@ -34,7 +34,7 @@ def _mix(name: str, words: str, rows: object, offset: object = (0, 0, 0)) -> Mix
     return Mix(name, words, np.column_stack([np.array(rows, float), np.array(offset, float)]))
 
 
-def _order(order: tuple[int, int, int]) -> Mix:
+def _order(order: tuple[int, ...]) -> Mix:
     if order == (0, 1, 2):
         return Mix("", "", np.eye(3, 4), order)
     words = ", ".join(NAMES[c] for c in order)
@@ -117,7 +117,7 @@ def line(pixels: Array, wanted: Array) -> tuple[Array, Array]:
 def in_levels(rest: Array, wanted: Array, pixels: Array) -> float:
     """What is left of an input, as levels of the picture: root mean square."""
     y, x = wanted.reshape(-1, wanted.shape[-1]), pixels.reshape(-1, pixels.shape[-1])
-    scale = np.sqrt(np.square(y - y.mean(0)).mean()) / max(float(np.sqrt(np.square(x - x.mean(0)).mean())), 1e-9)
+    scale = float(np.sqrt(np.square(y - y.mean(0)).mean())) / max(float(np.sqrt(np.square(x - x.mean(0)).mean())), 1e-9)
     return float(np.sqrt(np.square(rest).mean())) / max(scale, 1e-12)
 
 

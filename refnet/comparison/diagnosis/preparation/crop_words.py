@@ -15,33 +15,30 @@ def wrong_crop(way: Way, fit: Fit, recipe: Recipe) -> dict[str, str]:
     own = f"{recipe.crop} {recipe.crop_amount:g}"
     if way.window.crop == own:
         return {}
-    cut = CROPS[recipe.crop].cut(*fit.picture.shape[:2], *fit.wanted.shape[:2], recipe.crop_amount)
+    size = fit.wanted.shape[0], fit.wanted.shape[1]
+    cut = CROPS[recipe.crop].cut(fit.picture.shape[0], fit.picture.shape[1], *size, recipe.crop_amount)
     right = window_of(cut, RECIPE_KINDS[recipe.resize][1])
     if way.window.crop:
         return {"crop": f"the crop is '{way.window.crop}' instead of '{own}'"}
-    rows, columns = way.window[:2]
-    if _is_moved(rows, right.rows) and _is_moved(columns, right.columns):
-        down, across = rows.start - right.rows.start, columns.start - right.columns.start
-        if isinstance(rows, Axis) and isinstance(right.rows, Axis) and isinstance(columns, Axis) and isinstance(right.columns, Axis):  # fmt: skip
-            down, across = (
-                (a.start - b.start, a.first - b.first) for a, b in ((rows, right.rows), (columns, right.columns))
-            )  # type: ignore[assignment]
-            if any((down[0], across[0])):  # type: ignore[index]
-                moved = f"{down[0]:+d} rows and {across[0]:+d} columns of the picture"  # type: ignore[index]
-            else:
-                moved = f"{down[1]:+d} rows and {across[1]:+d} columns of the resized picture"  # type: ignore[index]
-            return {"crop": f"the crop is moved by {moved} from where '{own}' cuts"}
-    said = f"the crop is {_said(way.window)}, instead of {_said(right)} ('{own}')"
-    return {"crop": said}
+    down, across = _moved(way.window.rows, right.rows), _moved(way.window.columns, right.columns)
+    if down is None or across is None:
+        return {"crop": f"the crop is {_said(way.window)}, instead of {_said(right)} ('{own}')"}
+    of = "picture" if any((down[0], across[0])) else "resized picture"
+    by = [one[0] if of == "picture" else one[1] for one in (down, across)]
+    return {"crop": f"the crop is moved by {by[0]:+d} rows and {by[1]:+d} columns of the {of} from where '{own}' cuts"}
 
 
-def _is_moved(axis: Along, right: Along) -> bool:
-    alike = isinstance(axis, Axis) and isinstance(right, Axis)
-    return alike and (axis.size, axis.full, axis.count) == (right.size, right.full, right.count)  # type: ignore[union-attr]
+def _moved(axis: Along, right: Along) -> tuple[int, int] | None:
+    """By how many pixels of the picture, and of the resized picture; None if it is another window."""
+    if not (isinstance(axis, Axis) and isinstance(right, Axis)):
+        return None
+    if (axis.size, axis.full, axis.outputs) != (right.size, right.full, right.outputs):
+        return None
+    return axis.start - right.start, axis.first - right.first
 
 
 def _said(window: Window) -> str:
-    rows, columns = window[:2]
+    rows, columns = window.rows, window.columns
     if not (isinstance(rows, Axis) and isinstance(columns, Axis)):
         places = (
             f"{name} {line.positions()[0]:.4g} + {line.scale:.5g} {index}"
@@ -52,8 +49,9 @@ def _said(window: Window) -> str:
         f"{noun} {axis.start} to {axis.start + axis.size}" for noun, axis in (("rows", rows), ("columns", columns))
     )
     said = f"{' and '.join(parts)} of the picture, resized to {rows.full} x {columns.full}"
-    if (rows.full, columns.full) != (rows.count, columns.count):
-        said += f", of which rows {rows.first} to {rows.first + rows.count} and columns {columns.first} to {columns.first + columns.count} are kept"  # fmt: skip
+    if (rows.full, columns.full) != (rows.outputs, columns.outputs):
+        kept = (f"{noun} {a.first} to {a.first + a.outputs}" for noun, a in (("rows", rows), ("columns", columns)))
+        said += f", of which {' and '.join(kept)} are kept"
     return said
 
 
@@ -65,7 +63,9 @@ def wrong_resize(way: Way, fit: Fit, recipe: Recipe) -> dict[str, str]:
     shrinks = max(scales) > 1
     if outright or named(kind, window.centres, shrinks=shrinks, outright=False) == recipe.resize:
         return {}
-    other = named(kind, window.centres, shrinks=shrinks, outright=False) or known_as(kind, window.centres, shrinks=shrinks)
+    other = named(kind, window.centres, shrinks=shrinks, outright=False) or known_as(
+        kind, window.centres, shrinks=shrinks
+    )
     said = differences(kind, window.centres, recipe.resize, shrinks=shrinks)
     if not said:
         return {}

@@ -10,11 +10,28 @@ from itertools import islice
 import numpy as np
 
 from refnet.arrays import Array
-from refnet.comparison.diagnosis.preparation import kernels, tones
+from refnet.comparison.diagnosis.preparation import tones
 from refnet.comparison.diagnosis.preparation.colours import in_levels, tinted
-from refnet.comparison.diagnosis.preparation.kernels import BILINEAR, BOX, FLOOR, KERNELS, NEAREST, ONE_PIXEL, PILLOW_NEAREST
+from refnet.comparison.diagnosis.preparation.kernels import (
+    BILINEAR,
+    BOX,
+    FLOOR,
+    KERNELS,
+    NEAREST,
+    ONE_PIXEL,
+    PILLOW_NEAREST,
+)
 from refnet.comparison.diagnosis.preparation.location import nudged, refined
-from refnet.comparison.diagnosis.preparation.resampling import ALIGNED, CORNER, HALF, OPENCV, PILLOW, Along, Kind, resample
+from refnet.comparison.diagnosis.preparation.resampling import (
+    ALIGNED,
+    CORNER,
+    HALF,
+    OPENCV,
+    PILLOW,
+    Along,
+    Kind,
+    resample,
+)
 from refnet.comparison.diagnosis.preparation.rough_location import CLEAR, Means, anywhere, at_known
 from refnet.comparison.diagnosis.preparation.sample import Place, Sample, colours
 from refnet.comparison.diagnosis.preparation.settled import Settled, settle
@@ -120,8 +137,8 @@ class Fit:
         if not self.is_clear and len(self.places) <= STARTS:
             self.look_anywhere()
         starts = self.places[:STARTS]
-        places = [refined(view, start, self.sample) for some in starts for start in (some, nudged(self.picture, some, self.sample))]  # fmt: skip
-        return min(places, key=lambda place: place.residual)
+        starts += [nudged(self.picture, start, self.sample) for start in starts]
+        return min((refined(view, start, self.sample) for start in starts), key=lambda place: place.residual)
 
     def _view(self, kind: Kind, before: Tone, after: Tone) -> Callable[[Along, Along, tuple[Array, Array]], Array]:
         picture = self.toned(before)
@@ -137,7 +154,7 @@ class Fit:
         """Kernels, each at the place where it leaves the least error, the best first."""
         shrinks = max(place.rows.scale, place.columns.scale) > 1.01
         kinds = [Kind(kernel, smooth) for kernel in KERNELS for smooth in ((False, True) if shrinks else (False,))]
-        found = [(place, kind) for kind in kinds if not (smooth_by_itself(kind) and kind.smooth)]
+        found = [(place, kind) for kind in kinds if not _is_another(kind)]
         for steps, kept in ((0, KEPT), (3, LAST), (8, LAST)):
             found = [(refined(self._view(kind, before, after), at, self.sample, steps), kind) for at, kind in found]
             found = sorted(found, key=lambda one: one[0].residual)[:kept]
@@ -215,7 +232,8 @@ class Fit:
                     nearest = fitted
                 if fitted.settled.reproduces or fitted.settled.left > FAR:
                     break
-            if nearest is not None and (nearest.settled.reproduces or nearest.settled.left > FAR):
+            assert nearest is not None
+            if nearest.settled.reproduces or (nearest.settled.left > FAR and way.kind.kernel not in ONE_PIXEL):
                 break
         assert nearest is not None
         return nearest
@@ -240,9 +258,9 @@ class Fit:
 _ONE_PIXEL = {CORNER: (FLOOR, NEAREST), HALF: (NEAREST, PILLOW_NEAREST, FLOOR), ALIGNED: (NEAREST,)}
 
 
-def smooth_by_itself(kind: Kind) -> bool:
-    """Whether a kernel is as wide as the picture shrinks, whatever is asked."""
-    return kind.kernel is kernels.AREA
+def _is_another(kind: Kind) -> bool:
+    """Whether it is the same as another: an area is always wide, a box that is not is the nearest pixel."""
+    return (kind.kernel is AREA and kind.smooth) or (kind.kernel is BOX and not kind.smooth)
 
 
 def _fills(cut: Cut, part: Array) -> bool:
@@ -270,7 +288,9 @@ def _variants(kind: Kind) -> Iterator[Kind]:
         yield change(levels=levels)
     yield change(levels="rounded", between=True, weights=PILLOW, down_first=True)
     yield change(levels="rounded", weights=OPENCV)
-    yield change(levels="clipped", positions=1024) if kind.kernel.reach == 2 else change(levels="clipped", weights=OPENCV)
+    yield (
+        change(levels="clipped", positions=1024) if kind.kernel.reach == 2 else change(levels="clipped", weights=OPENCV)
+    )
 
 
 def _borders(way: Way) -> tuple[str, ...]:

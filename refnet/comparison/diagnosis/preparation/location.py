@@ -96,12 +96,12 @@ def _step(view: View, rows: Line, columns: Line, sample: Sample, damping: float)
 def nudged(picture: Array, place: Place, sample: Sample) -> Place:
     """Move a location by whole and half pixels to where it is most like: for pictures without smooth areas."""
     few = Sample(sample.i[::2], sample.j[::2], sample.wanted[::2, ::2])
-    listed = [
+    down, across = (
         Listed((SHIFTS[:, None] + line.positions()[index]).ravel(), line.scale, line.start, line.size)
         for line, index in ((place.rows, few.i), (place.columns, few.j))
-    ]
+    )
     shape = len(SHIFTS), len(few.i), len(SHIFTS), len(few.j), picture.shape[2]
-    pixels = resample(picture, Kind(BILINEAR), *listed).reshape(shape)
+    pixels = resample(picture, Kind(BILINEAR), down, across).reshape(shape)
     left = unlike(pixels.transpose(0, 2, 1, 3, 4).reshape(len(SHIFTS) ** 2, -1, shape[-1]), few.flat)
     y, x = divmod(int(left.argmin()), len(SHIFTS))
     rows = place.rows._replace(origin=place.rows.origin + SHIFTS[y])

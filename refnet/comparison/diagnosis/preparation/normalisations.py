@@ -17,6 +17,7 @@ SAME = 1e-4  # distance of two normalisations that are the same, relative
 OWN = 2e-3  # the same, of statistics of the input itself
 _CLIP = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 _CIFAR = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
+_MINUS = (-1.0,) * 3
 _CAFFE = (123.68, 116.779, 103.939)
 
 
@@ -29,7 +30,8 @@ class Scaling(NamedTuple):
     @classmethod
     def of(cls, operations: Normalisation) -> Scaling:
         """What a normalisation does to levels of 0..255."""
-        black, white = (normalise(np.full((1, 1, 3), v, np.float32), operations)[0, 0].astype(np.float64) for v in (0, 255))  # fmt: skip
+        ends = np.array([[[0.0] * 3, [255.0] * 3]], np.float32)
+        black, white = normalise(ends, operations)[0].astype(np.float64)
         return cls((white - black) / 255, black)
 
 
@@ -44,9 +46,9 @@ class _Table(NamedTuple):
         """Which make nearly the same of 0..255."""
         scale = np.abs(self.offset).max(1) + 255 * np.abs(self.factor).max(1)
         far = np.abs(found.offset - self.offset).max(1) + 255 * np.abs(found.factor - self.factor).max(1)
-        return far <= SAME * scale
+        return np.asarray(far <= SAME * scale)
 
-    def ordered(self, order: tuple[int, int, int]) -> _Table:
+    def ordered(self, order: tuple[int, ...]) -> _Table:
         """Those of other channels."""
         return _Table(self.words, self.factor[:, order], self.offset[:, order])
 
@@ -63,7 +65,7 @@ def _table(own: Normalisation) -> _Table:
 
 
 def name_normalisation(
-    found: Scaling, own: Normalisation, order: tuple[int, int, int] | None, wanted: Array, picture: Array | None
+    found: Scaling, own: Normalisation, order: tuple[int, ...] | None, wanted: Array, picture: Array | None
 ) -> tuple[dict[str, str], Scaling]:
     """Name what takes the levels to an input; with it, the numbers exactly, where they are known.
 
@@ -84,18 +86,18 @@ def name_normalisation(
     return unknown(found, own), found
 
 
-def _plainly(words: str, right: str, order: tuple[int, int, int]) -> dict[str, str]:
+def _plainly(words: str, right: str, order: tuple[int, ...]) -> dict[str, str]:
     return {"normalisation": f"the normalisation is {words} instead of {right}"} if words else {}
 
 
-def _misordered(words: str, right: str, order: tuple[int, int, int]) -> dict[str, str]:
+def _misordered(words: str, right: str, order: tuple[int, ...]) -> dict[str, str]:
     if order == (0, 1, 2):
         return {"normalisation": f"the normalisation, {words or 'else right,'} has red and blue swapped"}
     swapped = "red and blue are swapped" if order == (2, 1, 0) else "the channels are put in that order"
     return {"normalisation": f"the normalisation, {words or 'else right,'} comes after {swapped}"}
 
 
-def _negatively(words: str, right: str, order: tuple[int, int, int]) -> dict[str, str]:
+def _negatively(words: str, right: str, order: tuple[int, ...]) -> dict[str, str]:
     more = f", and the normalisation is {words} instead of {right}" if words else ""
     return {"negative": f"the picture is a negative: 255 - x{more}"}
 
@@ -143,7 +145,7 @@ def _normalisations(own: Normalisation) -> Iterator[tuple[Normalisation, str]]:
                 for c, number in enumerate(numbers):
                     one = (*operations[:at], (kind, (number,) * 3), *operations[at + 1 :])
                     yield one, f"{of} with the number of {NAMES[c]} for all in '{in_words(operations[at : at + 1])}'"
-                back = (*operations[:at], (kind, numbers[::-1]), *operations[at + 1 :])  # type: ignore[assignment]
+                back = (*operations[:at], (kind, numbers[::-1]), *operations[at + 1 :])
                 yield back, f"{of} with red and blue swapped in '{in_words(operations[at : at + 1])}' alone,"
         if all(len(set(numbers)) > 1 for _, numbers in operations[-2:]):
             for c in range(3):
@@ -160,14 +162,18 @@ def _others(mean: tuple[float, float, float], std: tuple[float, float, float]) -
     yield (("subtract", (128.0,) * 3),), "pixels - 128"
     yield (("subtract", (128.0,) * 3), ("divide", (128.0,) * 3)), "(pixels - 128) / 128"
     yield (("subtract", _CAFFE),), "Caffe's: pixels - (123.68, 116.779, 103.939)"
-    yield (("subtract", _CAFFE[::-1]),), "Caffe's with its numbers for blue, green, red: pixels - (103.939, 116.779, 123.68)"  # fmt: skip
+    yield (("subtract", _CAFFE[::-1]),), "Caffe's, with its numbers for blue, green, red,"
     yield (*by_255, ("subtract", std), ("divide", mean)), "with mean and deviation exchanged"
     yield (*by_255, ("subtract", mean), ("multiply", std)), "multiplied by the deviation, not divided,"
-    yield (*by_255, ("subtract", mean), ("divide", tuple(v * v for v in std))), "divided by the variance, not the deviation,"  # type: ignore[arg-type]  # fmt: skip
-    yield (("subtract", tuple(255 * v for v in mean)), ("divide", std)), "divided by the deviation of 0..1, though pixels are 0..255,"  # type: ignore[arg-type]  # fmt: skip
-    yield (("divide", std), ("subtract", mean)), "divided by the deviation before the mean is subtracted, of 0..255,"
+    yield (*by_255, ("subtract", mean), ("divide", std), ("divide", std)), "divided by the variance, not the deviation,"
     yield (*by_255, ("divide", std), ("subtract", mean)), "divided by the deviation before the mean is subtracted,"
-    yield (*by_255, ("subtract", tuple(-v for v in mean)), ("divide", std)), "with the mean added, not subtracted,"  # type: ignore[arg-type]  # fmt: skip
+    yield (("divide", std), ("subtract", mean)), "divided by the deviation before the mean is subtracted, of 0..255,"
+    yield (
+        (*by_255, ("multiply", _MINUS), ("subtract", mean), ("divide", std), ("multiply", _MINUS)),
+        "with the mean added",
+    )
+    of_255: Normalisation = (*by_255, ("subtract", mean), ("multiply", (255.0,) * 3), ("divide", std))
+    yield of_255, "divided by the deviation of 0..1, though pixels are of 0..255,"
     for name, (other_mean, other_std) in {"CLIP": _CLIP, "CIFAR-10": _CIFAR}.items():
         yield (*by_255, ("subtract", other_mean), ("divide", other_std)), f"that of {name}"
 

@@ -78,7 +78,8 @@ def _told(best: _Known, before: float) -> Diagnosis:
         return Diagnosis(" + ".join(best.wrong), sentence, best.residual, before)
     words = f"no known recipe gives these numbers; the nearest leaves an error of {best.residual:.2g}: {sentence}"
     if best.wrong and np.isfinite(before) and best.residual < before / 2:
-        words = f"no known recipe gives these numbers; a lead: explains {100 * (1 - best.residual / before):.0f} % of the error: {sentence}"  # fmt: skip
+        share = 100 * (1 - best.residual / before)
+        words = f"no known recipe gives these numbers; a lead: explains {share:.0f} % of the error: {sentence}"
     if best.residual > ANOTHER:
         words = "no known recipe makes these numbers of this picture: another picture, or another part of it?"
     return Diagnosis(None, words, best.residual, before)
@@ -103,7 +104,7 @@ def _of_right_pixels(right: Array, recipe: Recipe, wanted: Array, scale: float) 
         return
     black = Scaling.of(recipe.normalise)
     for shift in shifts(right, wanted):
-        moved = shift.apply((right * black.factor + black.offset))
+        moved = shift.apply(right * black.factor + black.offset)
         moved = (moved - black.offset) / black.factor
         rows, columns = shift.inner(right.shape) if not shift.outside else (slice(None), slice(None))
         if shift.outside and may_settle(moved[rows, columns], wanted[rows, columns]):
@@ -111,7 +112,8 @@ def _of_right_pixels(right: Array, recipe: Recipe, wanted: Array, scale: float) 
     for levels in ("clipped", "rounded", "cut", "wrapped"):
         pixels = as_levels(right, levels)
         if not np.array_equal(pixels, right) and may_settle(pixels, wanted):
-            yield _known({"levels": f"the resize's results are {LEVELS[levels]}"}, settle(pixels, wanted, recipe.normalise), wanted, scale)  # fmt: skip
+            words = f"the resize's results are {LEVELS[levels]}"
+            yield _known({"levels": words}, settle(pixels, wanted, recipe.normalise), wanted, scale)
     for tone in (*CURVES, *OTHERS):
         if not tone.whole:
             toned = tone.apply(right)
@@ -125,9 +127,7 @@ def _known(wrong: dict[str, str], settled: Settled, wanted: Array, scale: float)
     return _Known(wrong | settled.wrong, residual, settled.reproduces)
 
 
-def _of_picture(
-    picture: Array, recipe: Recipe, size: tuple[int, int], wanted: Array, scale: float
-) -> Iterator[_Known]:
+def _of_picture(picture: Array, recipe: Recipe, size: tuple[int, int], wanted: Array, scale: float) -> Iterator[_Known]:
     """Another part of the picture, resized otherwise, turned before or after that."""
     means = Means(picture)
     fits = [(Fit(means, turn.undo(wanted), recipe), turn) for turn in (*TURNS, *LAYOUTS)]

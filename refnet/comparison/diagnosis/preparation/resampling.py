@@ -17,20 +17,21 @@ PILLOW, OPENCV = 1 << 22, 2048  # weights are whole multiples of one part in so 
 
 
 class Axis(NamedTuple):
-    """One axis: ``size`` pixels of the picture from ``start`` on become ``full``, of which ``count`` from ``first`` on
-    are seen; ``centres`` says where they lie.
+    """One axis: pixels of the picture become ``full``, of which some are seen; ``centres`` says where they lie.
+
+    ``size`` pixels from ``start`` on become ``full``; ``outputs`` of these, from ``first`` on, are seen.
     """
 
     start: int
     size: int
     full: int
     first: int
-    count: int
+    outputs: int
     centres: str = HALF
 
     def positions(self) -> Array:
-        """Where the outputs lie among the picture's pixels, f64[count]."""
-        index = np.arange(self.first, self.first + self.count, dtype=np.float64)
+        """Where the outputs lie among the picture's pixels, f64[outputs]."""
+        index = np.arange(self.first, self.first + self.outputs, dtype=np.float64)
         if self.centres == ALIGNED:
             return self.start + index * ((self.size - 1) / max(self.full - 1, 1))
         if self.centres == HALF:
@@ -49,16 +50,17 @@ class Line(NamedTuple):
 
     origin: float
     scale: float
-    count: int
+    outputs: int
     start: int
     size: int  # of the picture
 
     def positions(self) -> Array:
-        """Where the outputs lie among the picture's pixels, f64[count]."""
-        return self.origin + self.scale * np.arange(self.count)
+        """Where the outputs lie among the picture's pixels, f64[outputs]."""
+        return self.origin + self.scale * np.arange(self.outputs)
 
 
-class Listed(NamedTuple):
+@dataclass(frozen=True)
+class Listed:
     """One axis, place by place."""
 
     places: Array
@@ -67,7 +69,7 @@ class Listed(NamedTuple):
     size: int
 
     @property
-    def count(self) -> int:
+    def outputs(self) -> int:
         """How many outputs there are."""
         return len(self.places)
 
@@ -130,7 +132,8 @@ def taps(kind: Kind, along: Along, outputs: Array) -> tuple[Array, Array]:
 
 def _one_pixel(kind: Kind, along: Along, outputs: Array, places: Array) -> Array:
     if kind.kernel is PILLOW_NEAREST and isinstance(along, Axis):
-        return along.start + nearest(along.size, along.full, range(along.first + along.count))[along.first + outputs]
+        places = nearest(along.size, along.full, range(along.first + along.outputs))[along.first + outputs]
+        return np.asarray(along.start + places)
     index: Array = np.floor(places + (0.0 if kind.kernel is FLOOR else 0.5)).astype(np.int64)
     return index
 
@@ -142,9 +145,7 @@ def _inside(index: Array, start: int, size: int, border: str) -> Array:
     return np.clip(index, start, start + size - 1)
 
 
-def resample(
-    picture: Array, kind: Kind, rows: Along, columns: Along, at: tuple[Array, Array] | None = None
-) -> Array:
+def resample(picture: Array, kind: Kind, rows: Along, columns: Along, at: tuple[Array, Array] | None = None) -> Array:
     """Resize f[H, W, C]: all outputs, or those of some rows and some columns, f64[h, w, C].
 
     Examples
@@ -154,7 +155,7 @@ def resample(
     >>> resample(ramp, Kind(BILINEAR), Axis(0, 1, 1, 0, 1), Axis(0, 4, 8, 0, 8))[0, :, 0].tolist()
     [0.0, 10.0, 30.0, 50.0, 70.0, 90.0, 110.0, 120.0]
     """
-    i, j = at or (np.arange(rows.count), np.arange(columns.count))
+    i, j = at or (np.arange(rows.outputs), np.arange(columns.outputs))
     down, across = taps(kind, rows, i), taps(kind, columns, j)
     if kind.down_first:
         across, down = down, across
@@ -174,7 +175,8 @@ def _weighed(lines: Array, index: Array, weight: Array) -> Array:
     if len(read) < DENSE * index.shape[1]:
         matrix = np.zeros((len(index), len(read)))
         np.add.at(matrix, (np.arange(len(index))[:, None], places.reshape(index.shape)), weight)
-        return (matrix @ lines[read].reshape(len(read), -1)).reshape(len(index), *lines.shape[1:])
+        product: Array = (matrix @ lines[read].reshape(len(read), -1)).reshape(len(index), *lines.shape[1:])
+        return product
     total = np.zeros((len(index), *lines.shape[1:]))
     for k in range(index.shape[1]):
         total += lines[index[:, k]] * weight[:, k, None, None]
@@ -182,6 +184,7 @@ def _weighed(lines: Array, index: Array, weight: Array) -> Array:
 
 
 def as_levels(pixels: Array, how: str) -> Array:
+    """What becomes of the results of a resize: ``float``, ``rounded``, ``cut``, ``wrapped`` or ``clipped``."""
     match how:
         case "rounded":
             return np.clip(np.floor(pixels + 0.5), 0, 255)

@@ -72,8 +72,8 @@ def known_as(kind: Kind, centres: str, *, shrinks: bool) -> str:
     if name == "lanczos3" and kind.between and centres == HALF:
         return "pil-lanczos"
     table = {
-        ("bilinear", HALF, False, "float"): "bilinear without smoothing, as torch.nn.functional.interpolate and tf.image.resize",
-        ("bicubic (a = -0.75)", HALF, False, "float"): "bicubic without smoothing, as torch.nn.functional.interpolate",
+        ("bilinear", HALF, False, "float"): "bilinear without smoothing, as torch's interpolate and tf.image.resize",
+        ("bicubic (a = -0.75)", HALF, False, "float"): "bicubic without smoothing, as torch's interpolate",
         ("bilinear", HALF, True, "float"): "bilinear with antialiasing, not rounded",
         ("bicubic (a = -0.5)", HALF, True, "float"): "bicubic with antialiasing, not rounded",
         ("bilinear", HALF, False, "rounded"): "bilinear without smoothing, rounded, as cv2.INTER_LINEAR",

@@ -37,7 +37,8 @@ class Means:
         s, area = self._sums, (bottom - top).ravel()[:, None] * (right - left).ravel()
         b, t, r, m = (edge.ravel() for edge in (bottom, top, right, left))
         total = s[b[:, None], r] - s[t[:, None], r] - s[b[:, None], m] + s[t[:, None], m]
-        return (total / area[..., None]).reshape(*top.shape, *left.shape, -1)
+        means: Array = (total / area[..., None]).reshape(*top.shape, *left.shape, -1)
+        return means
 
 
 def _between(edges: Array, side: int) -> tuple[Array, Array]:
@@ -69,11 +70,11 @@ def at_known(
             for line, cell in zip((rows, columns), cells, strict=True)
         ]
         ours = means.over(*edges).reshape(1, len(theirs), -1)
-        lines = (
-            Line(along.positions()[0], along.scale, along.count, 0, side)
+        down, across = (
+            Line(along.positions()[0], along.scale, along.outputs, 0, side)
             for along, side in zip((rows, columns), means.picture.shape, strict=False)
         )
-        found.append(Place(*lines, float(unlike(ours, theirs)[0])))
+        found.append(Place(down, across, float(unlike(ours, theirs)[0])))
     return sorted(found, key=lambda place: place.residual)
 
 
@@ -94,11 +95,9 @@ def anywhere(means: Means, wanted: Array, inner: tuple[slice, slice]) -> Place:
         left = unlike(ours, theirs)
         if left.min() < best.residual:
             y, x = divmod(int(left.argmin()), len(origins[1]))
-            lines = (
-                line._replace(origin=some[k], scale=scale)
-                for line, some, k, scale in zip(best[:2], origins, (y, x), scales, strict=True)
-            )
-            best = Place(*lines, float(left.min()))
+            rows = rows._replace(origin=origins[0][y], scale=scales[0])
+            columns = columns._replace(origin=origins[1][x], scale=scales[1])
+            best = Place(rows, columns, float(left.min()))
     return best
 
 
@@ -130,4 +129,4 @@ def _origins(side: int, scale: float, part: slice) -> Array:
     window = scale * (part.stop - part.start)
     room = max(side - window, 0.0)
     count = min(int(room / (window / CELLS)) + 2, STARTS) if room else 1
-    return np.linspace(0, room, count) + (scale - 1) / 2 - part.start * scale
+    return np.asarray(np.linspace(0, room, count) + (scale - 1) / 2 - part.start * scale)

@@ -35,7 +35,7 @@ class Shift(NamedTuple):
         if self.outside == OUTSIDE[1]:
             return x[..., np.clip(rows, 0, x.shape[-3] - 1)[:, None], np.clip(columns, 0, x.shape[-2] - 1), :]
         inside = ((rows >= 0) & (rows < x.shape[-3]))[:, None] & ((columns >= 0) & (columns < x.shape[-2]))
-        return np.where(inside[..., None], rolled, 0.0)
+        return np.asarray(np.where(inside[..., None], rolled, 0.0))
 
     def inner(self, shape: tuple[int, ...]) -> tuple[slice, slice]:
         """Rows and columns into which the right input's moved."""
@@ -60,5 +60,5 @@ def shifts(x: Array, wanted: Array) -> Iterator[Shift]:
 
 
 def _plane(x: Array) -> Array:
-    plane = x.reshape(-1, *x.shape[-3:])[0].mean(-1)
-    return plane - plane.mean()
+    plane: Array = x.reshape(-1, *x.shape[-3:])[0].mean(-1)
+    return np.asarray(plane - plane.mean())

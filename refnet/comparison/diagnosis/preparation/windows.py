@@ -71,7 +71,7 @@ def windows(place: Place, known: list[tuple[str, Cut]], far: float) -> Iterator[
 
 
 def _agrees(axis: Along, line: Line, far: float) -> bool:
-    if axis.count != line.count:
+    if axis.outputs != line.outputs:
         return False
     places, found = axis.positions(), line.positions()
     return bool(abs(places[0] - found[0]) < far and abs(places[-1] - found[-1]) < far)
@@ -83,14 +83,14 @@ def _axes(line: Line, far: float) -> dict[tuple[str, bool], list[Axis]]:
     for centres in CENTRES:
         short = centres == ALIGNED
         lag = (line.scale - 1) / 2 if centres == HALF else 0.0
-        size = round(line.scale * (line.count - short)) + short
+        size = round(line.scale * (line.outputs - short)) + short
         start = round(line.origin - lag)
         full = round((line.size - short) / line.scale) + short
         first = round((line.origin - lag) / line.scale)
         near = (0, -1, 1) if far > 0.2 else (0,)
         for cut_first, axes in (
-            (True, [Axis(start + s, size + n, line.count, 0, line.count, centres) for n in near for s in near]),
-            (False, [Axis(0, line.size, full + n, first + f, line.count, centres) for n in near for f in near]),
+            (True, [Axis(start + s, size + n, line.outputs, 0, line.outputs, centres) for n in near for s in near]),
+            (False, [Axis(0, line.size, full + n, first + f, line.outputs, centres) for n in near for f in near]),
         ):
             found[centres, cut_first] = [axis for axis in axes if _is_inside(axis, line) and _agrees(axis, line, far)]
     return found
@@ -98,4 +98,4 @@ def _axes(line: Line, far: float) -> dict[tuple[str, bool], list[Axis]]:
 
 def _is_inside(axis: Axis, line: Line) -> bool:
     inside = axis.start >= 0 and axis.size >= 1 and axis.start + axis.size <= line.size
-    return inside and 0 <= axis.first and axis.first + axis.count <= axis.full
+    return inside and axis.first >= 0 and axis.first + axis.outputs <= axis.full

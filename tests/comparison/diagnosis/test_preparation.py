@@ -28,6 +28,11 @@ def pixels(picture=PICTURE, *, frame=int(SIDE / 0.875), interpolation=BICUBIC):
     return np.asarray(functional.center_crop(resized, [SIDE, SIDE])).astype(np.float64)
 
 
+def corner():
+    resized = functional.resize(Image.fromarray(PICTURE), int(SIDE / 0.875), BICUBIC)
+    return np.asarray(functional.crop(resized, 0, 0, SIDE, SIDE)).astype(np.float64)
+
+
 def stretched():
     return np.asarray(Image.fromarray(PICTURE).resize((SIDE, SIDE), Image.Resampling.BICUBIC)).astype(np.float64)
 
@@ -59,6 +64,20 @@ CASES = {
         "nchw-as-nhwc",
         "in the order NCHW, and are read as NHWC",
     ),
+    "grey": (
+        lambda: normal(pixels() @ np.full((3, 3), 1 / 3)),
+        "grey",
+        "times 1/3 each",
+    ),
+    "gamma": (lambda: normal(255 * (pixels() / 255) ** 2.2), "tone", "a gamma of 2.2 is applied"),
+    "negative": (lambda: normal(255 - pixels()), "negative", "255 - x"),
+    "corner": (lambda: normal(corner()), "crop", "moved by -6 rows and -34 columns of the resized picture"),
+    "exif": (
+        lambda: normal(pixels(np.ascontiguousarray(np.rot90(PICTURE, 2)))),
+        "turned",
+        "turned before the crop: it is turned by 180 degrees",
+    ),
+    "one mean for all": (lambda: (pixels() / 255 - 0.485) / 0.229, "normalisation", "the numbers of red for all"),
     "two at once": (
         lambda: pixels(interpolation=BILINEAR)[..., ::-1] / 255,
         "resize + bgr + normalisation",
