@@ -29,7 +29,7 @@ def assert_matches(golden: PathLike, mine: PathLike | Mapping[str, Array], **opt
     Raises
     ------
     AssertionError
-        If a tensor is wrong: the verdict, then what was computed instead.
+        If a tensor is wrong: the verdict, where it is wrong, and what was computed instead.
     InputError
         If one of them cannot be read at all.
 
@@ -55,4 +55,4 @@ def assert_matches(golden: PathLike, mine: PathLike | Mapping[str, Array], **opt
         found = compare(golden, mine, **options)
     if found.exit_code:
         findings = [finding.text for finding in found.findings if finding.severity in ("wrong", "damaged")]
-        raise AssertionError("\n".join([found.verdict, *found.sentences, *findings]))
+        raise AssertionError("\n".join([found.verdict, *(said.text for said in found.account), *findings]))

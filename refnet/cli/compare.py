@@ -105,12 +105,12 @@ def _show(found: Comparison) -> None:
         print()
     for finding in found.findings:
         where = f"{finding.step}: " if finding.step else ""
-        print(terminal.printable(f"{finding.severity}: {where}{finding.text}"))
+        terminal.print_sentence(f"{finding.severity}: {where}{finding.text}")
     if found.findings:
         print()
-    print(terminal.printable(found.verdict))
-    for sentence in (*found.places, *found.sentences):
-        print(terminal.printable(sentence))
+    terminal.print_sentence(found.verdict)
+    for said in found.account:
+        terminal.print_sentence(said.text)
 
 
 def _cells(result: TensorResult) -> list[str]:

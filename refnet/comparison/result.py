@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 from refnet.comparison.diagnosis.diagnosis import Diagnosis
 from refnet.comparison.findings import OTHER_NETWORK, Finding, listed
@@ -14,6 +14,13 @@ from refnet.comparison.tensor_result import Deviation, TensorResult
 
 SAME, DIFFERENT, IMPOSSIBLE = 0, 1, 2  # exit codes
 MOST_TOLD = 4  # tensors of which it is said where they are wrong; JSON and the page have all
+
+
+class Said(NamedTuple):
+    """A sentence on one tensor: where it is wrong, what it was computed as, or what only comes near that."""
+
+    kind: Literal["where", "named", "lead"]
+    text: str
 
 
 @dataclass(frozen=True)
@@ -144,8 +151,25 @@ class Comparison:
     @property
     def places(self) -> tuple[str, ...]:
         """Where the first tensors that are wrong by themselves are wrong, in plain words."""
+        return tuple(f"{found.name}: {found.where.sentence}" for found in self._placed if found.where)
+
+    @property
+    def _placed(self) -> tuple[TensorResult, ...]:
         wrong = () if self._other_network else self.wrong_by_themselves[:MOST_TOLD]
-        return tuple(f"{found.name}: {found.where.sentence}" for found in wrong if found.where)
+        return tuple(found for found in wrong if found.where)
+
+    @property
+    def account(self) -> tuple[Said, ...]:
+        """Of one tensor after the other, where it is wrong, and what was computed instead or what comes near."""
+        places = dict(zip((found.name for found in self._placed), self.places, strict=True))
+        said: list[Said] = []
+        for name in dict.fromkeys([*places, *self.diagnoses]):
+            if name in places:
+                said.append(Said("where", places[name]))
+            if name in self.diagnoses:
+                diagnosis = self.diagnoses[name]
+                said.append(Said("lead" if diagnosis.mistake is None else "named", f"{name}: {diagnosis.sentence}"))
+        return tuple(said)
 
     def to_json(self) -> dict[str, Any]:
         """Turn it into what JSON can hold; what is no number or infinite becomes null."""

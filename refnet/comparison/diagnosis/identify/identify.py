@@ -20,6 +20,7 @@ from refnet.comparison.diagnosis.identify.narrow_sums import narrow_sums
 from refnet.comparison.diagnosis.identify.operands import operands
 from refnet.comparison.diagnosis.identify.orders import orders
 from refnet.comparison.diagnosis.identify.parts import contents
+from refnet.comparison.diagnosis.identify.pictures import pictures
 from refnet.comparison.diagnosis.identify.reads import reads
 from refnet.comparison.diagnosis.identify.reductions import reductions
 from refnet.comparison.diagnosis.identify.scales import scales
@@ -35,12 +36,13 @@ from refnet.comparison.diagnosis.trial import Trial
 #: In this order: of two explanations that give the same numbers, the first is told first.
 ESTIMATORS: tuple[Callable[[Situation, Trial], Iterator[Mistake]], ...] = (
     contents,
+    pictures,
+    carried,
     gains,
     borders,
     lambda s, _: windows(s),
     strips,
     taps,
-    carried,
     reads,
     reductions,
     curves,
