@@ -13,6 +13,7 @@ from refnet.arrays import Array
 from refnet.comparison.diagnosis.preparation import tones
 from refnet.comparison.diagnosis.preparation.colours import in_levels, tinted
 from refnet.comparison.diagnosis.preparation.kernels import (
+    AREA,
     BILINEAR,
     BOX,
     FLOOR,

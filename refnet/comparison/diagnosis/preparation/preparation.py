@@ -72,6 +72,28 @@ def diagnose_input(picture: Picture, recipe: Recipe, size: tuple[int, int], actu
     return _told(best, before)
 
 
+def diagnose_without_picture(right: Array, recipe: Recipe, actual: Array) -> Diagnosis:
+    """Name what makes a port's input of the right one, both [..., H, W, 3], where there is no picture to ask.
+
+    Examples
+    --------
+    >>> from refnet.preprocessing.recipe import LITE
+    >>> right = np.random.default_rng(0).standard_normal((2, 16, 16, 3))
+    >>> diagnose_without_picture(right, LITE, np.roll(right, 1, 2)).mistake
+    'shifted'
+    """
+    wanted, scale = actual.astype(np.float64), rms(actual) or 1.0
+    own = Scaling.of(recipe.normalise)
+    before = rms(wanted - right) / scale if right.shape == wanted.shape else np.inf
+    if not np.isfinite(wanted).all() or wanted.shape[-1:] != (3,):
+        return Diagnosis(None, "no known mistake in the input gives these numbers", before, before)
+    levels = (right.astype(np.float64) - own.offset) / own.factor
+    found = next((one for one in _of_right_pixels(levels, recipe, wanted, scale) if one.reproduces and one.wrong), None)
+    if found is None:
+        return Diagnosis(None, "no known mistake in the input gives these numbers", before, before)
+    return _told(found, before)
+
+
 def _told(best: _Known, before: float) -> Diagnosis:
     sentence = "; ".join(best.wrong.values()) or "the recipe is the right one"
     if best.reproduces and best.wrong:
@@ -107,7 +129,7 @@ def _of_right_pixels(right: Array, recipe: Recipe, wanted: Array, scale: float) 
         moved = shift.apply(right * black.factor + black.offset)
         moved = (moved - black.offset) / black.factor
         rows, columns = shift.inner(right.shape) if not shift.outside else (slice(None), slice(None))
-        if shift.outside and may_settle(moved[rows, columns], wanted[rows, columns]):
+        if shift.outside and may_settle(moved[..., rows, columns, :], wanted[..., rows, columns, :]):
             yield _known({"shifted": shift.words}, settle(moved, wanted, recipe.normalise), wanted, scale)
     for levels in ("clipped", "rounded", "cut", "wrapped"):
         pixels = as_levels(right, levels)
