@@ -92,19 +92,18 @@ class Walk:
 
     def _compared(self, name: str, theirs: str, pair: PairedTensor, tensor: Array, golden: Array) -> TensorResult:
         holds, before = self.port.overwritten.get(name, ""), self._no_numbers_before(name)
-        skipped = holds or (before and not np.isfinite(tensor).all())
+        skipped = bool(holds or (before and not np.isfinite(tensor).all()))
         run_from, by_itself, reference = ((), None, None) if skipped else self._by_itself(name, pair, tensor)
-        doubted = by_itself is None and not skipped
-        end_to_end = self._end_to_end(name, pair, tensor, golden, doubted=doubted)
-        damaged = [one for one in run_from if one in self._wrong.values()]
-        if by_itself is not None and by_itself.outcome == "wrong":
-            if end_to_end.outcome in RIGHT and damaged:
-                self._note_damage(damaged[0], name)
-            if before or (end_to_end.outcome in RIGHT and damaged):
-                run_from, by_itself, reference = (), None, None  # what it was run from is not what the port had
-        elif by_itself is not None and before:
-            self._note_damage(before, name)
-            before = ""
+        end_to_end = self._end_to_end(name, pair, tensor, golden, doubted=by_itself is None and not skipped)
+        if by_itself is not None:
+            is_right, goes_on = by_itself.outcome in RIGHT, end_to_end.outcome in RIGHT
+            damaged = before if is_right else next((one for one in run_from if one in self._wrong.values()), "")
+            if damaged and (is_right or goes_on):
+                self._note_damage(damaged, name)
+            if is_right:
+                before = ""
+            elif before or (damaged and goes_on):  # what it was run from is not what the port had
+                run_from, by_itself, reference = (), None, None
         self._note_what_is_no_number(name, end_to_end)
         outcome = (by_itself or end_to_end).outcome
         step = self.rerun.steps[name].name if self.rerun and name in self.rerun.steps else name

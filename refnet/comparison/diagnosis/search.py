@@ -23,6 +23,7 @@ NEAREST = 8  # mistakes that are tried on the whole tensor
 FIRST_OF_TWO = 3  # mistakes on top of which another one is looked for
 GAIN = 3  # times smaller than before is the error that a known mistake leaves
 TIE = 1.5  # residuals nearer to each other than this factor tell nothing
+ROUNDED = 1e-3  # relative error, beyond which no order of float32 roundings goes
 FEWEST = 32  # numbers of a part, below which anything fits by chance but what stands there
 LEAD = 0.5  # share of an error that must be explained to be told
 
@@ -63,7 +64,7 @@ def search(
     return (
         found
         or _both(situation, trial, near, noise)
-        or explain_rounding(situation.right, actual)
+        or (explain_rounding(situation.right, actual) if trial.before <= ROUNDED else None)
         or like_noise(trial)
         or _unknown(trial, near)
     )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from refnet.arrays import Array
+from refnet.comparison.findings import listed
 from refnet.reference import ops
 
 MultiplyAdd = Callable[[Array, Array, Any], Array]  # one tap: (x, w, acc) -> acc
@@ -85,21 +85,36 @@ SUMMATION_ORDERS: tuple[SummationOrder, ...] = (
 def sums(x: Array, w: Array) -> Iterator[tuple[str, Array]]:
     """Sum the products of taps, x f32[P, T, K] (or [P, T, 1]) and w f32[T, K], in every way: words and f32[P, K].
 
+    Ways that give the same bits are told together.
+
     Examples
     --------
     >>> x, w = np.ones((1, 3, 1), np.float32), np.array([[1], [2**-24], [2**-24]], np.float32)
-    >>> {words: float(total[0, 0]) - 1 for words, total in sums(x, w)}["multiply-adds that are fused, in one chain"]
-    0.0
+    >>> for words, total in sums(x, w):
+    ...     print(float(total[0, 0]) - 1, words[:44])
+    0.0 multiply-adds that are fused, in one chain (
+    1.1920928955078125e-07 multiply-adds that are fused, in one chain f
     """
-    known: set[bytes] = set()
-    for (words, multiply_add), order in product(MULTIPLY_ADDS.items(), SUMMATION_ORDERS):
-        chains = order.chains(x.shape[1])
-        if "float16" in words and len(chains) > 1:
-            continue
+    found: dict[bytes, tuple[list[str], Array]] = {}
+    for words, multiply_add, chains in _ways(x.shape[1]):
         total = sum_by(x, w, multiply_add, chains)
-        if total.tobytes() not in known:
-            known.add(total.tobytes())
-            yield f"{words}, {order.words}", total
+        found.setdefault(total.tobytes(), ([], total))[0].append(words)
+    for (first, *others), total in found.values():
+        yield f"{first} ({listed(others, 2)}: the same bits here)" if others else first, total
+
+
+def _ways(taps: int) -> Iterator[tuple[str, MultiplyAdd, list[Array]]]:
+    """Every way to sum so many taps, the simplest order first, each division into chains once."""
+    known: set[tuple[bytes, ...]] = set()
+    for order in SUMMATION_ORDERS:
+        chains = order.chains(taps)
+        division = tuple(chain.tobytes() for chain in chains)
+        if division in known:
+            continue
+        known.add(division)
+        for words, multiply_add in MULTIPLY_ADDS.items():
+            if "float16" not in words or len(chains) == 1:
+                yield f"{words}, {order.words}", multiply_add, chains
 
 
 def sum_by(x: Array, w: Array, multiply_add: MultiplyAdd, chains: list[Array]) -> Array:

@@ -11,7 +11,7 @@ from refnet.architecture.plan import make_plan
 from refnet.architecture.variants import variant
 from refnet.comparison.diagnosis.computation import computation_of
 from refnet.comparison.diagnosis.rounding import explain_rounding
-from refnet.comparison.diagnosis.summation import MULTIPLY_ADDS, sum_by
+from refnet.comparison.diagnosis.summation import MULTIPLY_ADDS, sum_by, sums
 from refnet.reference import ops
 from refnet.reference.evaluate import evaluate
 from refnet.weights import synthetic
@@ -85,6 +85,18 @@ def test_folded():
         "batch norm folded into the kernel"
     )
     assert found.before < 1e-6
+
+
+def test_ways_that_give_the_same_bits_are_told_together():
+    """Of 27 taps, 32 interleaved chains of fused multiply-adds are one chain of rounded products: no fma is claimed."""
+    rng = np.random.default_rng(1)
+    x, w = rng.standard_normal((40, 27, 1)).astype(np.float32), rng.standard_normal((27, 8)).astype(np.float32)
+    total = np.zeros((40, 8), np.float32)
+    for tap in range(27):
+        total = total + x[:, tap] * w[tap]
+    (words,) = [words for words, found in sums(x, w) if np.array_equal(found, total)]
+    assert words.startswith("products that are rounded, in one chain (multiply-adds that are fused, in 32 interleaved ")
+    assert words.endswith(": the same bits here)")
 
 
 def test_toward_zero():

@@ -129,7 +129,7 @@ def _memory(c: Computation, actual: Array, right: Array, mask: Array) -> Iterato
         wrong = np.flatnonzero(flat_m & (np.abs(flat_y - flat_t) > NEAR * scale))
         if len(wrong) < 16:
             continue
-        place = int(wrong[len(wrong) // 2])
+        place = _telling(flat_y, wrong)
         run = flat_y[place : place + 8]
         starts = np.flatnonzero(np.abs(flat_t[: len(flat_t) - 8] - run[0]) < 1e-5 * scale)
         for start in starts[:64]:
@@ -140,6 +140,14 @@ def _memory(c: Computation, actual: Array, right: Array, mask: Array) -> Iterato
                 )
                 yield Mistake("memory-offset", words, replace(c, reorder=_rolled(order, by)))
                 break
+
+
+def _telling(flat: Array, wrong: Array) -> int:
+    """A wrong place from which on eight numbers are as different as any, so that they are found again."""
+    places = wrong[np.linspace(0, len(wrong) - 1, min(LOOKED, len(wrong))).astype(int)]
+    places = np.minimum(places, len(flat) - 8)
+    kinds = [len(np.unique(flat[place : place + 8])) + (np.count_nonzero(flat == flat[place]) == 1) for place in places]
+    return int(places[int(np.argmax(kinds))])
 
 
 def _rolled(order: str, by: int):  # type: ignore[no-untyped-def]

@@ -102,7 +102,7 @@ def _pairs(pixels: Pixels, x: Array, w: Array) -> Iterator[Array]:
 def _space(pixels: Pixels) -> Array | None:
     """The few directions among the results in which errors lie; None if they are many."""
     _, sizes, directions = np.linalg.svd(pixels.seen - pixels.right, full_matrices=False)
-    rank = int((sizes > SAME * sizes[0]).sum())
+    rank = int((sizes > FITS / 2 * sizes[0]).sum())
     found: Array = directions[:rank]
     return found if 0 < rank <= min(FEW, len(sizes) // 2) else None
 

@@ -12,7 +12,7 @@ from refnet.architecture.names import BN_LEAVES
 from refnet.arrays import Array
 from refnet.comparison.diagnosis.computation import Norm
 from refnet.comparison.diagnosis.identify.indices import rules
-from refnet.comparison.diagnosis.identify.inverse import Inside, before_activation
+from refnet.comparison.diagnosis.identify.inverse import Inside, affine, before_activation
 from refnet.comparison.diagnosis.identify.numbers import fit, nice
 from refnet.comparison.diagnosis.identify.vectors import Source, sources
 from refnet.comparison.diagnosis.mistakes import Mistake, Situation
@@ -78,9 +78,12 @@ def _norms(s: Situation, norm: Norm, a: Array, b: Array) -> Iterator[Mistake]:
                     if of_scale.replace("scale", "shift") == of_shift:
                         words = of_scale.replace("scale", "scale and shift")
                     yield Mistake(_name(words), f"the batch norm's {words}", _with(s, scale, shift))
-    if not explained and np.isfinite(a).all():
-        words = f"the batch norm has another scale and shift in its channels: {a[0]:.6g} and {b[0]:.6g} in channel 0"
-        yield Mistake("norm-numbers", words, _with(s, a, b), lead=True)
+    if not explained:
+        right, known = affine(s.right), np.isfinite(a)
+        words = "the batch norm has another scale and shift in its channels: "
+        words += ", ".join(f"{a[k]:.6g} and {b[k]:.6g} in channel {k}" for k in np.flatnonzero(known)[:2])
+        scale, shift = (np.where(known, *pair) for pair in zip((a, b), right, strict=True))
+        yield Mistake("norm-numbers", words, _with(s, scale, shift), lead=True)
 
 
 def _name(words: str) -> str:

@@ -19,7 +19,7 @@ from refnet.comparison.judgement.verdict import rms
 LARGEST = 1 << 23  # numbers of a result that is computed whole, strip by strip
 USUAL = (1, 2, 3, 4, 5, 6, 7, 8, 16, 32)  # heights of strips
 FITS = 0.02  # of the error, that strips may leave in the sample
-_Rule = Callable[[Array, int, int], Array]  # of lines, and the first and last of a strip: where each is read
+_Rule = Callable[[Array, int, int, int], Array]  # of lines, a strip's first, its last, its height: what is read
 
 
 class Halo(NamedTuple):
@@ -34,21 +34,21 @@ class Halo(NamedTuple):
     outside: bool = False
 
 
-def _zeros(lines: Array, first: int, last: int) -> Array:
+def _zeros(lines: Array, first: int, last: int, height: int) -> Array:
     return np.full_like(lines, -1)
 
 
-def _edge(lines: Array, first: int, last: int) -> Array:
+def _edge(lines: Array, first: int, last: int, height: int) -> Array:
     return np.clip(lines, first, last)
 
 
-def _mirror(lines: Array, first: int, last: int) -> Array:
+def _mirror(lines: Array, first: int, last: int, height: int) -> Array:
     return np.clip(np.where(lines < first, 2 * first - lines, 2 * last - lines), first, last)
 
 
-def _stale(lines: Array, first: int, last: int) -> Array:
+def _stale(lines: Array, first: int, last: int, height: int) -> Array:
     """What stood in the same lines of the buffer when the strip before was computed."""
-    return lines - (last - first + 1)
+    return lines - height
 
 
 _RULES: dict[str, _Rule] = {
@@ -122,7 +122,7 @@ def _sizes(wrong: Array, length: int) -> list[int]:
     if len(wrong) > 4 and np.ptp(wrong) < len(wrong):
         return found  # one stretch
     for size in range(1, length):
-        near = np.isin(wrong % size, [0, 1, size - 2, size - 1])
+        near = np.isin(wrong % size, [0, 1, size - 2, size - 1]) | (wrong >= length - 2)
         starts = np.arange(size, min(length, wrong.max(initial=0) + 2), size)
         if len(wrong) and near.all() and (np.isin(starts, wrong) | np.isin(starts - 1, wrong)).all():
             found.append(size)
@@ -156,9 +156,12 @@ def in_strips(c: Computation, size: tuple[int, int], halo: Halo) -> Computation:
         first, last = start * c.stride, min((start + size[axis - 1]) * c.stride, length) - 1
         outside = (read < 0) | (read >= length)
         found = np.where(outside, -1, read)
+        if size[axis - 1] >= length_of(x, axis):
+            return found
+        height = size[axis - 1] * c.stride
         for rule, there in ((halo.before, read < first), (halo.behind, read > last)):
             if rule is not None:
-                found = np.where(there & (halo.outside | ~outside), rule(read, first, last), found)
+                found = np.where(there & (halo.outside | ~outside), rule(read, first, last, height), found)
         return np.where(found >= length, -1, found)
 
     def tile(x: Array, rows: Array, columns: Array) -> Array:

@@ -10,7 +10,7 @@ import numpy as np
 
 from refnet.arrays import Array
 from refnet.comparison.diagnosis.computation import Computation
-from refnet.comparison.diagnosis.identify.gains import PIXELS, Pixels, pixels_of
+from refnet.comparison.diagnosis.identify.gains import FITS, PIXELS, Pixels, pixels_of
 from refnet.comparison.diagnosis.identify.inverse import sums
 from refnet.comparison.diagnosis.identify.numbers import listed, nice
 from refnet.comparison.diagnosis.mistakes import Mistake, Situation
@@ -19,6 +19,8 @@ from refnet.comparison.diagnosis.trial import Trial
 REACH = 1  # pixels that the window is wider on each side
 SOME = 12  # channels that are fitted
 MATCH = 0.05  # of a tap's size, between it and a fitted one
+UNKNOWN = 1300  # entries of a table that are solved for at once
+ROOM = 1.3  # times as many equations
 SMALL = 0.02  # of a kernel's size: a fitted tap that is none
 
 _Taps = dict[tuple[int, int], tuple[int, int, float]]  # place in the wide window: row and column of the tap, factor
@@ -37,13 +39,11 @@ def taps(s: Situation, trial: Trial) -> Iterator[Mistake]:
     pixels = pixels_of(c, inside, REACH, SOME, 3 * PIXELS)
     true = c.kernel.astype(np.float64)[..., :SOME]
     fitted = _fitted(pixels, depthwise=c.op == "depthwise")
-    if fitted is None:
-        return
     fitted, true = fitted.reshape(*fitted.shape[:2], -1), true.reshape(*true.shape[:2], -1)
     there = np.isfinite(fitted).all((0, 1))
-    if there.sum() < 3:
-        return
-    found = _matched(fitted[..., there], true[..., there])
+    found = _matched(fitted[..., there], true[..., there]) if there.sum() >= 3 else {}
+    if not found and c.op == "depthwise":
+        found = _of_all_channels(c, pixels_of(c, inside, REACH, c.kernel.shape[-1], PIXELS))
     if found:
         kernel = _placed(s.right, found)
         pads = s.right.pads
@@ -53,7 +53,7 @@ def taps(s: Situation, trial: Trial) -> Iterator[Mistake]:
         yield Mistake("taps-elsewhere", _said(found, true.shape[0]), replace(s.right, kernel=kernel, pads=wide))
 
 
-def _fitted(pixels: Pixels, *, depthwise: bool) -> Array | None:
+def _fitted(pixels: Pixels, *, depthwise: bool) -> Array:
     """Kernels by least squares, [R, S, K] or [R, S, C, K]; NaN where they do not fit."""
     _, R, S, C = pixels.read.shape
     K = pixels.seen.shape[1]
@@ -70,6 +70,42 @@ def _fitted(pixels: Pixels, *, depthwise: bool) -> Array | None:
         if np.square(wanted - rows @ kernel).sum() <= 1e-4 * np.square(wanted - wanted.mean()).sum():
             made[..., k] = kernel.reshape(made.shape[:-1])
     return made
+
+
+def _of_all_channels(c: Computation, pixels: Pixels) -> _Taps:
+    """Which tap each place has, where channels have few pixels: one table of places by taps, shared by all channels."""
+    assert c.kernel is not None
+    true = c.kernel.astype(np.float64)[..., : pixels.seen.shape[1]]
+    places, taps_ = pixels.read.shape[1:3], true.shape[:2]
+    unknown = int(np.prod(places) * np.prod(taps_))
+    p, k = np.nonzero(pixels.known)
+    if len(p) < ROOM * unknown or unknown > UNKNOWN:
+        return {}
+    some = np.random.default_rng(0).permutation(len(p))[: 2 * unknown]
+    p, k = p[some], k[some]
+    read, weights = (
+        pixels.read.reshape(len(pixels.read), -1, pixels.read.shape[-1])[p, :, k],
+        true.reshape(-1, true.shape[-1])[:, k].T,
+    )
+    columns = (read[:, :, None] * weights[:, None]).reshape(len(p), -1)
+    matrix, wanted = columns.T @ columns, pixels.seen[p, k]
+    matrix += np.eye(unknown) * 1e-11 * np.trace(matrix) / unknown
+    table = np.linalg.solve(matrix, columns.T @ wanted)
+    if np.square(wanted - columns @ table).sum() > FITS**2 * np.square(wanted - pixels.right[p, k]).sum():
+        return {}
+    table = table.reshape(-1, int(np.prod(taps_)))
+    blind = {(i, j) for i, j in np.ndindex(places) if not read.reshape(len(p), *places)[:, i, j].any()}
+    found: _Taps = {
+        (i + REACH, j + REACH): (i, j, 1.0) for i, j in np.ndindex(taps_) if (i + REACH, j + REACH) in blind
+    }
+    for place, row in enumerate(table):
+        (held,) = np.nonzero(np.abs(row) > MATCH)
+        if len(held) > 1:
+            return {}
+        for tap in held:
+            at, which = divmod(place, places[1]), divmod(int(tap), taps_[1])
+            found[at] = (*which, nice(float(row[tap]), 0.02))
+    return found
 
 
 def _matched(fitted: Array, true: Array) -> _Taps:
