@@ -7,7 +7,7 @@ from helpers.places import CHELSEA
 from PIL import Image
 from torchvision.transforms import InterpolationMode, functional
 
-from refnet.comparison.diagnosis import diagnose_input
+from refnet.comparison.diagnosis import diagnose_input, diagnose_without_picture
 from refnet.preprocessing.read_image import read_image
 from refnet.preprocessing.recipe import LITE, RECIPES, TENSORFLOW
 
@@ -124,3 +124,20 @@ def test_a_crop_that_begins_elsewhere(dy, dx, words):
     found = diagnose_input(PICTURE, TIMM, (SIDE, SIDE), np.roll(x, (-dy, -dx), (0, 1)))
     assert (found.mistake, words in found.sentence) == ("shifted", True), found
     assert diagnose_input(PICTURE, TIMM, (8, 8), np.ones((8, 8, 3), np.float32)).mistake != "shifted"
+
+
+WITHOUT = {
+    "bgr": lambda x: x[..., ::-1],
+    "mirrored": lambda x: x[:, :, ::-1],
+    "shifted": lambda x: np.roll(x, (2, -1), (1, 2)),
+    "normalisation": lambda x: x * STD + MEAN,
+    "unknown normalisation": lambda x: x * 0.7 + 0.1,
+}
+
+
+@pytest.mark.parametrize("mistake", WITHOUT)
+def test_of_a_batch_without_pictures(mistake):
+    right = np.random.default_rng(7).standard_normal((2, 24, 24, 3))
+    assert diagnose_without_picture(right, TIMM, WITHOUT[mistake](right)).mistake == mistake
+    other = diagnose_without_picture(right, TIMM, np.abs(right) ** 0.3)
+    assert (other.mistake, other.residual) == (None, other.before)
