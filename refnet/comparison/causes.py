@@ -14,7 +14,7 @@ from refnet.architecture.needed import needed
 from refnet.architecture.step import Step
 from refnet.arrays import Array
 from refnet.comparison.control_flow import other_flow
-from refnet.comparison.diagnosis import Diagnosis, diagnose, diagnose_input
+from refnet.comparison.diagnosis import Diagnosis, diagnose, diagnose_input, diagnose_without_picture
 from refnet.comparison.diagnosis.computation import Computation, computation_of
 from refnet.comparison.diagnosis.diagnose import situation_of
 from refnet.comparison.diagnosis.identify.spans import Span, said_of, search_span
@@ -60,7 +60,7 @@ def _cause(
     if actual is None:
         return None
     if result.name == names.INPUT:
-        return _of_the_input(port, actual) if seen is None else None
+        return _of_the_input(port, actual, seen)
     if result.name not in rerun.steps:
         return None
     given = {name: port.tensor(name) for name in result.run_from if port.usable(name)}
@@ -171,18 +171,28 @@ def _neighbours(
     return OnDemand(earlier, port.tensor), OnDemand([name for name in later if name != step.name], port.tensor)
 
 
-def _of_the_input(port: PortTensors, x: Array) -> Diagnosis | None:
-    """Ask what a port did to the picture, where the golden has that and says how it was prepared."""
+def _of_the_input(port: PortTensors, x: Array, seen: Array | None) -> Diagnosis | None:
+    """Ask what a port did to the picture, where the golden has that; else, or of a piece, to the right input."""
     golden = port.golden
-    if PICTURE not in golden.entries or golden.run.recipe is None:
+    recipe = golden.run.recipe
+    if recipe is None:
         return None
-    try:
-        picture = golden.read(PICTURE)
-    except RefnetError:
-        return None
-    if picture.ndim != 3 or picture.dtype.name != "uint8" or len(x) != 1:
-        return None
-    return diagnose_input(picture, golden.run.recipe, golden.run.size, x)
+    with suppress(RefnetError):
+        if PICTURE in golden.entries and len(x) == 1 and seen is None:
+            picture = golden.read(PICTURE)
+            if picture.ndim == 3 and picture.dtype.name == "uint8":
+                return diagnose_input(picture, recipe, golden.run.size, x)
+        if names.INPUT in golden.entries and not golden.entries[names.INPUT].part:
+            right, piece = golden.read(names.INPUT), _box(seen, x.shape)
+            return diagnose_without_picture(right if seen is None else right[piece], recipe, x[piece])
+    return None
+
+
+def _box(seen: Array | None, shape: tuple[int, ...]) -> tuple[slice, ...]:
+    """The box that a mask holds; all, without one."""
+    if seen is None:
+        return tuple(slice(side) for side in shape)
+    return tuple(slice(int(places.min()), int(places.max()) + 1) for places in np.nonzero(seen))
 
 
 def _actual(result: TensorResult, port: PortTensors) -> tuple[Array | None, Array | None]:

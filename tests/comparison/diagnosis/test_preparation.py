@@ -7,7 +7,7 @@ from helpers.places import CHELSEA
 from PIL import Image
 from torchvision.transforms import InterpolationMode, functional
 
-from refnet.comparison.diagnosis import diagnose_input
+from refnet.comparison.diagnosis import diagnose_input, diagnose_without_picture
 from refnet.preprocessing.read_image import read_image
 from refnet.preprocessing.recipe import LITE, RECIPES, TENSORFLOW
 
@@ -26,6 +26,11 @@ def pixels(picture=PICTURE, *, frame=int(SIDE / 0.875), interpolation=BICUBIC):
     """Pixels 0..255 as torchvision makes them: the shorter side becomes ``frame``, then the centre is cut out."""
     resized = functional.resize(Image.fromarray(picture), frame, interpolation)
     return np.asarray(functional.center_crop(resized, [SIDE, SIDE])).astype(np.float64)
+
+
+def corner():
+    resized = functional.resize(Image.fromarray(PICTURE), int(SIDE / 0.875), BICUBIC)
+    return np.asarray(functional.crop(resized, 0, 0, SIDE, SIDE)).astype(np.float64)
 
 
 def stretched():
@@ -59,6 +64,20 @@ CASES = {
         "nchw-as-nhwc",
         "in the order NCHW, and are read as NHWC",
     ),
+    "grey": (
+        lambda: normal(pixels() @ np.full((3, 3), 1 / 3)),
+        "grey",
+        "times 1/3 each",
+    ),
+    "gamma": (lambda: normal(255 * (pixels() / 255) ** 2.2), "tone", "a gamma of 2.2 is applied"),
+    "negative": (lambda: normal(255 - pixels()), "negative", "255 - x"),
+    "corner": (lambda: normal(corner()), "crop", "moved by -6 rows and -34 columns of the resized picture"),
+    "exif": (
+        lambda: normal(pixels(np.ascontiguousarray(np.rot90(PICTURE, 2)))),
+        "turned",
+        "turned before the crop: it is turned by 180 degrees",
+    ),
+    "one mean for all": (lambda: (pixels() / 255 - 0.485) / 0.229, "normalisation", "the numbers of red for all"),
     "two at once": (
         lambda: pixels(interpolation=BILINEAR)[..., ::-1] / 255,
         "resize + bgr + normalisation",
@@ -105,3 +124,20 @@ def test_a_crop_that_begins_elsewhere(dy, dx, words):
     found = diagnose_input(PICTURE, TIMM, (SIDE, SIDE), np.roll(x, (-dy, -dx), (0, 1)))
     assert (found.mistake, words in found.sentence) == ("shifted", True), found
     assert diagnose_input(PICTURE, TIMM, (8, 8), np.ones((8, 8, 3), np.float32)).mistake != "shifted"
+
+
+WITHOUT = {
+    "bgr": lambda x: x[..., ::-1],
+    "mirrored": lambda x: x[:, :, ::-1],
+    "shifted": lambda x: np.roll(x, (2, -1), (1, 2)),
+    "normalisation": lambda x: x * STD + MEAN,
+    "unknown normalisation": lambda x: x * 0.7 + 0.1,
+}
+
+
+@pytest.mark.parametrize("mistake", WITHOUT)
+def test_of_a_batch_without_pictures(mistake):
+    right = np.random.default_rng(7).standard_normal((2, 24, 24, 3))
+    assert diagnose_without_picture(right, TIMM, WITHOUT[mistake](right)).mistake == mistake
+    other = diagnose_without_picture(right, TIMM, np.abs(right) ** 0.3)
+    assert (other.mistake, other.residual) == (None, other.before)
