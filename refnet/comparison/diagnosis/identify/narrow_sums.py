@@ -11,7 +11,7 @@ import numpy as np
 from refnet.arrays import Array
 from refnet.comparison.diagnosis.computation import Computation, Precision
 from refnet.comparison.diagnosis.identify.gains import Pixels, pixels_of
-from refnet.comparison.diagnosis.identify.grids import BLUR, ENOUGH, in_words
+from refnet.comparison.diagnosis.identify.grids import BLUR, in_words
 from refnet.comparison.diagnosis.identify.inverse import Inside, sums
 from refnet.comparison.diagnosis.identify.spacing import spacing
 from refnet.comparison.diagnosis.mistakes import Mistake, Situation
@@ -21,6 +21,7 @@ from refnet.comparison.diagnosis.trial import MOST, Trial
 
 PIXELS, CHANNELS = 32, 8  # that are looked at
 LONGEST = 2048  # terms of a sum
+FEWEST = 6  # wrong sums: that half of them come out to the bit by chance is out of the question
 NEAR = 1e-5  # relative, of sums that are taken for the same
 APART = 4.0  # factor between the error that is seen and that of a format, in whatever order
 OFTEN = 3  # equal sums at an end, from which on they may be bounded there
@@ -60,13 +61,13 @@ class Narrow(NamedTuple):
 def narrow_sums(s: Situation, trial: Trial) -> Iterator[Mistake]:
     """Accumulators of fewer bits, or with a bound: each sum is rounded before the next product is added."""
     c, inside = trial.sample, sums(trial)
-    if inside is None or c.kernel is None or c.kernel[..., 0].size > LONGEST or inside.known.sum() < ENOUGH:
+    if inside is None or c.kernel is None or c.kernel[..., 0].size > LONGEST or inside.known.sum() < FEWEST:
         return
     pixels = pixels_of(c, inside, 0, CHANNELS, PIXELS)
     x, w = _taps(c, pixels)
     limit = NEAR * (float(np.sqrt(np.square(pixels.right).mean())) or 1.0)
     wrong = pixels.known & (np.abs(pixels.seen - pixels.right) > limit)
-    if np.count_nonzero(wrong) < CHANNELS:
+    if np.count_nonzero(wrong) < FEWEST:
         return
     size = _size(pixels.seen - pixels.right, wrong)
     first, *others = SUMMATION_ORDERS
