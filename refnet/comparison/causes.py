@@ -52,8 +52,20 @@ def find_causes(
     asked = [result for result in wrong if result.name not in explained and not result.holds][:MOST]
     rounded = [result for result in found.tensors if not wrong and result.outcome == "rounded" and result.by_itself]
     longer = [result for result in rounded[1:] if _taps(result, rerun) > TAPS_PER_BLOCK]
-    causes = {result.name: _cause(result, rerun, port, other) for result in asked or [*rounded[:1], *longer[:1]]}
+    causes = {result.name: _asked(result, rerun, port, other) for result in asked or [*rounded[:1], *longer[:1]]}
     return {name: cause for name, cause in causes.items() if cause and (wrong or cause.mistake == ROUNDING)}
+
+
+def _asked(
+    result: TensorResult, rerun: Rerun, port: PortTensors, other: Mapping[str, Array] | None
+) -> Diagnosis | None:
+    """Diagnose one tensor. A fault in here must not cost the verdicts, which do not depend on it."""
+    try:
+        return _cause(result, rerun, port, other)
+    except Exception as error:
+        fault = f"{type(error).__name__}: {error}"
+        words = f"nothing is known of how it was computed, by a fault of refnet's own: please report it ({fault})"
+        return Diagnosis(None, words, np.inf, np.inf)
 
 
 def _taps(result: TensorResult, rerun: Rerun) -> int:
