@@ -49,11 +49,20 @@ def find_causes(
     already is not asked about.
     """
     wrong = [result for result in found.wrong_by_themselves if result.outcome == "wrong"]
-    asked = [result for result in wrong if result.name not in explained and not result.holds][:MOST]
+    asked = _most_telling([result for result in wrong if result.name not in explained and not result.holds])
     rounded = [result for result in found.tensors if not wrong and result.outcome == "rounded" and result.by_itself]
     longer = [result for result in rounded[1:] if _taps(result, rerun) > TAPS_PER_BLOCK]
     causes = {result.name: _asked(result, rerun, port, other) for result in asked or [*rounded[:1], *longer[:1]]}
     return {name: cause for name, cause in causes.items() if cause and (wrong or cause.mistake == ROUNDING)}
+
+
+def _most_telling(wrong: Sequence[TensorResult]) -> Sequence[TensorResult]:
+    """The first that is wrong, and of the others those with the largest errors, in the order of execution."""
+    by_error = sorted(
+        wrong[1:], key=lambda result: result.by_itself.relative if result.by_itself else 0.0, reverse=True
+    )
+    told = {result.name for result in (*wrong[:1], *by_error[: MOST - 1])}
+    return [result for result in wrong if result.name in told]
 
 
 def _asked(
