@@ -1,6 +1,6 @@
 """Plant mistakes drawn by a seed into a port, and count how often `refnet compare` finds and names them.
 
-    python tools/plant_mistakes.py --draws 1000 --seed 1 --half both --right 500 --markdown docs/results/diagnosis.md
+    python tools/plant_mistakes.py --draws 250 --seed 71 72 73 74 --half both --right 125 --markdown diagnosis.md
     python tools/plant_mistakes.py --repeat open-1-37          # one of them: what was planted, and what was said
 
 The port is NumPy (`tools/planting`). Its mistakes are in two files of operators; whoever develops the diagnosis reads
@@ -39,12 +39,15 @@ def main() -> None:
         return
     halves = HALVES if options.half == "both" else (options.half,)
     draws = [
-        Draw(half, options.seed, number)
+        Draw(half, seed, number)
+        for seed in options.seed
         for place, half in enumerate(halves)
         for number in range((options.draws + place) // len(halves))
     ]
-    draws += [Draw("right", options.seed, number) for number in range(options.right)]
-    found: list[Outcome] = []
+    draws += [Draw("right", seed, number) for seed in options.seed for number in range(options.right)]
+    found = [Outcome.parse(row) for file in options.outcomes for row in json.loads(file.read_text())]
+    if found:
+        draws = []
     for piece in _pieces(draws, options.jobs):
         found += piece
         print(f"\r{len(found)}/{len(draws)}", end="", file=sys.stderr, flush=True)
@@ -55,19 +58,23 @@ def main() -> None:
     for line in totals(found):
         print(line)
     if options.markdown:
-        command = f"python tools/plant_mistakes.py --draws {options.draws} --seed {options.seed} --half {options.half}"
+        seeds = " ".join(map(str, options.seed))
+        command = f"python tools/plant_mistakes.py --draws {options.draws} --seed {seeds} --half {options.half}"
         options.markdown.write_text(markdown(found, f"{command} --right {options.right}"))
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--draws", type=int, default=100, help="wrong programs, halves together")
-    parser.add_argument("--right", type=int, default=0, help="right programs with other roundings")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--draws", type=int, default=100, help="wrong programs of a seed, halves together")
+    parser.add_argument("--right", type=int, default=0, help="right programs of a seed, with other roundings")
+    parser.add_argument("--seed", type=int, nargs="+", default=[1])
     parser.add_argument("--half", choices=(*HALVES, "both"), default="open")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every outcome")
+    parser.add_argument(
+        "--outcomes", type=Path, nargs="+", default=[], metavar="FILE", help="of --json; nothing is drawn"
+    )
     parser.add_argument("--repeat", metavar="DRAW", help="one draw again, such as open-1-37")
     return parser.parse_args()
 

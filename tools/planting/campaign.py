@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -72,6 +72,12 @@ class Outcome(NamedTuple):
     said: str
     judged: Judged
     seconds: float  # of CPU, of the comparison
+
+    @classmethod
+    def parse(cls, row: dict[str, Any]) -> Outcome:
+        """From what JSON holds of it."""
+        judged = row["judged"] | {"elsewhere": tuple(row["judged"]["elsewhere"])}
+        return cls(**(row | {"judged": Judged(**judged)}))
 
 
 def operators(half: str) -> list[Operator]:
