@@ -9,6 +9,8 @@ import numpy as np
 from refnet.arrays import Array
 from refnet.comparison.diagnosis.computation import Precision, evaluate
 from refnet.comparison.diagnosis.diagnosis import Diagnosis
+from refnet.comparison.diagnosis.identify.grids import in_words
+from refnet.comparison.diagnosis.identify.spacing import spacing
 from refnet.comparison.diagnosis.number_formats import FORMATS
 from refnet.comparison.diagnosis.trial import Trial, terms_of
 from refnet.comparison.judgement.verdict import noise_floor, rms
@@ -28,12 +30,32 @@ APART = 3.0  # factor between the size of an error and that of a format's noise
 PRODUCTS = 1 << 26  # that are added one by one
 
 
+def on_a_grid(trial: Trial) -> Diagnosis | None:
+    """Say that a port computes in fixed point, if its numbers are few levels and about one of these off.
+
+    Which of its roundings it is cannot be told, as long as it rounds weights and inputs too.
+    """
+    truth = evaluate(trial.sample, np.float64)
+    if truth.shape != trial.seen.shape or trial.seen.size < ENOUGH:
+        return None
+    error, step = trial.seen - truth, spacing(trial.seen)
+    size = rms(error)
+    if not step or size > step or _correlation(error, truth) > CORRELATED:
+        return None
+    nearest = np.mean(np.abs(error) <= step / 2)
+    said = (
+        f"fixed point: its numbers are {in_words(step)}, {100 * nearest:.0f} % of them the nearest to the right one, "
+        f"the others at most {np.abs(error).max() / step:.1f} of these distances off"
+    )
+    return Diagnosis(None, said, size / trial.scale, trial.before)
+
+
 def like_noise(trial: Trial) -> Diagnosis | None:
     """The arithmetic whose own noise at this step is as large as the port's error, if that looks like noise.
 
     What is rounded in another order cannot be reproduced, only measured: it is named where the port's numbers are of
-    that format, else it is a lead. Noise is nearly everywhere, and does not
-    depend on the numbers it is added to: in each channel, error and truth do not correlate.
+    that format, else it is a lead. Noise is nearly everywhere, and does not depend on the numbers it is added to: in
+    each channel, error and truth do not correlate.
     """
     fewer = max(terms_of(trial.sample) * trial.seen.size // PRODUCTS, 1)
     c = trial.sample.narrowed(slice(None, None, fewer)) if trial.sample.narrows else trial.sample
@@ -58,7 +80,7 @@ def like_noise(trial: Trial) -> Diagnosis | None:
     name, words, _ = one
     said = f"the error is noise, {size / single:.0f} times that of float32, as {words} at this step"
     if not own:
-        said = f"no known mistake gives these numbers; a lead: {said}"
+        said = f"a lead: {said}"
     return Diagnosis(name if own else None, said, size / trial.scale, trial.before)
 
 
