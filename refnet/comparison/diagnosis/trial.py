@@ -91,7 +91,7 @@ class Trial:
     def residual(self, c: Computation, *, quick: bool = False) -> float:
         """Root mean square of what a computation leaves of the sample, relative; infinite for another shape.
 
-        ``quick`` looks at few channels of it, and at few rows where these can be computed alone.
+        ``quick`` looks at few channels of it in float32, and at few rows where these can be computed alone.
         """
         every = QUICK if quick and self._narrows(c) and len(self._sampled) > QUICK else 1
         piece = self._of_sample(c, every)
@@ -108,8 +108,8 @@ class Trial:
             if quick and result.shape == self.actual.shape and self._bands:
                 return self._relative(_size(self._cut(_Piece(c, self.actual, self.part), result)))
         else:
-            result = evaluate(piece.c, np.float32 if c.precision.accumulator else np.float64)
-        return self._relative(rms(piece.error(result)))
+            result = evaluate(piece.c, np.float32 if c.precision.accumulator or quick else np.float64)
+        return self._relative((_size if quick else rms)(piece.error(result)))
 
     def _cut(self, piece: _Piece, result: Array) -> Array:
         """What a whole result leaves of few rows and channels."""
@@ -130,7 +130,7 @@ class Trial:
             if c is None:
                 return None
             with np.errstate(all="ignore"):
-                result = evaluate(c, np.float64) if known is None else finish(c, known[:, rows], np.float64)
+                result = evaluate(c, np.float32) if known is None else finish(c, known[:, rows], np.float64)
             part = None if piece.part is None else piece.part[:, rows]
             errors.append(_Piece(c, piece.wanted[:, rows], part).error(result).reshape(-1))
         return np.concatenate(errors) if errors else None
