@@ -11,7 +11,7 @@ import numpy as np
 from refnet.architecture import names
 from refnet.architecture.names import BN, CONV, part_name
 from refnet.architecture.needed import needed
-from refnet.architecture.step import Step
+from refnet.architecture.step import CONVOLUTIONS, Step
 from refnet.arrays import Array
 from refnet.comparison.control_flow import other_flow
 from refnet.comparison.diagnosis import Diagnosis, diagnose, diagnose_input, diagnose_without_picture
@@ -20,12 +20,14 @@ from refnet.comparison.diagnosis.diagnose import situation_of
 from refnet.comparison.diagnosis.identify.spans import Span, said_of, search_span
 from refnet.comparison.diagnosis.mistakes import Situation
 from refnet.comparison.diagnosis.on_demand import OnDemand
+from refnet.comparison.judgement.verdict import terms_added
 from refnet.comparison.port.port_tensors import PortTensors
 from refnet.comparison.rerun import Rerun, nearest_held
 from refnet.comparison.result import Comparison
 from refnet.comparison.tensor_result import TensorResult
 from refnet.errors import RefnetError
 from refnet.golden.manifest import PICTURE
+from refnet.reference.numerics import TAPS_PER_BLOCK
 
 MOST = 4  # tensors that are asked about
 ROUNDING = "rounding"  # the name of a diagnosis that is no mistake
@@ -41,15 +43,44 @@ def find_causes(
 ) -> dict[str, Diagnosis]:
     """Find out what the tensors that are wrong by themselves are instead, by name.
 
-    Where none is wrong, find which order of roundings gives the first that differs, if one is known that does.
+    Where none is wrong, find which order of roundings gives the first that differs, and the first that sums more than
+    a block: with few taps, many orders give the same bits.
     ``other`` is another set of weights of the same model, by key, that the port may have taken; what is ``explained``
     already is not asked about.
     """
     wrong = [result for result in found.wrong_by_themselves if result.outcome == "wrong"]
-    asked = [result for result in wrong if result.name not in explained and not result.holds][:MOST]
+    asked = _most_telling([result for result in wrong if result.name not in explained and not result.holds])
     rounded = [result for result in found.tensors if not wrong and result.outcome == "rounded" and result.by_itself]
-    causes = {result.name: _cause(result, rerun, port, other) for result in asked or rounded[:1]}
+    longer = [result for result in rounded[1:] if _taps(result, rerun) > TAPS_PER_BLOCK]
+    causes = {result.name: _asked(result, rerun, port, other) for result in asked or [*rounded[:1], *longer[:1]]}
     return {name: cause for name, cause in causes.items() if cause and (wrong or cause.mistake == ROUNDING)}
+
+
+def _most_telling(wrong: Sequence[TensorResult]) -> Sequence[TensorResult]:
+    """The first that is wrong, and of the others those with the largest errors, in the order of execution."""
+    by_error = sorted(
+        wrong[1:], key=lambda result: result.by_itself.relative if result.by_itself else 0.0, reverse=True
+    )
+    told = {result.name for result in (*wrong[:1], *by_error[: MOST - 1])}
+    return [result for result in wrong if result.name in told]
+
+
+def _asked(
+    result: TensorResult, rerun: Rerun, port: PortTensors, other: Mapping[str, Array] | None
+) -> Diagnosis | None:
+    """Diagnose one tensor. A fault in here must not cost the verdicts, which do not depend on it."""
+    try:
+        return _cause(result, rerun, port, other)
+    except Exception as error:
+        fault = f"{type(error).__name__}: {error}"
+        words = f"nothing is known of how it was computed, by a fault of refnet's own: please report it ({fault})"
+        return Diagnosis(None, words, np.inf, np.inf)
+
+
+def _taps(result: TensorResult, rerun: Rerun) -> int:
+    """How many products a convolution or dense layer adds up; 0 of other tensors."""
+    step = rerun.steps.get(result.name)
+    return terms_added(step) if step is not None and step.op in (*CONVOLUTIONS, "dense") else 0
 
 
 def _cause(

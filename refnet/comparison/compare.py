@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from refnet.comparison.causes import find_causes
-from refnet.comparison.findings import Finding, by_severity
+from refnet.comparison.findings import DUMP, Finding, by_severity
 from refnet.comparison.golden_tensors import GoldenTensors
-from refnet.comparison.mixups import about_mixups, find_mixups, shuffled
+from refnet.comparison.mixups import about_mixups, explained, find_mixups
 from refnet.comparison.other_network import find_other_network
 from refnet.comparison.overwritten import about_overwritten, confirmed, find_overwritten
 from refnet.comparison.port.matching import read_map
@@ -130,6 +130,7 @@ def compare(
         others = find_other_network(results, port, rerun.plan, tensors.batch) if rerun else []
         about_port = [*side.findings, *about_missing(tensors, side, asked), *about_model]
         mixups = {} if others else find_mixups(results, tensors, port)
+        findings = [one for one in findings if one.kind != DUMP or one.step not in mixups]
         said = [*([between.finding] if between else []), *others, *about_port, *findings, *about_mixups(mixups)]
         said += _formats(results, tensors)
         found = Comparison(
@@ -137,7 +138,7 @@ def compare(
         )
         if rerun is None or others:
             return found
-        return replace(found, diagnoses=find_causes(found, rerun, port, other, explained=shuffled(mixups)))
+        return replace(found, diagnoses=find_causes(found, rerun, port, other, explained=explained(mixups)))
 
 
 @dataclass(frozen=True)

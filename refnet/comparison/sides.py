@@ -100,12 +100,17 @@ def asked_for(golden: GoldenTensors, steps: Sequence[str] | None) -> list[str]:
 
 
 def about_missing(golden: GoldenTensors, side: Side, asked: Sequence[str]) -> list[Finding]:
-    """Say what a port has no tensor for."""
-    missing = [name for name in asked if name not in side.tensors.partners]
+    """Say which tensors that a run makes a port does not have; the picture and weights are given to it."""
+    made = [name for name in golden.entries if not _is_given(name)]
+    missing = [name for name in asked if name in made and name not in side.tensors.partners]
     if not missing:
         return []
-    text = f"missing from the port, of the golden's {len(golden.entries)} tensors: {listed(missing)}"
+    text = f"missing from the port, of the golden's {len(made)} tensors: {listed(missing)}"
     return [Finding("missing", None, text)]
+
+
+def _is_given(name: str) -> bool:
+    return name == PICTURE or "/" in name
 
 
 def _manifest(recording: TensorReader, path: PathLike) -> Manifest:

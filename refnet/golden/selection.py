@@ -12,6 +12,7 @@ from refnet.architecture import names
 from refnet.architecture.plan import Plan
 from refnet.architecture.step import Shape
 from refnet.errors import InputError
+from refnet.golden.manifest import PICTURE
 
 Part = tuple[tuple[int, int], ...]
 
@@ -113,6 +114,8 @@ def _split(text: str) -> list[tuple[str, str | None]]:
 
 
 def _matches(plan: Plan, pattern: str, *, unfused: bool) -> list[str]:
+    if pattern in (PICTURE, names.INPUT):  # every golden holds these
+        return []
     steps = fitting(pattern, (step.name for step in plan))
     if steps:
         return [part for name in steps for part in ((*plan[name].parts, name) if unfused else (name,))]

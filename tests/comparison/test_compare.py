@@ -348,6 +348,19 @@ class TestFindings:
         text = f"the numbers are the golden's with the bytes reversed, big-endian: {names}"
         assert (said(found, "byte order"), found.diagnoses) == ([(None, text)], {})
 
+    def test_axes_that_the_shapes_deny(self, recorded, tmp_path):
+        """Said once, and of none that it was damaged, or computed otherwise."""
+        place = tmp_path / "port"
+        place.mkdir()
+        for name, tensor in recorded.tensors.items():
+            laid = np.ascontiguousarray(tensor.transpose(0, 3, 1, 2)) if tensor.ndim == 4 else tensor
+            np.save(place / name, laid.reshape(tensor.shape))
+        found = compare(recorded.path, place)
+        ((step, text),) = said(found, "order")
+        assert step is None
+        assert text.startswith("the numbers lie in the order NCHW, though the files' shapes say another: input, stem, ")
+        assert (said(found, "dump"), found.diagnoses) == ([], {})
+
     def test_shuffled_names(self, recorded, port):
         one, other = first(recorded.tensors["block1a.depthwise"]), first(recorded.tensors["block1a.excite"])
         found = compare(recorded.path, port({"block1a.depthwise": other, "block1a.excite": one}))

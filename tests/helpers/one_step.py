@@ -35,8 +35,11 @@ class Step:
     def made(self, **changes):
         return evaluate(replace(self.right, **changes), np.float32)
 
+    def asked(self, y, **others):
+        return diagnose(self.step, tensors=self.tensors, eps=EPS, inputs=self.inputs, actual=y, **others)
+
     def said(self, y, **others):
-        found = diagnose(self.step, tensors=self.tensors, eps=EPS, inputs=self.inputs, actual=y, **others)
+        found = self.asked(y, **others)
         assert found.mistake is not None, found
         assert found.residual <= 0.1 * found.before, found
         return found.sentence

@@ -9,6 +9,8 @@ import numpy as np
 from refnet.arrays import Array
 from refnet.comparison.diagnosis.computation import Precision, evaluate
 from refnet.comparison.diagnosis.diagnosis import Diagnosis
+from refnet.comparison.diagnosis.identify.grids import in_words
+from refnet.comparison.diagnosis.identify.spacing import spacing
 from refnet.comparison.diagnosis.trial import Trial, terms_of
 from refnet.comparison.judgement.verdict import noise_floor, rms
 
@@ -25,6 +27,26 @@ CORRELATED = 0.6  # of error and truth, from which on an error is no noise
 SPREAD = 0.1  # share of the numbers that must have a tenth of the error's size: noise is nearly everywhere
 APART = 3.0  # factor between the size of an error and that of a format's noise
 PRODUCTS = 1 << 26  # that are added one by one
+
+
+def on_a_grid(trial: Trial) -> Diagnosis | None:
+    """Say that a port computes in fixed point, if its numbers are few levels and about one of these off.
+
+    Which of its roundings it is cannot be told, as long as it rounds weights and inputs too.
+    """
+    truth = evaluate(trial.sample, np.float64)
+    if truth.shape != trial.seen.shape or trial.seen.size < ENOUGH:
+        return None
+    error, step = trial.seen - truth, spacing(trial.seen)
+    size = rms(error)
+    if not step or size > step or _correlation(error, truth) > CORRELATED:
+        return None
+    nearest = np.mean(np.abs(error) <= step / 2)
+    said = (
+        f"fixed point: its numbers are {in_words(step)}, {100 * nearest:.0f} % of them the nearest to the right one, "
+        f"the others at most {np.abs(error).max() / step:.1f} of these distances off"
+    )
+    return Diagnosis(None, said, size / trial.scale, trial.before)
 
 
 def like_noise(trial: Trial) -> Diagnosis | None:

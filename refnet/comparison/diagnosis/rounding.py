@@ -52,12 +52,14 @@ def explain_rounding(c: Computation, actual: Array) -> Diagnosis | None:
     channels = _spread(every.shape[1], OUTPUTS // len(pixels))
     narrow, wanted = c.narrowed(channels), every[np.ix_(pixels, channels)]
     x = _taps(narrow)[pixels].astype(np.float32)  # [P, R, S, C, 1 or K]
-    found = [way for ways, y in _ways(narrow, x) if np.array_equal(y, wanted) for way in ways]
-    if not found:
-        return None
     truth = evaluate(narrow, np.float64).reshape(-1, len(channels))[pixels]
     before = rms(wanted - truth) / (rms(wanted) or 1.0)
-    sentences = _sentences(found, x[0, ..., 0].size)
+    found = [way for ways, y in _ways(narrow, x) if np.array_equal(y, wanted) for way in ways]
+    sentences = _sentences(found, x[0, ..., 0].size) if found else []
+    if np.array_equal(truth.astype(np.float32), wanted):
+        sentences.append("all of the step in float64, rounded once to float32")
+    if not sentences:
+        return None
     first, *others = [Diagnosis("rounding", f"bit for bit it is {words}", 0.0, before) for words in sentences]
     return replace(first, alternatives=tuple(others))
 
@@ -145,7 +147,7 @@ def _foldings(c: Computation, kernel: Array) -> Iterator[tuple[str, Array, _Fini
     for norm in c.norms:
         yield "", kernel, partial(_normalised, norm)
         for words, scale, shift in _scales(norm):
-            yield f"batch norm folded into the kernel{words}", kernel * scale, partial(_plus, shift)
+            yield _with("batch norm folded into the kernel", words), kernel * scale, partial(_plus, shift)
 
 
 def _plus(shift: Any, total: Array) -> Iterator[tuple[str, Array]]:
@@ -165,6 +167,6 @@ def _with(words: str, more: str) -> str:
 
 def _normalised(norm: Norm, total: Array) -> Iterator[tuple[str, Array]]:
     for words, scale, shift in _scales(norm):
-        yield f"batch norm as one multiply-add{words}", fused(total, scale, shift)
-        yield f"batch norm as a product and a sum{words}", total * scale + shift
-        yield f"batch norm as (x - mean) * scale + beta{words}", (total - norm.mean) * scale + norm.beta
+        yield _with("batch norm as one multiply-add", words), fused(total, scale, shift)
+        yield _with("batch norm as a product and a sum", words), total * scale + shift
+        yield _with("batch norm as (x - mean) * scale + beta", words), (total - norm.mean) * scale + norm.beta

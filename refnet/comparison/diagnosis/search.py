@@ -14,7 +14,7 @@ from refnet.comparison.diagnosis.diagnosis import Diagnosis
 from refnet.comparison.diagnosis.fitting import fitted
 from refnet.comparison.diagnosis.identify import ESTIMATORS, OF_ANY_SHAPE, contents, place_of, wrong_part
 from refnet.comparison.diagnosis.mistakes import Mistake, Situation, mistakes
-from refnet.comparison.diagnosis.noise import like_noise
+from refnet.comparison.diagnosis.noise import like_noise, on_a_grid
 from refnet.comparison.diagnosis.rounding import explain_rounding
 from refnet.comparison.diagnosis.trial import Trial
 from refnet.comparison.judgement.verdict import ROUNDING
@@ -61,6 +61,7 @@ def search(
         found
         or _both(situation, trial, near, noise)
         or (explain_rounding(situation.right, actual) if trial.before <= ROUNDED else None)
+        or on_a_grid(trial)
         or like_noise(trial)
         or _unknown(trial, near)
     )
@@ -174,5 +175,5 @@ def _unknown(trial: Trial, near: list[Tried]) -> Diagnosis:
     if residual == np.inf:
         sentence = f"no known mistake gives the shape {list(trial.actual.shape)}"
     elif residual <= (1 - LEAD) * min(trial.before, 1.0):  # nearer than the right numbers, and than none at all
-        sentence += f"; a lead: explains {int(100 * share)} % of the error: {near[0].mistake.sentence}"
+        sentence = f"a lead: explains {int(100 * share)} % of the error: {near[0].mistake.sentence}"
     return Diagnosis(None, sentence, residual, trial.before)

@@ -57,6 +57,7 @@ MULTIPLY_ADDS: dict[str, MultiplyAdd] = {
     "products that are rounded": _plain,
     "multiply-adds that round toward zero": _toward_zero,
 }
+IN_FLOAT64 = "products and sums in float64, rounded once to float32"
 
 
 class SummationOrder(NamedTuple):
@@ -105,6 +106,9 @@ def sums(x: Array, w: Array) -> Iterator[tuple[list[tuple[str, str]], Array]]:
     for (in_order, chains), (words, multiply_add) in product(orders.values(), MULTIPLY_ADDS.items()):
         total = sum_by(x, w, multiply_add, chains)
         found.setdefault(total.tobytes(), ([], total))[0].append((words, in_order))
+    total = (x.astype(np.float64) * w).sum(1).astype(np.float32)
+    same, _ = found.setdefault(total.tobytes(), ([], total))
+    same += [(IN_FLOAT64, order) for order in dict.fromkeys(order for _, order in same)] or [(IN_FLOAT64, "")]
     yield from found.values()
 
 

@@ -88,6 +88,22 @@ def test_folded():
     assert found.before < 1e-6
 
 
+def test_sums_in_float64():
+    """Then batch norm in float32; or all of it in float64, as languages do that have no float32."""
+    c = computation("block3a.project")
+    scale, shift = scale_and_shift("block3a.project")
+    total = c.inputs[0].astype(np.float64) @ c.kernel[0, 0]
+    sentence = explain_rounding(c, total.astype(np.float32) * scale + shift).sentence
+    assert sentence == (
+        "bit for bit it is products and sums in float64, rounded once to float32, taps in the order HWI, "
+        "batch norm as a product and a sum"
+    )
+    norm = c.norms[0]
+    wide = (total - norm.mean) / np.sqrt(norm.variance.astype(np.float64) + norm.eps) * norm.gamma + norm.beta
+    found = explain_rounding(c, wide.astype(np.float32))
+    assert found.sentence == "bit for bit it is all of the step in float64, rounded once to float32"
+
+
 def test_ways_that_give_the_same_bits_are_told_together():
     """Of 27 taps, 32 interleaved chains of fused multiply-adds are one chain of rounded products: no fma is claimed."""
     rng = np.random.default_rng(1)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from refnet.comparison.diagnosis.identify.borders import borders
+from refnet.comparison.diagnosis.identify.broadcasts import broadcasts
 from refnet.comparison.diagnosis.identify.carried import carried
 from refnet.comparison.diagnosis.identify.compositions import compositions
 from refnet.comparison.diagnosis.identify.curves import curves
@@ -52,6 +53,7 @@ ESTIMATORS: tuple[Estimator, ...] = (
     grids,
     shapes,
     lambda s, _: orders(s),
+    lambda s, _: broadcasts(s),
     scales,
     lambda s, _: operands(s),
     moved,
