@@ -17,6 +17,7 @@ from refnet.comparison.judgement.verdict import Judgement, judge, terms_added
 from refnet.comparison.tensor_result import Heat, heat_of
 from refnet.comparison.where import Where, find_where
 from refnet.errors import InputError
+from refnet.float_mode import default_mode
 from refnet.network import Network
 
 
@@ -71,6 +72,7 @@ class Explanation:
         return f"<p>{safe(self.sentence)}</p>{pictures}"
 
 
+@default_mode()
 def explain(
     x: Array | Sequence[Array],
     y: Array,
@@ -114,9 +116,9 @@ def explain(
     >>> net = refnet.load("lite0")
     >>> x = net.features(net.preprocess("refnet/data/chelsea.png"), at="block2a.project")
     >>> y = net.features(net.preprocess("refnet/data/chelsea.png"), at="block2b.expand")
-    >>> explain(x, y, "block2b.expand", net).sentence
+    >>> refnet.explain(x, y, "block2b.expand", net).sentence
     'block2b.expand: exact'
-    >>> print(explain(x, np.minimum(y, 5), "block2b.expand", net))
+    >>> print(refnet.explain(x, np.minimum(y, 5), "block2b.expand", net))
     block2b.expand: wrong: the results are bounded (saturated, clamped) at 5, from above
     block2b.expand: wrong in ...
     """

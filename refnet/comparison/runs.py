@@ -47,9 +47,10 @@ class RunDifference:
 
 @dataclass(frozen=True)
 class Runs:
-    """Several runs of a port: their paths, the tensors that differ in execution order, and the one that is judged."""
+    """Several runs: paths, how many tensors are in all, those that differ, in execution order, and who is judged."""
 
     paths: tuple[str, ...]
+    compared: int  # tensors that are in all of them
     differing: tuple[RunDifference, ...] = ()
     judged: int = 0
 
@@ -62,6 +63,10 @@ class Runs:
     @property
     def finding(self) -> Finding:
         """All of it in plain words."""
+        if not self.compared:
+            return Finding(
+                "runs", None, f"no tensor is in all {len(self.paths)} runs: nothing is compared between them"
+            )
         if not self.differing:
             return Finding("runs", None, f"the {len(self.paths)} runs hold the same numbers")
         first, *later = self.differing
@@ -76,7 +81,7 @@ class Runs:
         (one, *_), (other, *_) = first.alike[:2]
         where = first.where
         if where is None:
-            return "they have other shapes"
+            return "they have other shapes, or one cannot be read"
         index = f"({', '.join(map(str, where.first))})"
         return (
             f"{f'in {where.places}' if where.places else 'nearly everywhere'}, "
@@ -150,7 +155,7 @@ def compare_runs(
             right = {run for group, found in zip(alike, outcomes, strict=True) if found in RIGHT for run in group}
             left = left & right or left
         differing.append(RunDifference(name, alike, outcomes, where, begins))
-    return Runs(tuple(paths), tuple(differing), min(left))
+    return Runs(tuple(paths), len(names), tuple(differing), min(left))
 
 
 def _groups(name: str, ports: Sequence[PortTensors], golden: GoldenTensors) -> tuple[Alike, Where | None]:

@@ -53,6 +53,16 @@ def test_the_same_each_time(recorded, dump):
     assert [finding.text for finding in about(found)] == ["the 2 runs hold the same numbers"]
 
 
+def test_no_tensor_in_both(recorded, tmp_path):
+    """Nothing that is not there is called the same."""
+    for name in ("stem", "logits"):
+        np.savez(tmp_path / f"{name}.npz", **{name: recorded.tensors[name]})
+    found = compare(recorded.path, tmp_path / "stem.npz", tmp_path / "logits.npz")
+    assert [finding.text for finding in about(found)] == [
+        "no tensor is in all 2 runs: nothing is compared between them"
+    ]
+
+
 def test_a_race(recorded, dump):
     one = dump("one", block1a_depthwise=torn([3, 7]))
     two = dump("two")

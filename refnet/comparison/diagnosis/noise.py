@@ -11,6 +11,7 @@ from refnet.comparison.diagnosis.computation import Precision, evaluate
 from refnet.comparison.diagnosis.diagnosis import Diagnosis
 from refnet.comparison.diagnosis.identify.grids import in_words
 from refnet.comparison.diagnosis.identify.spacing import spacing
+from refnet.comparison.diagnosis.number_formats import FORMATS
 from refnet.comparison.diagnosis.trial import Trial, terms_of
 from refnet.comparison.judgement.verdict import noise_floor, rms
 
@@ -50,10 +51,11 @@ def on_a_grid(trial: Trial) -> Diagnosis | None:
 
 
 def like_noise(trial: Trial) -> Diagnosis | None:
-    """Name the arithmetic whose own noise at this step is as large as the port's error, if that looks like noise.
+    """The arithmetic whose own noise at this step is as large as the port's error, if that looks like noise.
 
-    What is rounded in another order cannot be reproduced, only measured. Noise is nearly everywhere, and does not
-    depend on the numbers it is added to: in each channel, error and truth do not correlate.
+    What is rounded in another order cannot be reproduced, only measured: it is named where the port's numbers are of
+    that format, else it is a lead. Noise is nearly everywhere, and does not depend on the numbers it is added to: in
+    each channel, error and truth do not correlate.
     """
     fewer = max(terms_of(trial.sample) * trial.seen.size // PRODUCTS, 1)
     c = trial.sample.narrowed(slice(None, None, fewer)) if trial.sample.narrows else trial.sample
@@ -71,12 +73,15 @@ def like_noise(trial: Trial) -> Diagnosis | None:
         for one in ARITHMETICS
         if c.kernel is not None or not one[-1].accumulator
     }
-    one = min(floors, key=lambda one: abs(np.log(size / floors[one])))
+    own = [one for one in floors if one[-1].result and np.array_equal(FORMATS[str(one[-1].result)](seen), seen)]
+    one = min(own or floors, key=lambda one: abs(np.log(size / floors[one])))
     if not floors[one] / APART < size <= floors[one] * APART:
         return None
     name, words, _ = one
     said = f"the error is noise, {size / single:.0f} times that of float32, as {words} at this step"
-    return Diagnosis(name, said, size / trial.scale, trial.before)
+    if not own:
+        said = f"a lead: {said}"
+    return Diagnosis(name if own else None, said, size / trial.scale, trial.before)
 
 
 def _correlation(error: Array, truth: Array) -> float:

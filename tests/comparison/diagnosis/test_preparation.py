@@ -1,5 +1,7 @@
 """Inputs made by torchvision and NumPy with a mistake in the recipe, each called by its name."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from helpers import any_torchvision  # noqa: F401
@@ -141,3 +143,56 @@ def test_of_a_batch_without_pictures(mistake):
     assert diagnose_without_picture(right, TIMM, WITHOUT[mistake](right)).mistake == mistake
     other = diagnose_without_picture(right, TIMM, np.abs(right) ** 0.3)
     assert (other.mistake, other.residual) == (None, other.before)
+
+
+def opencv(picture, height, width):
+    """What cv2.resize with INTER_LINEAR makes: weights of 11 bits, and sums of quarters of a level."""
+
+    def along(size_in, size_out):
+        place = (np.arange(size_out) + 0.5) * size_in / size_out - 0.5
+        first = np.floor(place).astype(int)
+        weights = np.rint(np.stack([1 - (place - first), place - first]) * 2048).astype(int)
+        return np.clip([first, first + 1], 0, size_in - 1), weights
+
+    (rows, down), (columns, across) = along(picture.shape[0], height), along(picture.shape[1], width)
+    lines = sum(picture[:, c].astype(int) * w[:, None] for c, w in zip(columns, across, strict=True)) >> 4
+    quarters = sum(lines[r] * w[:, None, None] >> 16 for r, w in zip(rows, down, strict=True))
+    return (quarters + 2 >> 2).astype(np.float64)
+
+
+def letterboxed(level):
+    x = np.full((SIDE, SIDE, 3), float(level))
+    x[16:80] = opencv(PICTURE, 64, SIDE)
+    return x
+
+
+@pytest.mark.parametrize(("x", "around"), [
+    (lambda: normal(letterboxed(114)), "around it the level 114 stands"),
+    (lambda: np.where(letterboxed(-1) < 0, 0, normal(letterboxed(-1)))[:, ::-1], "around it 0 stands"),
+], ids=["grey", "zeros after normalisation, mirrored"])  # fmt: skip
+def test_letterboxed(x, around):
+    found = diagnose_input(PICTURE, TIMM, (SIDE, SIDE), x().astype(np.float32))
+    assert found.mistake.startswith("framed + resize"), found
+    assert found.sentence.startswith(f"the picture fills rows 16 to 80 of {SIDE} alone; {around} (letterboxed, padded)")
+    assert "as cv2.INTER_LINEAR" in found.sentence
+    assert "crop" not in found.sentence
+
+
+def test_what_is_nearly_right_is_asked_about():
+    """TensorFlow 1 has a table of weights; without it, the error is as small as a rounding of levels."""
+    recipe = RECIPES["lite"]
+    sides = [(size, np.arange(SIDE) * np.float32(size / SIDE)) for size in PICTURE.shape[:2]]
+    x = PICTURE.astype(np.float64)
+    for axis, (size, place) in enumerate(sides):
+        first, total = np.floor(place).astype(int), 0.0
+        for tap in range(-1, 3):
+            distance = np.abs(place - first - tap)
+            near, far = (
+                (1.25 * distance - 2.25) * distance**2 + 1,
+                ((-0.75 * distance + 3.75) * distance - 6) * distance + 3,
+            )
+            weight = np.where(distance < 1, near, far)[(slice(None), *[None] * 2)]
+            total = total + np.moveaxis(x, axis, 0)[np.clip(first + tap, 0, size - 1)] * weight
+        x = np.moveaxis(total, 0, axis)
+    found = diagnose_input(PICTURE, replace(recipe, crop="none", crop_amount=0.0), (SIDE, SIDE), (x - 127) / 128)
+    assert found.sentence == "the resize is not tf1-bicubic: positions between pixels not rounded to 1/1024"

@@ -113,7 +113,18 @@ def test_inputs_of_another_shape():
 
 
 def test_whole_numbers_are_numbers():
-    assert say((right() * 0).astype(np.uint8)).mistake in ("scaled", "scaled-and-shifted")
+    assert say((right() * 0).astype(np.uint8)).sentence == "every number is 0"
+
+
+@pytest.mark.parametrize(("change", "sentence"), [
+    (lambda y: np.full_like(y, 7), "every number is 7"),
+    (lambda y: y * 3, "every number is 3 times what it should be"),
+    (lambda y: np.where(y > 1, 0, y), "what should be 1.00"),
+], ids=["constant", "scaled", "cut off"])  # fmt: skip
+def test_said_as_simply_as_possible(change, sentence):
+    found = say(change(right()))
+    assert found.sentence.startswith(sentence)
+    assert not any("plus" in other.sentence for other in found.alternatives)
 
 
 def test_another_shape():
@@ -136,9 +147,12 @@ def test_what_cannot_be_told_apart_is_said():
 def test_noise_of_a_format():
     rng = np.random.default_rng(0)
     noisy = right() * (1 + rng.uniform(-1, 1, right().shape) * 2**-9).astype(np.float32)
-    diagnosis = say(noisy)
-    assert diagnosis.mistake in ("bfloat16 arithmetic", "float16 arithmetic")
-    assert diagnosis.sentence.startswith("the error is noise")
+    lead = say(noisy)
+    assert (lead.mistake, lead.residual > 0.9 * lead.before) == (None, True)
+    assert "a lead: the error is noise" in lead.sentence
+    in_format = say(noisy.astype(np.float16).astype(np.float32))
+    assert in_format.mistake == "float16 arithmetic"
+    assert in_format.sentence.startswith("the error is noise")
 
 
 def test_of_use_without_a_comparison():

@@ -58,9 +58,10 @@ def said_number(value: float) -> str:
     Examples
     --------
     >>> said_number(0.25), said_number(-0.693147)
-    ('0.25', '-0.693147 (ln 2)')
+    ('0.25', '-0.693147 (-ln 2)')
     """
-    meaning = next((f" ({words})" for number, words in CONSTANTS if abs(abs(value) / number - 1) < 1e-4), "")
+    sign = "-" if value < 0 else ""
+    meaning = next((f" ({sign}{words})" for number, words in CONSTANTS if abs(abs(value) / number - 1) < 1e-4), "")
     return f"{value:.6g}{meaning}"
 
 

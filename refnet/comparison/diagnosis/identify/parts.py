@@ -10,12 +10,14 @@ import numpy as np
 
 from refnet.arrays import Array
 from refnet.comparison.diagnosis.computation import evaluate
+from refnet.comparison.diagnosis.identify.numbers import nice
 from refnet.comparison.diagnosis.mistakes import Mistake, Situation
 from refnet.comparison.diagnosis.trial import Trial
 from refnet.comparison.judgement.verdict import MAX_FACTOR, error_of
 
 LARGEST = 1 << 24  # numbers of a tensor that is looked into
 FULL = 0.6  # share of a plain part that is wrong
+FEWEST = 32  # numbers, of which chance does not make the largest of all
 WHOLE = 0.9  # share of wrong numbers, from which on it is no part
 
 
@@ -79,6 +81,7 @@ def contents(s: Situation, trial: Trial) -> Iterator[Mistake]:
     values = trial.actual[trial.part]
     value = float(np.median(values))
     if value == 0 or (len(values) > 1 and (values == value).all()):
+        yield from _cut_off(s, trial.part, value)
         words = f"{value:.6g} stands there" + (": it was not written, or cleared" if value == 0 else "")
         yield Mistake("constant", words, replace(s.right, after=lambda x: np.full_like(x, value)))
     for name, x in zip(s.step.inputs, s.right.inputs, strict=False):
@@ -96,10 +99,27 @@ def contents(s: Situation, trial: Trial) -> Iterator[Mistake]:
     yield from _sums_alone(s)
 
 
+def _cut_off(s: Situation, part: Array, value: float) -> Iterator[Mistake]:
+    """One number where the right ones lie beyond all others: it goes by the numbers, not by the place."""
+    right = evaluate(s.right, np.float64)
+    there, elsewhere = right[part], right[~part]
+    if len(there) < FEWEST or not len(elsewhere):
+        return
+    if there.min() >= elsewhere.max() > value:  # else it is a bound
+        bound = nice(float(there.min()), 1e-6)
+        words = f"what should be {bound:.6g} or more is {value:.6g}"
+        yield Mistake("cut-off", words, replace(s.right, after=lambda x: np.where(x >= bound, value, x)))
+    elif there.max() <= elsewhere.min() < value:
+        bound = nice(float(there.max()), 1e-6)
+        words = f"what should be {bound:.6g} or less is {value:.6g}"
+        yield Mistake("cut-off", words, replace(s.right, after=lambda x: np.where(x <= bound, value, x)))
+
+
 def _sums_alone(s: Situation) -> Iterator[Mistake]:
     c = s.right
-    if c.norms or c.bias is not None or c.activation != "none":
-        words = "the sums stand there, without batch norm, bias and activation"
+    follow = {"batch norm": c.norms, "bias": c.bias is not None, c.activation: c.activation != "none"}
+    if any(follow.values()):
+        words = f"the sums stand there, without {' and '.join(name for name, has in follow.items() if has)}"
         yield Mistake("sums-alone", words, replace(c, norms=(), bias=None, activation="none"))
     if c.activation != "none":
         words = f"what stands before the activation stands there: no {c.activation} is applied"

@@ -150,9 +150,9 @@ def _windows(x: Array) -> Iterator[tuple[str, Callable[[Array], Array], Array]]:
             if length > step:
                 words = f"the sum of every second {noun}, from {noun} {first} on"
                 yield words, cut(slice(first, None, step)), sums_[:, first::step].sum(1)
-    for step in (2, 3, 4):
+    for step, nth in ((2, "second"), (3, "third"), (4, "fourth")):
         part = slice(None, None, step)
-        yield f"the sum of every {step}th row and column", of(part, part), x[:, part, part].sum((1, 2))
+        yield f"the sum of every {nth} row and column", of(part, part), x[:, part, part].sum((1, 2))
     for name, rows, columns in (
         ("without the border", slice(1, -1), slice(1, -1)),
         ("without the last row and column", slice(0, -1), slice(0, -1)),

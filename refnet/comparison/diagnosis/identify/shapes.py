@@ -91,11 +91,12 @@ def _of_gates(z: Array, y: Array) -> _Found:
         (slope, shift), _ = fit([x[inner], np.ones(inner.sum())], np.log(gate[inner] / (1 - gate[inner])))
         slope, shift = nice(slope), nice(shift)
         plus = f" + {shift:.6g}" if shift else ""
-        yield (
-            "swish of another slope",
-            f"x * sigmoid({slope:.6g} x{plus})",
-            lambda x: x * sigmoid(slope * x + shift),
-        )
+        if slope:
+            yield (
+                "swish of another slope",
+                f"x * sigmoid({slope:.6g} x{plus})",
+                lambda x: x * sigmoid(slope * x + shift),
+            )
     yield from (
         (f"x times {name}", f"x * {words}", _times(curve))
         for name, words, curve in _straight(x, gate, "straight pieces")
@@ -116,9 +117,9 @@ def _straight(x: Array, y: Array, name: str) -> _Found:
     if inner.sum() < 16:
         return
     (slope, shift), left = fit([x[inner], np.ones(inner.sum())], y[inner])
-    if left > 1e-3:
-        return
     slope, shift, low, high = (nice(float(value)) for value in (slope, shift, low, high))
+    if left > 1e-3 or slope == 0:
+        return
     words = f"min(max({slope:.6g} x + {shift:.6g}, {low:.6g}), {high:.6g})"
     yield name, words, lambda x: np.clip(slope * x + shift, low, high)
 
@@ -137,7 +138,8 @@ def _of_sigmoids(z: Array, y: Array) -> _Found:
         (slope, shift), _ = fit([z[inner], np.ones(inner.sum())], np.log(y[inner] / (1 - y[inner])))
         slope, shift = nice(slope), nice(shift)
         plus = f" + {shift:.6g}" if shift else ""
-        yield "sigmoid of another slope", f"sigmoid({slope:.6g} x{plus})", lambda x: sigmoid(slope * x + shift)
+        if slope:
+            yield "sigmoid of another slope", f"sigmoid({slope:.6g} x{plus})", lambda x: sigmoid(slope * x + shift)
     yield from _straight(z, y, "straight pieces")
 
 

@@ -15,7 +15,9 @@ def wrong_crop(way: Way, fit: Fit, recipe: Recipe) -> dict[str, str]:
     own = f"{recipe.crop} {recipe.crop_amount:g}"
     if way.window.crop == own:
         return {}
-    size = fit.wanted.shape[0], fit.wanted.shape[1]
+    if fit.is_framed and _is_all(way.window, fit.picture.shape):
+        return {}
+    size = fit.part.shape[0], fit.part.shape[1]
     cut = CROPS[recipe.crop].cut(fit.picture.shape[0], fit.picture.shape[1], *size, recipe.crop_amount)
     right = window_of(cut, RECIPE_KINDS[recipe.resize][1])
     if way.window.crop:
@@ -26,6 +28,14 @@ def wrong_crop(way: Way, fit: Fit, recipe: Recipe) -> dict[str, str]:
     of = "picture" if any((down[0], across[0])) else "resized picture"
     by = [one[0] if of == "picture" else one[1] for one in (down, across)]
     return {"crop": f"the crop is moved by {by[0]:+d} rows and {by[1]:+d} columns of the {of} from where '{own}' cuts"}
+
+
+def _is_all(window: Window, picture: tuple[int, ...]) -> bool:
+    """Whether all of the picture is seen."""
+    return all(
+        isinstance(axis, Axis) and (axis.start, axis.size, axis.full) == (0, side, axis.outputs)
+        for axis, side in zip((window.rows, window.columns), picture, strict=False)
+    )
 
 
 def _moved(axis: Along, right: Along) -> tuple[int, int] | None:
@@ -71,4 +81,5 @@ def wrong_resize(way: Way, fit: Fit, recipe: Recipe) -> dict[str, str]:
         return {}
     if other.startswith(("pil", "tf1")):
         return {"resize": f"the resize is {other} instead of {recipe.resize}"}
-    return {"resize": f"the resize is {other + ': ' if other else ''}{', '.join(said)} (of {recipe.resize})"}
+    whose = f" but {other}" if other else ""
+    return {"resize": f"the resize is not {recipe.resize}{whose}: {', '.join(said)}"}

@@ -75,7 +75,6 @@ class Fitted:
 
     way: Way
     settled: Settled
-    inner: tuple[slice, slice]
 
 
 class Fit:
@@ -91,6 +90,11 @@ class Fit:
         self.sample = Sample.of(self.part, self.all)
         self._means = means
         self._toned: dict[str, Array] = {"": self.picture}
+
+    @property
+    def is_framed(self) -> bool:
+        """Whether the picture fills a part of the input alone."""
+        return self.part.shape != self.wanted.shape
 
     @cached_property
     def places(self) -> list[Place]:
@@ -243,14 +247,14 @@ class Fit:
         """What a way leaves of the whole input; tones and grey before the resize also rounded."""
         settled = self._settled(way)
         if settled.reproduces or settled.left > FAR:
-            return Fitted(way, settled, self.inner)
+            return Fitted(way, settled)
         if way.before.words:
             for tone in (tones.rounded(way.before), tones.cut(way.before)):
                 other = Way(way.window, way.kind, tone, way.after)
                 early = self._settled(other)
                 if early.reproduces:
-                    return Fitted(other, early, self.inner)
-        return Fitted(way, settled, self.inner)
+                    return Fitted(other, early)
+        return Fitted(way, settled)
 
     def _settled(self, way: Way) -> Settled:
         return settle(way.pixels(self.toned(way.before)), self.part, self.recipe.normalise, self.picture)
@@ -285,6 +289,8 @@ def _variants(kind: Kind) -> Iterator[Kind]:
         yield kind.but(positions=1024)
     change = partial(kind.but)
     yield change(levels="rounded", between=True, weights=PILLOW)
+    if kind.kernel is BILINEAR and not kind.smooth:
+        yield change(levels="quarters", weights=OPENCV)
     for levels in ("rounded", "clipped", "cut", "wrapped"):
         yield change(levels=levels)
     yield change(levels="rounded", between=True, weights=PILLOW, down_first=True)

@@ -11,14 +11,15 @@ from refnet.arrays import Array
 from refnet.comparison.diagnosis.diagnosis import Diagnosis
 from refnet.comparison.diagnosis.preparation.crop_words import wrong_crop, wrong_resize
 from refnet.comparison.diagnosis.preparation.fit import Fit, Fitted
+from refnet.comparison.diagnosis.preparation.frames import framed, inner_of
 from refnet.comparison.diagnosis.preparation.normalisations import Scaling
 from refnet.comparison.diagnosis.preparation.resampling import as_levels
 from refnet.comparison.diagnosis.preparation.resize_words import LEVELS
-from refnet.comparison.diagnosis.preparation.rough_location import Means
+from refnet.comparison.diagnosis.preparation.rough_location import CLEAR, Means
 from refnet.comparison.diagnosis.preparation.settled import Settled, may_settle, settle
 from refnet.comparison.diagnosis.preparation.shifts import shifts
 from refnet.comparison.diagnosis.preparation.tones import CURVES, OTHERS
-from refnet.comparison.diagnosis.preparation.turns import LAYOUTS, TURNS, undone
+from refnet.comparison.diagnosis.preparation.turns import LAYOUTS, TURNS, Turn, undone
 from refnet.comparison.judgement.verdict import rms
 from refnet.preprocessing.crop import CROPS
 from refnet.preprocessing.normalise import normalise
@@ -27,6 +28,8 @@ from refnet.preprocessing.resize import RESIZES
 from refnet.preprocessing.window import Picture
 
 ANOTHER = 0.3  # share of an input that no part of the picture explains: it is another picture
+ROUNDING = 1e-6  # relative, that float32 makes
+SMALL = 0.01  # relative, of an error that another way to resize may make
 PLAUSIBLE = 0.7  # share that is left, roughly, from which a turn is not looked at
 
 
@@ -61,11 +64,13 @@ def diagnose_input(picture: Picture, recipe: Recipe, size: tuple[int, int], actu
     scale = rms(wanted) or 1.0
     truth = normalise(right.astype(np.float32), recipe.normalise)
     before = rms(wanted - truth) / scale if truth.shape == wanted.shape else np.inf
+    if before < ROUNDING:
+        return Diagnosis(None, "the recipe is the right one", before, before)
     best: _Known | None = None
     for found in _tried(picture.astype(np.float64), right, recipe, size, wanted, scale):
         if best is None or (found.reproduces, -found.residual) > (best.reproduces, -best.residual):
             best = found
-        if best.reproduces:
+        if best.reproduces and best.wrong:
             break
     if best is None:
         return Diagnosis(None, f"no known mistake makes the shape {list(wanted.shape)}", np.inf, before)
@@ -95,10 +100,13 @@ def diagnose_without_picture(right: Array, recipe: Recipe, actual: Array) -> Dia
 
 
 def _told(best: _Known, before: float) -> Diagnosis:
-    sentence = "; ".join(best.wrong.values()) or "the recipe is the right one"
+    sentence = "; ".join(best.wrong.values())
     if best.reproduces and best.wrong:
         return Diagnosis(" + ".join(best.wrong), sentence, best.residual, before)
-    words = f"no known recipe gives these numbers; the nearest leaves an error of {best.residual:.2g}: {sentence}"
+    if not best.wrong and best.residual < SMALL:
+        words = f"all but an error of {best.residual:.2g} is right: another kernel, or other roundings, of the resize?"
+        return Diagnosis(None, words, best.residual, before)
+    words = f"no known recipe gives these numbers; the nearest leaves an error of {best.residual:.2g}"
     if best.wrong and np.isfinite(before) and best.residual < before / 2:
         share = 100 * (1 - best.residual / before)
         words = f"no known recipe gives these numbers; a lead: explains {share:.0f} % of the error: {sentence}"
@@ -153,6 +161,7 @@ def _of_picture(picture: Array, recipe: Recipe, size: tuple[int, int], wanted: A
     """Another part of the picture, resized otherwise, turned before or after that."""
     means = Means(picture)
     fits = [(Fit(means, turn.undo(wanted), recipe), turn) for turn in (*TURNS, *LAYOUTS)]
+    fits += _framed(means, recipe, wanted, min(fit.unlike for fit, _ in fits))
     if not any(fit.is_clear for fit, _ in fits):
         for fit, _ in fits:
             fit.look_anywhere()
@@ -173,11 +182,25 @@ def _of_picture(picture: Array, recipe: Recipe, size: tuple[int, int], wanted: A
         yield late
 
 
+def _framed(means: Means, recipe: Recipe, wanted: Array, unlike: float) -> Iterator[tuple[Fit, Turn]]:
+    """Pictures inside bars of one colour, if these are liker than what the input is as a whole."""
+    inner = inner_of(wanted) if unlike > CLEAR else None
+    if inner is None:
+        return
+    for turn in TURNS:
+        x = turn.undo(wanted)
+        fit = Fit(means, x, recipe, inner_of(x))
+        if fit.unlike < unlike:
+            yield fit, turn
+
+
 def _in_words(found: Fitted | None, fit: Fit, recipe: Recipe, scale: float, turned: dict[str, str]) -> _Known:
     if found is None:
         return _Known({}, np.inf, False)
     way, settled = found.way, found.settled
     wrong = wrong_crop(way, fit, recipe) | wrong_resize(way, fit, recipe) | turned
+    if fit.is_framed:
+        wrong = {"framed": framed(fit.wanted, fit.inner, settled.scaling)} | wrong
     if way.before.words:
         wrong[way.before.name] = f"{way.before.words}, before the resize"
     if way.after.words:

@@ -11,7 +11,9 @@ from refnet.arrays import Array
 from refnet.comparison.diagnosis.preparation.kernels import AREA, FLOOR, ONE_PIXEL, PILLOW_NEAREST, Kernel
 from refnet.preprocessing.resize_pillow import nearest
 
-HALF, CORNER, ALIGNED = "half-pixel centres", "aligned corners of pixels", "aligned corners (align_corners)"
+HALF = "half-pixel centres"
+CORNER = "places y * scale, without half pixels (TensorFlow 1's)"
+ALIGNED = "aligned corners (align_corners)"
 DENSE = 24  # times as many lines as each output reads: up to here, a product of matrices is faster
 PILLOW, OPENCV = 1 << 22, 2048  # weights are whole multiples of one part in so many
 
@@ -163,7 +165,8 @@ def resample(picture: Array, kind: Kind, rows: Along, columns: Along, at: tuple[
     read, places = np.unique(down[0], return_inverse=True)
     lines = _weighed(picture[read].swapaxes(0, 1), *across).swapaxes(0, 1)
     lines = as_levels(lines, "rounded") if kind.between else lines
-    result = as_levels(_weighed(lines, places.reshape(down[0].shape), down[1]), kind.levels)
+    weigh = _in_quarters if kind.levels == "quarters" else _weighed
+    result = as_levels(weigh(lines, places.reshape(down[0].shape), down[1]), kind.levels)
     return result.swapaxes(0, 1) if kind.down_first else result
 
 
@@ -183,10 +186,19 @@ def _weighed(lines: Array, index: Array, weight: Array) -> Array:
     return total
 
 
+def _in_quarters(lines: Array, index: Array, weight: Array) -> Array:
+    """Sum lines in OpenCV's whole numbers: each product is cut to quarters of a level."""
+    lines = np.floor(lines * OPENCV / 16)
+    total = np.zeros((len(index), *lines.shape[1:]))
+    for k in np.flatnonzero((weight != 0).any(0)):
+        total += np.floor(lines[index[:, k]] * (weight[:, k, None, None] * OPENCV) / 65536)
+    return total / 4
+
+
 def as_levels(pixels: Array, how: str) -> Array:
-    """What becomes of the results of a resize: ``float``, ``rounded``, ``cut``, ``wrapped`` or ``clipped``."""
+    """What becomes of a resize's results: ``float``, ``rounded``, ``quarters``, ``cut``, ``wrapped``, ``clipped``."""
     match how:
-        case "rounded":
+        case "rounded" | "quarters":
             return np.clip(np.floor(pixels + 0.5), 0, 255)
         case "cut":
             return np.clip(np.floor(pixels), 0, 255)

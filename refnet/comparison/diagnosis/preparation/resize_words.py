@@ -20,6 +20,7 @@ LEVELS = {
     "float": "not rounded",
     "clipped": "clipped to 0..255, not rounded",
     "rounded": "rounded to whole levels",
+    "quarters": "rounded to whole levels from products that are cut to quarters of a level (OpenCV's integers)",
     "cut": "cut down to whole levels (truncated, not rounded)",
     "wrapped": "cut to 8 bits without clipping (values beyond 0..255 wrap around)",
 }
@@ -59,7 +60,7 @@ def differences(kind: Kind, centres: str, resize: str, *, shrinks: bool) -> list
     if kind.positions != own.positions and not said:
         steps = kind.positions or own.positions
         said.append(f"positions between pixels {'rounded to' if kind.positions else 'not rounded to'} 1/{steps}")
-    if kind.weights == OPENCV:
+    if kind.weights == OPENCV and kind.levels != "quarters":
         said.append(f"weights rounded to 1/{kind.weights}, as OpenCV's are")
     if kind.border and not said:
         said.append(f"outside the picture: {kind.border}")
@@ -77,6 +78,7 @@ def known_as(kind: Kind, centres: str, *, shrinks: bool) -> str:
         ("bilinear", HALF, True, "float"): "bilinear with antialiasing, not rounded",
         ("bicubic (a = -0.5)", HALF, True, "float"): "bicubic with antialiasing, not rounded",
         ("bilinear", HALF, False, "rounded"): "bilinear without smoothing, rounded, as cv2.INTER_LINEAR",
+        ("bilinear", HALF, False, "quarters"): "bilinear without smoothing, in integers, as cv2.INTER_LINEAR",
         ("bicubic (a = -0.75)", HALF, False, "rounded"): "bicubic without smoothing, rounded, as cv2.INTER_CUBIC",
         ("lanczos4", HALF, False, "rounded"): "as cv2.INTER_LANCZOS4",
     }  # fmt: skip

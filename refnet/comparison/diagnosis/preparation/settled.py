@@ -28,8 +28,8 @@ class Settled(NamedTuple):
     ----------
     wrong
         Sentences about colours and normalisation, by name.
-    mix
-        What the channels are made of.
+    mix, scaling
+        What the channels are made of, and the normalisation of these.
     left
         Error in levels, root mean square.
     reproduces
@@ -40,6 +40,7 @@ class Settled(NamedTuple):
 
     wrong: dict[str, str]
     mix: Mix
+    scaling: Scaling
     left: float
     reproduces: bool
     predicted: Array
@@ -84,7 +85,7 @@ def _one(tint: Tinted, x: Array, y: Array, own: Normalisation, picture: Array | 
     for said, numbers in options:
         predicted = mixed * numbers.factor + numbers.offset
         left, good = agree(predicted, y, _per_level(tint.mix, numbers.factor), whole=whole)
-        settled.append(Settled(told | said, tint.mix, left, good, predicted))
+        settled.append(Settled(told | said, tint.mix, numbers, left, good, predicted))
     return min(settled, key=lambda one: (not one.reproduces, UNKNOWN in one.wrong))
 
 
