@@ -72,6 +72,11 @@ class Precision:
         """What changes the sums themselves."""
         return self.inputs, self.kernel, self.products, self.accumulator, self.order
 
+    def narrowed(self, channels: Channels) -> Precision:
+        """The same for some of the channels: a rounding of the kernel may have a scale for each."""
+        narrow = getattr(self.kernel, "narrowed", None)
+        return replace(self, kernel=narrow(channels)) if narrow else self
+
 
 @dataclass(frozen=True)
 class Computation:
@@ -119,6 +124,7 @@ class Computation:
             tail=tuple(one if isinstance(one, str) else one.narrowed(channels) for one in self.tail),
             plus=tuple((factor, x[..., channels]) for factor, x in self.plus),
             pad_value=self._padding_of(channels),
+            precision=self.precision.narrowed(channels),
         )
 
     def _padding_of(self, channels: Channels) -> Array | float:

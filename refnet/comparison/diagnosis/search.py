@@ -124,9 +124,8 @@ def nearest(trial: Trial, candidates: Iterable[Mistake]) -> list[Tried]:
             if mistake.grid != trial.dtype:
                 quick.append(Tried(trial.residual(mistake.wrong, quick=True), rank, mistake))
                 quick = sorted(quick, key=lambda tried: tried[:2])[: 3 * NEAREST]
-    near = [
-        one._replace(residual=trial.residual(one.mistake.wrong)) for one in quick if one.residual < HELPS * trial.before
-    ]
+    most = HELPS * max(trial.before, trial.quickly_before)
+    near = [one._replace(residual=trial.residual(one.mistake.wrong)) for one in quick if one.residual < most]
     return sorted(near, key=lambda tried: tried[:2])[:NEAREST]
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from refnet.arrays import Array
+from refnet.comparison.diagnosis.bands import Band, bands_of, of_rows
 from refnet.comparison.diagnosis.computation import Computation, evaluate, finish, total
 from refnet.comparison.diagnosis.number_formats import FORMATS
 from refnet.comparison.diagnosis.ties import agrees, distance, is_by_chance, rounds
@@ -34,6 +35,11 @@ class _Piece(NamedTuple):
         if result.shape != self.wanted.shape:
             return np.full(1, np.inf)
         return _asked(self.wanted - result, self.part)
+
+
+def _size(x: Array) -> float:
+    """Root mean square of few numbers."""
+    return float(np.sqrt(np.square(x, dtype=np.float64).mean())) if x.size else 0.0
 
 
 def _asked(x: Array, part: Array | None) -> Array:
@@ -62,6 +68,7 @@ class Trial:
         self._noise = self.scale * noise
         self._right = right
         self._sampled = self._usable[_sampled(errors if len(errors) == len(self._usable) else errors[usable], actual)]
+        self._kept: dict[int, _Piece] = {}
         self.sample, self.seen, self.asked = self._narrowed(right, self._sampled)
         with np.errstate(all="ignore"):
             self.total = total(self.sample, np.float64)
@@ -84,21 +91,65 @@ class Trial:
     def residual(self, c: Computation, *, quick: bool = False) -> float:
         """Root mean square of what a computation leaves of the sample, relative; infinite for another shape.
 
-        ``quick`` looks at few channels of it.
+        ``quick`` looks at few channels of it in float32, and at few rows where these can be computed alone.
         """
         every = QUICK if quick and self._narrows(c) and len(self._sampled) > QUICK else 1
-        channels = self._sampled[::-every]
-        piece = self._narrowed(c, channels)
+        piece = self._of_sample(c, every)
         if is_by_chance(c) or (rounds(c) and not quick):
             return self._relative(rms(_asked(distance(piece.c, piece.wanted), piece.part)))
-        if c.has_sum_of(self._right) and piece.c is not c:
+        known = self.total[..., ::-every] if c.has_sum_of(self._right) and piece.c is not c else None
+        if quick and (found := self._of_bands(piece, known)) is not None:
+            return self._relative(_size(found))
+        if known is not None:
             with np.errstate(all="ignore"):
-                result = finish(piece.c, self.total[..., ::-every], np.float64)
+                result = finish(piece.c, known, np.float64)
         elif c.reorder is not None and self._differs_in_order_alone(c):
             result = c.reorder(self._whole)
+            if quick and result.shape == self.actual.shape and self._bands:
+                return self._relative(_size(self._cut(_Piece(c, self.actual, self.part), result)))
         else:
-            result = evaluate(piece.c, np.float32 if c.precision.accumulator else np.float64)
-        return self._relative(rms(piece.error(result)))
+            result = evaluate(piece.c, np.float32 if c.precision.accumulator or quick else np.float64)
+        return self._relative((_size if quick else rms)(piece.error(result)))
+
+    def _cut(self, piece: _Piece, result: Array) -> Array:
+        """What a whole result leaves of few rows and channels."""
+        channels = self._sampled[::-QUICK]
+        errors = []
+        for band in self._bands:
+            part = None if piece.part is None else piece.part[:, slice(*band)][..., channels]
+            error = (piece.wanted[:, slice(*band)] - result[:, slice(*band)])[..., channels]
+            errors.append(_asked(error, part).reshape(-1))
+        return np.concatenate(errors)
+
+    def _of_bands(self, piece: _Piece, known: Array | None) -> Array | None:
+        """What a computation leaves of a few rows; None if these cannot be computed alone."""
+        errors = []
+        for band in self._bands:
+            rows = slice(*band)
+            c = of_rows(piece.c, band, self.actual.shape[1])
+            if c is None:
+                return None
+            with np.errstate(all="ignore"):
+                result = evaluate(c, np.float32) if known is None else finish(c, known[:, rows], np.float64)
+            part = None if piece.part is None else piece.part[:, rows]
+            errors.append(_Piece(c, piece.wanted[:, rows], part).error(result).reshape(-1))
+        return np.concatenate(errors) if errors else None
+
+    @cached_property
+    def _bands(self) -> tuple[Band, ...]:
+        """Few rows of the result, those with the largest errors among them; none where it has few or no rows."""
+        if self.seen.ndim != 4 or self.total.shape[:3] != self.seen.shape[:3]:
+            return ()
+        errors = np.square(self.seen - evaluate(self.sample, np.float64))
+        if self.asked is not None:
+            errors *= self.asked
+        N, _, W, K = errors.shape
+        return bands_of(errors.sum((0, 2, 3)), N * W * -(-K // QUICK))
+
+    @cached_property
+    def quickly_before(self) -> float:
+        """What the right computation leaves, if it is looked at quickly."""
+        return self.residual(self._right, quick=True)
 
     def _relative(self, size: float) -> float:
         return size / self.scale if np.isfinite(size) else np.inf
@@ -157,6 +208,15 @@ class Trial:
             return
         for first in range(0, len(self._usable), at_once):
             yield self._narrowed(c, self._usable[first : first + at_once])
+
+    def _of_sample(self, c: Computation, every: int) -> _Piece:
+        """A computation of every so many-th channel of the sample, beside the port's numbers, which are kept."""
+        if not self._narrows(c):
+            return _Piece(c, self.actual, self.part)
+        channels = self._sampled[::-every]
+        if every not in self._kept:
+            self._kept[every] = self._narrowed(self._right, channels)
+        return self._kept[every]._replace(c=c.narrowed(channels))
 
     def _narrowed(self, c: Computation, channels: Array) -> _Piece:
         if not self._narrows(c):

@@ -14,6 +14,7 @@ from refnet.comparison.diagnosis.identify.numbers import fit, nice, said_number
 Curve = Callable[[Array], Array]
 POINTS = 2048  # of a scatter that are looked at
 STARTS = tuple(sign * 2.0**power for power in np.arange(-6, 5, 0.5) for sign in (1, -1))
+ROUGHLY = 8  # times fewer points are enough to begin with
 REFINED = 12  # steps of Newton's method
 FITS = 1e-4  # of the spread of the results, that may be left
 DEGREES = range(2, 9)
@@ -87,11 +88,11 @@ def of_families(x: Array, y: Array) -> Iterator[tuple[str, str, Curve]]:
 def _best(x: Array, y: Array, function: Callable[[Array, float], Array]) -> tuple[float, float]:
     """The number that fits best, and the rms of what it leaves."""
 
-    def left(p: float) -> float:
+    def left(p: float, x: Array = x, y: Array = y) -> float:
         found = float(np.sqrt(np.square(y - function(x, p)).mean()))
         return found if np.isfinite(found) else np.inf
 
-    p = min(STARTS, key=left)
+    p = min(STARTS, key=lambda p: left(p, x[::ROUGHLY], y[::ROUGHLY]))
     low, high = sorted((p / np.sqrt(2), p * np.sqrt(2)))
     ratio = (np.sqrt(5) - 1) / 2
     for _ in range(REFINED):  # golden section, then steps of Gauss and Newton

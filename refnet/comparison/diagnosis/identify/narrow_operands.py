@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from refnet.arrays import Array
-from refnet.comparison.diagnosis.computation import Computation, Precision
+from refnet.comparison.diagnosis.computation import Channels, Computation, Precision
 from refnet.comparison.diagnosis.identify.grids import ENOUGH, in_words
 from refnet.comparison.diagnosis.identify.inverse import sums
 from refnet.comparison.diagnosis.mistakes import Mistake, Situation
@@ -45,7 +45,7 @@ def narrow_operands(s: Situation, trial: Trial) -> Iterator[Mistake]:
     for one in kernels:
         if size.fits(kernel=one):
             words = f"the kernel is rounded {one.words}"
-            yield Mistake(f"{one.name} kernel", words, replace(c, kernel=_single(one.turn(_wide(c)))))
+            yield Mistake(f"{one.name} kernel", words, replace(c, precision=Precision(kernel=_Kernel(one.turn))))
     inputs = list(_inputs(c))
     for one in inputs:
         if size.fits(x=one):
@@ -57,17 +57,23 @@ def narrow_operands(s: Situation, trial: Trial) -> Iterator[Mistake]:
             kernel = by_words.get(alike)
             if kernel and size.fits(kernel, one):
                 scales = f", the kernel with {EACH}" if alike != one.words else ""
-                made = replace(c, kernel=_single(kernel.turn(_wide(c))), precision=Precision(inputs=one.turn))
+                made = replace(c, precision=Precision(one.turn, _Kernel(kernel.turn)))
                 yield Mistake(f"{one.name} operands", f"kernel and inputs are rounded {one.words}{scales}", made)
 
 
-def _wide(c: Computation) -> Array:
-    assert c.kernel is not None
-    return c.kernel.astype(np.float32)  # as ports divide: at the ends of a range it decides
+@dataclass(frozen=True, eq=False)
+class _Kernel:
+    """A rounding of a kernel as ports do it, in float32: at the ends of a range it decides."""
 
+    turn: Round
 
-def _single(x: Array) -> Array:
-    return np.asarray(x, np.float32)
+    def __call__(self, k: Array) -> Array:
+        """Round."""
+        return np.asarray(self.turn(k.astype(np.float32)), np.float32)
+
+    def narrowed(self, channels: Channels) -> _Kernel:
+        """The same for some channels."""
+        return _Kernel(self.turn.narrowed(channels)) if isinstance(self.turn, (Levels, Signs)) else self
 
 
 class _Sizes:
@@ -119,39 +125,69 @@ def _kernels(k: Array) -> Iterator[Rounded]:
             yield _of_step(
                 f"int{bits}",
                 f"to int{bits}, {which}, {scope}",
-                _levels(step, -half, half - 1, direction),
+                Levels(step, -half, half - 1, direction),
                 step,
                 direction,
             )
         step = np.where(high > low, (high - low) / np.float32(2**bits - 1), np.float32(1))
         zero = np.rint(-low / step)
-        turn = _levels(step, -zero, 2**bits - 1 - zero, direction)
+        turn = Levels(step, -zero, 2**bits - 1 - zero, direction)
         yield _of_step(f"uint{bits}", f"to uint{bits} with a zero point, {scope}", turn, step, direction)
     yield from _turns(wide)
     size, each = np.abs(wide).mean(), np.abs(wide).mean(of_each)
     near = float(np.std(np.abs(wide)))
     words = "to its sign times the mean size of {} (binary)"
-    yield Rounded("binary", words.format("all"), lambda k: np.sign(k) * size, near)
-    yield Rounded("binary", words.format("its channel"), lambda k: np.sign(k) * each, near)
+    yield Rounded("binary", words.format("all"), Signs(size), near)
+    yield Rounded("binary", words.format("its channel"), Signs(each), near)
     for share in (0.7, 0.5, 0.75, 1.0):
         yield Rounded("ternary", f"to -1, 0 or 1 times a number (ternary), 0 below {share} of the mean size",
-                      _ternary(share * size, None), near)  # fmt: skip
+                      _ternary(share * size, _mean_above(wide, share * size)), near)  # fmt: skip
         yield Rounded("ternary", f"to -1, 0 or 1 times the mean of what is left (ternary), 0 below {share} of the mean",
                       _ternary(share * size, size), near)  # fmt: skip
     yield Rounded("power of two", "to powers of two", _power_of_two, float(np.std(wide)) / 6)
 
 
-def _levels(step: Array, low: Any, high: Any, direction: str) -> Round:
-    return lambda k: np.clip(DIRECTIONS[direction](k / step), low, high) * step
+@dataclass(frozen=True, eq=False)
+class Levels:
+    """A rounding to multiples of a step between two of them, for all alike or of each channel of a kernel."""
+
+    step: Array
+    low: Any
+    high: Any
+    direction: str
+
+    def __call__(self, k: Array) -> Array:
+        """Round."""
+        return np.asarray(np.clip(DIRECTIONS[self.direction](k / self.step), self.low, self.high) * self.step)
+
+    def narrowed(self, channels: Channels) -> Levels:
+        """The same for some channels."""
+        step, low, high = (x[channels] if np.ndim(x) == 1 else x for x in (self.step, self.low, self.high))
+        return Levels(step, low, high, self.direction)
 
 
-def _ternary(limit: float, scale: float | None) -> Round:
-    def turn(k: Array) -> Array:
-        there = np.abs(k) > limit
-        size = (np.abs(k) * there).sum() / max(there.sum(), 1) if scale is None else scale
-        return np.asarray(np.sign(k) * there * size)
+@dataclass(frozen=True, eq=False)
+class Signs:
+    """A number's sign times a size, of all alike or of each channel of a kernel."""
 
-    return turn
+    size: Any
+
+    def __call__(self, k: Array) -> Array:
+        """Round."""
+        return np.asarray(np.sign(k) * self.size)
+
+    def narrowed(self, channels: Channels) -> Signs:
+        """The same for some channels."""
+        return Signs(self.size[channels] if np.ndim(self.size) else self.size)
+
+
+def _ternary(limit: float, size: float) -> Round:
+    return lambda k: np.asarray(np.sign(k) * (np.abs(k) > limit) * size)
+
+
+def _mean_above(k: Array, limit: float) -> float:
+    left = np.abs(k)[np.abs(k) > limit]
+    return float(left.sum() / max(left.size, 1))
 
 
 def _power_of_two(k: Array) -> Array:
@@ -180,13 +216,13 @@ def _inputs(c: Computation) -> Iterator[Rounded]:
         largest = np.maximum(np.abs(x).max(axes, keepdims=axes is not None), np.float32(1e-30))
         for top, which in ((half - 1, "symmetric"), (half, "of the full range")):
             step = largest / np.float32(top)
-            turn = _levels(step, -half, half - 1, direction)
+            turn = Levels(step, -half, half - 1, direction)
             yield _of_step(f"int{bits}", f"to int{bits}, {which}, {scope}", turn, step, direction)
         if scope == ALL:
             low, high = min(float(x.min()), 0.0), max(float(x.max()), 0.0)
             step = np.asarray((high - low) / (2**bits - 1) or 1.0)
             zero = np.rint(-low / step)
-            turn = _levels(step, -zero, 2**bits - 1 - zero, direction)
+            turn = Levels(step, -zero, 2**bits - 1 - zero, direction)
             yield _of_step(f"uint{bits}", f"to uint{bits} with a zero point, {scope}", turn, step, direction)
     for bound in BOUNDS:
         for low, levels, which in ((-bound, 254, "int8"), (0.0, 255, "uint8")):

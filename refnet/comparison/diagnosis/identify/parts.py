@@ -105,11 +105,11 @@ def _cut_off(s: Situation, part: Array, value: float) -> Iterator[Mistake]:
     there, elsewhere = right[part], right[~part]
     if len(there) < FEWEST or not len(elsewhere):
         return
-    if there.min() >= elsewhere.max():
+    if there.min() >= elsewhere.max() > value:  # else it is a bound
         bound = nice(float(there.min()), 1e-6)
         words = f"what should be {bound:.6g} or more is {value:.6g}"
         yield Mistake("cut-off", words, replace(s.right, after=lambda x: np.where(x >= bound, value, x)))
-    elif there.max() <= elsewhere.min():
+    elif there.max() <= elsewhere.min() < value:
         bound = nice(float(there.max()), 1e-6)
         words = f"what should be {bound:.6g} or less is {value:.6g}"
         yield Mistake("cut-off", words, replace(s.right, after=lambda x: np.where(x <= bound, value, x)))

@@ -12,6 +12,8 @@ PARTS = (1, 2, 3, 4, 5, 6, 8)  # of the smallest gap that is seen: no two values
 NEAR = 0.04  # of the distance: how far from a grid's numbers values may be
 POWERS = range(-20, 4)
 PHASE = 0.9  # of 1: from which on the values' phases on a grid are one
+ROUGHLY = 0.8  # the same, of every so many-th value
+EVERY = 8
 
 
 def spacing(values: Array, blur: float = 0.0) -> float:
@@ -48,9 +50,16 @@ def _by_phase(values: Array, blur: float) -> list[float]:
     """The largest power of two whose multiples nearly all values are."""
     for power in reversed(POWERS):
         step = 2.0**power
-        if step > 8 * blur and abs(np.exp(2j * np.pi * values / step).mean()) > PHASE and np.ptp(values) > 2 * step:
+        if step <= 8 * blur:
+            break
+        if _phase(values[::EVERY], step) > ROUGHLY and _phase(values, step) > PHASE and np.ptp(values) > 2 * step:
             return [step]
     return []
+
+
+def _phase(values: Array, step: float) -> float:
+    """How nearly the values' phases on a grid are one: 1 if they are, 0 if they may be any."""
+    return float(np.abs(np.exp(2j * np.pi * values / step).mean()))
 
 
 def _refined(values: Array, step: float, blur: float) -> float:

@@ -40,6 +40,15 @@ class Means:
         means: Array = (total / area[..., None]).reshape(*top.shape, *left.shape, -1)
         return means
 
+    def of_each(self, rows: Array, columns: Array) -> Array:
+        """Means over the cells of M windows, whose edges are i64[M, n+1] and [M, m+1]: f64[M, n, m, C]."""
+        (top, bottom), (left, right) = (
+            _between(edges, side) for edges, side in zip((rows, columns), self.picture.shape, strict=False)
+        )
+        s, b, t, r, m = self._sums, bottom[..., None], top[..., None], right[:, None], left[:, None]
+        means: Array = (s[b, r] - s[t, r] - s[b, m] + s[t, m]) / ((b - t) * (r - m))[..., None]
+        return means
+
 
 def _between(edges: Array, side: int) -> tuple[Array, Array]:
     """Beginnings and ends of cells, at least a pixel each, inside the picture."""
@@ -62,19 +71,21 @@ def at_known(
     means: Means, wanted: Array, inner: tuple[slice, slice], known: Sequence[tuple[Along, Along]]
 ) -> list[Place]:
     """How like the picture is at known places, the most like first."""
+    if not known:
+        return []
     cells, theirs = _thumbnail(wanted, inner)
+    edges = (
+        np.stack([_edges(lines[axis].positions()[0], lines[axis].scale, cells[axis]) for lines in known])
+        for axis in (0, 1)
+    )
+    ours = means.of_each(*edges).reshape(len(known), len(theirs), -1)
     found = []
-    for rows, columns in known:
-        edges = [
-            _edges(line.positions()[0], line.scale, cell)[None]
-            for line, cell in zip((rows, columns), cells, strict=True)
-        ]
-        ours = means.over(*edges).reshape(1, len(theirs), -1)
+    for (rows, columns), left in zip(known, unlike(ours, theirs), strict=True):
         down, across = (
             Line(along.positions()[0], along.scale, along.outputs, 0, side)
             for along, side in zip((rows, columns), means.picture.shape, strict=False)
         )
-        found.append(Place(down, across, float(unlike(ours, theirs)[0])))
+        found.append(Place(down, across, float(left)))
     return sorted(found, key=lambda place: place.residual)
 
 
