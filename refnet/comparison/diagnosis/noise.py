@@ -9,8 +9,8 @@ import numpy as np
 from refnet.arrays import Array
 from refnet.comparison.diagnosis.computation import Precision, evaluate
 from refnet.comparison.diagnosis.diagnosis import Diagnosis
-from refnet.comparison.diagnosis.identify.grids import in_words
-from refnet.comparison.diagnosis.identify.spacing import spacing
+from refnet.comparison.diagnosis.identify.grids.grids import in_words
+from refnet.comparison.diagnosis.identify.grids.spacing import spacing
 from refnet.comparison.diagnosis.number_formats import FORMATS
 from refnet.comparison.diagnosis.trial import Trial, terms_of
 from refnet.comparison.judgement.verdict import noise_floor, rms

@@ -9,16 +9,16 @@ from itertools import chain
 import numpy as np
 
 from refnet.arrays import Array
-from refnet.comparison.diagnosis.identify.borders import border_rules
-from refnet.comparison.diagnosis.identify.carried import carried_over
-from refnet.comparison.diagnosis.identify.gains import tails_left_out, taps_left_out
-from refnet.comparison.diagnosis.identify.operands import operands
-from refnet.comparison.diagnosis.identify.orders import orders
-from refnet.comparison.diagnosis.identify.reductions import other_means, other_softmaxes
-from refnet.comparison.diagnosis.identify.scales import moved_norms
-from refnet.comparison.diagnosis.identify.shapes import other_shapes
-from refnet.comparison.diagnosis.identify.strips import usual_strips
-from refnet.comparison.diagnosis.identify.windows import windows
+from refnet.comparison.diagnosis.identify.functions.orders import orders
+from refnet.comparison.diagnosis.identify.functions.reductions import other_means, other_softmaxes
+from refnet.comparison.diagnosis.identify.functions.shapes import other_shapes
+from refnet.comparison.diagnosis.identify.layers.borders import border_rules
+from refnet.comparison.diagnosis.identify.layers.gains import tails_left_out, taps_left_out
+from refnet.comparison.diagnosis.identify.layers.scales import moved_norms
+from refnet.comparison.diagnosis.identify.layers.strips import usual_strips
+from refnet.comparison.diagnosis.identify.layers.windows import windows
+from refnet.comparison.diagnosis.identify.memory.carried import carried_over
+from refnet.comparison.diagnosis.identify.memory.operands import operands
 from refnet.comparison.diagnosis.mistakes import Mistake, Situation, mistakes
 
 FILLS = (0.5, 1.0, -1.0, -0.25, 127.0, 128.0)

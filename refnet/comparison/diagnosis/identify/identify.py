@@ -8,29 +8,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from refnet.comparison.diagnosis.identify.borders import borders
-from refnet.comparison.diagnosis.identify.broadcasts import broadcasts
-from refnet.comparison.diagnosis.identify.carried import carried
-from refnet.comparison.diagnosis.identify.compositions import compositions
-from refnet.comparison.diagnosis.identify.curves import curves
-from refnet.comparison.diagnosis.identify.gains import gains
-from refnet.comparison.diagnosis.identify.grids import grids
-from refnet.comparison.diagnosis.identify.moved import moved
-from refnet.comparison.diagnosis.identify.narrow_operands import narrow_operands
-from refnet.comparison.diagnosis.identify.narrow_sums import narrow_sums
-from refnet.comparison.diagnosis.identify.operands import operands
-from refnet.comparison.diagnosis.identify.orders import orders
-from refnet.comparison.diagnosis.identify.parts import contents
-from refnet.comparison.diagnosis.identify.pictures import pictures
-from refnet.comparison.diagnosis.identify.reads import reads
-from refnet.comparison.diagnosis.identify.reductions import reductions
-from refnet.comparison.diagnosis.identify.scales import scales
-from refnet.comparison.diagnosis.identify.scatters import scatters
-from refnet.comparison.diagnosis.identify.shapes import shapes
-from refnet.comparison.diagnosis.identify.strips import strips
-from refnet.comparison.diagnosis.identify.taps import taps
-from refnet.comparison.diagnosis.identify.terms import terms
-from refnet.comparison.diagnosis.identify.windows import windows
+from refnet.comparison.diagnosis.identify.functions.compositions import compositions
+from refnet.comparison.diagnosis.identify.functions.curves import curves
+from refnet.comparison.diagnosis.identify.functions.orders import orders
+from refnet.comparison.diagnosis.identify.functions.reductions import reductions
+from refnet.comparison.diagnosis.identify.functions.scatters import scatters
+from refnet.comparison.diagnosis.identify.functions.shapes import shapes
+from refnet.comparison.diagnosis.identify.functions.terms import terms
+from refnet.comparison.diagnosis.identify.grids.grids import grids
+from refnet.comparison.diagnosis.identify.grids.narrow_operands import narrow_operands
+from refnet.comparison.diagnosis.identify.grids.narrow_sums import narrow_sums
+from refnet.comparison.diagnosis.identify.layers.borders import borders
+from refnet.comparison.diagnosis.identify.layers.broadcasts import broadcasts
+from refnet.comparison.diagnosis.identify.layers.gains import gains
+from refnet.comparison.diagnosis.identify.layers.reads import reads
+from refnet.comparison.diagnosis.identify.layers.scales import scales
+from refnet.comparison.diagnosis.identify.layers.strips import strips
+from refnet.comparison.diagnosis.identify.layers.taps import taps
+from refnet.comparison.diagnosis.identify.layers.windows import windows
+from refnet.comparison.diagnosis.identify.memory.carried import carried
+from refnet.comparison.diagnosis.identify.memory.moved import moved
+from refnet.comparison.diagnosis.identify.memory.operands import operands
+from refnet.comparison.diagnosis.identify.memory.parts import contents
+from refnet.comparison.diagnosis.identify.memory.pictures import pictures
 from refnet.comparison.diagnosis.mistakes import Mistake, Situation
 from refnet.comparison.diagnosis.trial import Trial
 

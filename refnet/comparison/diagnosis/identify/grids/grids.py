@@ -10,8 +10,8 @@ import numpy as np
 
 from refnet.arrays import Array
 from refnet.comparison.diagnosis.computation import Computation, Precision, evaluate
+from refnet.comparison.diagnosis.identify.grids.spacing import spacing
 from refnet.comparison.diagnosis.identify.inverse import Inside, before_activation, sums
-from refnet.comparison.diagnosis.identify.spacing import spacing
 from refnet.comparison.diagnosis.mistakes import Mistake, Situation
 from refnet.comparison.diagnosis.number_formats import DIRECTIONS, ByChance, Grid, Round, floats
 from refnet.comparison.diagnosis.trial import Trial

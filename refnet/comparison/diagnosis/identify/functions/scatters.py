@@ -9,9 +9,9 @@ import numpy as np
 
 from refnet.arrays import Array
 from refnet.comparison.diagnosis.computation import Precision, evaluate
-from refnet.comparison.diagnosis.identify.families import of_families
-from refnet.comparison.diagnosis.identify.grids import in_words
-from refnet.comparison.diagnosis.identify.spacing import spacing
+from refnet.comparison.diagnosis.identify.functions.families import of_families
+from refnet.comparison.diagnosis.identify.grids.grids import in_words
+from refnet.comparison.diagnosis.identify.grids.spacing import spacing
 from refnet.comparison.diagnosis.mistakes import Mistake, Situation
 from refnet.comparison.diagnosis.number_formats import DIRECTIONS, Grid
 from refnet.comparison.diagnosis.trial import Trial

@@ -10,10 +10,10 @@ import numpy as np
 
 from refnet.arrays import Array
 from refnet.comparison.diagnosis.computation import Computation, Precision
-from refnet.comparison.diagnosis.identify.gains import Pixels, pixels_of
-from refnet.comparison.diagnosis.identify.grids import BLUR, in_words
+from refnet.comparison.diagnosis.identify.grids.grids import BLUR, in_words
+from refnet.comparison.diagnosis.identify.grids.spacing import spacing
 from refnet.comparison.diagnosis.identify.inverse import Inside, sums
-from refnet.comparison.diagnosis.identify.spacing import spacing
+from refnet.comparison.diagnosis.identify.layers.gains import Pixels, pixels_of
 from refnet.comparison.diagnosis.mistakes import Mistake, Situation
 from refnet.comparison.diagnosis.number_formats import FORMATS, Grid, Round, floats
 from refnet.comparison.diagnosis.summation import SUMMATION_ORDERS, SummationOrder

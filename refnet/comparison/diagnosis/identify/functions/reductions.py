@@ -9,7 +9,7 @@ import numpy as np
 
 from refnet.arrays import Array
 from refnet.comparison.diagnosis.computation import Computation, Precision
-from refnet.comparison.diagnosis.identify.exponentials import exponentials
+from refnet.comparison.diagnosis.identify.functions.exponentials import exponentials
 from refnet.comparison.diagnosis.identify.numbers import fit, listed, nice, said_number
 from refnet.comparison.diagnosis.mistakes import Mistake, Situation
 from refnet.comparison.diagnosis.trial import Trial

@@ -10,8 +10,8 @@ import numpy as np
 
 from refnet.arrays import Array
 from refnet.comparison.diagnosis.computation import Computation
-from refnet.comparison.diagnosis.identify.gains import FITS, PIXELS, Pixels, pixels_of
 from refnet.comparison.diagnosis.identify.inverse import sums
+from refnet.comparison.diagnosis.identify.layers.gains import FITS, PIXELS, Pixels, pixels_of
 from refnet.comparison.diagnosis.identify.numbers import listed, nice
 from refnet.comparison.diagnosis.mistakes import Mistake, Situation
 from refnet.comparison.diagnosis.trial import Trial

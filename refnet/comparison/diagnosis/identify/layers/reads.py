@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 
 from refnet.arrays import Array
-from refnet.comparison.diagnosis.identify.gains import FITS, Pixels, pixels_of
 from refnet.comparison.diagnosis.identify.indices import told
 from refnet.comparison.diagnosis.identify.inverse import sums
+from refnet.comparison.diagnosis.identify.layers.gains import FITS, Pixels, pixels_of
 from refnet.comparison.diagnosis.mistakes import Mistake, Situation
 from refnet.comparison.diagnosis.trial import Trial
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from refnet.arrays import Array
 from refnet.comparison.diagnosis.computation import Channels, Computation, Precision
-from refnet.comparison.diagnosis.identify.grids import ENOUGH, in_words
+from refnet.comparison.diagnosis.identify.grids.grids import ENOUGH, in_words
 from refnet.comparison.diagnosis.identify.inverse import sums
 from refnet.comparison.diagnosis.mistakes import Mistake, Situation
 from refnet.comparison.diagnosis.number_formats import DIRECTIONS, Grid, Round, floats

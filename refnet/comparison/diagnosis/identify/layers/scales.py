@@ -13,8 +13,8 @@ from refnet.arrays import Array
 from refnet.comparison.diagnosis.computation import Norm
 from refnet.comparison.diagnosis.identify.indices import rules
 from refnet.comparison.diagnosis.identify.inverse import Inside, affine, before_activation
+from refnet.comparison.diagnosis.identify.layers.vectors import Source, sources
 from refnet.comparison.diagnosis.identify.numbers import fit, nice
-from refnet.comparison.diagnosis.identify.vectors import Source, sources
 from refnet.comparison.diagnosis.mistakes import Mistake, Situation
 from refnet.comparison.diagnosis.trial import Trial
 

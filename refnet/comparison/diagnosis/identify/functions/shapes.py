@@ -12,11 +12,11 @@ import numpy as np
 from refnet.arrays import Array
 from refnet.comparison.diagnosis.activations import ACTIVATIONS, sigmoid
 from refnet.comparison.diagnosis.computation import Computation
-from refnet.comparison.diagnosis.identify.exponentials import exponentials
-from refnet.comparison.diagnosis.identify.families import of_families
+from refnet.comparison.diagnosis.identify.functions.exponentials import exponentials
+from refnet.comparison.diagnosis.identify.functions.families import of_families
+from refnet.comparison.diagnosis.identify.functions.tables import tables
 from refnet.comparison.diagnosis.identify.inverse import before_activation
 from refnet.comparison.diagnosis.identify.numbers import fit, nice
-from refnet.comparison.diagnosis.identify.tables import tables
 from refnet.comparison.diagnosis.mistakes import Mistake, Situation
 from refnet.comparison.diagnosis.trial import Trial
 
