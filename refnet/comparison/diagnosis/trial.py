@@ -78,16 +78,6 @@ class Trial:
         """Indices of the channels in the sample."""
         return self._sampled if self._narrows(self._right) else np.arange(self.actual.shape[-1])
 
-    def error(self) -> Array:
-        """What is wrong with the port's numbers; 0 in channels with infinities and NaN."""
-        error = np.zeros(self.actual.shape, np.float32)
-        first = 0
-        for c, wanted, _ in self._pieces(self._right):
-            channels = self._usable[first : first + wanted.shape[-1]]
-            error[..., channels] = wanted - evaluate(c, np.float64)
-            first += wanted.shape[-1]
-        return error
-
     def residual(self, c: Computation, *, quick: bool = False) -> float:
         """Root mean square of what a computation leaves of the sample, relative; infinite for another shape.
 
