@@ -102,7 +102,7 @@ def plant(draw: Draw) -> Planted:
     second, seed = half[rng.integers(len(half))], int(rng.integers(1 << 30))
     if rng.random() < TWICE and case.source in second.sources and second is not first:
         alone, both = (second.plant(port, np.random.default_rng(seed)) for port in (_port(case), planting.program))
-        if alone is not None and both is not None:
+        if alone is not None and both is not None and alone.said == both.said:  # else drawn in another place
             return Planted(draw, case, (first, second), (planting, alone), both.program)
     return Planted(draw, case, (first,), (planting,), planting.program)
 

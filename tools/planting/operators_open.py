@@ -319,7 +319,7 @@ def half_pixel(preparation: Preparation, rng: Rng) -> tuple[Preparation, str, Tr
         shift = size_in / size_out / 2 - 0.5
         return resize_matrix(size_in, size_out, lambda x: cubic(x, -0.75), 2, steps=1024, shift=shift)
 
-    words = truth("half[- ]pixel|pixel cent(?:re|er)|cent(?:re|er)s of pixels|align|half a pixel")
+    words = truth("(?<!without )half[- ]pixel|pixel cent(?:re|er)|cent(?:re|er)s of pixels|align|half a pixel")
     return preparation.but(resize=resize), "half-pixel centres", words
 
 
