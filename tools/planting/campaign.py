@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import refnet
-from planting.cases import Case, Ground, draw_case, first_change, ground, right_port, save, written
+from planting.cases import Case, Ground, choose, draw_case, first_change, ground, right_port, save, written
 from planting.judge import Judged, judge
 from planting.mistakes import ANY, Operator, Planting
 from planting.program import Program, Tensors, run
@@ -102,7 +102,7 @@ def plant(draw: Draw) -> Planted:
     second, seed = half[rng.integers(len(half))], int(rng.integers(1 << 30))
     if rng.random() < TWICE and case.source in second.sources and second is not first:
         alone, both = (second.plant(port, np.random.default_rng(seed)) for port in (_port(case), planting.program))
-        if alone is not None and both is not None:
+        if alone is not None and both is not None and alone.said == both.said:  # else drawn in another place
             return Planted(draw, case, (first, second), (planting, alone), both.program)
     return Planted(draw, case, (first,), (planting,), planting.program)
 
@@ -132,21 +132,21 @@ def compare(planted: Planted, here: Ground) -> Compared:
     """Run the port, write its files, and let refnet compare them with the golden."""
     case = planted.case
 
-    def files_of(tensors: Tensors) -> Tensors:
-        return written(tensors, case, planted.draw.rng())
-
     def run_here(program: Program) -> Tensors:
-        return files_of(run(program, here.source, parts=case.dump == "unfused", known=here.right).tensors)
+        return run(program, here.source, parts=case.dump == "unfused", known=here.right).tensors
 
-    def changed(files: Tensors) -> str | None:
-        return first_change(files, files_of(here.right.tensors), here.noise, here.plan)
+    made = run_here(planted.program)
+    chosen = choose(made, case, planted.draw.rng())  # once, of what there is
 
-    files = run_here(planted.program)
-    expected, truths = changed(files), [planting.truth for planting in planted.plantings]
+    def changed(tensors: Tensors) -> str | None:
+        files, right = (written(one, case, chosen) for one in (tensors, here.right.tensors))
+        return first_change(files, right, here.noise, here.plan)
+
+    expected, truths = changed(made), [planting.truth for planting in planted.plantings]
     if len(truths) > 1:  # which of them is the first
         truths = [one.truth for one in planted.plantings if changed(run_here(one.program)) == expected] or truths
     with tempfile.TemporaryDirectory(prefix="port-") as folder:
-        path = save(files, case, Path(folder) / "port")
+        path = save(written(made, case, chosen), case, Path(folder) / "port")
         began = time.process_time()
         found = refnet.compare(here.golden, path, model=here.model, threads=1)
         return Compared(found, expected, truths, time.process_time() - began)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -184,21 +184,27 @@ def first_change(ours: Tensors, right: Tensors, noise: dict[str, Noise], plan: P
     return None
 
 
-def written(tensors: Tensors, case: Case, rng: np.random.Generator) -> Tensors:
-    """Choose what a port writes of its tensors, and under which names: whole ones, or slices in brackets."""
-    blocks = _ends_of_blocks(list(tensors))
+def choose(tensors: Iterable[str], case: Case, rng: np.random.Generator) -> list[str]:
+    """Choose which of its tensors a port writes."""
+    tensors = list(tensors)
+    blocks = _ends_of_blocks(tensors)
     match case.dump:
         case "thinned":
             chosen = [name for name in tensors if name == names.INPUT or rng.random() < 0.7]
         case "blocks":
             chosen = [name for name in tensors if name in blocks or not name.startswith("block")]
         case _:
-            chosen = list(tensors)
+            chosen = tensors
     picture = ["picture"] if "picture" in chosen and rng.random() < 0.5 else []
-    chosen = picture + [name for name in chosen if name != "picture"]
+    return picture + [name for name in chosen if name != "picture"]
+
+
+def written(tensors: Tensors, case: Case, chosen: Sequence[str]) -> Tensors:
+    """Those of the chosen tensors that there are, under the names of their files: whole ones, or slices in brackets."""
+    there = {name: tensors[name] for name in chosen if name in tensors}
     if case.dump != "pieces":
-        return {name: tensors[name] for name in chosen}
-    return {_piece(name, tensors[name].shape): _cut(tensors[name]) for name in chosen}
+        return there
+    return {_piece(name, tensor.shape): _cut(tensor) for name, tensor in there.items()}
 
 
 def _ends_of_blocks(steps: list[str]) -> set[str]:

@@ -8,8 +8,15 @@ from typing import Any, NamedTuple
 from planting.truth import Truth
 from refnet.comparison import Comparison
 
-UNRELATED = ("missing", "dtype", "names")  # kinds of findings that every port of this shape gets
-LEAD = re.compile(r"\blead\b|explains? .*%|% of the error|no known|nothing known|nearest", re.IGNORECASE)
+UNRELATED = ("missing", "dtype", "names")  # kinds of findings, of which every port of this shape gets notes
+LEAD = re.compile(
+    r"\blead\b|explains? .*%|% of the error|no known|nothing known|the nearest|error is noise|fixed point: its numbers",
+    re.IGNORECASE,
+)
+#: Counts, a first element and its numbers, and what should have been computed: they tell nothing of the mistake.
+ASIDE = re.compile(
+    r": (?:all )?[\d,]+ (?:of [\d,]+ )?elements, first .*| element of [\d,]+: \(.*|,? instead of [^;:]*", re.IGNORECASE
+)
 WRONG = ("wrong", "differs")  # outcomes; of a rounded tensor the order of its roundings may be claimed
 MOST_LEFT = 0.1  # of the error: what a name may leave
 
@@ -47,7 +54,7 @@ def judge(found: Comparison, expected: str | None, truths: list[Truth], anywhere
     elsewhere = tuple(
         f"{at}: {claim.sentence}"
         for at, claim in confident.items()
-        if (first is None or at != first.name) and not any(truth.matches(claim.sentence) for truth in anywhere)
+        if (first is None or at != first.name) and not any(_says(claim.sentence, at, truth) for truth in anywhere)
     )
     if not anywhere:
         return Judged(None, name, "false alarm" if found.exit_code else "right", elsewhere, text)
@@ -55,17 +62,24 @@ def judge(found: Comparison, expected: str | None, truths: list[Truth], anywhere
         return Judged(None, name, "no effect", elsewhere, text)
     if name != _plain(expected):
         return Judged(_plain(expected), name, "not located", elsewhere, text)
-    return Judged(name, name, _naming(text, first.name in confident, truths), elsewhere, text)
+    return Judged(name, name, naming(text, name, first.name in confident, truths), elsewhere, text)
 
 
-def _naming(text: str, confident: bool, truths: list[Truth]) -> str:
+def naming(text: str, tensor: str, confident: bool, truths: list[Truth]) -> str:
+    """Whether one line of what was said of a tensor contains all that a truth demands."""
     lines = text.splitlines()
-    certain = "\n".join(lines if confident else [line for line in lines if not LEAD.search(line)])
-    if any(truth.matches(certain) for truth in truths):
+    certain = lines if confident else [line for line in lines if not LEAD.search(line)]
+    if any(_says(line, tensor, truth) for line in certain for truth in truths):
         return "named"
     if confident:
         return "wrongly named"
-    return "lead" if any(truth.matches(text) for truth in truths) else "unnamed"
+    return "lead" if any(_says(line, tensor, truth) for line in lines for truth in truths) else "unnamed"
+
+
+def _says(line: str, tensor: str, truth: Truth) -> bool:
+    """Whether a line says it; results of a convolution alone are its sums, so the line says whose results it tells."""
+    part = "conv: " if tensor.endswith(".conv") else ""
+    return truth.matches(part + ASIDE.sub("", line))
 
 
 def is_confident(claim: Any) -> bool:
@@ -78,7 +92,9 @@ def is_confident(claim: Any) -> bool:
 def said_of(found: Comparison, step: str | None) -> str:
     """All that the terminal says of a step, and of the whole run, a sentence a line."""
     general = [
-        finding.text for finding in found.findings if finding.step in (None, step) and finding.kind not in UNRELATED
+        finding.text
+        for finding in found.findings
+        if finding.step in (None, step) and (finding.kind not in UNRELATED or finding.severity == "wrong")
     ]
     start = f"{step}: "
     spoken = (*found.sentences, *found.places)  # what was computed, and where it is wrong

@@ -11,7 +11,7 @@ from planting.layers import SUMS, Array, Layer, Scene, sigmoid
 from planting.mistakes import Register, Rng, convolves, in_memory, pictures, plain, pointwise
 from planting.preparation import Preparation, cubic, resize_matrix
 from planting.program import Program, Tensors
-from planting.truth import MISSING, Truth, near, truth
+from planting.truth import MISSING, SAME_RESIZE, Truth, near, truth
 
 Changed = tuple[Layer, str, Truth]
 
@@ -31,7 +31,9 @@ def taps_rolled(layer: Layer, rng: Rng) -> Changed:
     """The kernel's columns, or rows, begin one too late and wrap around."""
     axis = int(rng.integers(2))
     word = ("row", "column")[axis]
-    words = truth("tap|kernel|column|row", r"roll|shift|rotat|cycl|wrap|moved|offset|permut|order")
+    last = layer.kernel.shape[axis] - 1
+    moved = rf"tap \(0, 0\) has the weight of \({last}, 0\)" if axis == 0 else rf"has the weight of \(0, {last}\)"
+    words = truth(rf"{word}|{moved}", rf"roll|shift|rotat|cycl|wrap|moved|offset|permut|order|{moved}")
     return layer.but(kernel=np.roll(layer.kernel, 1, axis=axis)), f"the kernel is rolled by one {word}", words
 
 
@@ -46,7 +48,9 @@ def lanes_reversed(layer: Layer, rng: Rng) -> Changed:
         order[:whole] = order[:whole].reshape(-1, lanes)[:, ::-1].reshape(-1)
         return x[..., order]
 
-    words = truth("channel", r"revers|swap|order|permut|exchang|pair|endian|lanes", rf"\b{lanes}\b|pair|permut")
+    number = rf"\b{lanes}\b|pair|permut" if lanes == 2 else rf"\b{lanes}\b"
+    not_read = rf"^(?!.*\bof (?!{re.escape(layer.name)}\b)\S+ it reads)"  # what it reads is in order
+    words = truth("channel", r"revers|swap|order|permut|exchang|pair|endian|lanes", number, not_read)
     return layer.edited("out", plain(edit)), f"each {lanes} channels are in reverse order", words
 
 
@@ -87,18 +91,23 @@ def edges_continued(layer: Layer, rng: Rng) -> Changed:
     mode = str(rng.choice(["edge", "reflect", "wrap"]))
     top, bottom, left, right = layer.pads
     around = ((0, 0), (top, bottom), (left, right), (0, 0))
-    word = {
-        "edge": "replicat|border|edge|nearest|repeat|clamp",
+    words = {
+        "edge": "replicat|own border|border pixels|edge|nearest|repeat|clamp",
         "reflect": "reflect|mirror",
         "wrap": "wrap|circular|period",
     }
+    kernel, sides = layer.kernel.shape[:2], (top + bottom, left + right)
+    inside = [(out - 1) * layer.stride + k - both for out, k, both in zip(layer.shape, kernel, sides, strict=False)]
+    said = words[mode if min(inside) > max(layer.pads) else "edge"]
+    if mode != "edge" and max(inside) == 2:  # of two pixels, both are alike
+        said = f"{words['reflect']}|{words['wrap']}" if min(inside) > max(layer.pads) else said
 
     def edit(x: Array) -> Array:
         inner = x[:, top : x.shape[1] - bottom, left : x.shape[2] - right]
         fits = min(inner.shape[1:3]) > max(layer.pads)
         return np.pad(inner, around, mode=mode if fits else "edge")
 
-    return layer.edited("padded", plain(edit)), f"padding by {mode}", truth(word[mode])
+    return layer.edited("padded", plain(edit)), f"padding by {mode}", truth(said)
 
 
 @_plant.layer("padding", lambda layer: layer.pads[0] != layer.pads[1] or layer.pads[2] != layer.pads[3])
@@ -153,7 +162,7 @@ def eps_outside_the_root(layer: Layer, rng: Rng) -> Changed:
         layer = layer.normed(variance=((np.sqrt(variance) + eps) ** 2).astype(np.float32), eps=0.0)
         return layer, "eps is added to the root of the variance", truth("eps", "root|sqrt|deviation|outside|after")
     layer = layer.normed(variance=((variance + eps) ** 2).astype(np.float32), eps=0.0)
-    return layer, "the root of the variance is not taken", truth("root|sqrt|variance|squared")
+    return layer, "the root of the variance is not taken", truth("root|sqrt|squared|divides by (?:the )?variance")
 
 
 @_plant.layer("batch norm", lambda layer: layer.norm is not None)
@@ -213,7 +222,8 @@ def axes_misread(layer: Layer, rng: Rng) -> Changed:
             x = np.ascontiguousarray(inputs[0].transpose(0, 3, 1, 2)).reshape(n, h, w, c)
         return [np.ascontiguousarray(x), *inputs[1:]]
 
-    words = truth(r"NCHW|NHWC|channels (?:first|last)|order of (?:the )?axes|layout|transpos|reinterpret|memory")
+    other = r"NCHW.*NHWC|NHWC.*NCHW|channels (?:first|last)|order of (?:the )?axes|layout|transpos|reinterpret"
+    words = truth(other)
     return layer.edited("inputs", edit), "its input is read in the other order of axes", words
 
 
@@ -271,7 +281,8 @@ def rows_not_averaged(layer: Layer, rng: Rng) -> Changed:
         kept = np.take(inputs[0], range(max(inputs[0].shape[axis] - 1, 1)), axis=axis)
         return [np.ascontiguousarray(kept)]
 
-    words = truth(word, f"{MISSING}|only|first")
+    upto = "|".join(rf"\b0–{length - 2} of {length}\b" for length in range(3, 20))
+    words = truth(word, f"{MISSING}|only|first|alone|{upto}|\\b0 of 2\\b")
     return layer.edited("inputs", edit), f"without the last {word.partition('|')[0]}", words
 
 
@@ -293,9 +304,9 @@ def other_reduction(layer: Layer, rng: Rng) -> Changed:
 def mirrored(preparation: Preparation, rng: Rng) -> tuple[Preparation, str, Truth]:
     """Left and right, or top and bottom, are exchanged."""
     if rng.random() < 0.5:
-        words = truth(r"flip|mirror|revers", "left|right|horizontal|column|width")
+        words = truth(r"flip|mirror|revers", "left|right|horizontal|column|width", SAME_RESIZE)
         return preparation.edited("picture", lambda x: x[:, ::-1]), "mirrored from left to right", words
-    words = truth(r"flip|mirror|revers|upside|turned", "top|bottom|vertical|row|height|upside|down")
+    words = truth(r"flip|mirror|revers|upside|turned", "top|bottom|vertical|row|height|upside|down", SAME_RESIZE)
     return preparation.edited("picture", lambda x: x[::-1]), "upside down", words
 
 
@@ -308,7 +319,7 @@ def antialiased(preparation: Preparation, rng: Rng) -> tuple[Preparation, str, T
         shift, stretch = ratio / 2 - 0.5, max(ratio, 1)
         return resize_matrix(size_in, size_out, lambda x: cubic(x, -0.5), 2, shift=shift, stretch=stretch)
 
-    words = truth("antialias|pillow|pil\\b|area|pil-|smooth")
+    words = truth(r"(?<!without )(?<!no )(?:antialias|smooth)|pillow|\bpil\b|\barea|pil-")
     return preparation.but(resize=resize), "bicubic with antialiasing", words
 
 
@@ -316,11 +327,11 @@ def antialiased(preparation: Preparation, rng: Rng) -> tuple[Preparation, str, T
 def transfer_applied(preparation: Preparation, rng: Rng) -> tuple[Preparation, str, Truth]:
     """Pixels are made linear, or taken as video's limited range."""
     if rng.random() < 0.5:
-        words = truth(r"gamma|linear|power|transfer|2\.2|sRGB|curve")
+        words = truth(r"gamma|\blinear|power|transfer|2\.2|sRGB|curve", SAME_RESIZE)
         return preparation.edited("cropped", lambda x: 255 * (x / 255) ** 2.2), "to the power of 2.2", words
     scale, shift = 219 / 255 / preparation.std, (16 - preparation.mean) / preparation.std  # of pixels
-    numbers = near(16, 219, 235, 219 / 255, 255 / 219, *scale), near(16, 219, 235, 219 / 255, 255 / 219, *shift)
-    words = truth("range|scale|16|219|235|video|times|affine|normali", *numbers)
+    numbers = near(219, 235, 219 / 255, 255 / 219, *scale), near(16, 219, *shift)
+    words = truth("range|scale|219|235|video|times|affine|normali", *numbers, SAME_RESIZE)
     return preparation.edited("cropped", lambda x: x * (219 / 255) + 16), "limited range, 16 to 235", words
 
 
@@ -330,15 +341,18 @@ def other_crop(preparation: Preparation, rng: Rng) -> tuple[Preparation, str, Tr
     padding = float(rng.choice([0.0, 16.0, 64.0]))
     side = min(preparation.sides)
     fraction = side / (side + padding)
-    number = near(padding, fraction, fraction * 100) if padding else r"no crop|whole|without|\b0\b|100|1\.0|crop|none"
-    words = truth("crop|cut|padding|window|share|whole|zoom", number)
+    nothing = r"no crop|not cropped|whole|without|padding 0\b|\b100 ?%|1\.0\b|fraction 1\b|\bnone\b"
+    number = near(padding, fraction, fraction * 100) if padding else nothing
+    words = truth("crop|cut|padding|window|share|whole|zoom", number, SAME_RESIZE)
     return preparation.but(padding=padding), f"crop padding {padding:g}", words
 
 
 @_plant.preparation("input")
 def pixels_whole(preparation: Preparation, rng: Rng) -> tuple[Preparation, str, Truth]:
     """The resized picture is a picture again: whole numbers of 0 to 255."""
-    words = truth(r"whole|integer|uint8|8[- ]bit|byte|rounded|clip|0 to 255|\[0, ?255\]|levels|grid")
+    words = truth(
+        r"whole (?!picture)|integer|uint8|8[- ]bit|byte|(?<!not )rounded|clip|0 to 255|\[0, ?255\]|levels|grid"
+    )
     return preparation.edited("resized", lambda x: np.clip(np.rint(x), 0, 255)), "whole pixels after the resize", words
 
 
@@ -349,7 +363,7 @@ def fixed_point(layer: Layer, rng: Rng) -> Changed:
     step = np.float32(2.0**-bits)
     cut = np.floor if rng.random() < 0.5 else np.trunc
     grid = rf"2\*\*-{bits}\b|2\^-{bits}\b|{bits} (?:fraction|bits)|1/{2**bits}\b|{float(step):g}"
-    words = truth(grid, "floor|trunc|down|toward|cut|round|grid")
+    words = truth(grid, "floor|trunc|down|toward|cut")
     edit = plain(lambda x: cut(x / step) * step)
     return layer.edited("out", edit), f"{cut.__name__} to multiples of 2**-{bits}", words
 
@@ -364,7 +378,8 @@ def products_rounded(layer: Layer, rng: Rng) -> Changed:
             total += np.multiply.outer(a[:, row], b[row]).astype(np.float16)
         return total
 
-    words = truth("product|multipl", r"\bfloat16|half|fp16|bits|grid|rounded")
+    products = r"products? (?:is|are|in)\b(?! added)|rounded products|multipl(?!es)"
+    words = truth(products, r"\bfloat16|half|fp16|\bbits|rounded")
     return layer.but(product=product), "products in float16", words
 
 
@@ -374,7 +389,8 @@ def sums_on_grid(layer: Layer, rng: Rng) -> Changed:
     bits = int(rng.integers(4, 9))
     step = np.float32(2.0**-bits)
     grid = rf"2\*\*-{bits}\b|2\^-{bits}\b|{bits} (?:fraction|bits)|1/{2**bits}\b|{float(step):g}"
-    words = truth(r"\bsums?\b|accumulat|convolution|before|requanti", grid)
+    before = r"before (?:the )?(?:batch norm|norm|bn|bias)|^conv: .*results?"  # those of a convolution alone
+    words = truth(rf"\bsums?\b|accumulat|convolution|requanti|{before}", grid)
     edit = plain(lambda x: np.trunc(x / step + np.copysign(np.float32(0.5), x)) * step)
     return layer.edited("sum", edit), f"sums on a grid of 2**-{bits}", words
 
@@ -418,7 +434,8 @@ def every_sixteenth(layer: Layer, rng: Rng) -> Changed:
         flat[at::every] = flat[at - 1 :: every][: len(flat[at::every])] if at else 0
         return x
 
-    words = truth("every|each|periodic|modulo|mod", near(every))
+    one = rf"(?<![\d–]){at}(?:st|nd|rd|th)? of (?:each|every)\b[\w ]*\b{every}\b"
+    words = truth(rf"{one}|(?:each|every) {every}(?:th|nd)? (?:element|number)|modulo {every}\b|mod {every}\b")
     return layer.edited("out", in_memory(change)), f"element {at} of every {every} is wrong", words
 
 
@@ -452,7 +469,7 @@ def overwritten_later(program: Program, rng: Rng) -> tuple[Program, str, Truth] 
         flat[:most] = over[:most]
         return tensors | {name: flat.reshape(tensors[name].shape)}
 
-    words = truth(rf"{re.escape(later)}|dump|file|damag|goes on|went on|overwrit")
+    words = truth(rf"holds? {re.escape(later)}|what {re.escape(later)}|dumped|\bfile\b|damag|goes on|went on|overwrit")
     return program.dumped(change), f"{name}: overwritten by {later} before it was written", words
 
 
@@ -508,5 +525,6 @@ def files_swapped(program: Program, rng: Rng) -> tuple[Program, str, Truth] | No
             return tensors
         return tensors | {one: tensors[other], other: tensors[one]}
 
-    words = truth(rf"{re.escape(one)}|{re.escape(other)}|swapp|exchang|each other|names?")
+    both = rf"{re.escape(one)} .*{re.escape(other)}|{re.escape(other)} .*{re.escape(one)}"
+    words = truth(rf"{both}|swapped|exchang|each other", "hold|file|names?\\b|dumped|written")
     return program.dumped(change), f"{one} and {other} are exchanged in the files", words

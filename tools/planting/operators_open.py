@@ -11,7 +11,7 @@ from planting.layers import SUMS, Array, Layer, Scene, average, relu6
 from planting.mistakes import BATCHES, Register, Rng, convolves, in_memory, pictures, plain, pointwise
 from planting.preparation import Preparation, centre_window, cubic, resize_matrix
 from planting.program import Program, Tensors
-from planting.truth import MISSING, SHIFTED, Truth, by_one_or, near, truth
+from planting.truth import MISSING, SAME_RESIZE, SHIFTED, ZERO, TimesTheMean, Truth, by_one_or, near, truth
 
 Changed = tuple[Layer, str, Truth]
 
@@ -258,7 +258,7 @@ def gate_not_squashed(layer: Layer, rng: Rng) -> Changed:
 def other_divisor(layer: Layer, rng: Rng) -> Changed:
     """The sum is divided by another number than that of the positions."""
     factor = float(rng.choice([0.5, 0.9, 1.1, 1.25, 2.5]))  # none is a side of a picture
-    word = truth("divi|count|number of|mean|average|times|scale", near(factor, 1 / factor))
+    word = truth("divi|count|number of|mean|average|times|scale", TimesTheMean(factor))
     return layer.but(average=lambda x: average(x) * x.dtype.type(factor)), f"the mean times {factor:g}", word
 
 
@@ -278,7 +278,8 @@ def softmax_of_half(layer: Layer, rng: Rng) -> Changed:
 def colours_reversed(preparation: Preparation, rng: Rng) -> tuple[Preparation, str, Truth]:
     """Blue, green, red."""
     bgr = truth(
-        r"bgr|blue|colou?rs? (are )?(order|revers|swap)|channels? (are )?(order|revers|swap|permut)|red and blue"
+        r"bgr|blue|colou?rs? (are )?(order|revers|swap)|channels? (are )?(order|revers|swap|permut)|red and blue",
+        SAME_RESIZE,
     )
     return preparation.edited("picture", lambda x: x[..., ::-1]), "BGR", bgr
 
@@ -289,8 +290,10 @@ def other_affine(preparation: Preparation, rng: Rng) -> tuple[Preparation, str, 
     mean, std = [(127.5, 127.5), (0.0, 255.0), (127.0, 127.0), (128.0, 64.0)][rng.integers(4)]
     three = np.full(3, mean, np.float32), np.full(3, std, np.float32)
     shift, scale = mean / std, 1 / std
-    numbers = near(mean, mean / 255, shift, -shift), near(std, std / 255, scale, 255 * scale)
-    words = truth("normali|mean|std|scale|divi|times", *numbers)
+    nothing = r"\+ \(-?0, -?0, -?0\)|\b(?:mean|subtract) 0\b|^(?!.*(?:subtract|[-+] \())"  # is subtracted
+    moved = near(mean, mean / 255, shift, -shift) if mean else nothing
+    divided = near(std, std / 255, scale, 255 * scale)
+    words = truth("normali|mean|std|scale|divi|times", moved, divided, SAME_RESIZE)
     return preparation.but(mean=three[0], std=three[1]), f"mean {mean:g}, deviation {std:g}", words
 
 
@@ -303,7 +306,8 @@ def crop_moved(preparation: Preparation, rng: Rng) -> tuple[Preparation, str, Tr
         top, left, height, width = centre_window(*sizes)
         return max(top + down, 0), max(left + right, 0), height, width
 
-    words = truth("crop|window|cut|shift|moved|offset|translat", near(down, -down, right, -right))
+    numbers = near(down, -down), near(right, -right)
+    words = truth("crop|window|cut|shift|moved|offset|translat", *numbers, SAME_RESIZE)
     return preparation.but(window=window), f"the crop is moved by ({down}, {right})", words
 
 
@@ -315,7 +319,7 @@ def half_pixel(preparation: Preparation, rng: Rng) -> tuple[Preparation, str, Tr
         shift = size_in / size_out / 2 - 0.5
         return resize_matrix(size_in, size_out, lambda x: cubic(x, -0.75), 2, steps=1024, shift=shift)
 
-    words = truth("half[- ]pixel|pixel cent(?:re|er)|cent(?:re|er)s of pixels|align|half a pixel")
+    words = truth("(?<!without )half[- ]pixel|pixel cent(?:re|er)|cent(?:re|er)s of pixels|align|half a pixel")
     return preparation.but(resize=resize), "half-pixel centres", words
 
 
@@ -323,7 +327,7 @@ def half_pixel(preparation: Preparation, rng: Rng) -> tuple[Preparation, str, Tr
 def picture_turned(preparation: Preparation, rng: Rng) -> tuple[Preparation, str, Truth]:
     """The picture is turned by a quarter or half, as if its orientation were not heeded."""
     quarters = int(rng.integers(1, 4))
-    words = truth(r"rotat|turned|orient|exif|transpos|\b(?:90|180|270)\b|quarter|upside")
+    words = truth(r"rotat|turned|orient|exif|transpos|\b(?:90|180|270)\b|quarter|upside", SAME_RESIZE)
     return preparation.edited("picture", lambda x: np.rot90(x, quarters)), f"turned by {90 * quarters} degrees", words
 
 
@@ -385,7 +389,7 @@ def narrow_accumulator(layer: Layer, rng: Rng) -> Changed:
             total = (total + np.multiply.outer(a[:, row], b[row])).astype(np.float16)
         return total.astype(a.dtype)
 
-    words = truth("accumulat|sums?\\b|adds|added", r"\bfloat16|half|fp16|bits|narrow")
+    words = truth("accumulat|adds|added|partial|running", r"\bfloat16|half|fp16|bits|narrow")
     return layer.but(product=product), "accumulates in float16", words
 
 
@@ -399,7 +403,7 @@ def tail_not_written(layer: Layer, rng: Rng) -> Changed:
         return x
 
     words = truth(
-        "last|tail|end|from .* on|bottom|remain", "zero|\\b0\\b|not written|unwritten|never written|empty|stale"
+        "last|tail|\\bend|from .* on|bottom|remain", f"{ZERO}|not written|unwritten|never written|empty|stale"
     )
     return layer.edited("out", in_memory(change)), f"the last {most} elements are 0", words
 
@@ -414,7 +418,7 @@ def tile_rows_lost(layer: Layer, rng: Rng) -> Changed:
         x[:, rows - 1 :: rows] = 0
         return x
 
-    words = truth("rows?\\b", near(rows))
+    words = truth(r"rows?\b", rf"(?:strips?|tiles?|each|every|blocks?|groups?) (?:of )?{rows}\b|\b{rows} rows")
     return layer.edited("out", edit), f"row {rows - 1} of every {rows} is 0", words
 
 
@@ -425,7 +429,8 @@ def picture_repeated(layer: Layer, rng: Rng) -> Changed:
     def edit(x: Array, scene: Scene) -> Array:
         return x[[0, *range(len(x) - 1)]]
 
-    words = truth("picture|batch|image|\\bn\\b", "equal|same|repeat|copy|of picture|previous|ignor|first|\\b0\\b")
+    beside = r"equal|same|repeat|copy|of picture|previous|before|ignor|first picture|holds? pictures?"
+    words = truth(r"picture|batch|image|\bn\b", beside)
     return layer.edited("out", edit), "picture n is that of n - 1", words
 
 
@@ -477,5 +482,5 @@ def dump_damaged(program: Program, rng: Rng) -> tuple[Program, str, Truth] | Non
         flat[int(flat.size * start) : int(flat.size * (start + share))] = 0
         return tensors | {name: flat.reshape(tensors[name].shape)}
 
-    words = truth("dump|file|damag|goes on|went on")
+    words = truth(r"dumped|\bfile\b|damag|goes on|went on")
     return program.dumped(change), f"{name}: {share:.0%} of the file is 0", words

@@ -12,7 +12,7 @@ from refnet.network import Network
 sys.path.append(str(ROOT / "tools"))
 
 from planting import campaign
-from planting.cases import Case, first_change, ground, save, written
+from planting.cases import Case, choose, first_change, ground, save, written
 from planting.preparation import Preparation
 from planting.program import run
 from planting.roundings import ROUNDINGS
@@ -30,7 +30,8 @@ SMALL = Case("narrow", (40, 56), "noise", "NHWC", "blocks")
 def compared(case, program, tmp_path):
     here = ground(*case.ground)
     ours = run(program(here.right.program), here.source, parts=case.dump == "unfused")
-    path = save(written(ours.tensors, case, np.random.default_rng(0)), case, tmp_path / "port")
+    chosen = choose(ours.tensors, case, np.random.default_rng(0))
+    path = save(written(ours.tensors, case, chosen), case, tmp_path / "port")
     return refnet.compare(here.golden, path, model=here.model)
 
 
