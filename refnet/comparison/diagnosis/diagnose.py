@@ -96,7 +96,7 @@ def situation_of(
     others = OnDemand(
         layers, lambda name: computation_of(replace(step, name=name), tensors, eps, inputs, since=since, part=part)
     )
-    return Situation(step, right, follows, other, neighbours or {}, later or {}, others)
+    return Situation(step, right, follows, other, neighbours or {}, later or {}, others, since)
 
 
 def _check_inputs(step: Step, inputs: Sequence[Array], since: str) -> None:

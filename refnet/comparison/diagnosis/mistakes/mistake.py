@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from refnet.architecture.names import part_name
 from refnet.architecture.step import Step
 from refnet.arrays import Array
 from refnet.comparison.diagnosis.computation import Computation
@@ -22,6 +23,12 @@ class Situation:
     neighbours: Mapping[str, Array] = field(default_factory=dict)  # the port's earlier tensors, by name
     later: Mapping[str, Array] = field(default_factory=dict)  # and those of later steps
     layers: Mapping[str, Computation] = field(default_factory=dict)  # with the weights of other layers, by name
+    since: str = ""  # the part of the step that it reads, where it begins with one
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Names of what the computation reads."""
+        return (part_name(self.step.name, self.since),) if self.since else self.step.inputs
 
 
 class Mistake(NamedTuple):

@@ -33,6 +33,7 @@ from refnet.comparison.diagnosis.preparation.resampling import (
     Kind,
     resample,
 )
+from refnet.comparison.diagnosis.preparation.resize_words import is_own
 from refnet.comparison.diagnosis.preparation.rough_location import CLEAR, Means, anywhere, at_known
 from refnet.comparison.diagnosis.preparation.sample import Place, Sample, colours
 from refnet.comparison.diagnosis.preparation.settled import Settled, settle
@@ -224,8 +225,12 @@ class Fit:
         return [way for left, way in tried if left <= ALIKE * least + HARDLY]
 
     def _varied(self, ways: list[Way]) -> list[Way]:
-        """With other roundings, the simplest of the best first."""
-        return self._alike(Way(w.window, kind, w.before, w.after) for w in ways[:WINDOWS] for kind in _variants(w.kind))
+        """With other roundings: the recipe's own first, where that is among the best, then the simplest."""
+
+        def kinds(way: Way) -> list[Kind]:
+            return sorted(_variants(way.kind), key=lambda kind: not is_own(kind, self.recipe.resize))
+
+        return self._alike(Way(w.window, kind, w.before, w.after) for w in ways[:WINDOWS] for kind in kinds(w))
 
     def _whole(self, ways: list[Way]) -> Fitted:
         """The first that makes the whole input; else the nearest."""

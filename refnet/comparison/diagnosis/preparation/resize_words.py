@@ -26,6 +26,12 @@ LEVELS = {
 }
 
 
+def is_own(kind: Kind, resize: str) -> bool:
+    """Whether a kind is that which a recipe asks for."""
+    own, _ = RECIPE_KINDS[resize]
+    return kind.kernel.name == own.kernel.name and kind.but(kernel=own.kernel) == own
+
+
 def named(kind: Kind, centres: str, *, shrinks: bool, outright: bool) -> str:
     """The name of a recipe's resize that does the same, or ""; ``outright`` where nothing is resized."""
     for name, (known, places) in RECIPE_KINDS.items():

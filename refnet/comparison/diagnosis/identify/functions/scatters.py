@@ -37,7 +37,7 @@ def scatters(s: Situation, trial: Trial) -> Iterator[Mistake]:
 def _of_operands(s: Situation, trial: Trial, known: Array) -> Iterator[Mistake]:
     c, seen = s.right, trial.seen.astype(np.float64)
     wide = [np.broadcast_to(x if x.ndim == 4 else x[:, None, None], seen.shape) for x in trial.sample.inputs]
-    for position, name in enumerate(s.step.inputs[:2]):
+    for position, name in enumerate(s.reads[:2]):
         mine, other = wide[position], wide[1 - position]
         there = known if c.op == "add" else known & (np.abs(other) > SMALL * float(np.std(other)))
         if np.count_nonzero(there) < FEWEST:

@@ -41,14 +41,14 @@ def _dictionary(s: Situation, c: Computation) -> _Dictionary:
     """All that has the result's shape; each as it lies in memory, or as a view."""
     shape = (len(c.inputs[0]), *s.step.shape)
     found: _Dictionary = {"1": np.broadcast_to(np.float32(1), shape)}
-    for name, x in zip(s.step.inputs, c.inputs, strict=False):
+    for name, x in zip(s.reads, c.inputs, strict=False):
         wide = x[:, None, None] if x.ndim == 2 and len(shape) == 4 else x
         if wide.shape in (shape, (shape[0], 1, 1, shape[-1])):
             found[name] = np.broadcast_to(wide, shape)
     for name, other in s.neighbours.items():
         if other.shape == shape and name not in found and name != s.step.name:
             found[name] = other
-    names = [name for name in found if name in s.step.inputs]
+    names = [name for name in found if name in s.reads]
     for name in names:
         for activation in ("swish", "relu", "relu6", "sigmoid"):
             found[f"{activation}({name})"] = ACTIVATIONS[activation](found[name])

@@ -41,7 +41,7 @@ def reads(s: Situation, trial: Trial) -> Iterator[Mistake]:
         every += [*_few(few, x[known], w[:, columns]), *_pairs(few, x[known], w[:, columns])]
     for source in every:
         if source is not None:
-            words = f"of {s.step.inputs[0]} it reads {told(source, 'input channel')}"
+            words = f"of {s.reads[0]} it reads {told(source, 'input channel')}"
             yield Mistake("channels-read", words, replace(s.right, inputs=(s.right.inputs[0][..., source],)))
 
 

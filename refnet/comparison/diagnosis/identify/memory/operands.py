@@ -20,7 +20,7 @@ def operands(s: Situation) -> Iterator[Mistake]:
     """Another part or order of an input, of the kernel, of the result."""
     c = s.right
     yield from _turned(c)
-    for position, name in enumerate(s.step.inputs[: len(c.inputs)] or ("its input",)):
+    for position, name in enumerate(s.reads[: len(c.inputs)] or ("its input",)):
         for words, moved in _moves(c.inputs[position]):
             inputs = (*c.inputs[:position], moved, *c.inputs[position + 1 :])
             yield Mistake("input-moved", f"of {name} it reads {words}", replace(c, inputs=inputs))
@@ -33,7 +33,7 @@ def operands(s: Situation) -> Iterator[Mistake]:
 def _addresses(s: Situation) -> Iterator[Mistake]:
     """Inputs that are read from an address some numbers off."""
     c = s.right
-    for position, name in enumerate(s.step.inputs[: len(c.inputs)]):
+    for position, name in enumerate(s.reads[: len(c.inputs)]):
         x = c.inputs[position]
         for order in ("NHWC", "NCHW") if x.ndim == 4 else ("NC",):
             laid = x.transpose(0, 3, 1, 2) if order == "NCHW" else x
@@ -130,9 +130,9 @@ def _results(s: Situation) -> Iterator[Mistake]:
 def _laid_otherwise(s: Situation) -> Iterator[Mistake]:
     """Other tensors of the run that have as many numbers, in another shape."""
     c = s.right
-    for position, (right, x) in enumerate(zip(s.step.inputs, c.inputs, strict=False)):
+    for position, (right, x) in enumerate(zip(s.reads, c.inputs, strict=False)):
         for name, other in s.neighbours.items():
-            if name in (*s.step.inputs, s.step.name) or other.size != x.size or other.shape == x.shape:
+            if name in (*s.reads, s.step.name) or other.size != x.size or other.shape == x.shape:
                 continue
             inputs = (*c.inputs[:position], other.reshape(x.shape), *c.inputs[position + 1 :])
             words = f"it reads {name} where {right} should be read, as if it had that shape"

@@ -84,7 +84,7 @@ def contents(s: Situation, trial: Trial) -> Iterator[Mistake]:
         yield from _cut_off(s, trial.part, value)
         words = f"{value:.6g} stands there" + (": it was not written, or cleared" if value == 0 else "")
         yield Mistake("constant", words, replace(s.right, after=lambda x: np.full_like(x, value)))
-    for name, x in zip(s.step.inputs, s.right.inputs, strict=False):
+    for name, x in zip(s.reads, s.right.inputs, strict=False):
         if x.shape == trial.actual.shape and s.right.op != "none":
             what = {"excite": "the gate is not applied", "add": "the other input is not added"}
             words = f"its input {name} stands there unchanged: {what.get(s.right.op, 'the step was not computed')}"
@@ -93,7 +93,7 @@ def contents(s: Situation, trial: Trial) -> Iterator[Mistake]:
         words = "the sums are 0: nothing was multiplied and added up, and what follows the sums is right"
         yield Mistake("sums-zero", words, replace(s.right, kernel=np.zeros_like(s.right.kernel)))
     for name, other in chain(s.neighbours.items(), s.later.items()):
-        if other.shape == trial.actual.shape and name not in (s.step.name, *s.step.inputs):
+        if other.shape == trial.actual.shape and name not in (s.step.name, *s.reads):
             words = f"what {name} holds stands there: a buffer that was not written, or overwritten"
             yield Mistake("stale-buffer", words, replace(s.right, times=0.0, plus=((1.0, other),)))
     yield from _sums_alone(s)
