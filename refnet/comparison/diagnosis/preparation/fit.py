@@ -49,6 +49,7 @@ ROUNDED = 0.6  # levels: up to here an error may be rounding, and no tone is loo
 LESS = 0.5  # of the error, at most, is left by a tone that is believed
 EARLIER = 0.97  # of the error is left by colours rounded before the resize, at most
 ALIKE = 1.15  # times the least error: as good
+AS_GOOD = 1.01  # of what another leaves: the difference has no effect here
 HARDLY = 0.004  # levels
 FINE, BLOCKY, COARSE = 0.06, 0.4, 0.8  # pixels by which a place may be off: by smooth kernels, boxes, nearest pixels
 FAR = 1.0  # levels: an error of the whole that no rule for the border explains
@@ -225,12 +226,11 @@ class Fit:
         return [way for left, way in tried if left <= ALIKE * least + HARDLY]
 
     def _varied(self, ways: list[Way]) -> list[Way]:
-        """With other roundings: the recipe's own first, where that is among the best, then the simplest."""
-
-        def kinds(way: Way) -> list[Kind]:
-            return sorted(_variants(way.kind), key=lambda kind: not is_own(kind, self.recipe.resize))
-
-        return self._alike(Way(w.window, kind, w.before, w.after) for w in ways[:WINDOWS] for kind in kinds(w))
+        """With other roundings, the simplest of the best first; but the recipe's own, where that is as good."""
+        best = self._alike(Way(w.window, kind, w.before, w.after) for w in ways[:WINDOWS] for kind in _variants(w.kind))
+        least = self._left_by(best[0])
+        own = [w for w in best if is_own(w.kind, self.recipe.resize) and self._left_by(w) <= AS_GOOD * least]
+        return [*own, *(way for way in best if way not in own)]
 
     def _whole(self, ways: list[Way]) -> Fitted:
         """The first that makes the whole input; else the nearest."""
