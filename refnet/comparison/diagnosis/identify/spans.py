@@ -22,6 +22,7 @@ from refnet.comparison.judgement.verdict import judge, rms
 
 BUDGET = 5e9  # multiply-adds, and numbers times 30, that are spent on one span
 PER_NUMBER = 30
+PER_STEP = 4e5  # what a step costs however small it is
 APART = 8  # times as long as in a product of matrices takes a multiply-add of a depthwise convolution
 LEAD = 0.5  # of the error, that may be left for a guess to be told
 CLOSE = 0.03  # of the error, that a guess may leave before it is looked at closely
@@ -114,15 +115,12 @@ def _held(span: Span, values: Mapping[str, Array], name: str) -> Array:
 
 
 def _cost(steps: Sequence[Step], pictures: int) -> float:
-    return (
-        float(
-            sum(
-                step.macs * (APART if step.op == "depthwise" else 1) + PER_NUMBER * int(np.prod(step.shape))
-                for step in steps
-            )
-        )
-        * pictures
-    )
+    return sum(PER_STEP + pictures * _work(step) for step in steps)
+
+
+def _work(step: Step) -> float:
+    """Of one picture."""
+    return float(step.macs * (APART if step.op == "depthwise" else 1) + PER_NUMBER * int(np.prod(step.shape)))
 
 
 def _run(span: Span, known: Mapping[str, Array], dtype: Float) -> dict[str, Array]:
