@@ -24,9 +24,10 @@ def needed(steps: Sequence[Step], given: Collection[str], wanted: Collection[str
             if name in wanted:
                 raise InputError(f"nothing makes {name}: {step.name} is given; want steps that come after it")
     open_names = set(wanted)
+    parts = open_names - {step.name for step in steps}  # only what is wanted may be a part: steps read steps
     chosen = []
     for step in reversed(steps):
-        if step.name not in given and (step.name in open_names or not open_names.isdisjoint(step.parts)):
+        if step.name not in given and (step.name in open_names or (parts and not parts.isdisjoint(step.parts))):
             chosen.append(step)
             open_names |= set(step.inputs)
     chosen.reverse()

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Literal
 
 from refnet.architecture import names
@@ -93,7 +92,7 @@ class Step:
         """What its batch norm adds to the variance, ``of_others`` being what the network's usually add."""
         return of_others if self.eps is None else self.eps
 
-    @cached_property
+    @property
     def parts(self) -> tuple[str, ...]:
         """Names of the tensors inside a convolution: the sums, after batch norm, after the activation.
 
