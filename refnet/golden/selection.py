@@ -12,7 +12,6 @@ from refnet.architecture import names
 from refnet.architecture.plan import Plan
 from refnet.architecture.step import Shape
 from refnet.errors import InputError
-from refnet.golden.manifest import PICTURE
 
 Part = tuple[tuple[int, int], ...]
 
@@ -56,6 +55,8 @@ def select(
     if not pairs:
         raise InputError("no steps are asked for; want names or globs such as block3*.depthwise")
     for pattern, ranges in pairs:
+        if (pattern, ranges) == (names.INPUT, None):
+            continue  # every golden holds it, whole
         for name in _matches(plan, pattern, unfused=unfused):
             part = () if ranges is None else _part(name, (batch, *plan.shapes[name]), ranges)
             if found.setdefault(name, part) != part:
@@ -114,8 +115,6 @@ def _split(text: str) -> list[tuple[str, str | None]]:
 
 
 def _matches(plan: Plan, pattern: str, *, unfused: bool) -> list[str]:
-    if pattern in (PICTURE, names.INPUT):  # every golden holds these
-        return []
     steps = fitting(pattern, (step.name for step in plan))
     if steps:
         return [part for name in steps for part in ((*plan[name].parts, name) if unfused else (name,))]
