@@ -133,7 +133,6 @@ def explain(
     one = found[step]
     part = step.removeprefix(one.name).removeprefix(".")
     given = {name: array.astype(np.float32) for name, array in zip(one.inputs, inputs, strict=False)}
-    options = {"tensors": weights.tensors, "eps": weights.bn_eps, "inputs": inputs, "part": part}
     right = computation_of(one, weights.tensors, weights.bn_eps, inputs, part=part)
     ((_, single),) = network.resume(given, [step], size=size)
     truth = evaluate(right, np.float64)
@@ -145,7 +144,16 @@ def explain(
         for other in plan
         if other.weights and other.shape[-1] == one.shape[-1] and other.op == one.op and other.name != one.name
     ]
-    diagnosis = diagnose(one, **options, actual=y, dtype=dtype, layers=others if part != CONV else ())  # type: ignore[arg-type]
+    diagnosis = diagnose(
+        one,
+        tensors=weights.tensors,
+        eps=weights.bn_eps,
+        inputs=inputs,
+        actual=y,
+        part=part,
+        dtype=dtype,
+        layers=others if part != CONV else (),
+    )
     has_map = y.shape == truth.shape and y.ndim in (2, 4)
     if not has_map:
         return Explanation(step, judgement, diagnosis)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -47,6 +48,15 @@ def sums(trial: Trial) -> Inside | None:
     known = inside.known & (np.abs(scale) > 1e-12)
     with np.errstate(all="ignore"):
         return Inside((inside.values - shift) / scale, known, trial.total)
+
+
+def levels(trial: Trial) -> Iterator[tuple[str, str, Inside]]:
+    """What stood before the activation, and the sums: their places in a ``Precision``, words, and numbers."""
+    c = trial.sample
+    if c.activation != "none" and (normed := before_activation(trial)) is not None:
+        yield "normed", "the numbers before the activation", normed
+    if (c.norms or c.bias is not None) and (summed := sums(trial)) is not None:
+        yield "sums", "the sums", summed
 
 
 def affine(c: Computation) -> tuple[Array, Array]:

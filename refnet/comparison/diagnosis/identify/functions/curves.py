@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from refnet.arrays import Array
 from refnet.comparison.diagnosis.activations import sigmoid
 from refnet.comparison.diagnosis.computation import Precision, evaluate
-from refnet.comparison.diagnosis.identify.inverse import Inside, before_activation, sums
+from refnet.comparison.diagnosis.identify.inverse import Inside, levels
 from refnet.comparison.diagnosis.identify.numbers import fit, nice, said_number
 from refnet.comparison.diagnosis.mistakes import Mistake, Situation
 from refnet.comparison.diagnosis.trial import Trial
@@ -18,39 +19,22 @@ from refnet.comparison.diagnosis.trial import Trial
 Curve = Callable[[Array], Array]
 NEAR = 1e-3  # relative, of numbers that are taken for the same
 
-_RESULT, _NORMED, _SUMS = "the results", "the numbers before the activation", "the sums"
-
 
 def curves(s: Situation, trial: Trial) -> Iterator[Mistake]:
     """Bounds, wrap-around, signs and powers, of results, of sums, of what is activated."""
-    for where, inside in _levels(s, trial):
+    for at, where, inside in _levels(trial):
         for name, words, curve in _changes(inside):
-            yield Mistake(name, words.format(where), replace(s.right, precision=_at(where, curve)))
+            change: dict[str, Any] = {at: curve}
+            yield Mistake(name, words.format(where), replace(s.right, precision=Precision(**change)))
     yield from _inputs_bounded(s, trial)
 
 
-def _levels(s: Situation, trial: Trial) -> Iterator[tuple[str, Inside]]:
+def _levels(trial: Trial) -> Iterator[tuple[str, str, Inside]]:
     truth = evaluate(trial.sample, np.float64)
-    if truth.shape != trial.seen.shape:
-        return
-    known = np.ones(truth.shape, bool) if trial.asked is None else trial.asked
-    yield _RESULT, Inside(trial.seen.astype(np.float64), known, truth)
-    if s.right.activation != "none":
-        normed = before_activation(trial)
-        if normed is not None:
-            yield _NORMED, normed
-    if s.right.norms or s.right.bias is not None:
-        summed = sums(trial)
-        if summed is not None:
-            yield _SUMS, summed
-
-
-def _at(where: str, curve: Curve) -> Precision:
-    return {
-        _RESULT: Precision(result=curve),
-        _NORMED: Precision(normed=curve),
-        _SUMS: Precision(sums=curve),
-    }[where]
+    if truth.shape == trial.seen.shape:
+        known = np.ones(truth.shape, bool) if trial.asked is None else trial.asked
+        yield "result", "the results", Inside(trial.seen.astype(np.float64), known, truth)
+        yield from levels(trial)
 
 
 def _changes(inside: Inside) -> Iterator[tuple[str, str, Curve]]:

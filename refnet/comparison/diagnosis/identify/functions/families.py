@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from refnet.arrays import Array
-from refnet.comparison.diagnosis.activations import sigmoid
+from refnet.comparison.diagnosis.activations import ACTIVATIONS, sigmoid
 from refnet.comparison.diagnosis.identify.numbers import fit, nice, said_number
 
 Curve = Callable[[Array], Array]
@@ -18,6 +18,7 @@ ROUGHLY = 8  # times fewer points are enough to begin with
 REFINED = 12  # steps of Newton's method
 FITS = 1e-4  # of the spread of the results, that may be left
 DEGREES = range(2, 9)
+_swish = ACTIVATIONS["swish"]
 
 
 class Family(NamedTuple):
@@ -28,12 +29,9 @@ class Family(NamedTuple):
     function: Callable[[Array, float], Array]
 
 
-def _softplus(x: Array) -> Array:
+def softplus(x: Array) -> Array:
+    """log(1 + exp(x))."""
     return np.asarray(np.logaddexp(np.zeros((), x.dtype), x))
-
-
-def _swish(x: Array) -> Array:
-    return x * sigmoid(x)
 
 
 def _between(x: Array, p: float) -> Array:
@@ -51,7 +49,7 @@ FAMILIES = (
     Family("sigmoid that is shifted", "sigmoid(x + {})", lambda x, p: sigmoid(x + p)),
     Family("sigmoid of a bounded input", "sigmoid of x bounded at ±{}", lambda x, p: sigmoid(_between(x, p))),
     Family("elu", "elu: {} (exp(x) - 1) below 0", lambda x, p: np.where(x < 0, p * np.expm1(np.minimum(x, 0)), x)),
-    Family("softplus", "softplus: log(1 + exp({} x)) / {}", lambda x, p: _softplus(p * x) / p),
+    Family("softplus", "softplus: log(1 + exp({} x)) / {}", lambda x, p: softplus(p * x) / p),
     Family("leaky relu", "leaky relu: {} x below 0", lambda x, p: np.where(x < 0, p * x, x)),
     Family("relu that is shifted", "relu(x - {})", lambda x, p: np.maximum(x - p, 0)),
     Family("relu with another bound below", "max(x, {})", np.maximum),

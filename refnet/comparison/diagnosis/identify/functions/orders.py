@@ -8,11 +8,12 @@ from dataclasses import replace
 import numpy as np
 
 from refnet.arrays import Array
-from refnet.comparison.diagnosis.activations import ACTIVATIONS, sigmoid
+from refnet.comparison.diagnosis.activations import ACTIVATIONS
 from refnet.comparison.diagnosis.computation import Computation, Norm
 from refnet.comparison.diagnosis.mistakes import Mistake, Situation
 
 _ACTIVATIONS = ("swish", "relu", "relu6", "sigmoid")
+_swish = ACTIVATIONS["swish"]
 _Stages = tuple[Norm | str, ...]
 
 
@@ -72,10 +73,6 @@ def _with_input(s: Situation) -> Iterator[Mistake]:
 
 def _gate(g: Array) -> Array:
     return g[:, None, None]
-
-
-def _swish(x: Array) -> Array:
-    return x * sigmoid(x)
 
 
 _SUMS: tuple[tuple[str, Callable[[Array, Array], Array]], ...] = (

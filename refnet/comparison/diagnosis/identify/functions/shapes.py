@@ -13,7 +13,7 @@ from refnet.arrays import Array
 from refnet.comparison.diagnosis.activations import ACTIVATIONS, sigmoid
 from refnet.comparison.diagnosis.computation import Computation
 from refnet.comparison.diagnosis.identify.functions.exponentials import exponentials
-from refnet.comparison.diagnosis.identify.functions.families import of_families
+from refnet.comparison.diagnosis.identify.functions.families import of_families, softplus
 from refnet.comparison.diagnosis.identify.functions.tables import tables
 from refnet.comparison.diagnosis.identify.inverse import before_activation
 from refnet.comparison.diagnosis.identify.numbers import fit, nice
@@ -143,10 +143,6 @@ def _of_sigmoids(z: Array, y: Array) -> _Found:
     yield from _straight(z, y, "straight pieces")
 
 
-def _softplus(x: Array) -> Array:
-    return np.logaddexp(np.zeros((), x.dtype), x)
-
-
 def _erf(x: Array) -> Array:
     """By Abramowitz and Stegun 7.1.26 in float64, good to 1.5e-7."""
     a = np.abs(x.astype(np.float64))
@@ -158,8 +154,8 @@ def _erf(x: Array) -> Array:
 
 _OTHERS: tuple[tuple[str, str, Curve], ...] = (
     ("gelu by erf", "gelu (by erf)", lambda x: 0.5 * x * (1 + _erf(x / np.sqrt(2)))),
-    ("mish", "mish, x * tanh(log(1 + exp(x))),", lambda x: x * np.tanh(_softplus(x))),
-    ("softplus", "softplus", _softplus),
+    ("mish", "mish, x * tanh(log(1 + exp(x))),", lambda x: x * np.tanh(softplus(x))),
+    ("softplus", "softplus", softplus),
     (
         "selu",
         "selu",

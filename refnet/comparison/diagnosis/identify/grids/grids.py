@@ -11,7 +11,7 @@ import numpy as np
 from refnet.arrays import Array
 from refnet.comparison.diagnosis.computation import Computation, Precision, evaluate
 from refnet.comparison.diagnosis.identify.grids.spacing import spacing
-from refnet.comparison.diagnosis.identify.inverse import Inside, before_activation, sums
+from refnet.comparison.diagnosis.identify.inverse import Inside, levels
 from refnet.comparison.diagnosis.mistakes import Mistake, Situation
 from refnet.comparison.diagnosis.number_formats import DIRECTIONS, ByChance, Grid, Round, floats
 from refnet.comparison.diagnosis.trial import Trial
@@ -31,20 +31,11 @@ def grids(s: Situation, trial: Trial) -> Iterator[Mistake]:
     known = np.ones(truth.shape, bool) if trial.asked is None else trial.asked
     yield from _on_grids(s.right, "result", "the results", Inside(trial.seen, known, truth), 0.0)
     yield from _floats(s.right, trial)
-    for at, words, inside in levels(s, trial):
+    for at, words, inside in levels(trial):
+        if np.count_nonzero(inside.known) < ENOUGH:
+            continue
         blur = BLUR * float(np.max(np.abs(inside.values[inside.known]), initial=0.0))
         yield from _on_grids(s.right, at, words, inside, blur)
-
-
-def levels(s: Situation, trial: Trial) -> Iterator[tuple[str, str, Inside]]:
-    """What stood before the activation, and the sums, as far as the results tell."""
-    for at, words, inside in (
-        ("normed", "the numbers before the activation",
-         before_activation(trial) if s.right.activation != "none" else None),
-        ("sums", "the sums", sums(trial) if s.right.norms or s.right.bias is not None else None),
-    ):  # fmt: skip
-        if inside is not None and np.count_nonzero(inside.known) >= ENOUGH:
-            yield at, words, inside
 
 
 def in_words(step: float) -> str:

@@ -77,10 +77,10 @@ def pixels_of(c: Computation, inside: Inside, reach: int = 0, channels: int = CH
         n = chosen
         return Pixels((n, 0 * n, 0 * n), x, values[chosen], known[chosen], right[chosen])
     n, h, w = np.unravel_index(chosen, shape[:3])
-    return Pixels((n, h, w), windows(c, (n, h, w), reach), values[chosen], known[chosen], right[chosen])
+    return Pixels((n, h, w), read_at(c, (n, h, w), reach), values[chosen], known[chosen], right[chosen])
 
 
-def windows(c: Computation, at: tuple[Array, Array, Array], reach: int = 0) -> Array:
+def read_at(c: Computation, at: tuple[Array, Array, Array], reach: int = 0) -> Array:
     """What some pixels of a convolution read, and ``reach`` pixels around it: f64[P, R, S, C]."""
     assert c.kernel is not None
     pads, stride, (R, S) = c.pads, c.stride, c.kernel.shape[:2]

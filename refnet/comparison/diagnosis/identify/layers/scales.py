@@ -10,7 +10,7 @@ import numpy as np
 
 from refnet.architecture.names import BN_LEAVES
 from refnet.arrays import Array
-from refnet.comparison.diagnosis.computation import Norm
+from refnet.comparison.diagnosis.computation import Computation, Norm
 from refnet.comparison.diagnosis.identify.indices import rules
 from refnet.comparison.diagnosis.identify.inverse import Inside, affine, before_activation
 from refnet.comparison.diagnosis.identify.layers.vectors import Source, sources
@@ -92,7 +92,7 @@ def _name(words: str) -> str:
     return f"eps-{value}" if first == "eps" else f"norm-{first}"
 
 
-def _with(s: Situation, scale: Array, shift: Array):  # type: ignore[no-untyped-def]
+def _with(s: Situation, scale: Array, shift: Array) -> Computation:
     return replace(s.right, norms=(Norm(scale, shift, np.zeros_like(scale), np.ones_like(scale), 0.0),))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -150,7 +150,7 @@ def _telling(flat: Array, wrong: Array) -> int:
     return int(places[int(np.argmax(kinds))])
 
 
-def _rolled(order: str, by: int):  # type: ignore[no-untyped-def]
+def _rolled(order: str, by: int) -> Callable[[Array], Array]:
     def reorder(x: Array) -> Array:
         if order == "NCHW":
             x = x.transpose(0, 3, 1, 2)
