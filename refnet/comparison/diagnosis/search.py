@@ -20,7 +20,6 @@ from refnet.comparison.diagnosis.trial import Trial
 from refnet.comparison.judgement.verdict import ROUNDING
 
 NEAREST = 8  # mistakes that are tried on the whole tensor
-LARGE = 1 << 23  # numbers of a tensor of which fewer are kept: each may hold inputs of its own
 FIRST_OF_TWO = 3  # mistakes on top of which another one is looked for
 GAIN = 3  # times smaller than before is the error that a known mistake leaves
 HELPS = 0.9  # of an error: what leaves more of few channels is looked at no further
@@ -120,12 +119,11 @@ def _unfit(situation: Situation, actual: Array) -> str:
 def nearest(trial: Trial, candidates: Iterable[Mistake]) -> list[Tried]:
     """The candidates that come nearest to the sample, the nearest first: found on few channels, sorted on more."""
     quick: list[Tried] = []
-    kept = NEAREST if trial.actual.size > LARGE else 3 * NEAREST
     with np.errstate(all="ignore"):  # estimates from wrong numbers may be any
         for rank, mistake in enumerate(candidates):
             if mistake.grid != trial.dtype:
                 quick.append(Tried(trial.residual(mistake.wrong, quick=True), rank, mistake))
-                quick = sorted(quick, key=lambda tried: tried[:2])[:kept]
+                quick = sorted(quick, key=lambda tried: tried[:2])[: 3 * NEAREST]
     most = HELPS * max(trial.before, trial.quickly_before)
     near = [one._replace(residual=trial.residual(one.mistake.wrong)) for one in quick if one.residual < most]
     return sorted(near, key=lambda tried: tried[:2])[:NEAREST]
