@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from refnet.architecture.top import Output, Pooling
     from refnet.checkpoints.stated import Head
     from refnet.comparison.compare import compare
+    from refnet.comparison.explain import explain
     from refnet.golden.record import record
     from refnet.hub.warmup import Warm
     from refnet.network import Network
@@ -58,6 +59,7 @@ else:
         "Pipeline": "refnet.pipeline.pipeline",
         "Prediction": "refnet.prediction",
         "compare": "refnet.comparison.compare",
+        "explain": "refnet.comparison.explain",
         "record": "refnet.golden.record",
     }
 
@@ -90,6 +92,7 @@ __all__ = [
     "__version__",
     "compare",
     "convert",
+    "explain",
     "fetch",
     "list_models",
     "load",

@@ -122,7 +122,18 @@ def test_no_module_does_anything_when_imported(tmp_path):
     assert same_environment
 
 
-FUNCTIONS = ["compare", "convert", "fetch", "list_models", "load", "predict", "published", "record", "warmup"]
+FUNCTIONS = [
+    "compare",
+    "convert",
+    "explain",
+    "fetch",
+    "list_models",
+    "load",
+    "predict",
+    "published",
+    "record",
+    "warmup",
+]
 CLASSES = ["Answer", "Network", "Pipeline", "Prediction"]
 ERRORS = {
     "RefnetError": (Exception,),

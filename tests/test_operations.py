@@ -19,7 +19,7 @@ from refnet.architecture.activations import Activation
 from refnet.architecture.plan import make_plan
 from refnet.architecture.step import Op, Step
 from refnet.checkpoints.naming import keras
-from refnet.comparison.diagnosis import activations, computation, rounding
+from refnet.comparison.diagnosis import activations, computation, operations, rounding
 from refnet.export import onnx_nodes
 from refnet.export.c99.render import SOURCES
 from refnet.golden.cases import cases
@@ -72,8 +72,8 @@ OPERATION_PLACES = {
     "refnet/export/onnx_nodes.py": in_onnx,
     "refnet/export/c99/program/refnet.h, Op, and refnet.c, evaluate": lambda step: in_c(step.op, "Op"),
     "refnet/golden/cases.py": lambda step: step.op in {case.op for case in cases()},
-    "refnet/comparison/diagnosis/computation.py, OPERATIONS": lambda step: (
-        step.op in computation.OPERATIONS | computation.WITH_A_NUMBER
+    "refnet/comparison/diagnosis/operations.py, OPERATIONS": lambda step: (
+        step.op in operations.OPERATIONS | operations.WITH_A_NUMBER
         or computation.computation_of(step, AnyWeights(), 1e-3, []).kernel is not None
     ),
     "refnet/checkpoints/naming/keras.py, _COUNTED": lambda step: (

@@ -64,7 +64,8 @@ def main() -> None:
     print("Made by `python tools/sweep_exp.py`. Largest error in ulp for each binade of the argument.\n")
     print(f"- numerics version {NUMERICS_VERSION}")
     print(f"- largest error anywhere: **{max(row[2] for row in rows):.4f} ulp**")
-    print(f"- SHA-256 over all 2**32 results: `{digest.hexdigest()}`\n")
+    order = "in the order of the arguments' bits, little-endian, NaN as 0x7fc00000"
+    print(f"- SHA-256 over all 2**32 results, {order}: `{digest.hexdigest()}`\n")
     print("| from | to | largest error (ulp) | at |\n|---|---|---|---|")
     for first, last, error, where in rows:
         if 2**-26 <= abs(first) <= 256:  # outside, exp is 1, 0 or infinite

@@ -19,14 +19,15 @@ def needed(steps: Sequence[Step], given: Collection[str], wanted: Collection[str
     >>> [step.name for step in needed(plan.steps, ["block1a.depthwise"], ["block1a.project"])]
     ['block1a.squeeze', 'block1a.reduce', 'block1a.gate', 'block1a.excite', 'block1a.project']
     """
-    for step in steps:
+    for step in (step for step in steps if step.name in given):
         for name in (step.name, *step.parts):
-            if step.name in given and name in wanted:
+            if name in wanted:
                 raise InputError(f"nothing makes {name}: {step.name} is given; want steps that come after it")
     open_names = set(wanted)
+    parts = open_names - {step.name for step in steps}  # only what is wanted may be a part: steps read steps
     chosen = []
     for step in reversed(steps):
-        if step.name not in given and not open_names.isdisjoint((step.name, *step.parts)):
+        if step.name not in given and (step.name in open_names or (parts and not parts.isdisjoint(step.parts))):
             chosen.append(step)
             open_names |= set(step.inputs)
     chosen.reverse()

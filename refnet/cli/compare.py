@@ -32,8 +32,10 @@ def add(commands: Any) -> None:
     parser.add_argument("golden", metavar="GOLDEN", help="what `refnet golden` wrote")
     parser.add_argument(
         "actual",
+        nargs="+",
         metavar="PORT",
-        help="a directory of files named like the steps, an .h5, an .npz, or one tensor's file",
+        help="a directory of files named like the steps, an .h5, an .npz, or one tensor's file; several runs of one "
+        "port to see if they are the same",
     )
     parser.add_argument(
         "--steps",
@@ -58,7 +60,7 @@ def add(commands: Any) -> None:
         metavar="MODEL",
         help="weights that the port may have taken by mistake, such as raw ones instead of their moving averages",
     )
-    parser.add_argument("--exact", action="store_true", help="count a difference in rounding as wrong")
+    parser.add_argument("--exact", action="store_true", help="want equal bits: end with 1 where roundings differ")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--html", metavar="FILE", help="write a report page for the browser as well")
     parser.add_argument("--threads", type=int, metavar="N", help="by default one for each core")
@@ -75,7 +77,7 @@ def run(options: argparse.Namespace) -> int:
     with progress.task("comparing") as update:
         found = compare(
             options.golden,
-            options.actual,
+            *options.actual,
             steps=options.steps,
             names=options.map,
             order=options.order,
@@ -103,12 +105,12 @@ def _show(found: Comparison) -> None:
         print()
     for finding in found.findings:
         where = f"{finding.step}: " if finding.step else ""
-        print(terminal.printable(f"{finding.severity}: {where}{finding.text}"))
+        terminal.print_sentence(f"{finding.severity}: {where}{finding.text}")
     if found.findings:
         print()
-    print(terminal.printable(found.verdict))
-    for sentence in (*found.places, *found.sentences):
-        print(terminal.printable(sentence))
+    terminal.print_sentence(found.verdict)
+    for said in found.account:
+        terminal.print_sentence(said.text)
 
 
 def _cells(result: TensorResult) -> list[str]:

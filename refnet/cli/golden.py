@@ -235,8 +235,7 @@ def _input(options: argparse.Namespace) -> Any:
     from refnet.cli.plan import network_of
     from refnet.golden.tensor_from_file import read_input
 
-    architecture, _ = network_of(options.model)
-    layout, channels = _layout_from(options), architecture.channels
+    layout, channels = _layout_from(options), network_of(options.model).architecture.channels
     return read_input(Path(options.input), layout, size=options.size, dtype=options.from_dtype, channels=channels)
 
 
@@ -256,5 +255,5 @@ def _plan(options: argparse.Namespace, x: Any = None) -> Plan:
     from refnet.architecture.plan import make_plan
     from refnet.cli.plan import network_of
 
-    architecture, padding = network_of(options.model)
-    return make_plan(architecture, options.size if x is None else x.shape[1:3], padding=padding)
+    known = network_of(options.model)
+    return make_plan(known.architecture, options.size if x is None else x.shape[1:3], padding=known.padding)

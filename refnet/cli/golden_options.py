@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 from refnet.cli.plan import picture_size
 from refnet.golden import FLOATS, FORMAT_NAMES
+
+
+class _OnePicture(argparse.Action):
+    """Refuses a second picture, which would silently take the place of the first."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
+    ) -> None:
+        if getattr(namespace, self.dest) is not None:
+            parser.error(f"{option} is given twice; a golden is of one picture, or of a batch that --input reads")
+        setattr(namespace, self.dest, values)
 
 
 def add_input(parser: argparse.ArgumentParser) -> None:
     """Add what the network runs on."""
     group = parser.add_argument_group("input")
     one = group.add_mutually_exclusive_group()
-    one.add_argument("--image", metavar="FILE", help="a picture")
+    one.add_argument("--image", metavar="FILE", action=_OnePicture, help="a picture")
     one.add_argument(
         "--input",
         metavar="FILE",

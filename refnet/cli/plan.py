@@ -7,15 +7,14 @@ import re
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from refnet.architecture.padding import Padding
 from refnet.architecture.plan import Plan, make_plan
 from refnet.architecture.step import Step
 from refnet.cli import terminal
 from refnet.errors import InputError
 
 if TYPE_CHECKING:
-    from refnet.architecture.variants import Architecture
     from refnet.engine.memory_report import MemoryReport
+    from refnet.hub.models import Outline
 
 
 def add(commands: Any) -> None:
@@ -37,20 +36,24 @@ def add(commands: Any) -> None:
     parser.add_argument("--threads", type=int, metavar="N", help="for --memory: of the run (default: all cores)")
     parser.add_argument("--batch", type=int, metavar="N", help="for --memory: pictures (default: 1)")
     parser.add_argument("--dtype", choices=("float32", "float64"), help="for --memory: of the run (default: float32)")
-    parser.add_argument("--json", action="store_true", help="print JSON, with the keys of the weights")
+    parser.add_argument(
+        "--json", action="store_true", help="print JSON, with the keys of the weights, epsilon and the constants of exp"
+    )
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Lay out the network and show it."""
-    architecture, padding = network_of(options.model)
-    plan = make_plan(architecture, options.size, padding=options.padding or padding)
+    known = network_of(options.model)
+    plan = make_plan(known.architecture, options.size, padding=options.padding or known.padding)
     given = [f"--{name}" for name in ("threads", "batch", "dtype") if getattr(options, name) is not None]
     if given and not options.memory:
         raise InputError(f"{', '.join(given)}: only with --memory")
     memory = _memory(plan, options) if options.memory else None
     if options.json:
-        terminal.print_json(describe(plan) | ({} if memory is None else {"memory": describe_memory(memory)}))
+        terminal.print_json(
+            describe(plan, known.bn_eps) | ({} if memory is None else {"memory": describe_memory(memory)})
+        )
     else:
         _show(plan, memory)
     return 0
@@ -72,25 +75,36 @@ def picture_size(text: str) -> tuple[int, int]:
     return int(match[1]), int(match[2] or match[1])
 
 
-def network_of(model: str) -> tuple[Architecture, Padding]:
+def network_of(model: str) -> Outline:
     """Find what a model looks like; a name needs no weights on this machine."""
-    from refnet.hub.models import find_weights, is_file, outline
+    from refnet.hub.models import Outline, find_weights, is_file, outline
 
-    known = find_weights(model) if is_file(model) else outline(model)
-    return known.architecture, known.padding
+    if not is_file(model):
+        return outline(model)
+    weights = find_weights(model)
+    return Outline(weights.architecture, weights.padding, weights.bn_eps)
 
 
-def describe(plan: Plan) -> dict[str, Any]:
-    """Turn a plan into what JSON can hold."""
+def describe(plan: Plan, bn_eps: float) -> dict[str, Any]:
+    """Turn a plan into what JSON can hold, with the numbers that a port of it needs; docs/contract.md says for what."""
+    from refnet.reference.numerics import EXP, NUMERICS_VERSION, TAPS_PER_BLOCK, constants_in_hex
+
     return {
         "model": plan.architecture.name,
         "height": plan.height,
         "width": plan.width,
         "padding": plan.padding,
+        "bn_eps": bn_eps,
+        "numerics": NUMERICS_VERSION,
+        "taps_per_block": TAPS_PER_BLOCK,
+        "constants": {dtype: constants_in_hex(dtype) for dtype in EXP},
         "params": plan.params,
         "macs": plan.macs,
         "steps": [
-            asdict(step) | {"pads": step.pads._asdict(), "params": step.params, "parts": step.parts} for step in plan
+            asdict(step)
+            | {"pads": step.pads._asdict(), "params": step.params, "parts": step.parts}
+            | ({"eps": step.bn_eps(bn_eps)} if step.normalized else {})
+            for step in plan
         ],
     }
 

@@ -9,6 +9,7 @@ import math
 import os
 import shutil
 import sys
+import textwrap
 import time
 import warnings
 from collections.abc import Iterator, Sequence
@@ -98,6 +99,15 @@ def print_columns(alignment: str, rows: Sequence[Sequence[str]], *, header: bool
         gaps = [" " * (width - _cells(cell)) for cell, width in zip(row, widths, strict=True)]
         cells = (gap + cell if a == ">" else cell + gap for cell, gap, a in zip(row, gaps, alignment, strict=True))
         print((" " * GAP).join(cells).rstrip())
+
+
+def print_sentence(text: str) -> None:
+    """Print one line; on a terminal, where it is too narrow, as few as hold it, broken between words."""
+    line = printable(text)
+    if sys.stdout.isatty():
+        width = max(NARROW, shutil.get_terminal_size().columns)
+        line = textwrap.fill(line, width, subsequent_indent=" " * GAP, break_on_hyphens=False)
+    print(line)
 
 
 def _cells(text: str) -> int:

@@ -2,40 +2,46 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from refnet.arrays import Array
 from refnet.comparison.causes import find_causes
-from refnet.comparison.findings import Finding, by_severity, listed
+from refnet.comparison.findings import DUMP, Finding, by_severity
 from refnet.comparison.golden_tensors import GoldenTensors
-from refnet.comparison.mixups import find_mixups
+from refnet.comparison.mixups import about_mixups, explained, find_mixups
 from refnet.comparison.other_network import find_other_network
-from refnet.comparison.port.matching import match, read_map
+from refnet.comparison.overwritten import about_overwritten, confirmed, find_overwritten
+from refnet.comparison.port.matching import read_map
 from refnet.comparison.port.port_tensors import PortTensors
 from refnet.comparison.rerun import Rerun, prepare_rerun
 from refnet.comparison.result import Comparison
-from refnet.comparison.tensor_result import TensorResult
+from refnet.comparison.runs import Runs, compare_runs
+from refnet.comparison.sides import (
+    PathLike,
+    Side,
+    about_missing,
+    asked_for,
+    load_other,
+    open_golden,
+    open_side,
+    open_truth,
+    stated_layout,
+)
+from refnet.comparison.tensor_result import Outcome, TensorResult
 from refnet.comparison.walk import Walk
-from refnet.errors import InputError
 from refnet.float_mode import default_mode
-from refnet.golden.axes import TensorLayout, activation_layout
-from refnet.golden.manifest import Manifest, Run
 from refnet.golden.read import TensorReader, open_reader
-from refnet.golden.selection import fitting
-from refnet.hub.models import find_weights
 
-PathLike = str | os.PathLike[str]
+Progress = Callable[[TensorResult, float], None]
 
 
 @default_mode()
 def compare(
     golden: PathLike,
     actual: PathLike,
-    *,
+    *runs: PathLike,
     steps: Sequence[str] | None = None,
     names: PathLike | Mapping[str, str] | None = None,
     order: str | None = None,
@@ -46,7 +52,7 @@ def compare(
     other_weights: PathLike | None = None,
     exact: bool = False,
     threads: int | None = None,
-    progress: Callable[[TensorResult, float], None] = lambda result, done: None,
+    progress: Progress = lambda result, done: None,
 ) -> Comparison:
     """Compare a port's tensors with a golden, in execution order.
 
@@ -59,6 +65,8 @@ def compare(
         What ``refnet golden`` wrote.
     actual
         The port's tensors: a golden, a directory of files named like the steps, an .h5, an .npz, or one tensor's file.
+    runs
+        More dumps of the same port.
     steps
         Names, blocks or globs of the golden's tensors to compare; by default all that ``actual`` has.
     names
@@ -101,101 +109,82 @@ def compare(
     >>> [tensor.name for tensor in found.tensors], found.exit_code
     (['picture', 'input', 'stem', 'pool'], 0)
     """
-    stated = _stated(order, tile)
+    stated = stated_layout(order, tile)
     mapping = names if isinstance(names, Mapping) or names is None else read_map(Path(names))
     with ExitStack() as stack:
-        golden_file = stack.enter_context(open_reader(Path(golden)))
-        port_file = stack.enter_context(open_reader(Path(actual), dtype=dtype))
-        truth_file = None if truth is None else stack.enter_context(open_reader(Path(truth)))
-        tensors = GoldenTensors(golden_file, _manifest(golden_file, golden))
-        matching = match(port_file.names, tuple(tensors.entries), mapping)
-        wanted = _wanted(tuple(tensors.entries), matching.partners, steps)
-        findings = _other_run(tensors.run, port_file.manifest) + list(matching.findings)
-        findings += _missing(tensors, matching.partners, steps)
-        rerun, about_runs = prepare_rerun(tensors.run, model, threads) if wanted else (None, [])
-        findings += about_runs
-        others = find_other_network(port_file, rerun.plan, tensors.batch) if rerun else []
-        findings += others
-        other = None if other_weights is None or rerun is None else _other(other_weights, rerun)
-        port = PortTensors(port_file, matching.partners, tensors, stated)
-        walk = Walk(tensors, port, rerun, _truth(truth_file, truth, tensors.run))
+
+        def opened(path: PathLike, dtype: str | None = None) -> TensorReader:
+            return stack.enter_context(open_reader(Path(path), dtype=dtype))
+
+        tensors = open_golden(opened(golden), golden)
+        asked = asked_for(tensors, steps)
+        sides = [open_side(opened(path, dtype), path, tensors, mapping, stated) for path in (actual, *runs)]
+        double = None if truth is None else open_truth(opened(truth), truth, tensors.run)
+        is_any = any(name in side.tensors.partners for side in sides for name in asked)
+        rerun, about_model = prepare_rerun(tensors.run, model, threads) if is_any else (None, [])
+        other = None if other_weights is None or rerun is None else load_other(other_weights, rerun)
+        judge = _Judge(tensors, rerun, double)
+        between = judge.between(sides, asked) if runs else None
+        side = sides[between.judged if between else 0]
+        port, results, findings = judge.settled(side.tensors, asked, progress)
+        others = find_other_network(results, port, rerun.plan, tensors.batch) if rerun else []
+        about_port = [*side.findings, *about_missing(tensors, side, asked), *about_model]
+        mixups = {} if others else find_mixups(results, tensors, port)
+        findings = [one for one in findings if one.kind != DUMP or one.step not in mixups]
+        said = [*([between.finding] if between else []), *others, *about_port, *findings, *about_mixups(mixups)]
+        said += _formats(results, tensors)
+        found = Comparison(
+            str(golden), side.path, tensors.run.model, tuple(results), tuple(by_severity(said)), exact, runs=between
+        )
+        if rerun is None or others:
+            return found
+        return replace(found, diagnoses=find_causes(found, rerun, port, other, explained=explained(mixups)))
+
+
+@dataclass(frozen=True)
+class _Judge:
+    """What dumps are judged by: a golden, the same in float64 if there is that, and its model if that can be run."""
+
+    golden: GoldenTensors
+    rerun: Rerun | None
+    truth: GoldenTensors | None
+
+    def walk(self, port: PortTensors, names: Sequence[str], progress: Progress) -> tuple[list[TensorResult], Walk]:
+        """Judge these tensors, as far as the port has them."""
+        walk = Walk(self.golden, port, self.rerun, self.truth)
         results: list[TensorResult] = []
+        wanted = [name for name in names if name in port.partners]
         for result in walk.results(wanted):
             results.append(result)
             progress(result, len(results) / len(wanted))
-        findings += [*walk.findings, *find_mixups(results, tensors, port), *_formats(results, tensors)]
-        model = tensors.run.model
-        found = Comparison(str(golden), str(actual), model, tuple(results), tuple(by_severity(findings)), exact)
-        causes = find_causes(found, rerun, port, other) if rerun and not others else {}
-        return replace(found, diagnoses=causes)
+        return results, walk
 
+    def settled(
+        self, port: PortTensors, names: Sequence[str], progress: Progress
+    ) -> tuple[PortTensors, list[TensorResult], list[Finding]]:
+        """Judge them, and once more without those that turn out to be overwritten."""
+        results, walk = self.walk(port, names, progress)
+        held = find_overwritten(results, port)
+        while held:
+            without = port.without(held)
+            again, new_walk = self.walk(without, names, lambda result, done: None)
+            kept = confirmed(held, again)
+            if kept == held:
+                return without, again, [*about_overwritten(held), *new_walk.findings]
+            held = kept
+        return port, results, walk.findings
 
-def _stated(order: str | None, tile: str) -> TensorLayout | None:
-    if order is None and tile:
-        raise InputError(f"tile {tile!r} without an order; want both, such as NCHW and C:16")
-    return None if order is None else activation_layout(order, tile)
+    def between(self, sides: Sequence[Side], names: Sequence[str]) -> Runs:
+        """Compare the runs with each other."""
+        ports = [side.tensors for side in sides]
+        in_all = [name for name in names if all(name in port.partners for port in ports)]
 
+        def outcome(run: int, name: str) -> Outcome:
+            (result,), _ = self.walk(ports[run], [name], lambda result, done: None)
+            return result.outcome
 
-def _manifest(recording: TensorReader, path: PathLike) -> Manifest:
-    if recording.manifest is None:
-        raise InputError(f"{path} has no manifest, so it is no golden; `refnet golden MODEL -o DIR` records one")
-    return recording.manifest
-
-
-def _truth(recording: TensorReader | None, path: PathLike | None, run: Run) -> GoldenTensors | None:
-    if recording is None or path is None:
-        return None
-    manifest = _manifest(recording, path)
-    theirs = manifest.run
-    if theirs.dtype != "float64":
-        raise InputError(
-            f"{path} was computed in {theirs.dtype}; want one in float64: `refnet golden MODEL --dtype float64 -o DIR`"
-        )
-    if (theirs.weights, theirs.size, theirs.input) != (run.weights, run.size, run.input):
-        raise InputError(f"{path} is of another run: {_described(theirs)}; the golden is of {_described(run)}")
-    return GoldenTensors(recording, manifest)
-
-
-def _other(model: PathLike, rerun: Rerun) -> Mapping[str, Array]:
-    """Load the weights that a port may have taken instead."""
-    weights, expected = find_weights(model), rerun.single.weights.architecture
-    if weights.architecture != expected:
-        raise InputError(f"{model} is {weights.architecture.name}; want other weights of {expected.name}")
-    return weights.tensors
-
-
-def _wanted(ours: Sequence[str], partners: Mapping[str, object], steps: Sequence[str] | None) -> list[str]:
-    """Choose tensors that both sides have."""
-    chosen = {pattern: fitting(pattern, ours) for pattern in steps or ()}
-    for pattern, found in chosen.items():
-        if not found:
-            raise InputError(f"the golden has no {pattern!r}; it has {listed(list(ours))}")
-    asked = set(ours) if steps is None else {name for found in chosen.values() for name in found}
-    return [name for name in ours if name in partners and name in asked]
-
-
-def _missing(golden: GoldenTensors, partners: Mapping[str, object], steps: Sequence[str] | None) -> list[Finding]:
-    missing = [name for name in _wanted(tuple(golden.entries), golden.entries, steps) if name not in partners]
-    if not missing:
-        return []
-    text = f"missing from the port, of the golden's {len(golden.entries)} tensors: {listed(missing)}"
-    return [Finding("missing", None, text)]
-
-
-def _other_run(ours: Run, manifest: Manifest | None) -> list[Finding]:
-    """Say first of all if the manifests of both say that they are of different runs."""
-    if manifest is None:
-        return []
-    theirs = manifest.run
-    if (ours.weights, ours.size, ours.input) == (theirs.weights, theirs.size, theirs.input):
-        return []
-    text = f"golden and port are of different runs: {_described(ours)}; {_described(theirs)}"
-    return [Finding("other run", None, text, "wrong")]
-
-
-def _described(run: Run) -> str:
-    height, width = run.size
-    return f"{run.model} (weights {run.weights[:12]}) on {run.input} at {height}x{width}"
+        inputs = self.rerun.inputs if self.rerun else lambda name: ()
+        return compare_runs([side.path for side in sides], ports, self.golden, in_all, inputs, outcome)
 
 
 def _formats(results: Sequence[TensorResult], golden: GoldenTensors) -> list[Finding]:

@@ -8,6 +8,7 @@ from typing import Literal, get_args
 
 #: ``damaged`` makes the comparison impossible to trust; ``wrong`` makes it fail; ``note`` is worth knowing.
 Severity = Literal["damaged", "wrong", "note"]
+OTHER_NETWORK = "other network"  # the kind of one from which all else follows
 DUMP = "dump"  # the kind of one that says that a tensor was damaged when it was written
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 

@@ -30,7 +30,13 @@ class GoldenTensors:
             raise InputError("its bytes are not those that the manifest gives the sha256 of; record the golden again")
         return to_logical_axes(self.recording.read(name))
 
-    def input(self) -> Array | None:
-        """The network's input, f32[N, H, W, 3], if it is all there."""
-        entry = self.entries.get(INPUT)
-        return self.read(INPUT) if entry is not None and not entry.part and entry.dtype == "float32" else None
+    def beginning(self) -> dict[str, Array]:
+        """What its run began with: the network's input, f32[N, H, W, 3], and whatever it went on from.
+
+        Empty if that is not all there.
+        """
+        entries = [self.entries.get(name) for name in (INPUT, *self.run.resumed)]
+        whole = [
+            entry.name for entry in entries if entry and not entry.part and entry.dtype in ("float32", self.run.dtype)
+        ]
+        return {name: self.read(name) for name in whole} if len(whole) == len(entries) else {}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-from refnet.architecture import names
 from refnet.architecture.needed import needed
 from refnet.architecture.plan import Plan, make_plan
 from refnet.architecture.step import Step
@@ -38,7 +37,7 @@ class Rerun:
 
     def terms(self, name: str, given: Collection[str]) -> int:
         """Length of the longest sum between tensors and one that is made from them."""
-        if name not in self.steps:
+        if name not in self.steps or name in given:
             return 1
         return max(map(terms_added, needed(self.plan.steps, given, [name])), default=1)
 
@@ -52,10 +51,10 @@ class Rerun:
         ((_, truth),) = self.truth.resume(given, [name], size=self.size)
         return truth
 
-    def stream(self, network: Network, x: Array, wanted: Sequence[str]) -> Stream:
-        """Run from the network's input, f32[N, H, W, 3], through all the tensors that are wanted."""
+    def stream(self, network: Network, given: Mapping[str, Array], wanted: Sequence[str]) -> Stream:
+        """Run from tensors through all those that are wanted."""
         steps = [name for name in self.steps if name in set(wanted)]
-        return Stream(network.resume({names.INPUT: x}, steps, size=self.size), steps)
+        return Stream(network.resume(given, steps, size=self.size), steps)
 
 
 class Stream:

@@ -5,14 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 from refnet.comparison.diagnosis.diagnosis import Diagnosis
-from refnet.comparison.findings import Finding, listed
+from refnet.comparison.findings import OTHER_NETWORK, Finding, listed
+from refnet.comparison.runs import Runs
 from refnet.comparison.tensor_result import Deviation, TensorResult
 
 SAME, DIFFERENT, IMPOSSIBLE = 0, 1, 2  # exit codes
 MOST_TOLD = 4  # tensors of which it is said where they are wrong; JSON and the page have all
+
+
+class Said(NamedTuple):
+    """A sentence on one tensor: where it is wrong, what it was computed as, or what only comes near that."""
+
+    kind: Literal["where", "named", "lead"]
+    text: str
 
 
 @dataclass(frozen=True)
@@ -33,6 +41,8 @@ class Comparison:
         Whether a difference in rounding counts as one.
     diagnoses
         What the wrong tensors are instead, by name.
+    runs
+        What differs between several runs of the port, of which ``actual`` is the one that is right furthest.
     """
 
     golden: str
@@ -42,6 +52,7 @@ class Comparison:
     findings: tuple[Finding, ...]
     exact: bool = False
     diagnoses: Mapping[str, Diagnosis] = field(default_factory=dict)
+    runs: Runs | None = None
 
     @property
     def first_wrong(self) -> TensorResult | None:
@@ -75,8 +86,16 @@ class Comparison:
         >>> Comparison("golden", "port", "b0", (TensorResult("stem", "stem", "exact"),), ()).verdict
         'exact: 1 tensor'
         """
+        if self.runs and self.runs.differing:
+            return f"the runs differ, first in {self.runs.differing[0].name}; {self.actual}: {self._verdict()}"
+        return self._verdict()
+
+    def _verdict(self) -> str:
+        """Say it of the one dump that is judged."""
         if not self.tensors:
             return "nothing compared: no tensor is in both"
+        if self._other_network:
+            return self._other_network
         first = self.first_wrong
         if first is not None:
             at = f"{first.name} (tensor {self.tensors.index(first) + 1} of {len(self.tensors)})"
@@ -102,10 +121,16 @@ class Comparison:
         follows = rest and all(result.by_itself and not self._fails(result) for result in rest)
         return "; all that follows is right by itself" if follows else ""
 
+    @property
+    def _other_network(self) -> str:
+        return next((finding.text for finding in self.findings if finding.kind == OTHER_NETWORK), "")
+
     def _fails(self, result: TensorResult) -> bool:
         return result.outcome in ("wrong", "differs") or (self.exact and result.outcome == "rounded")
 
     def _why(self, result: TensorResult) -> str:
+        if result.holds:
+            return f"it holds {result.holds}: overwritten before it was dumped"
         said = next((f.text for f in self.findings if f.step == result.name and f.severity == "wrong"), None)
         found = result.decisive
         if found is None or (said and math.isinf(found.relative)):
@@ -126,12 +151,30 @@ class Comparison:
     @property
     def places(self) -> tuple[str, ...]:
         """Where the first tensors that are wrong by themselves are wrong, in plain words."""
-        wrong = self.wrong_by_themselves[:MOST_TOLD]
-        return tuple(f"{found.name}: {found.where.sentence}" for found in wrong if found.where)
+        return tuple(f"{found.name}: {found.where.sentence}" for found in self._placed if found.where)
+
+    @property
+    def _placed(self) -> tuple[TensorResult, ...]:
+        wrong = () if self._other_network else self.wrong_by_themselves[:MOST_TOLD]
+        return tuple(found for found in wrong if found.where)
+
+    @property
+    def account(self) -> tuple[Said, ...]:
+        """Of one tensor after the other, where it is wrong, and what was computed instead or what comes near."""
+        places = dict(zip((found.name for found in self._placed), self.places, strict=True))
+        said: list[Said] = []
+        for name in dict.fromkeys([*places, *self.diagnoses]):
+            if name in places:
+                said.append(Said("where", places[name]))
+            if name in self.diagnoses:
+                diagnosis = self.diagnoses[name]
+                said.append(Said("lead" if diagnosis.mistake is None else "named", f"{name}: {diagnosis.sentence}"))
+        return tuple(said)
 
     def to_json(self) -> dict[str, Any]:
         """Turn it into what JSON can hold; what is no number or infinite becomes null."""
-        first = self.first_wrong
+        different = self.first_wrong
+        wrong = [found.name for found in self.wrong_by_themselves if found.outcome != "rounded"]
         plain: dict[str, Any] = _plain(
             {
                 "golden": self.golden,
@@ -139,8 +182,10 @@ class Comparison:
                 "model": self.model,
                 "result": ("same", "different", "not comparable")[self.exit_code],
                 "verdict": self.verdict,
-                "first_wrong": first and first.name,
-                "wrong_by_themselves": [found.name for found in self.wrong_by_themselves],
+                "runs": self.runs and self.runs.to_json(),
+                "first_different": different and different.name,
+                "first_wrong": wrong[0] if wrong else None,
+                "wrong_by_themselves": wrong,
                 "diagnoses": [{"tensor": name} | asdict(found) for name, found in self.diagnoses.items()],
                 "findings": [asdict(finding) for finding in self.findings],
                 "tensors": [_tensor(found) for found in self.tensors],
@@ -162,6 +207,7 @@ def _tensor(result: TensorResult) -> dict[str, Any]:
         "judged": None if result.decisive is None else "by itself" if result.by_itself else "end to end",
         "run_from": result.run_from,
         "follows": result.follows or None,
+        "holds": result.holds or None,
         "shape": result.shape,
         "part": result.part,
         "where": result.where and asdict(result.where) | {"sentence": result.where.sentence},

@@ -17,6 +17,8 @@ from refnet.comparison.where import Where
 #: ``differs`` is said where nothing tells a rounding from a mistake.
 Outcome = Literal["exact", "rounded", "wrong", "differs", "not compared"]
 
+RIGHT: tuple[Outcome, ...] = ("exact", "rounded")
+
 MAP_SIDE = 64  # most pixels a side of a map of errors
 STRIP = 512  # most channels of a strip
 
@@ -83,7 +85,10 @@ class TensorResult:
     run_from
         Names of those tensors.
     follows
-        The earlier part of the same step that is wrong already, or empty.
+        The earlier part of the same step that is wrong already, or the first tensor that holds NaN or infinities, if
+        this one is made from it; else empty.
+    holds
+        The later tensor that it holds, since its memory was used again; else empty.
     heat
         Where the error is, if it is wrong, as pictures.
     where
@@ -102,6 +107,7 @@ class TensorResult:
     end_to_end: Deviation | None = None
     run_from: tuple[str, ...] = ()
     follows: str = ""
+    holds: str = ""
     heat: Heat | None = None
     where: Where | None = None
 

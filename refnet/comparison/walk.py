@@ -18,11 +18,10 @@ from refnet.comparison.judgement.verdict import NoiseFloor, judge
 from refnet.comparison.port.matching import Part
 from refnet.comparison.port.port_tensors import PairedTensor, PortTensors, crop
 from refnet.comparison.rerun import Rerun, Stream, nearest_held
-from refnet.comparison.tensor_result import Deviation, TensorResult, heat_of
+from refnet.comparison.tensor_result import RIGHT, Deviation, TensorResult, heat_of
 from refnet.comparison.where import Where, find_where
 from refnet.errors import RefnetError
 
-RIGHT = ("exact", "rounded")
 TWO_BYTES = ("float16", "bfloat16")
 _WIDTHS = ("float64", "float32", *TWO_BYTES)  # from the widest to the narrowest
 
@@ -37,9 +36,9 @@ class Walk:
     ) -> None:
         self.golden, self.port, self.rerun, self.truth = golden, port, rerun, truth
         self.findings: list[Finding] = []
-        self._input: Array | None = None
+        self._begin: dict[str, Array] = {}  # what the golden's run began with
         with suppress(RefnetError):  # said where it is compared
-            self._input = golden.input()
+            self._begin = golden.beginning()
         self._streams: dict[str, Stream] = {}
         self._no_numbers: list[str] = []  # tensors that hold NaN or infinities
         self._wrong: dict[str, str] = {}  # step: its first tensor that is wrong
@@ -51,7 +50,9 @@ class Walk:
             yield self._result(name)
         first, *later = self._no_numbers or [""]
         if later:
-            text = f"NaN or infinities are in {len(later)} tensors after {first} too: {listed(later)}"
+            text = (
+                f"NaN or infinities are in {len(later)} tensors after {first}, which are made from it: {listed(later)}"
+            )
             self.findings.append(Finding("not finite", None, text))
 
     def _open_streams(self, wanted: Sequence[str]) -> None:
@@ -65,8 +66,9 @@ class Walk:
             for network in (self.rerun.single, self.rerun.truth)
             if network.dtype.name not in known and not (network.dtype == np.float64 and self.truth)
         ]
-        if self._input is not None:
-            self._streams = {network.dtype.name: self.rerun.stream(network, self._input, steps) for network in missing}
+        steps = [name for name in steps if name not in self._begin]
+        if self._begin:
+            self._streams = {network.dtype.name: self.rerun.stream(network, self._begin, steps) for network in missing}
         elif missing and steps:
             text = "the golden has no whole float32 input to run the model from, so nothing is judged end to end"
             self.findings.append(Finding("input", None, text))
@@ -89,29 +91,43 @@ class Walk:
         return self._compared(name, theirs, pair, pair.reading.tensor, pair.golden)
 
     def _compared(self, name: str, theirs: str, pair: PairedTensor, tensor: Array, golden: Array) -> TensorResult:
-        run_from, by_itself, reference = self._by_itself(name, pair, tensor)
-        end_to_end = self._end_to_end(name, pair, tensor, golden, doubted=by_itself is None)
-        damaged = [one for one in run_from if one in self._wrong.values()]
-        if by_itself is not None and by_itself.outcome == "wrong" and end_to_end.outcome in RIGHT and damaged:
-            self._note_damage(damaged[0], name)
-            run_from, by_itself, reference = (), None, None  # what it was run from is not what the port had
+        holds, before = self.port.overwritten.get(name, ""), self._no_numbers_before(name)
+        skipped = bool(holds or (before and not np.isfinite(tensor).all()))
+        run_from, by_itself, reference = ((), None, None) if skipped else self._by_itself(name, pair, tensor)
+        end_to_end = self._end_to_end(name, pair, tensor, golden, doubted=by_itself is None and not skipped)
+        if by_itself is not None:
+            is_right, goes_on = by_itself.outcome in RIGHT, end_to_end.outcome in RIGHT
+            damaged = before if is_right else next((one for one in run_from if one in self._wrong.values()), "")
+            if damaged and (is_right or goes_on):
+                self._note_damage(damaged, name)
+            if is_right:
+                before = ""
+            elif before or (damaged and goes_on):  # what it was run from is not what the port had
+                run_from, by_itself, reference = (), None, None
         self._note_what_is_no_number(name, end_to_end)
         outcome = (by_itself or end_to_end).outcome
         step = self.rerun.steps[name].name if self.rerun and name in self.rerun.steps else name
         decisive, axes = by_itself or end_to_end, self.golden.entries[name].axes
         expected = golden if reference is None else reference
         is_off = outcome in ("wrong", "differs") and axes in ("NHWC", "NC")
-        is_new = step not in self._wrong if by_itself else not self._wrong
+        is_new = not holds and (step not in self._wrong if by_itself else not self._wrong)
         result = TensorResult(
             name, theirs, outcome, tensor.shape, pair.region, pair.dtype, pair.reading.order, pair.reading.how,
             by_itself, end_to_end, run_from,
-            follows=self._wrong.get(step, ""),
+            follows=before or self._wrong.get(step, ""),
+            holds=holds,
             heat=heat_of(tensor, expected) if is_off else None,
             where=self._where(name, pair, tensor, expected, decisive) if is_off and is_new else None,
         )  # fmt: skip
-        if outcome == "wrong":
+        if outcome == "wrong" and not holds:
             self._wrong.setdefault(step, name)
         return result
+
+    def _no_numbers_before(self, name: str) -> str:
+        """The first tensor that is no number, if the port made this one from it or from what follows it; else empty."""
+        inputs = self.rerun.inputs if self.rerun and self._no_numbers else None
+        begin = nearest_held(name, inputs, self.port.partners.__contains__) if inputs else None
+        return self._no_numbers[0] if not set(begin or ()).isdisjoint(self._no_numbers) else ""
 
     def _by_itself(
         self, name: str, pair: PairedTensor, tensor: Array
@@ -132,14 +148,14 @@ class Walk:
     def _end_to_end(self, name: str, pair: PairedTensor, tensor: Array, golden: Array, *, doubted: bool) -> Deviation:
         """Judge one tensor by the golden's; its verdict is ``doubted`` where it decides."""
         single, truth = self._as_computed(name, pair, golden)
-        terms = self.rerun.terms(name, [names.INPUT]) if self.rerun else 1
-        given = {names.INPUT: self._input} if doubted and self._input is not None else {}
+        terms = self.rerun.terms(name, self._begin or [names.INPUT]) if self.rerun else 1
+        given = self._begin if doubted else {}
         return _deviation(tensor, golden, pair.dtype, single, truth, terms, self._widest(given, name, pair))
 
     def _as_computed(self, name: str, pair: PairedTensor, golden: Array) -> tuple[Array | None, Array | None]:
         """The golden's tensor as computed in float32 and in float64, as far as they are known, cut to the port's."""
         found = dict[str, Array | None]()
-        if name == names.INPUT and golden.dtype == np.float32:
+        if name in (names.INPUT, *self.golden.run.resumed) and golden.dtype == np.float32:
             return golden, golden.astype(np.float64)  # it is what it is
         for dtype in ("float32", "float64"):
             if self._full(name) and self.golden.run.dtype == dtype:
@@ -154,7 +170,7 @@ class Walk:
     def _widest(self, given: Mapping[str, Array], name: str, pair: PairedTensor) -> _Floor | None:
         """How to find the widest noise floor of a tensor, if it is made from others."""
         rerun = self.rerun
-        if rerun is None or not given or name not in rerun.steps:
+        if rerun is None or not given or name in given or name not in rerun.steps:
             return None
         region = tuple(slice(*bounds) for bounds in pair.region)
         return lambda dtype: widest_floor(rerun, given, name, dtype, region)
@@ -170,7 +186,7 @@ class Walk:
         if any((found.kind, found.step) == (DUMP, damaged) for found in self.findings):
             return
         text = (
-            f"{name}, which is made from it, is right end to end: the port went on with the right numbers, so this "
+            f"{name}, which is made from it, is right: the port went on with the right numbers, so this "
             "tensor was damaged when it was dumped, or afterwards"
         )
         self.findings.append(Finding(DUMP, damaged, text, "wrong"))

@@ -7,11 +7,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from refnet.architecture.step import Shape
+from refnet.architecture.step import Shape, Step
 from refnet.golden.axes import TensorLayout, stored_axes
 from refnet.preprocessing.recipe import Recipe
+from refnet.reference.numerics import constants_in_hex
 
 FORMAT = "refnet golden"
+RESUMED = "resumed at "  # before a step, in what is said of a run's input
+PICTURE = "picture"  # u8[H, W, 3] among the tensors, before the recipe
 SCHEMA_VERSION = 1
 FILE_NAME = "manifest.json"  # in a directory; the dataset /manifest in an HDF5 file, manifest.json in an .npz
 
@@ -23,7 +26,11 @@ ABOUT = (
     "Axes go from the slowest to the fastest, in stored_axes the inner axis of a tile in lower case; what fills up "
     "tiles and pads (top, bottom, left, right) is 0. Raw and .npy files are little-endian. hex, mem, coe and h hold a "
     "number's bits as one word, the most significant digit first; an h of float or double, and txt, hold the number "
-    "itself. The bits of a bfloat16 are the upper half of a float32."
+    "itself. The bits of a bfloat16 are the upper half of a float32. sha256 is of the file. A digest is of the whole "
+    "tensor as computed, before it was cut, rounded or laid out: the SHA-256 of its format and shape, as in 'float32 "
+    "1,112,112,32' (N,H,W,C or N,C), one newline, and its elements, the last axis fastest, little-endian. In steps, "
+    "pads are zeros at the top, bottom, left, right, and eps is what a batch norm adds to the variance; the constants "
+    "are those of exp and sigmoid. refnet's docs/contract.md says what is done with them, to the bit."
 )
 
 
@@ -50,6 +57,8 @@ class Run:
         Version of the bit contract.
     refnet
         Version of the software that wrote it.
+    padding, bn_eps
+        Rule of the zeros around pictures, and what batch norms add to the variance; None in older goldens.
     """
 
     model: str
@@ -60,6 +69,19 @@ class Run:
     recipe: Recipe | None
     numerics: int
     refnet: str
+    padding: str | None = None
+    bn_eps: float | None = None
+
+    @property
+    def resumed(self) -> tuple[str, ...]:
+        """The steps whose tensors somebody else gave.
+
+        Examples
+        --------
+        >>> Run("b0", "", (224, 224), "float32", "stimulus codes, resumed at stem", None, 1, "0.1").resumed
+        ('stem',)
+        """
+        return tuple(name for _, mark, name in (one.rpartition(RESUMED) for one in self.input.split(", ")) if mark)
 
 
 @dataclass(frozen=True)
@@ -125,19 +147,46 @@ class CaseEntry:
 
 
 @dataclass(frozen=True)
+class StepEntry:
+    """What a port must know of one step of the network, as the attributes of a ``Step`` say it; ``eps`` in numbers."""
+
+    name: str
+    op: str
+    inputs: tuple[str, ...]
+    shape: Shape
+    kernel: int
+    stride: int
+    pads: Shape
+    eps: float | None
+    activation: str
+    divisor: float
+
+    @classmethod
+    def of(cls, step: Step, bn_eps: float) -> StepEntry:
+        """Take it from a plan, of a network whose batch norms usually add ``bn_eps``."""
+        return cls(
+            step.name, step.op, step.inputs, step.shape, step.kernel, step.stride, tuple(step.pads),
+            step.bn_eps(bn_eps) if step.normalized else step.eps, step.activation, step.divisor,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
 class Manifest:
-    """All of it; ``entries`` are in execution order, ``cases`` are those of vectors."""
+    """All of it; ``entries`` are in execution order, ``cases`` are those of vectors, ``steps`` those of the network."""
 
     run: Run
     entries: tuple[TensorEntry, ...]
     cases: tuple[CaseEntry, ...] = ()
+    steps: tuple[StepEntry, ...] = ()
 
     def to_json(self) -> str:
-        """Write it as JSON: a line for each fact of the run, each case and each entry."""
+        """Write it as JSON: a line for each fact of the run, each case, step and entry."""
         facts = {"format": FORMAT, "schema": SCHEMA_VERSION, "about": ABOUT} | asdict(self.run)
+        facts |= {"constants": constants_in_hex(self.run.dtype)}
         head = "".join(f" {json.dumps(key)}: {json.dumps(value)},\n" for key, value in facts.items())
-        cases, entries = _lines(map(asdict, self.cases)), _lines(map(_plain, self.entries))
-        return f'{{\n{head} "cases": [{cases}],\n "entries": [{entries}]\n}}\n'
+        cases, steps = (_lines(map(asdict, part)) for part in (self.cases, self.steps))
+        entries = _lines(map(_plain, self.entries))
+        return f'{{\n{head} "cases": [{cases}],\n "steps": [{steps}],\n "entries": [{entries}]\n}}\n'
 
 
 def _lines(objects: Iterable[Any]) -> str:

@@ -20,6 +20,7 @@ from refnet.golden.manifest import (
     CaseEntry,
     Manifest,
     Run,
+    StepEntry,
     TensorEntry,
     stored_facts,
 )
@@ -64,6 +65,20 @@ _CASE = js.fields(
         "output": js.TEXT,
     }
 )
+_STEP = js.fields(
+    {
+        "name": js.TEXT,
+        "op": js.TEXT,
+        "inputs": js.items(js.TEXT),
+        "shape": js.items(_LENGTH, most=MAX_AXES),
+        "kernel": js.whole(1),
+        "stride": js.whole(1),
+        "pads": js.items(js.whole(0, MAX_PADS - 1), 4, 4),
+        "eps": js.nullable(js.NUMBER),
+        "activation": js.TEXT,
+        "divisor": js.NUMBER,
+    }
+)
 _MANIFEST = js.fields(
     {
         "format": js.TEXT,
@@ -79,7 +94,13 @@ _MANIFEST = js.fields(
         "refnet": js.TEXT,
         "cases": js.items(_CASE, most=MAX_ENTRIES),
         "entries": js.items(_ENTRY, most=MAX_ENTRIES),
-    }
+    },
+    optional={  # what older goldens lack
+        "padding": js.nullable(js.TEXT),
+        "bn_eps": js.nullable(js.NUMBER),
+        "constants": js.OBJECT,
+        "steps": js.items(_STEP, most=MAX_ENTRIES),
+    },
 )
 # What tells a golden of another schema from no golden at all.
 _HEAD = js.fields({"format": js.TEXT, "schema": js.whole()}, others=True)
@@ -94,7 +115,8 @@ def parse_manifest(text: str, where: str) -> Manifest:
             raise InputError(f"{where} is no golden of schema {SCHEMA_VERSION}: format and schema are {found!r:.80}")
         js.check(content, _MANIFEST)
         entries = tuple(_entry(entry, f"entries[{place}]") for place, entry in enumerate(content["entries"]))
-        return Manifest(_run(content), entries, tuple(map(_case, content["cases"])))
+        cases, steps = map(_case, content["cases"]), map(_step, content.get("steps", ()))
+        return Manifest(_run(content), entries, tuple(cases), tuple(steps))
     except InputError:
         raise
     except (ValueError, WeightsError) as error:
@@ -102,7 +124,7 @@ def parse_manifest(text: str, where: str) -> Manifest:
 
 
 def _run(content: Mapping[str, Any]) -> Run:
-    facts = {field.name: content[field.name] for field in fields(Run)}
+    facts: dict[str, Any] = {field.name: content.get(field.name) for field in fields(Run)}
     recipe = None if content["recipe"] is None else Recipe.from_fields(content["recipe"])
     height, width = content["size"]
     return Run(**{**facts, "size": (height, width), "recipe": recipe})
@@ -110,6 +132,11 @@ def _run(content: Mapping[str, Any]) -> Run:
 
 def _case(content: Mapping[str, Any]) -> CaseEntry:
     return CaseEntry(**{**content, "inputs": tuple(content["inputs"]), "weights": tuple(content["weights"])})
+
+
+def _step(content: Mapping[str, Any]) -> StepEntry:
+    lists = {key: tuple(content[key]) for key in ("inputs", "shape", "pads")}
+    return StepEntry(**{**content, **lists})
 
 
 def _entry(content: Mapping[str, Any], where: str) -> TensorEntry:

@@ -21,7 +21,7 @@ from refnet.golden import FLOATS
 from refnet.golden.axes import TensorLayout, axes_of, kernel_axes_of
 from refnet.golden.coverage import FEW_VALUES, Coverage, RunCoverage
 from refnet.golden.inputs import NetworkInput, choose_input, few_values
-from refnet.golden.manifest import Manifest, Run, TensorEntry
+from refnet.golden.manifest import PICTURE, RESUMED, Manifest, Run, StepEntry, TensorEntry
 from refnet.golden.selection import Selection, select, without_given
 from refnet.golden.write import TensorWriter, open_writer
 from refnet.hub.models import is_file
@@ -35,7 +35,6 @@ from refnet.version import __version__
 
 Watch = Callable[["WrittenTensor"], None]
 
-PICTURE = "picture"
 NHWC, RSCK = TensorLayout("NHWC"), TensorLayout("RSCK")
 
 _LOG = logging.getLogger("refnet")
@@ -165,11 +164,14 @@ def record(
             weights=network.weights.digest(),
             size=(plan.height, plan.width),
             dtype=network.dtype.name,
-            input=", ".join([network_input.description, *(f"resumed at {name}" for name in given or ())]),
+            input=", ".join([network_input.description, *(f"{RESUMED}{name}" for name in given or ())]),
             recipe=None if network_input.picture is None else network.recipe,
             numerics=NUMERICS_VERSION,
             refnet=__version__,
+            padding=network.weights.padding,
+            bn_eps=network.weights.bn_eps,
         )
+        writer.steps = tuple(StepEntry.of(step, network.weights.bn_eps) for step in plan)
         recorder = _Recorder(network, plan, writer, _Storage(dtype, layout, kernel_layout, padded), watch)
         recorder.add_run(network_input, chosen, given or {})
         if weights:

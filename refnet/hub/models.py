@@ -115,6 +115,7 @@ class Outline(NamedTuple):
 
     architecture: Architecture
     padding: Padding
+    bn_eps: float
 
 
 def outline(model: str) -> Outline:
@@ -122,21 +123,20 @@ def outline(model: str) -> Outline:
 
     Examples
     --------
-    >>> outline("b5@timm:sw").padding, outline("l2").architecture.resolution
-    ('symmetric', 800)
+    >>> outline("b5@timm:sw").padding, outline("b5@timm:sw").bn_eps, outline("l2").architecture.resolution
+    ('symmetric', 1e-05, 800)
     """
     name = canonical(model)
     if "@" not in name or name.endswith(SYNTHETIC):
-        return Outline(variant(name.partition("@")[0]), "same")
+        return Outline(variant(name.partition("@")[0]), "same", BN_EPS)
     from refnet.checkpoints.publishers import PUBLISHERS
     from refnet.weights.releases import publisher_without_set
 
     release = releases.find(name)
     architecture = variant(release.model, classes=release.classes)
     coefficients = replace(architecture.coefficients, resolution=release.size)
-    return Outline(
-        replace(architecture, coefficients=coefficients), PUBLISHERS[publisher_without_set(release.publisher)].padding
-    )
+    publisher = PUBLISHERS[publisher_without_set(release.publisher)]
+    return Outline(replace(architecture, coefficients=coefficients), publisher.padding, publisher.bn_eps[release.model])
 
 
 def synthetic_weights(name: str) -> Weights:

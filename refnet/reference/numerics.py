@@ -89,6 +89,19 @@ EXP: Final[dict[str, ExpConstants]] = {
 }  # fmt: skip
 
 
+def constants_in_hex(dtype: str) -> dict[str, Any]:
+    """The constants of ``exp`` and of the sigmoid in one format, as hexadecimal floats, for whoever ports them.
+
+    Examples
+    --------
+    >>> constants_in_hex("float32")["coefficients"][:2]
+    ['0x1.6a244c0000000p-10', '0x1.1239d40000000p-7']
+    """
+    names = ("inverse_ln2", "ln2_high", "ln2_low", "shifter", "low", "high", "sigmoid_bound")
+    exp = EXP[dtype]
+    return {name: getattr(exp, name).hex() for name in names} | {"coefficients": [c.hex() for c in exp.coefficients]}
+
+
 @dataclass(frozen=True)
 class LogConstants:
     """The constants of ``log`` in one format; ln 2 is that of ``EXP``.

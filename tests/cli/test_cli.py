@@ -26,6 +26,7 @@ from refnet.engine.memory_report import report_memory
 from refnet.errors import InputError
 from refnet.hub import fetch
 from refnet.preprocessing.recipe import LITE
+from refnet.reference.numerics import EXP
 from refnet.weights import paths, reader, synthetic, writer
 from refnet.weights.labels import Labels
 from refnet.weights.weights import Provenance, Weights
@@ -305,7 +306,11 @@ class TestPlan:
         assert [step["name"] for step in found["steps"]] == [step.name for step in plan]
         stem = found["steps"][0]
         assert stem["pads"] == {"top": 1, "bottom": 1, "left": 1, "right": 1}
-        assert stem["shape"] == [17, 32, 32]
+        assert (stem["shape"], stem["eps"], found["bn_eps"], found["taps_per_block"]) == ([17, 32, 32], 1e-3, 1e-3, 32)
+        assert json.loads(run("plan", "b0@timm:ra", "--json")[1])["bn_eps"] == 1e-5
+        constants = found["constants"]["float32"]
+        numbers = [float.fromhex(text) for text in [constants["ln2_low"], *constants["coefficients"]]]
+        assert numbers == [EXP["float32"].ln2_low, *EXP["float32"].coefficients]
         assert stem["weights"][0] == {"key": "stem/kernel", "shape": [3, 3, 3, 32], "trainable": True}
 
     def test_memory(self, run):

@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 from helpers import recorded_runs
+from helpers.terminals import run_in_terminal
 
 from refnet import cli
 from refnet.hub.models import synthetic_weights
@@ -68,6 +69,29 @@ def test_rounded(run):
     code, out, _ = run("golden rounded --exact")
     assert code == 1
     assert "\nfirst different: stem (tensor 2 of 4): differently rounded, 100.00% of its elements differ" in out
+
+
+def test_rounded_is_not_wrong(run):
+    code, out, _ = run("golden rounded --exact --json")
+    found = json.loads(out)
+    assert (code, found["first_different"], found["first_wrong"], found["wrong_by_themselves"]) == (1, "stem", None, [])
+
+
+def test_runs(run):
+    code, out, _ = run("golden wrong same")
+    assert code == 1
+    assert "\nwrong: the runs differ, first in block1a.depthwise: nearly everywhere, " in out
+    assert out.splitlines()[-1] == "the runs differ, first in block1a.depthwise; same: exact: 4 tensors"
+    found = json.loads(run("golden same same --json")[1])["runs"]
+    assert found == {"paths": ["same", "same"], "judged": "same", "differing": []}
+
+
+def test_sentences_are_folded_on_a_terminal(golden):
+    _, shown = run_in_terminal("-m", "refnet", "compare", "golden", "wrong", "same", where=golden, columns=60)
+    lines = shown.replace("\r", "").splitlines()
+    begin = next(place for place, line in enumerate(lines) if line.startswith("wrong: the runs differ, first in"))
+    assert all(len(line) <= 60 for line in lines[begin:])
+    assert lines[begin + 1].startswith("  ")
 
 
 def test_json(run):

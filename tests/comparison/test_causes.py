@@ -34,6 +34,37 @@ def test_a_step_from_what_the_port_has(recorded, port, only, since):
     assert found.sentences == ("block1a.project: every number is 2 times what it should be",)
 
 
+def test_a_fault_in_the_diagnosis_costs_no_verdict(recorded, port, monkeypatch):
+    def broken(*_, **__):
+        raise IndexError("planted")
+
+    monkeypatch.setattr("refnet.comparison.causes.diagnose", broken)
+    found = compare(recorded.path, port({"stem": first(recorded.tensors["stem"] * 2)}))
+    assert (found.exit_code, found.first_wrong.name, len(found.tensors)) == (1, "stem", 12)
+    (sentence,) = found.sentences
+    assert "by a fault of refnet's own: please report it (IndexError: planted)" in sentence
+
+
+def test_the_largest_errors_are_told_beside_the_first(recorded, port):
+    """Of six wrong steps, the first, and the three with the largest errors."""
+    factors = {
+        "stem": 1.1,
+        "block1a.depthwise": 1.2,
+        "block1a.excite": 3,
+        "block1a.project": 1.3,
+        "block2a.squeeze": 4,
+        "logits": 5,
+    }
+    wrong = {name: recorded.tensors[name] * np.float32(factor) for name, factor in factors.items()}
+    wrong = {name: first(tensor) if tensor.ndim == 4 else tensor for name, tensor in wrong.items()}
+    assert list(compare(recorded.path, port(wrong)).diagnoses) == [
+        "stem",
+        "block1a.excite",
+        "block2a.squeeze",
+        "logits",
+    ]
+
+
 def test_nothing_wrong_nothing_said(recorded, port):
     assert compare(recorded.path, port()).sentences == ()
 
@@ -45,7 +76,7 @@ def test_no_numbers_no_diagnosis(recorded, port):
 
 @pytest.mark.parametrize("with_picture", [True, False])
 def test_the_input(b0, tmp_path, with_picture):
-    """Red for blue, where the golden has the picture; no word where it has not."""
+    """Red for blue, with the picture or by the right input alone."""
     picture = np.random.default_rng(5).integers(0, 256, (50, 60, 3), dtype=np.uint8)
     x = preprocess(picture, b0.recipe, 40, 56)[None]
     run = Run("b0@synthetic", b0.weights.digest(), (40, 56), "float32", "image x", b0.recipe, NUMERICS_VERSION, "0")
@@ -58,7 +89,7 @@ def test_the_input(b0, tmp_path, with_picture):
     assert [(row.name, row.outcome) for row in found.tensors] == [("picture", "exact")] * with_picture + [
         ("input", "wrong")
     ]
-    assert found.sentences == (("input: the channels are blue, green, red",) if with_picture else ())
+    assert found.sentences == ("input: the channels are blue, green, red",)
 
 
 def test_every_tensor_that_is_wrong_by_itself(recorded, port):

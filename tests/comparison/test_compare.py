@@ -12,6 +12,8 @@ from refnet.comparison import compare
 from refnet.errors import InputError
 from refnet.golden.axes import activation_layout, axes_of, to_layout
 from refnet.golden.dtypes import encode
+from refnet.golden.read import open_reader
+from refnet.golden.record import record
 from refnet.hub.models import synthetic_weights
 from refnet.network import Network
 from refnet.weights import synthetic
@@ -148,8 +150,30 @@ class TestVerdicts:
         for name, tensor in recorded.tensors.items():
             (place / f"{name}.bin").write_bytes(to_layout(tensor, axes_of(tensor.shape), layout).tobytes())
         found = compare(recorded.path, place, order="NCHW", tile="C:16")
-        assert (found.exit_code, found.verdict) == (0, "exact: 12 tensors")
+        assert (found.exit_code, found.verdict, said(found, "order")) == (0, "exact: 12 tensors", [])
         assert {row.name: row.run_from for row in found.tensors}["block1a.gate"] == ("block1a.reduce",)
+
+    @pytest.mark.parametrize(
+        ("order", "tile", "ending"), [("NCHW", "C:16", "bin"), ("NHWC", "C:8", "npy"), ("NCHW", "C:4", "npy")]
+    )
+    def test_tiles_that_nobody_states(self, recorded, tmp_path, order, tile, ending):
+        """They are found by their numbers, as long as the port's first pictures are right; a mistake shows."""
+        place, layout = tmp_path / "port", activation_layout(order, tile)
+        place.mkdir()
+        tensors = recorded.tensors | {"block2a.depthwise": recorded.tensors["block2a.depthwise"] * 2}
+        for name, tensor in tensors.items():
+            laid = to_layout(tensor, axes_of(tensor.shape), layout)
+            if ending == "npy":
+                np.save(place / f"{name}.npy", laid)
+            else:
+                (place / f"{name}.bin").write_bytes(laid.tobytes())
+        found = compare(recorded.path, place)
+        text = f"the port's tensors lie in tiles, by their numbers; --order {order} --tile {tile} says so"
+        assert (said(found, "order"), found.first_wrong.name) == ([(None, text)], "block2a.depthwise")
+
+    def test_other_numbers_are_no_tiles(self, recorded, port):
+        found = compare(recorded.path, port({"input": first(recorded.tensors["input"])[:, :, ::-1]}))
+        assert said(found, "order") == []
 
     @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64"])
     def test_other_formats(self, recorded, tmp_path, dtype):
@@ -173,6 +197,35 @@ class TestVerdicts:
         assert found.tensors[0].run_from == ("input",)
         with pytest.raises(InputError, match=r"the golden has no 'blok\*'; it has input, stem"):
             compare(recorded.path, found.actual, steps=["blok*"])
+
+
+class TestResumed:
+    """A golden that goes on from a tensor of the port's: what came before was another run."""
+
+    @pytest.fixture
+    def rest(self, recorded, tmp_path):
+        mine = recorded.tensors["block1a.project"]
+        x = synthetic.picture_tensor(40, 56)[:, ::-1].copy()
+        record(recorded.net, tmp_path / "rest", x=x, given={"block1a.project": mine})
+        return tmp_path / "rest"
+
+    def test_its_input_is_left_out(self, recorded, rest, tmp_path):
+        with open_reader(rest) as reader:
+            tensors = {name: reader.read(name).array for name in reader.names} | {"input": recorded.x}
+        found = compare(rest, recorded_runs.save(tmp_path / "port", tensors), model="b0@synthetic")
+        assert found.exit_code == 0
+        assert [row.name for row in found.tensors][:2] == ["block1a.project", "block2a.expand"]
+        assert {row.end_to_end.outcome for row in found.tensors} == {"exact"}
+        asked = compare(rest, tmp_path / "port", model="b0@synthetic", steps=["input"])
+        assert asked.first_wrong.name == "input"
+
+    def test_end_to_end_begins_with_what_was_given(self, recorded, rest, tmp_path):
+        with open_reader(rest) as reader:
+            logits = reader.read("logits").array
+        found = compare(rest, recorded_runs.save(tmp_path / "port", {"logits": logits}), model="b0@synthetic")
+        (row,) = found.tensors
+        assert (row.outcome, row.by_itself) == ("exact", None)
+        assert row.end_to_end.relative < 1e-5
 
 
 class TestFindings:
@@ -216,8 +269,33 @@ class TestFindings:
         found = compare(recorded.path, port({name: first(recorded.tensors[name]) * np.nan for name in names}))
         assert said(found, "not finite") == [
             ("block1a.depthwise", f"{recorded.tensors[names[0]].size} NaN and 0 infinite of 17920 elements"),
-            (None, "NaN or infinities are in 2 tensors after block1a.depthwise too: block1a.squeeze, block1a.project"),
+            (
+                None,
+                "NaN or infinities are in 2 tensors after block1a.depthwise, which are made from it: block1a.squeeze, "
+                "block1a.project",
+            ),
         ]
+
+    def test_what_is_made_from_none_follows(self, recorded, port):
+        """Also where it is finite again, as by a ReLU6 that puts 0 in the place of NaN."""
+        depthwise = np.full_like(recorded.tensors["block1a.depthwise"], np.inf)
+        changed = {
+            "block1a.depthwise": depthwise,
+            "block1a.squeeze": recorded.tensors["block1a.squeeze"] * np.nan,
+            "block1a.excite": recorded.tensors["block1a.excite"] * 0,
+        }
+        found = compare(recorded.path, port({name: first(tensor) for name, tensor in changed.items()}))
+        follows = {row.name: row.follows for row in found.tensors if row.outcome == "wrong"}
+        assert follows == {
+            "block1a.depthwise": "", "block1a.squeeze": "block1a.depthwise", "block1a.excite": "block1a.depthwise",
+        }  # fmt: skip
+        assert [row.name for row in found.wrong_by_themselves] == ["block1a.depthwise"]
+
+    def test_a_dump_of_none_that_was_damaged(self, recorded, port):
+        found = compare(recorded.path, port({"stem": first(recorded.tensors["stem"]) * np.nan}))
+        ((step, text),) = said(found, "dump")
+        assert (step, text.partition(":")[0]) == ("stem", "block1a.depthwise, which is made from it, is right")
+        assert found.wrong_by_themselves == found.tensors[1:2]
 
     def test_a_dump_that_was_damaged(self, recorded, port):
         """What is made from a tensor is right end to end: the port went on with other numbers than it dumped."""
@@ -227,7 +305,7 @@ class TestFindings:
         assert [row.name for row in found.tensors if row.outcome == "wrong"] == ["block1a.depthwise"]
         ((step, text),) = said(found, "dump")
         assert step == "block1a.depthwise"
-        assert text.startswith("block1a.squeeze, which is made from it, is right end to end: the port went on with")
+        assert text.startswith("block1a.squeeze, which is made from it, is right: the port went on with")
         assert found.exit_code == 1
 
     def test_where_it_is_wrong(self, recorded, port):
@@ -266,22 +344,32 @@ class TestFindings:
             (place / f"{name}.bin").write_bytes(tensor.astype(">f4").tobytes())
         found = compare(recorded.path, place, dtype="float32")
         assert found.exit_code == 1
-        reversed_ = "its numbers are the golden's with the bytes reversed: big-endian?"
-        assert said(found, "byte order") == [(name, reversed_) for name in recorded.tensors]
+        names = "input, stem, block1a.depthwise, block1a.squeeze and 8 more"
+        text = f"the numbers are the golden's with the bytes reversed, big-endian: {names}"
+        assert (said(found, "byte order"), found.diagnoses) == ([(None, text)], {})
+
+    def test_axes_that_the_shapes_deny(self, recorded, tmp_path):
+        """Said once, and of none that it was damaged, or computed otherwise."""
+        place = tmp_path / "port"
+        place.mkdir()
+        for name, tensor in recorded.tensors.items():
+            laid = np.ascontiguousarray(tensor.transpose(0, 3, 1, 2)) if tensor.ndim == 4 else tensor
+            np.save(place / name, laid.reshape(tensor.shape))
+        found = compare(recorded.path, place)
+        ((step, text),) = said(found, "order")
+        assert step is None
+        assert text.startswith("the numbers lie in the order NCHW, though the files' shapes say another: input, stem, ")
+        assert (said(found, "dump"), found.diagnoses) == ([], {})
 
     def test_shuffled_names(self, recorded, port):
         one, other = first(recorded.tensors["block1a.depthwise"]), first(recorded.tensors["block1a.excite"])
         found = compare(recorded.path, port({"block1a.depthwise": other, "block1a.excite": one}))
-        assert said(found, "names") == [
-            (
-                "block1a.depthwise",
-                "holds what the golden calls block1a.excite: are names shuffled, or was it overwritten in place?",
-            ),
-            (
-                "block1a.excite",
-                "holds what the golden calls block1a.depthwise: are names shuffled, or was it overwritten in place?",
-            ),
-        ]
+        one, other = "block1a.depthwise", "block1a.excite"
+        text = (
+            f"{one} holds what the golden calls {other}, {other} holds what the golden calls {one}: are names shuffled,"
+        )
+        assert said(found, "names") == [(None, f"{text} or was it overwritten in place?")]
+        assert not {one, other} & set(found.diagnoses)
 
     def test_unreadable(self, recorded, port):
         place = port()

@@ -141,7 +141,11 @@ def places(value, path=()):
 
 MANIFEST = [  # of the small golden; the test of its completeness is below
     (), ("format",), ("schema",), ("about",), ("model",), ("weights",), ("size",), ("size", 0), ("dtype",), ("input",),
-    ("recipe",), ("numerics",), ("refnet",), ("cases",), ("entries",), ("entries", 0),
+    ("recipe",), ("numerics",), ("refnet",), ("cases",), ("bn_eps",), ("padding",), ("steps",), ("constants",),
+    *(("constants", key) for key in (
+        "coefficients", "high", "inverse_ln2", "ln2_high", "ln2_low", "low", "shifter", "sigmoid_bound",
+    )),
+    ("constants", "coefficients", 0), ("entries",), ("entries", 0),
     *(("entries", 0, key) for key in (
         "name", "axes", "shape", "part", "dtype", "format", "file", "minimum", "maximum", "distinct", "sha256",
         "digest", "order", "tile", "pads", "stored_axes", "stored_shape",

@@ -6,11 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from refnet.comparison.diagnosis import Diagnosis
 from refnet.comparison.findings import Finding, listed
 from refnet.comparison.judgement.distance import measure_distance
 from refnet.comparison.judgement.verdict import judge
 from refnet.comparison.result import Comparison
 from refnet.comparison.tensor_result import Deviation, TensorResult
+from refnet.comparison.where import Where
 
 TRUTH = np.ones((1, 2))
 
@@ -78,3 +80,21 @@ def test_json_has_null_for_what_is_no_number():
 def test_listed():
     assert listed(["a"]) == "a"
     assert listed(list("abcdef")) == "a, b, c, d and 2 more"
+
+
+def test_each_tensor_in_turn():
+    """Where it is wrong, then what was computed, before the next one; a lead is marked as one."""
+    where = Where(1, 2, (0, 0), 2.0, 1.0, "channel 0 of 2", "")
+    rows = row("stem", "wrong", 1.0, where=where), row("head", "wrong", 1.0, where=where)
+    told = {"stem": Diagnosis("a", "is a", 0.0, 1.0), "head": Diagnosis(None, "is near b", 0.5, 1.0)}
+    found = replace(compared(*rows), diagnoses=told)
+    assert [(said.kind, said.text.partition(":")[0]) for said in found.account] == [
+        ("where", "stem"), ("named", "stem"), ("where", "head"), ("lead", "head"),
+    ]  # fmt: skip
+
+
+def test_another_network_is_the_verdict():
+    where = Where(1, 2, (0, 0), 2.0, 1.0, "channel 0 of 2", "")
+    finding = Finding("other network", None, "the port computes b1", "wrong")
+    found = compared(row("stem", "wrong", 1.0, where=where), findings=[finding])
+    assert (found.verdict, found.account) == ("the port computes b1", ())

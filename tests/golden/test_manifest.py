@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from refnet.architecture.padding import Pads
+from refnet.architecture.plan import make_plan
+from refnet.architecture.variants import variant
 from refnet.errors import InputError
 from refnet.golden.axes import TensorLayout
-from refnet.golden.manifest import CaseEntry, Manifest, Run, TensorEntry
+from refnet.golden.manifest import CaseEntry, Manifest, Run, StepEntry, TensorEntry
 from refnet.golden.manifest_parser import parse_manifest
 from refnet.preprocessing.recipe import LITE
+from refnet.reference.digest import tensor_digest
+from refnet.reference.numerics import constants_in_hex
 
 RUN = Run("b0@synthetic", "d" * 64, (32, 48), "float32", "image cat.png", LITE, 1, "0.1")
 ENTRY = TensorEntry(
@@ -20,13 +26,40 @@ ENTRY = TensorEntry(
     TensorLayout("NCHW", (("C", 16),), Pads(0, 1, 0, 1)), "hex", "stem.hex", -1.5, 2.25, 77, "a" * 64, "b" * 64,
 )  # fmt: skip
 CASE = CaseEntry("add-c17", "add", {"k": 5, "pads": [0, 1]}, ("x", "y"), (), "output")
-MANIFEST = Manifest(RUN, (ENTRY,), (CASE,))
+STEPS = tuple(StepEntry.of(step, 1e-5) for step in make_plan(variant("b0"), (32, 48), padding="symmetric"))
+MANIFEST = Manifest(replace(RUN, padding="symmetric", bn_eps=1e-5), (ENTRY,), (CASE,), STEPS)
 
 
 def test_read_back():
     assert parse_manifest(MANIFEST.to_json(), "here") == MANIFEST
     plain = Manifest(replace(RUN, recipe=None), ())
     assert parse_manifest(plain.to_json(), "here") == plain
+
+
+def test_an_older_one_is_read():
+    content = json.loads(MANIFEST.to_json())
+    for key in ("padding", "bn_eps", "constants", "steps"):
+        del content[key]
+    assert parse_manifest(json.dumps(content), "here") == Manifest(RUN, (ENTRY,), (CASE,))
+
+
+def test_what_a_port_needs():
+    content = json.loads(MANIFEST.to_json())
+    assert (content["padding"], content["bn_eps"], content["constants"]) == (
+        "symmetric",
+        1e-5,
+        constants_in_hex("float32"),
+    )
+    steps = {step["name"]: step for step in content["steps"]}
+    depthwise = steps["block2a.depthwise"]
+    assert (depthwise["kernel"], depthwise["stride"], depthwise["pads"], depthwise["eps"]) == (3, 2, [1, 1, 1, 1], 1e-5)
+    assert (steps["block1a.gate"]["activation"], steps["block1a.gate"]["eps"]) == ("sigmoid", None)
+
+
+def test_the_digest_as_it_is_explained():
+    """An example of the words in ``about``."""
+    tensor = np.arange(6, dtype=np.float32).reshape(1, 1, 2, 3)
+    assert hashlib.sha256(b"float32 1,1,2,3\n" + tensor.astype("<f4").tobytes()).hexdigest() == tensor_digest(tensor)
 
 
 def test_each_thing_is_one_line():

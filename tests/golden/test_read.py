@@ -54,7 +54,7 @@ def test_without_a_manifest(tmp_path, kind):
         assert (reader.manifest, reader.names) == (None, ("stem",))
         stored = reader.read("stem", X.size)
         assert (stored.array.ravel() == X.transpose(0, 3, 1, 2).ravel()).all()
-        assert stored.array.shape == ((140,) if kind in ("raw", "txt") else (1, 7, 4, 5))
+        assert stored.array.shape == ((140,) if kind == "raw" else (1, 7, 4, 5))
         assert (stored.dtype, stored.entry, reader.verify("stem")) == ("float32", None, True)
         with pytest.raises(InputError, match="state its order"):
             to_logical_axes(stored)

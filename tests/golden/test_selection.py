@@ -43,6 +43,10 @@ def test_patterns(pattern, names):
         assert chosen(pattern) == names
 
 
+def test_the_whole_input_is_in_every_golden():
+    assert chosen("input, stem") == ["stem"]
+
+
 def test_unfused_steps_bring_their_parts():
     assert chosen("stem", "pool", unfused=True) == ["stem.conv", "stem.bn", "stem.act", "stem", "pool"]
     assert chosen("block1a.project", unfused=True) == [
@@ -71,6 +75,8 @@ def test_part_with_commas_among_other_patterns():
     ("pattern", "message"),
     [
         ("stm", "b0 has no step 'stm'; did you mean stem"),
+        ("input[:, 0:8]", "b0 has no step 'input'"),
+        ("picture", "b0 has no step 'picture'"),
         ("block9*", r"b0 has no step 'block9\*'; .*`refnet plan b0` lists them"),
         ("stem[:, 0:18]", r"stem\[:, 0:18\]: 0:18 is not inside an axis of 17; it is \[1, 17, 32, 32\]"),
         ("stem[:, 5:5]", "5:5 is not inside an axis of 17"),

@@ -136,9 +136,10 @@ def test_a_loaded_network():
 
 
 def test_what_a_model_looks_like_needs_no_weights(nowhere):
-    assert outline("b1") == outline("b1@synthetic") == (variant("b1"), "same")
-    architecture, padding = outline("b1@timm:ra4")
+    assert outline("b1") == outline("b1@synthetic") == (variant("b1"), "same", 1e-3)
+    architecture, padding, bn_eps = outline("b1@timm:ra4")
     assert (architecture.blocks, architecture.resolution, padding) == (variant("b1").blocks, 288, "symmetric")
+    assert (bn_eps, outline("b0@timm-tf:aa").bn_eps) == (1e-5, 1e-3)
     assert outline("b5@timm:sw12k").architecture.classes == 11821
     assert outline("b1@torchvision:v1").padding == "symmetric"
 

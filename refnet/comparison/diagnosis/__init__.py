@@ -2,6 +2,6 @@
 
 from refnet.comparison.diagnosis.diagnose import diagnose
 from refnet.comparison.diagnosis.diagnosis import Diagnosis
-from refnet.comparison.diagnosis.input_recipe import diagnose_input
+from refnet.comparison.diagnosis.preparation import diagnose_input, diagnose_without_picture
 
-__all__ = ["Diagnosis", "diagnose", "diagnose_input"]
+__all__ = ["Diagnosis", "diagnose", "diagnose_input", "diagnose_without_picture"]

@@ -100,3 +100,10 @@ ACTIVATIONS: dict[str, Activation] = {
     "leaky relu of 0.2": lambda x: np.where(x < 0, x * x.dtype.type(0.2), x),
     "elu": lambda x: np.where(x < 0, np.expm1(np.minimum(x, 0)), x),
 }
+#: What some of them are.
+FORMULAS = {
+    "hard sigmoid": "min(max(x + 3, 0), 6) / 6",
+    "hard swish": "x min(max(x + 3, 0), 6) / 6",
+    "hard sigmoid of Keras": "min(max(0.2 x + 0.5, 0), 1)",
+    "hard swish of Keras": "x min(max(0.2 x + 0.5, 0), 1)",
+}

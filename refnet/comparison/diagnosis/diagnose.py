@@ -27,8 +27,10 @@ def diagnose(
     since: str = "",
     dtype: str = "float32",
     noise: float = 0.0,
+    seen: Array | None = None,
     other_tensors: Mapping[str, Array] | None = None,
     neighbours: Mapping[str, Array] | None = None,
+    later: Mapping[str, Array] | None = None,
     layers: Sequence[str] = (),
 ) -> Diagnosis:
     """Name the known mistake that makes a port's numbers of what a step reads.
@@ -40,8 +42,9 @@ def diagnose(
     refnet's axes. ``part`` is ``conv``, ``bn`` or ``act`` where ``actual`` is not the whole step; with ``since``,
     ``conv`` or ``bn``, the input is that part of the step. ``noise`` is the root mean square, relative to the result,
     of what errors of the inputs may make of it: 0 for the port's own, about 1e-5 for a golden's. ``dtype`` is what the
-    port's numbers were stored in, ``other_tensors`` another set of weights of the model, such as raw ones.
-    ``neighbours`` are other tensors of the port, one of which may have been read, and ``layers`` other steps of as many
+    port's numbers were stored in; of a piece, ``seen`` masks what the port has. ``other_tensors`` is another set of
+    weights of the model, such as raw ones. ``neighbours`` are earlier tensors of the port, one of which may have been
+    read, ``later`` are those by which the result may have been overwritten, and ``layers`` other steps of as many
     channels, whose weights may have been taken.
 
     Examples
@@ -55,6 +58,35 @@ def diagnose(
     >>> diagnosis.mistake, diagnosis.sentence
     ('max-for-mean', 'the largest of all pixels instead of their mean')
     """
+    situation = situation_of(
+        step,
+        tensors,
+        eps,
+        inputs,
+        part=part,
+        since=since,
+        other_tensors=other_tensors,
+        neighbours=neighbours,
+        later=later,
+        layers=layers,
+    )
+    return search(situation, actual, dtype, noise, seen)
+
+
+def situation_of(
+    step: Step,
+    tensors: Mapping[str, Array],
+    eps: float,
+    inputs: Sequence[Array],
+    *,
+    part: str = "",
+    since: str = "",
+    other_tensors: Mapping[str, Array] | None = None,
+    neighbours: Mapping[str, Array] | None = None,
+    later: Mapping[str, Array] | None = None,
+    layers: Sequence[str] = (),
+) -> Situation:
+    """Gather what is known of a step and its inputs, as ``diagnose`` takes it."""
     _check_inputs(step, inputs, since)
     right = computation_of(step, tensors, eps, inputs, since=since, part=part)
     follows = computation_of(step, tensors, eps, inputs, part=BN) if part == CONV and step.normalized else None
@@ -64,7 +96,7 @@ def diagnose(
     others = OnDemand(
         layers, lambda name: computation_of(replace(step, name=name), tensors, eps, inputs, since=since, part=part)
     )
-    return search(Situation(step, right, follows, other, neighbours or {}, others), actual, dtype, noise)
+    return Situation(step, right, follows, other, neighbours or {}, later or {}, others, since)
 
 
 def _check_inputs(step: Step, inputs: Sequence[Array], since: str) -> None:

@@ -8,16 +8,23 @@ from dataclasses import replace
 import numpy as np
 
 from refnet.arrays import Array
-from refnet.comparison.diagnosis.computation import Computation, evaluate
+from refnet.comparison.diagnosis.computation import evaluate
 from refnet.comparison.diagnosis.mistakes import Mistake, Situation
+from refnet.comparison.diagnosis.trial import Trial
+
+NOTHING = 1e-6  # of the numbers' spread: a shift that is none
 
 
-def fitted(s: Situation, sample: Computation, actual: Array) -> Iterator[Mistake]:
-    """Results scaled or shifted by one number; a sum of two inputs with other factors than 1.
-
-    ``sample`` is the right computation of those channels of which ``actual`` are the port's numbers.
-    """
-    c = s.right
+def fitted(s: Situation, trial: Trial) -> Iterator[Mistake]:
+    """Results that are one number, scaled or shifted by one; a sum of two inputs with other factors than 1."""
+    c, sample, actual = s.right, trial.sample, trial.seen
+    truth = evaluate(sample, np.float64)
+    if truth.shape != actual.shape:
+        return
+    value = float(actual.flat[0])
+    if (actual == value).all():
+        yield Mistake("constant", f"every number is {value:.6g}", replace(c, after=lambda x: np.full_like(x, value)))
+        return
     if c.op == "add":
         factors = _least_squares([x.astype(np.float64) for x in sample.inputs], actual)
         words = "the block's result and its input are added as {:.6g} and {:.6g} times themselves, instead of 1 and 1"
@@ -26,8 +33,7 @@ def fitted(s: Situation, sample: Computation, actual: Array) -> Iterator[Mistake
             words.format(*factors),
             replace(c, combine=lambda x, skip, a=factors[0], b=factors[1]: x * a + skip * b),
         )
-    truth = evaluate(sample, np.float64)
-    if truth.shape == actual.shape:
+    if c.op != "mean":  # there, it is a divisor
         (scale,) = _least_squares([truth], actual)
         yield Mistake(
             "scaled",
@@ -35,11 +41,12 @@ def fitted(s: Situation, sample: Computation, actual: Array) -> Iterator[Mistake
             replace(c, after=lambda x: x * scale),
         )
         factor, offset = _least_squares([truth, np.ones_like(truth)], actual)
-        yield Mistake(
-            "scaled-and-shifted",
-            f"every number is {factor:.6g} times what it should be, plus {offset:.6g}",
-            replace(c, after=lambda x: x * factor + offset),
-        )
+        if abs(offset) > NOTHING * abs(factor) * float(np.std(truth)):
+            yield Mistake(
+                "scaled-and-shifted",
+                f"every number is {factor:.6g} times what it should be, plus {offset:.6g}",
+                replace(c, after=lambda x: x * factor + offset),
+            )
 
 
 def _least_squares(columns: list[Array], wanted: Array) -> list[float]:

@@ -28,6 +28,7 @@ _ORDERS = {
     "CK": ("RSCK", "KCRS"),
     "K": ("RSCK",),
 }
+_PLURALS = {"N": "pictures", "H": "rows", "W": "columns", "C": "channels"}
 
 
 @dataclass(frozen=True)
@@ -131,6 +132,9 @@ def _of_another_length(name: str, array: Array, axes: str, golden: Array) -> Rea
     first = min(have, want)
     if not first:
         return Reading(None, "", "", (Finding("length", name, f"no elements, expected {want}", "wrong"),))
+    longer = _longer_axis(array.shape, axes, golden.shape)
+    if longer:
+        return Reading(None, "", "", (Finding("shape", name, longer, "wrong"),))
     start = array.reshape(-1)[:first]
     errors = {
         layout.order: relative_error(start, to_layout(golden, axes, layout).reshape(-1)[:first])
@@ -140,6 +144,24 @@ def _of_another_length(name: str, array: Array, axes: str, golden: Array) -> Rea
     agrees = f"relative error {errors[order]:.3g}" if errors[order] else "all equal"
     text = f"{have} elements, expected {want}; the first {first} compared, in the order {order}: {agrees}"
     return Reading(None, order, "", (Finding("length", name, text, "wrong"),))
+
+
+def _longer_axis(found: Shape, axes: str, shape: Shape) -> str:
+    """Say which one axis has another length, in an order where the others fit; "" if there is none.
+
+    Examples
+    --------
+    >>> _longer_axis((2, 96, 19, 13), "NHWC", (2, 19, 14, 96))
+    'shape [2, 96, 19, 13], expected [2, 96, 19, 14] (NCHW): 13 columns instead of 14'
+    """
+    for layout in _layouts(axes):
+        order, stored = stored_axes(axes, shape, layout)
+        other = [axis for axis, (have, want) in enumerate(zip(found, stored, strict=False)) if have != want]
+        if len(found) == len(stored) and len(other) == 1 and order[other[0]] in _PLURALS:
+            have, want = found[other[0]], stored[other[0]]
+            words = f"{have} {_PLURALS[order[other[0]]]} instead of {want}"
+            return f"shape {list(found)}, expected {list(stored)} ({order}): {words}"
+    return ""
 
 
 def relative_error(actual: Array, golden: Array) -> float:

@@ -19,7 +19,7 @@ MAX_INDEX = 9  # digits
 
 Part = tuple[tuple[int, int], ...]
 
-_SLICED = re.compile(r"(.+)\[([0-9:, ]+)\]")
+_SLICED = re.compile(r"(.+)\[([0-9:, -]+)\]")
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def match(theirs: Iterable[str], ours: Sequence[str], mapping: Mapping[str, str]
     """Pair a port's names with the golden's.
 
     In this order: as ``mapping`` says, the same name, the same name with other separators or capitals. A name may end
-    like an index, ``stem[:, 0:8, 0:8, 16:32]``, and then speaks of that piece.
+    like an index, ``stem[:, 0:8, 0:8, 16:32]`` or, in a file's name, ``stem[0-1,0-8]``, and then speaks of that piece.
 
     Examples
     --------
@@ -157,7 +157,7 @@ def _alias(name: str, known: set[str]) -> str:
 
 def _split(name: str, known: set[str]) -> tuple[str, str]:
     sliced = None if name in known else _SLICED.fullmatch(name)
-    return (sliced[1], sliced[2]) if sliced else (name, "")
+    return (sliced[1], sliced[2].replace("-", ":")) if sliced else (name, "")
 
 
 def _plain(name: str) -> str:

@@ -40,7 +40,10 @@ class PairedTensor:
 
 
 class PortTensors:
-    """A port's tensors by the golden's names; ``stated`` is the order of axes, if the user states one."""
+    """A port's tensors by the golden's names; ``stated`` is the order of axes, if the user states one.
+
+    Those that are ``overwritten`` hold what belongs to another name, so that no run can begin with them.
+    """
 
     def __init__(
         self,
@@ -48,11 +51,13 @@ class PortTensors:
         partners: Mapping[str, Partner],
         golden: GoldenTensors,
         stated: TensorLayout | None = None,
+        overwritten: Mapping[str, str] | None = None,
     ) -> None:
         self.recording = recording
         self.partners = partners
         self.golden = golden
         self.stated = stated
+        self.overwritten = overwritten or {}
         self._layouts: dict[str, TensorLayout | None] = {}  # a cache of ``_layout``, filled with what is read anyway
 
     def pair(self, name: str, golden: Array) -> PairedTensor:
@@ -66,7 +71,11 @@ class PortTensors:
 
     def usable(self, name: str) -> bool:
         """Whether it is there, whole, of the golden's shape and finite in float32, so that a run can begin with it."""
-        return self._layout(name) is not None
+        return name not in self.overwritten and self._layout(name) is not None
+
+    def without(self, overwritten: Mapping[str, str]) -> PortTensors:
+        """The same, but for what is overwritten."""
+        return PortTensors(self.recording, self.partners, self.golden, self.stated, overwritten)
 
     def tensor(self, name: str) -> Array:
         """Read one that is usable, to run from it: float32 or float64."""

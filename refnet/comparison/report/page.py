@@ -16,6 +16,7 @@ from refnet.version import __version__
 
 TEMPLATE = Path(__file__).parent / "page.html"
 MOST_MAPS = 8
+OF_ALL = ("runs", "overwritten")  # findings that belong beside the verdict
 
 _KINDS = {SAME: "good", DIFFERENT: "bad", IMPOSSIBLE: "unknown"}
 _KEY = (
@@ -47,7 +48,7 @@ def page(found: Comparison) -> str:
         kind=_KINDS[found.exit_code],
         verdict=safe(found.verdict[:1].upper() + found.verdict[1:]),
         diagnosis="".join(
-            f'<p class="diagnosis">{safe(sentence)}</p>' for sentence in (*found.places, *found.sentences)
+            f'<p class="diagnosis {kind}">{safe(text)}</p>' for kind, text in (*_of_all(found), *found.account)
         ),
         golden=safe(found.golden),
         actual=safe(found.actual),
@@ -61,6 +62,11 @@ def page(found: Comparison) -> str:
         table="\n".join(_line(place, result) for place, result in enumerate(found.tensors, 1)),
         version=safe(__version__),
     )
+
+
+def _of_all(found: Comparison) -> list[tuple[str, str]]:
+    """What is wrong with a whole dump, or all of them."""
+    return [("named", finding.text) for finding in found.findings if finding.kind in OF_ALL]
 
 
 def _counts(results: Sequence[TensorResult]) -> list[str]:

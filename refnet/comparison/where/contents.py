@@ -30,7 +30,7 @@ def find_contents(actual: Array, expected: Array, wrong: Array, axes: str, limit
     if np.isnan(values).all():
         return "NaN"
     if len(values) > 1 and (values == values[0]).all():
-        return f"{values[0]:.9g}"
+        return f"{values[0]:.9g}".replace("inf", "infinity")
     if len(values) > 1 and np.array_equal(values, -expected[wrong]):
         return "the number with the other sign"
     return next(_of_others(actual, expected, wrong, axes, limit), "")

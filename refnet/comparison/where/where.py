@@ -63,7 +63,8 @@ class Where:
         if self.wrong == self.elements:
             return f"wrong everywhere{contents}: all {self.elements:,} elements, first {index}: {values}"
         count = f"{self.wrong:,} of {self.elements:,} elements"
-        return f"wrong {places}{contents}: {count}, first {index}: {values}; all else is right"
+        rest = "; all else is right" if self.places else ""  # nearly everywhere, others are right by chance
+        return f"wrong {places}{contents}: {count}, first {index}: {values}{rest}"
 
 
 def _value(number: float) -> str:

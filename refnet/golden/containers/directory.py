@@ -25,6 +25,7 @@ from refnet.golden.formats.tensor_file import (
     StoredWords,
     TensorFile,
     UnreadableError,
+    sliced_name,
 )
 from refnet.golden.manifest import FILE_NAME, MAX_ENTRIES, TensorEntry
 from refnet.golden.manifest_parser import parse_manifest
@@ -40,8 +41,9 @@ class DirectoryWriter:
         self.format, self.written = format_, written
 
     def put(self, entry: TensorEntry, words: Array) -> TensorEntry:
-        """Write a file; its name is the tensor's, with dots for slashes."""
-        name = entry.name.replace("/", ".") + self.written.suffix
+        """Write a file; its name is the tensor's, with dots for slashes, and says of a piece which it is."""
+        piece = sliced_name(entry.name.replace("/", "."), entry.part, "-")  # some disks do not take colons
+        name = piece + self.written.suffix
         with (self.place / name).open("xb") as file:
             hashing = HashingFile(file)
             self.written.write(hashing, words, Heading.of(entry))

@@ -72,7 +72,7 @@ def _literals(block: Array, dtype: str, suffix: bytes) -> bytes:
 
 
 def _begin(file: OutputFile, words: Array, heading: Heading, c_type: str, include: str) -> None:
-    name = re.sub(r"\W", "_", heading.name, flags=re.ASCII)
+    name = re.sub(r"\W+", "_", heading.name, flags=re.ASCII).strip("_")
     name = f"_{name}" if name[0].isdigit() else name
     guard = f"REFNET_{name.upper()}_H"
     file.write(

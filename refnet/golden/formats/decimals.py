@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import chain
 
 import numpy as np
 
 from refnet.arrays import Array
 from refnet.golden.dtypes import WORDS, decode, encode
-from refnet.golden.formats.tensor_file import Format, Heading, OutputFile, StoredWords, TensorFile, blocks
+from refnet.golden.formats.tensor_file import Format, Heading, OutputFile, StoredWords, TensorFile, blocks, read_heading
 from refnet.golden.formats.text import Lines, bad_token, collect, read_lines, without_comments
 
 ELEMENTS = 1 << 17  # in a piece
@@ -96,16 +97,24 @@ def _never_a_tie(numbers: Array, tokens: list[bytes]) -> Array:
 
 
 def _write(file: OutputFile, words: Array, heading: Heading) -> None:
+    file.write(f"# {heading.line()}\n".encode())
     for block in blocks(words, ELEMENTS):
         table = in_decimal(block, heading.dtype)
         file.write(without_nul(np.pad(table, ((0, 0), (0, 1)), constant_values=ord("\n"))))
 
 
 def _read(opened: TensorFile) -> StoredWords:
-    dtype = opened.dtype or "float32"
-    blank = bytes.maketrans(b",", b" ")
-    pieces = (Lines(without_comments(lines.text, b"#").translate(blank), lines.number) for lines in read_lines(opened))
-    return StoredWords(read_numbers(opened, pieces, dtype), dtype, None)
+    lines = read_lines(opened)
+    first = next(lines, Lines(b"", 1))
+    heading = read_heading(first.text.partition(b"\n")[0].decode()) if first.text.startswith(b"#") else None
+    dtype = opened.dtype or (heading.dtype if heading else "float32")
+    words = read_numbers(opened, (_without_signs(piece) for piece in chain([first], lines)), dtype)
+    return StoredWords(words, dtype, heading.shape if heading and heading.holds(words.size) else None)
+
+
+def _without_signs(lines: Lines) -> Lines:
+    """Take out comments and commas."""
+    return Lines(without_comments(lines.text, b"#").replace(b",", b" "), lines.number)
 
 
 TXT = Format(".txt", _write, _read)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import IO, Any, NamedTuple, Protocol
 
@@ -30,6 +30,18 @@ class UnreadableError(InputError):
     """One tensor of a recording that is not what its file format says; the others may be fine."""
 
 
+def sliced_name(name: str, part: Sequence[tuple[int, int]], between: str = ":") -> str:
+    """Name a piece of a tensor as an index of it.
+
+    Examples
+    --------
+    >>> sliced_name("stem", [(0, 1), (0, 8)]), sliced_name("stem", [(0, 1), (0, 8)], "-"), sliced_name("stem", [])
+    ('stem[0:1,0:8]', 'stem[0-1,0-8]', 'stem')
+    """
+    bounds = ",".join(f"{start}{between}{end}" for start, end in part)
+    return f"{name}[{bounds}]" if bounds else name
+
+
 class Heading(NamedTuple):
     """What a file can say of its tensor: the axes are those of the file, inner axes of tiles in lower case."""
 
@@ -40,8 +52,10 @@ class Heading(NamedTuple):
 
     @classmethod
     def of(cls, entry: TensorEntry) -> Heading:
-        """Take it from an entry of a manifest."""
-        return cls(entry.name, *stored_axes(entry.axes, entry.shape, entry.layout), entry.dtype)
+        """Take it from an entry of a manifest; of a piece, the name says which."""
+        return cls(
+            sliced_name(entry.name, entry.part), *stored_axes(entry.axes, entry.shape, entry.layout), entry.dtype
+        )
 
     def holds(self, count: int) -> bool:
         """Whether the shape has so many elements."""

@@ -75,5 +75,5 @@ def test_a_factor_that_nobody_knows_is_found():
     assert "as 0.7 and 1.25 times themselves" in diagnosis.sentence
     pool = situation("squeeze")
     assert search(pool, evaluate(pool.right, np.float32) * np.float32(2.5)).sentence == (
-        "every number is 2.5 times what it should be"
+        "the sum of all pixels, divided by 6, 2.5 times the mean; 15 pixels (3 × 5) are right"
     )

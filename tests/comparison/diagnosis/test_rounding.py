@@ -10,8 +10,9 @@ from refnet.architecture.names import BN_LEAVES
 from refnet.architecture.plan import make_plan
 from refnet.architecture.variants import variant
 from refnet.comparison.diagnosis.computation import computation_of
+from refnet.comparison.diagnosis.computation import evaluate as fast
 from refnet.comparison.diagnosis.rounding import explain_rounding
-from refnet.comparison.diagnosis.summation import MULTIPLY_ADDS, sum_by
+from refnet.comparison.diagnosis.summation import MULTIPLY_ADDS, sum_by, sums
 from refnet.reference import ops
 from refnet.reference.evaluate import evaluate
 from refnet.weights import synthetic
@@ -87,6 +88,34 @@ def test_folded():
     assert found.before < 1e-6
 
 
+def test_sums_in_float64():
+    """Then batch norm in float32; or all of it in float64, as languages do that have no float32."""
+    c = computation("block3a.project")
+    scale, shift = scale_and_shift("block3a.project")
+    total = c.inputs[0].astype(np.float64) @ c.kernel[0, 0]
+    sentence = explain_rounding(c, total.astype(np.float32) * scale + shift).sentence
+    assert sentence == (
+        "bit for bit it is products and sums in float64, rounded once to float32, taps in the order HWI, "
+        "batch norm as a product and a sum"
+    )
+    norm = c.norms[0]
+    wide = (total - norm.mean) / np.sqrt(norm.variance.astype(np.float64) + norm.eps) * norm.gamma + norm.beta
+    found = explain_rounding(c, wide.astype(np.float32))
+    assert found.sentence == "bit for bit it is all of the step in float64, rounded once to float32"
+
+
+def test_ways_that_give_the_same_bits_are_told_together():
+    """Of 27 taps, 32 interleaved chains of fused multiply-adds are one chain of rounded products: no fma is claimed."""
+    rng = np.random.default_rng(1)
+    x, w = rng.standard_normal((40, 27, 1)).astype(np.float32), rng.standard_normal((27, 8)).astype(np.float32)
+    total = np.zeros((40, 8), np.float32)
+    for tap in range(27):
+        total = total + x[:, tap] * w[tap]
+    (ways,) = [ways for ways, found in sums(x, w) if np.array_equal(found, total)]
+    assert ways[0] == ("products that are rounded", "in one chain")
+    assert ("multiply-adds that are fused", "in 32 interleaved chains") in ways
+
+
 def test_toward_zero():
     """By exact arithmetic, for one output: every sum cut to 24 bits."""
     rng = np.random.default_rng(0)
@@ -105,3 +134,13 @@ def test_toward_zero():
 def test_no_order_gives_wrong_numbers():
     c = computation("block3a.project")
     assert explain_rounding(c, np.ones((1, *PLAN["block3a.project"].shape), np.float32)) is None
+
+
+def test_orders_that_give_the_same_bits_are_not_told_apart():
+    """Whole numbers: nothing is rounded, whatever the order."""
+    c = computation("block3a.depthwise")
+    whole = replace(c, inputs=(np.rint(c.inputs[0]),), kernel=np.rint(c.kernel * 9), norms=(), activation="none")
+    said = explain_rounding(whole, fast(whole, np.float32)).sentence
+    assert said.startswith("bit for bit it is multiply-adds that are fused or products that are rounded or ")
+    assert "in one chain or in one chain from the last to the first or in blocks of 4 or 8 or 16 or" in said
+    assert said.endswith("with 25 taps these give the same bits")

@@ -17,18 +17,25 @@ def bits(values, dtype="float32"):
     return encode(np.array(values, np.float64), dtype).tolist()
 
 
+def numbers_of(dtype, words):
+    """What is written below the heading."""
+    return text_of("txt", dtype, words).partition("\n")[2]
+
+
 def test_written():
     values = [0.1, -0.0, 1e20, 1.17549435e-38, 1e-45, np.inf, -np.inf, np.nan]
     text = "0.1\n-0.0\n1e+20\n1.1754944e-38\n1e-45\ninf\n-inf\nnan\n"
-    assert text_of("txt", "float32", bits(values)) == text
+    heading = "# a.b: float32 N C [1, 8], the last axis varies fastest\n"
+    assert text_of("txt", "float32", bits(values)) == heading + text
+    assert back("txt", heading + text) == (bits(values), "float32", (1, 8))
     assert back("txt", text, "float32") == (bits(values), "float32", None)
-    assert text_of("txt", "float64", bits([0.1, 5e-324], "float64")) == "0.1\n5e-324\n"
-    assert text_of("txt", "float16", [0x2E66]) == "0.099975586\n"  # as the float32 number that it is
-    assert text_of("txt", "uint8", [0, 255]) == "0\n255\n"
+    assert numbers_of("float64", bits([0.1, 5e-324], "float64")) == "0.1\n5e-324\n"
+    assert numbers_of("float16", [0x2E66]) == "0.099975586\n"  # as the float32 number that it is
+    assert numbers_of("uint8", [0, 255]) == "0\n255\n"
 
 
 def test_sign_of_nan():
-    assert text_of("txt", "float32", [0xFFC00000, 0x7FC00001]) == "-nan\nnan\n"
+    assert numbers_of("float32", [0xFFC00000, 0x7FC00001]) == "-nan\nnan\n"
     assert back("txt", "-nan\nnan\n") == ([0xFFC00000, 0x7FC00000], "float32", None)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from refnet.comparison.diagnosis.activations import ACTIVATIONS
+from refnet.comparison.diagnosis.activations import ACTIVATIONS, FORMULAS
 from refnet.comparison.diagnosis.mistakes.mistake import Mistake, Situation
 
 
@@ -16,4 +16,5 @@ def activation(s: Situation) -> Iterator[Mistake]:
     for name in ACTIVATIONS:
         if name != c.activation:
             other = "no activation" if name == "none" else name
-            yield Mistake(f"activation: {name}", f"{other} instead of {right}", replace(c, activation=name))
+            formula = f" ({FORMULAS[name]})" if name in FORMULAS else ""
+            yield Mistake(f"activation: {name}", f"{other}{formula} instead of {right}", replace(c, activation=name))

@@ -66,7 +66,7 @@ def batch_norm(s: Situation) -> Iterator[Mistake]:
             (
                 "batch-statistics",
                 "the batch norm takes mean and variance from this very batch, as in training",
-                norm._replace(of_the_batch=True),
+                norm._replace(statistics="batch"),
             ),
         ):
             yield Mistake(name, words, replace(c, norms=(changed,)))

@@ -10,8 +10,8 @@ import numpy as np
 from refnet.architecture.variants import SE_RATIO
 from refnet.arrays import Array
 from refnet.comparison.diagnosis.activations import sigmoid
-from refnet.comparison.diagnosis.computation import OPERATIONS
 from refnet.comparison.diagnosis.mistakes.mistake import Mistake, Situation
+from refnet.comparison.diagnosis.operations import OPERATIONS
 
 _Table = tuple[tuple[str, str, Callable[..., Array]], ...]
 _softmax = OPERATIONS["softmax"]
@@ -84,9 +84,9 @@ def squeeze_width(s: Situation) -> Iterator[Mistake]:
 def wrong_tensor(s: Situation) -> Iterator[Mistake]:
     """Another tensor of the run is read in place of an input."""
     c = s.right
-    for position, (right, x) in enumerate(zip(s.step.inputs, c.inputs, strict=False)):
+    for position, (right, x) in enumerate(zip(s.reads, c.inputs, strict=False)):
         for name, other in s.neighbours.items():
-            if name in (*s.step.inputs, s.step.name):
+            if name in (*s.reads, s.step.name):
                 continue
             fits = other.ndim == x.ndim and other.shape[-1] == x.shape[-1] and other.shape[0] == x.shape[0]
             if fits and (s.right.op == "mean" or other.shape == x.shape):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from refnet.architecture.names import part_name
 from refnet.architecture.step import Step
 from refnet.arrays import Array
 from refnet.comparison.diagnosis.computation import Computation
@@ -19,8 +20,15 @@ class Situation:
     right: Computation  # what it should compute
     norm_follows: Computation | None = None  # the same up to the batch norm, where ``right`` ends before it
     other: Computation | None = None  # what it would compute from another set of weights, if there is one
-    neighbours: Mapping[str, Array] = field(default_factory=dict)  # the port's other tensors, by name
+    neighbours: Mapping[str, Array] = field(default_factory=dict)  # the port's earlier tensors, by name
+    later: Mapping[str, Array] = field(default_factory=dict)  # and those of later steps
     layers: Mapping[str, Computation] = field(default_factory=dict)  # with the weights of other layers, by name
+    since: str = ""  # the part of the step that it reads, where it begins with one
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Names of what the computation reads."""
+        return (part_name(self.step.name, self.since),) if self.since else self.step.inputs
 
 
 class Mistake(NamedTuple):
@@ -30,3 +38,4 @@ class Mistake(NamedTuple):
     sentence: str  # what is wrong here, in plain words and numbers
     wrong: Computation  # the computation with the mistake in it
     grid: str = ""  # the number format that its results are rounded to, if they are
+    lead: bool = False  # whether it only says where the mistake is, though it gives all numbers

@@ -89,6 +89,8 @@ def other_layer(s: Situation) -> Iterator[Mistake]:
     for name, other in s.layers.items():
         if c.kernel is not None and other.kernel is not None and other.kernel.shape == c.kernel.shape:
             yield Mistake("wrong-layer", f"its weights are those of {name}", other)
+            if c.norms or c.bias is not None:
+                yield Mistake("wrong-kernel", f"its kernel is that of {name}", replace(c, kernel=other.kernel))
         if c.norms and other.norms:
             yield Mistake("wrong-norm", f"its batch norm is that of {name}", replace(c, norms=other.norms))
 

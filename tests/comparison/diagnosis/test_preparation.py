@@ -1,5 +1,7 @@
 """Inputs made by torchvision and NumPy with a mistake in the recipe, each called by its name."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from helpers import any_torchvision  # noqa: F401
@@ -7,7 +9,7 @@ from helpers.places import CHELSEA
 from PIL import Image
 from torchvision.transforms import InterpolationMode, functional
 
-from refnet.comparison.diagnosis import diagnose_input
+from refnet.comparison.diagnosis import diagnose_input, diagnose_without_picture
 from refnet.preprocessing.read_image import read_image
 from refnet.preprocessing.recipe import LITE, RECIPES, TENSORFLOW
 
@@ -26,6 +28,11 @@ def pixels(picture=PICTURE, *, frame=int(SIDE / 0.875), interpolation=BICUBIC):
     """Pixels 0..255 as torchvision makes them: the shorter side becomes ``frame``, then the centre is cut out."""
     resized = functional.resize(Image.fromarray(picture), frame, interpolation)
     return np.asarray(functional.center_crop(resized, [SIDE, SIDE])).astype(np.float64)
+
+
+def corner():
+    resized = functional.resize(Image.fromarray(PICTURE), int(SIDE / 0.875), BICUBIC)
+    return np.asarray(functional.crop(resized, 0, 0, SIDE, SIDE)).astype(np.float64)
 
 
 def stretched():
@@ -59,6 +66,20 @@ CASES = {
         "nchw-as-nhwc",
         "in the order NCHW, and are read as NHWC",
     ),
+    "grey": (
+        lambda: normal(pixels() @ np.full((3, 3), 1 / 3)),
+        "grey",
+        "times 1/3 each",
+    ),
+    "gamma": (lambda: normal(255 * (pixels() / 255) ** 2.2), "tone", "a gamma of 2.2 is applied"),
+    "negative": (lambda: normal(255 - pixels()), "negative", "255 - x"),
+    "corner": (lambda: normal(corner()), "crop", "moved by -6 rows and -34 columns of the resized picture"),
+    "exif": (
+        lambda: normal(pixels(np.ascontiguousarray(np.rot90(PICTURE, 2)))),
+        "turned",
+        "turned before the crop: it is turned by 180 degrees",
+    ),
+    "one mean for all": (lambda: (pixels() / 255 - 0.485) / 0.229, "normalisation", "the numbers of red for all"),
     "two at once": (
         lambda: pixels(interpolation=BILINEAR)[..., ::-1] / 255,
         "resize + bgr + normalisation",
@@ -105,3 +126,73 @@ def test_a_crop_that_begins_elsewhere(dy, dx, words):
     found = diagnose_input(PICTURE, TIMM, (SIDE, SIDE), np.roll(x, (-dy, -dx), (0, 1)))
     assert (found.mistake, words in found.sentence) == ("shifted", True), found
     assert diagnose_input(PICTURE, TIMM, (8, 8), np.ones((8, 8, 3), np.float32)).mistake != "shifted"
+
+
+WITHOUT = {
+    "bgr": lambda x: x[..., ::-1],
+    "mirrored": lambda x: x[:, :, ::-1],
+    "shifted": lambda x: np.roll(x, (2, -1), (1, 2)),
+    "normalisation": lambda x: x * STD + MEAN,
+    "unknown normalisation": lambda x: x * 0.7 + 0.1,
+}
+
+
+@pytest.mark.parametrize("mistake", WITHOUT)
+def test_of_a_batch_without_pictures(mistake):
+    right = np.random.default_rng(7).standard_normal((2, 24, 24, 3))
+    assert diagnose_without_picture(right, TIMM, WITHOUT[mistake](right)).mistake == mistake
+    other = diagnose_without_picture(right, TIMM, np.abs(right) ** 0.3)
+    assert (other.mistake, other.residual) == (None, other.before)
+
+
+def opencv(picture, height, width):
+    """What cv2.resize with INTER_LINEAR makes: weights of 11 bits, and sums of quarters of a level."""
+
+    def along(size_in, size_out):
+        place = (np.arange(size_out) + 0.5) * size_in / size_out - 0.5
+        first = np.floor(place).astype(int)
+        weights = np.rint(np.stack([1 - (place - first), place - first]) * 2048).astype(int)
+        return np.clip([first, first + 1], 0, size_in - 1), weights
+
+    (rows, down), (columns, across) = along(picture.shape[0], height), along(picture.shape[1], width)
+    lines = sum(picture[:, c].astype(int) * w[:, None] for c, w in zip(columns, across, strict=True)) >> 4
+    quarters = sum(lines[r] * w[:, None, None] >> 16 for r, w in zip(rows, down, strict=True))
+    return (quarters + 2 >> 2).astype(np.float64)
+
+
+def letterboxed(level):
+    x = np.full((SIDE, SIDE, 3), float(level))
+    x[16:80] = opencv(PICTURE, 64, SIDE)
+    return x
+
+
+@pytest.mark.parametrize(("x", "around"), [
+    (lambda: normal(letterboxed(114)), "around it the level 114 stands"),
+    (lambda: np.where(letterboxed(-1) < 0, 0, normal(letterboxed(-1)))[:, ::-1], "around it 0 stands"),
+], ids=["grey", "zeros after normalisation, mirrored"])  # fmt: skip
+def test_letterboxed(x, around):
+    found = diagnose_input(PICTURE, TIMM, (SIDE, SIDE), x().astype(np.float32))
+    assert found.mistake.startswith("framed + resize"), found
+    assert found.sentence.startswith(f"the picture fills rows 16 to 80 of {SIDE} alone; {around} (letterboxed, padded)")
+    assert "as cv2.INTER_LINEAR" in found.sentence
+    assert "crop" not in found.sentence
+
+
+def test_what_is_nearly_right_is_asked_about():
+    """TensorFlow 1 has a table of weights; without it, the error is as small as a rounding of levels."""
+    recipe = RECIPES["lite"]
+    sides = [(size, np.arange(SIDE) * np.float32(size / SIDE)) for size in PICTURE.shape[:2]]
+    x = PICTURE.astype(np.float64)
+    for axis, (size, place) in enumerate(sides):
+        first, total = np.floor(place).astype(int), 0.0
+        for tap in range(-1, 3):
+            distance = np.abs(place - first - tap)
+            near, far = (
+                (1.25 * distance - 2.25) * distance**2 + 1,
+                ((-0.75 * distance + 3.75) * distance - 6) * distance + 3,
+            )
+            weight = np.where(distance < 1, near, far)[(slice(None), *[None] * 2)]
+            total = total + np.moveaxis(x, axis, 0)[np.clip(first + tap, 0, size - 1)] * weight
+        x = np.moveaxis(total, 0, axis)
+    found = diagnose_input(PICTURE, replace(recipe, crop="none", crop_amount=0.0), (SIDE, SIDE), (x - 127) / 128)
+    assert found.sentence == "the resize is not tf1-bicubic: positions between pixels not rounded to 1/1024"

@@ -1,0 +1,1 @@
+"""Functions: each number of a result as a function of others."""

@@ -1,0 +1,1 @@
+"""Grids: numbers that are rounded to few, where, and in which direction."""

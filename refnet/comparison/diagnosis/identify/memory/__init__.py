@@ -1,0 +1,1 @@
+"""Memory: where numbers were read from, and what stands in their place."""
