@@ -4,11 +4,11 @@ A digest depends on nothing but dtype, shape and bits, so any language can recom
 
 Of one tensor, ``tensor_digest``: lower-case hexadecimal SHA-256 of these bytes, in this order:
 
-1. the dtype's name, ``float32`` or ``float64``, in ASCII;
+1. the dtype's name, ``float32`` or ``float64``, of integers ``int8`` or ``int32``, in ASCII;
 2. one space;
 3. the shape as decimal numbers joined by commas, ``1,112,112,32`` (nothing for a scalar);
 4. one newline, 0x0A;
-5. the elements, little-endian IEEE-754, in C order: the last axis varies fastest.
+5. the elements, little-endian IEEE-754 or two's complement, in C order: the last axis varies fastest.
 
 Activations are in NHWC order, kernels are [R, S, C, K], depthwise [R, S, C], dense [C, K].
 Bits are taken as they are: -0.0 and 0.0 differ, and so do two different NaNs.
@@ -28,7 +28,8 @@ import numpy.typing as npt
 
 from refnet.errors import InputError
 
-DTYPES = ("float32", "float64")
+DTYPES = ("float32", "float64")  # that networks are computed in
+INTEGERS = ("int8", "int32")  # codes; sums of their products
 
 
 def tensor_digest(array: npt.NDArray[Any]) -> str:
@@ -37,7 +38,7 @@ def tensor_digest(array: npt.NDArray[Any]) -> str:
     Parameters
     ----------
     array
-        f32[...] or f64[...] of any shape, memory layout and byte order.
+        f32[...], f64[...], i8[...] or i32[...] of any shape, memory layout and byte order.
 
     Returns
     -------
@@ -47,7 +48,7 @@ def tensor_digest(array: npt.NDArray[Any]) -> str:
     Raises
     ------
     InputError
-        If the dtype is neither float32 nor float64.
+        If the dtype is another.
 
     Examples
     --------
@@ -58,8 +59,8 @@ def tensor_digest(array: npt.NDArray[Any]) -> str:
     '91ee71b989701cef'
     """
     array = np.asarray(array)
-    if array.dtype.name not in DTYPES:
-        raise InputError(f"a digest is defined for {' and '.join(DTYPES)}, not for {array.dtype.name}")
+    if array.dtype.name not in DTYPES + INTEGERS:
+        raise InputError(f"a digest is defined for {', '.join(DTYPES + INTEGERS)}, not for {array.dtype.name}")
     header = f"{array.dtype.name} {','.join(map(str, array.shape))}\n"
     digest = hashlib.sha256(header.encode("ascii"))
     digest.update(np.ascontiguousarray(array, array.dtype.newbyteorder("<")).reshape(-1).view(np.uint8).data)
@@ -72,12 +73,12 @@ def tensors_digest(tensors: Mapping[str, npt.NDArray[Any]]) -> str:
     Parameters
     ----------
     tensors
-        Name to f32[...] or f64[...]. Names are steps or weight keys, so they hold neither space nor newline.
+        Name to what ``tensor_digest`` takes. Names are steps or weight keys, so they hold neither space nor newline.
 
     Raises
     ------
     InputError
-        If a name holds white space, or a tensor's dtype is neither float32 nor float64.
+        If a name holds white space, or a tensor's dtype is none of these.
 
     Examples
     --------
