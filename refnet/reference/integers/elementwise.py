@@ -23,19 +23,28 @@ def add_rescaled(x: Array, y: Array, of_x: Quantisation, of_y: Quantisation, to:
     >>> add_rescaled(np.array([3, -3], np.int8), np.array([1, 0], np.int8), one, two, two, policy("double"))
     array([ 3, -2], dtype=int8)
     """
+    by_x, by_y, by_total = add_reals(of_x, of_y, to)
+    total = policy(of_x.above_zero(x) << HEADROOM, by_x) + policy(of_y.above_zero(y) << HEADROOM, by_y)
+    return to.clamp(policy(total, by_total) + to.zero_point)
+
+
+def add_reals(of_x: Quantisation, of_y: Quantisation, to: Quantisation) -> Array:
+    """What ``add_rescaled`` multiplies x, y and their sum by, float64[3].
+
+    Examples
+    --------
+    >>> add_reals(*(Quantisation(np.float32(scale), 0) for scale in (1, 2, 2))) * [1, 1, 2**20]
+    array([0.25, 0.5 , 2.  ])
+    """
     twice = 2 * np.float64(max(of_x.scale, of_y.scale))
-
-    def raised(q: Array, by: Quantisation) -> Array:
-        return policy(by.above_zero(q) << HEADROOM, np.float64(by.scale) / twice)
-
-    total = raised(x, of_x) + raised(y, of_y)
-    return to.clamp(policy(total, twice / ((1 << HEADROOM) * np.float64(to.scale))) + to.zero_point)
+    raised = np.float64(1 << HEADROOM)
+    return np.array([of_x.scale / twice, of_y.scale / twice, twice / (raised * np.float64(to.scale))])
 
 
 def add_weighted(x: Array, y: Array, of_x: Quantisation, of_y: Quantisation, to: Quantisation) -> Array:
     """x + y by one rounding: integer weights A and B for the scales, (a * A + b * B) / 2**shift with a tie up.
 
-    The larger of scale_x / scale_out and scale_y / scale_out, float32, decides the shift: its weight has 21 bits.
+    ``add_weights`` gives A, B and the shift.
 
     Examples
     --------
@@ -43,12 +52,24 @@ def add_weighted(x: Array, y: Array, of_x: Quantisation, of_y: Quantisation, to:
     >>> add_weighted(np.array([3, -3], np.int8), np.array([1, 0], np.int8), one, two, two)
     array([ 3, -1], dtype=int8)
     """
+    A, B, shift = add_weights(of_x, of_y, to)
+    total = int32(of_x.above_zero(x) * A + of_y.above_zero(y) * B)
+    return to.clamp(shift_half_up(total, shift) + to.zero_point)
+
+
+def add_weights(of_x: Quantisation, of_y: Quantisation, to: Quantisation) -> tuple[int, int, int]:
+    """Weights A and B of x and y, and the shift: the larger of their scales / scale_out, float32, gets 21 bits.
+
+    Examples
+    --------
+    >>> add_weights(*(Quantisation(np.float32(scale), 0) for scale in (1, 2, 2)))
+    (524288, 1048576, 20)
+    """
     ratios = np.array([of_x.scale, of_y.scale], np.float32) / np.float32(to.scale)
     _, exponent = np.frexp(ratios.max())
     shift = MULTIPLIER_BITS + 1 - int(exponent)
-    A, B = np.rint(np.ldexp(ratios, shift)).astype(np.int64)
-    total = int32(of_x.above_zero(x) * A + of_y.above_zero(y) * B)
-    return to.clamp(shift_half_up(total, shift) + to.zero_point)
+    A, B = np.rint(np.ldexp(ratios, shift))
+    return int(A), int(B), shift
 
 
 def products(x: Array, y: Array, of_x: Quantisation, of_y: Quantisation) -> Array:

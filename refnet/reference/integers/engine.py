@@ -35,7 +35,11 @@ class Rescaling(NamedTuple):
 
     def __call__(self, total: Array, x: Any, y: Any, out: Any) -> Array:
         """Integers nearest to total * x * y / out, of the scales of both factors and of what comes out."""
-        return policy(self.policy)(total, FORMATS[self.scales](x, y, out))
+        return policy(self.policy)(total, self.real(x, y, out))
+
+    def real(self, x: Any, y: Any, out: Any) -> Array:
+        """The real multiplier of float64, before the policy makes of it what is stored."""
+        return FORMATS[self.scales](x, y, out)
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,15 @@ class Engine:
     add: str
     mean: str
     quantise: Rounding
+
+    def rescaling(self, kind: str) -> Rescaling:
+        """How a kind of operation with a kernel, or a product, is rescaled."""
+        return {
+            "convolution": self.convolution,
+            "depthwise": self.depthwise,
+            "dense": self.dense,
+            "multiply": self.multiply,
+        }[kind]
 
 
 TFLM: Final = Engine(

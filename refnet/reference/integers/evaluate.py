@@ -90,7 +90,6 @@ def accumulate(operation: Operation, x: Array, of: Quantisation) -> Array:
 
 def _of_products(operation: Operation, x: Array, of: Quantisation, to: Quantisation, engine: Engine) -> Array:
     assert operation.kernel is not None
-    rescaling = {"convolution": engine.convolution, "depthwise": engine.depthwise, "dense": engine.dense}
     total = accumulate(operation, x, of)
-    q = rescaling[operation.kind](total, of.scale, operation.kernel.scales, to.scale)
+    q = engine.rescaling(operation.kind)(total, of.scale, operation.kernel.scales, to.scale)
     return to.clamp(q + to.zero_point, activation_limits(operation.limit, to))

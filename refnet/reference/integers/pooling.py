@@ -48,15 +48,18 @@ def mean_divided(x: Array, of: Quantisation, to: Quantisation, policy: Policy) -
     array([[3]], dtype=int8)
     """
     H, W = x.shape[1:3]
-    by = divided(multiplier(np.float64(of.scale) / np.float64(to.scale)), H * W)
-    return to.clamp(policy.apply(total(x, of), by) + to.zero_point)
+    return to.clamp(policy.apply(total(x, of), mean_multiplier(of, to, H * W)) + to.zero_point)
+
+
+def mean_multiplier(of: Quantisation, to: Quantisation, count: int) -> Multiplier:
+    """What ``mean_divided`` multiplies a sum of so many codes by."""
+    return divided(multiplier(np.float64(of.scale) / np.float64(to.scale)), count)
 
 
 def mean_in_float32(x: Array, of: Quantisation, to: Quantisation) -> Array:
     """Global mean in float32, a tie to the even code: ``sum * s + b``, each operation rounded to nearest.
 
-    s = (scale_x / scale_out) * (1 / count); b = zero_point_out - (count * zero_point_x) * s. The sum is of codes as
-    they are, so that their zero point is within b, which is rounded.
+    ``mean_factors`` gives s and b. The sum is of codes as they are, so that their zero point is within b.
 
     Examples
     --------
@@ -64,11 +67,22 @@ def mean_in_float32(x: Array, of: Quantisation, to: Quantisation) -> Array:
     >>> mean_in_float32(np.array([1, 2, 3, 4], np.int8).reshape(1, 2, 2, 1), q, q)
     array([[2]], dtype=int8)
     """
-    count = np.float32(x.shape[1] * x.shape[2])
-    s = (of.scale / to.scale) * (np.float32(1) / count)
-    b = np.float32(to.zero_point) - (count * np.float32(of.zero_point)) * s
+    s, b = mean_factors(of, to, x.shape[1] * x.shape[2])
     sums = int32(x.astype(np.int64).sum(axis=(1, 2))).astype(np.float32)
     return to.clamp(np.rint(sums * s + b))
+
+
+def mean_factors(of: Quantisation, to: Quantisation, count: int) -> Array:
+    """s = (scale_x / scale_out) * (1 / count) and b = zero_point_out - (count * zero_point_x) * s, float32[2].
+
+    Examples
+    --------
+    >>> mean_factors(Quantisation(np.float32(1), 4), Quantisation(np.float32(2), 0), 2)
+    array([ 0.25, -2.  ], dtype=float32)
+    """
+    n = np.float32(count)
+    s = (of.scale / to.scale) * (np.float32(1) / n)
+    return np.array([s, np.float32(to.zero_point) - (n * np.float32(of.zero_point)) * s], np.float32)
 
 
 def average_pool(x: Array) -> Array:

@@ -14,6 +14,7 @@ from refnet.reference.integers.activation import SIGMOID
 from refnet.reference.integers.fixed_point import (
     INT32_MAX,
     INT32_MIN,
+    Multiplier,
     high_product,
     int32,
     multiplier,
@@ -43,7 +44,7 @@ def softmax(x: Array, of: Quantisation) -> Array:
     >>> softmax(np.array([[0, 0, 0, 0]], np.int8), Quantisation(np.float32(0.1), 0))
     array([[-64, -64, -64, -64]], dtype=int8)
     """
-    by = multiplier(min(np.float64(of.scale) * 2.0**ARGUMENT_BITS, 2.0**31 - 1))
+    by = argument_multiplier(of)
     shift = int(by.shift)
     least = -((31 << ARGUMENT_BITS) >> shift)
     difference = x.astype(np.int64) - x.max(axis=-1, keepdims=True)
@@ -53,6 +54,11 @@ def softmax(x: Array, of: Quantisation) -> Array:
     inverse, headroom = reciprocal(total)
     probability = shift_half_away(high_product(inverse, e), SUM_BITS - headroom + 31 - 8)
     return SIGMOID.clamp(np.where(counts, probability + SIGMOID.zero_point, SIGMOID.zero_point))
+
+
+def argument_multiplier(of: Quantisation) -> Multiplier:
+    """What a difference of two codes is multiplied by to become the exponential's argument, in Q5.26."""
+    return multiplier(min(np.float64(of.scale) * 2.0**ARGUMENT_BITS, 2.0**31 - 1))
 
 
 def exp_of_negative(a: Array) -> Array:
