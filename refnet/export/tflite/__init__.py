@@ -1,0 +1,1 @@
+"""Export as a file of TensorFlow Lite, written without TensorFlow."""
