@@ -47,18 +47,6 @@ def _one_plus_exp_of_minus(x: Decimal) -> Decimal:
 
 
 @lru_cache(_TABLES_KEPT)
-def logistic_table(of: Quantisation, to: Quantisation = SIGMOID) -> Array:
-    """1 / (1 + exp(-x)) of each code.
-
-    Examples
-    --------
-    >>> logistic_table(Quantisation(np.float32(0.05), 0))[[0, 128, 255]]
-    array([-128,    0,  127], dtype=int8)
-    """
-    return table(lambda x: 1 / _one_plus_exp_of_minus(x), of, to)
-
-
-@lru_cache(_TABLES_KEPT)
 def swish_table(of: Quantisation, to: Quantisation) -> Array:
     """x / (1 + exp(-x)) of each code: one rounding, where a logistic table and a product have two.
 
