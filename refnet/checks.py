@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from refnet.architecture import names
 from refnet.architecture.plan import Plan
+from refnet.architecture.step import Shape
 from refnet.architecture.variants import IMAGE_CHANNELS, Architecture
 from refnet.errors import InputError
 
@@ -127,17 +128,18 @@ def pictures(x: Any, channels: int | None = IMAGE_CHANNELS) -> npt.NDArray[np.fl
     return shaped
 
 
-def shaped_pictures(x: Any, channels: int | None) -> npt.NDArray[np.float32]:
-    """Check the shape and type of a network's input, without looking at its numbers."""
+def shaped_pictures(x: Any, channels: int | None, *, or_codes: bool = False) -> npt.NDArray[Any]:
+    """Check the shape and type of a network's input, float32 ``or_codes`` of int8, without looking at its numbers."""
     want = f"want a batch of normalised pictures, float32 [N, H, W, {channels or 'C'}], as Network.preprocess makes it"
+    if or_codes:
+        want += ", or int8, the codes of these"
     if not isinstance(x, np.ndarray):
         raise InputError(f"the input is {type(x).__name__}; {want}")
     if x.ndim != 4 or x.shape[3] != (channels or x.shape[3]):
         raise InputError(f"the input has the shape {list(x.shape)}; {want}")
-    if x.dtype != np.float32:
+    if x.dtype != np.float32 and not (or_codes and x.dtype == np.int8):
         raise InputError(f"the input is of {x.dtype}; {want}")
-    shaped: npt.NDArray[np.float32] = x
-    return shaped
+    return x
 
 
 def finite(what: str, x: npt.NDArray[Any]) -> None:
@@ -149,9 +151,11 @@ def finite(what: str, x: npt.NDArray[Any]) -> None:
 
 
 def given_tensors(
-    given: Mapping[str, npt.NDArray[Any]], plan: Plan, dtype: np.dtype[Any]
+    given: Mapping[str, npt.NDArray[Any]], plan: Plan, dtype: np.dtype[Any], shapes: Mapping[str, Shape] | None = None
 ) -> dict[str, npt.NDArray[Any]]:
-    """Check tensors of steps, [N, …] by name, to continue a run from, and round them to its dtype.
+    """Check tensors of steps, [N, …] by name, to continue a run from, and round them to its dtype; codes must fit it.
+
+    ``shapes`` are those of the tensors that can be given, by default of the plan's steps.
 
     Examples
     --------
@@ -161,7 +165,8 @@ def given_tensors(
     >>> {name: x.dtype.name for name, x in given_tensors({"pool": pool}, make_plan(variant("b0")), pool.dtype).items()}
     {'pool': 'float64'}
     """
-    shapes = {step.name: step.shape for step in plan} | {names.INPUT: plan.steps[0].in_shape}
+    if shapes is None:
+        shapes = {step.name: step.shape for step in plan} | {names.INPUT: plan.steps[0].in_shape}
     checked = {}
     for name, tensor in given.items():
         if name not in shapes:
@@ -172,6 +177,9 @@ def given_tensors(
             raise InputError(
                 f"{name} is {found}; for a {plan.height}x{plan.width} picture want [N, {str(shape)[1:-1].rstrip(',')}]"
             )
+        if dtype.kind == "i":
+            checked[name] = codes(name, tensor, dtype)
+            continue
         if tensor.dtype.kind != "f":
             raise InputError(f"{name} is of {tensor.dtype}; want floating-point numbers")
         plain = np.asarray(tensor)
@@ -184,3 +192,21 @@ def given_tensors(
     if len(set(counts.values())) > 1:
         raise InputError(f"tensors of different numbers of pictures: {counts}")
     return checked
+
+
+def codes(name: str, tensor: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+    """Check integers, of whatever type, that must fit a dtype.
+
+    Examples
+    --------
+    >>> codes("stem", np.array([-128, 127]), np.dtype(np.int8))
+    array([-128,  127], dtype=int8)
+    """
+    limits = np.iinfo(dtype)
+    if tensor.dtype.kind not in "iu":
+        raise InputError(f"{name} is of {tensor.dtype}; want codes, whole numbers of {dtype}")
+    if tensor.size and not (tensor.min() >= limits.min and tensor.max() <= limits.max):
+        raise InputError(
+            f"{name} has codes from {tensor.min()} to {tensor.max()}; {dtype} has {limits.min} to {limits.max}"
+        )
+    return np.asarray(tensor).astype(dtype, copy=False)

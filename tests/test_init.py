@@ -165,7 +165,7 @@ def test_no_module_ever_takes_the_place_of_a_public_name(tmp_path, early):
         **dict.fromkeys(["ImageLike", "__version__"], "str"),
     }
     assert same
-    assert homes == ["refnet.network", "refnet.prediction", "refnet.comparison.compare", "refnet.golden.record"]
+    assert homes == ["refnet.network.network", "refnet.prediction", "refnet.comparison.compare", "refnet.golden.record"]
 
 
 def test_any_other_name_is_none():

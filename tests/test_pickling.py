@@ -22,9 +22,8 @@ from helpers.places import CHELSEA, ROOT
 from helpers.small_weights import make_weights
 
 import refnet
-from refnet import network as networks
 from refnet.errors import WeightsError, WeightsNotFoundError
-from refnet.network import Network
+from refnet.network import Network, restore
 from refnet.preprocessing.recipe import RECIPES
 from refnet.weights import paths, synthetic, writer
 
@@ -45,7 +44,7 @@ def tiny(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def _nothing_kept():
-    networks._load.cache_clear()
+    restore._load.cache_clear()
 
 
 def again(thing):

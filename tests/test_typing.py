@@ -29,7 +29,7 @@ ARRAY = "numpy.ndarray[tuple[Any, ...], numpy.dtype[Any]]"
 ONE = "list[Prediction]"
 STREAM = "Iterator[Answer]"
 REVEALED = {
-    'refnet.load("b0")': "refnet.network.Network",
+    'refnet.load("b0")': "refnet.network.network.Network",
     'refnet.predict("cat.png")': ONE,
     'refnet.predict(Path("cat.png"), "b0", top=3)': ONE,
     'refnet.predict(b"")': ONE,

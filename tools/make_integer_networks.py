@@ -6,7 +6,8 @@
 
 The network is written in TensorFlow's operations from refnet's plan, with the batch norms folded into the convolutions.
 The second line makes ``tests/data/integers``: small networks, their numbers drawn by a seed; ``swish.tflite`` with
-squeeze-excite and swish, ``relu6.tflite`` as a Lite. Both take and give float32.
+squeeze-excite and swish, ``relu6.tflite`` as a Lite. Both take and give float32. ``lite.h5`` is the latter as a weight
+file.
 """
 
 from __future__ import annotations
@@ -120,6 +121,20 @@ def pictures_in(folder: Path, model: str, count: int) -> Iterator[np.ndarray]:
         yield network.preprocess(path)
 
 
+def write_weight_file(source: Path, to: Path) -> None:
+    """The numbers of a Lite fixture as a weight file, for the engine ``tflm``."""
+    from refnet.checkpoints.graph.tflite.integers import find_integers
+    from refnet.checkpoints.readers.tflite import tflite_file
+    from refnet.preprocessing.recipe import LITE
+    from refnet.reference.integers.engine import TFLM
+    from refnet.weights import writer
+    from refnet.weights.quantised import QuantisedWeights
+    from refnet.weights.weights import Provenance
+
+    network = find_integers(tflite_file.read(source), candidates=[FIXTURES[source.name]]).network
+    writer.write(to, QuantisedWeights(network, TFLM, LITE, None, Provenance("drawn", licence="CC0-1.0")))
+
+
 def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -136,6 +151,7 @@ def main() -> None:
             rng = np.random.default_rng(16)
             pictures = [rng.uniform(-1, 1, (1, 48, 48, 3)).astype(np.float32) for _ in range(8)]
             (FOLDER / name).write_bytes(converted(plan, drawn(plan), 1e-3, pictures, "float32"))
+        write_weight_file(FOLDER / "relu6.tflite", FOLDER / "lite.h5")
         return
     import refnet
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from refnet.cli import terminal
 from refnet.files.whole import not_written, whole_file
+from refnet.golden.dtypes import WHOLE
 
 if TYPE_CHECKING:
     from refnet.golden.accumulator import Accumulation
@@ -65,7 +66,9 @@ def show_summary(target: Path, manifest: Manifest) -> None:
     """Print one line: what is where."""
     run = manifest.run
     written = {entry.dtype for entry in manifest.entries} - {"uint8", run.dtype}
-    dtype = run.dtype + "".join(f" written as {dtype}" for dtype in sorted(written))
+    dtype = run.dtype + "".join(
+        f"{', ' if dtype in WHOLE else ' written as '}{dtype}" for dtype in sorted(written, key=WHOLE.__contains__)
+    )
     files = list(target.iterdir()) if target.is_dir() else [target]
     size = sum(path.stat().st_size for path in files)
     what = [run.model] if not run.weights else [run.model, f"{run.size[0]}x{run.size[1]}", run.input]

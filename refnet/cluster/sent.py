@@ -9,11 +9,15 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from refnet.errors import RefnetError, WeightsError
 from refnet.network import Network
+from refnet.network.restore import make_network
 from refnet.preprocessing.recipe import Recipe
-from refnet.weights import reader, writer
-from refnet.weights.schema import to_metadata
+from refnet.weights import quantised_schema, reader, writer
+from refnet.weights.quantised import QuantisedWeights
+from refnet.weights.schema import Metadata, to_metadata
 from refnet.weights.weight_file import WeightFile, file_of
 from refnet.weights.weights import Weights
 
@@ -38,8 +42,12 @@ class Lacking(NamedTuple):
 def describe(network: Network) -> SentNetwork:
     """Put a network into a few words."""
     weights = network.weights
-    file = network._file or WeightFile(None, weights.digest(), to_metadata(weights).digest())
+    file = network._file or WeightFile(None, weights.digest(), _metadata(weights).digest())
     return SentNetwork(file, network.dtype.name, *network._own_ways())
+
+
+def _metadata(weights: Weights | QuantisedWeights) -> Metadata:
+    return quantised_schema.to_metadata(weights) if isinstance(weights, QuantisedWeights) else to_metadata(weights)
 
 
 def content_of(network: Network) -> bytes:
@@ -84,15 +92,15 @@ def _receive(sent: SentNetwork, content: bytes, threads: int) -> None:
     with _LOCK, tempfile.TemporaryDirectory(prefix="refnet-") as folder:
         path = Path(folder) / "weights.h5"
         path.write_bytes(content)
-        weights = reader.read(path)
+        weights = reader.read_any(path)
         found = file_of(weights)
         if found is None or found[1:] != sent.file[1:]:
             raise WeightsError("a weight file came over the network that is not the one asked for")
         _keep(sent, weights, threads)
 
 
-def _keep(sent: SentNetwork, weights: Weights, threads: int) -> None:
+def _keep(sent: SentNetwork, weights: Weights | QuantisedWeights, threads: int) -> None:
     _, dtype, recipe, size = sent
-    _networks[sent] = Network._consume(weights, dtype=dtype, threads=threads, recipe=recipe, size=size)
+    _networks[sent] = make_network(weights, dtype=np.dtype(dtype), threads=threads, recipe=recipe, size=size)
     while len(_networks) > KEPT:
         _networks.popitem(last=False)

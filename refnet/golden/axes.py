@@ -136,8 +136,8 @@ def stored_axes(axes: str, shape: Shape, layout: TensorLayout) -> tuple[str, Sha
     return order + "".join(tiles).lower(), (*outer, *tiles.values())
 
 
-def to_layout(tensor: Array, axes: str, layout: TensorLayout) -> Array:
-    """Lay out a tensor with logical ``axes``: a C-contiguous array.
+def to_layout(tensor: Array, axes: str, layout: TensorLayout, around: int = 0) -> Array:
+    """Lay out a tensor with logical ``axes``, with ``around`` in its pads: a C-contiguous array.
 
     Examples
     --------
@@ -148,7 +148,7 @@ def to_layout(tensor: Array, axes: str, layout: TensorLayout) -> Array:
     names, shape = stored_axes(axes, tensor.shape, layout)
     order = names[: len(names) - sum(name.islower() for name in names)]
     tiles = {axis: length for axis, length in layout.tile if axis in order}
-    tensor = _bring(_pad(tensor, axes, layout.pads), axes, order)
+    tensor = _bring(_pad(tensor, axes, layout.pads, around), axes, order)
     lengths = dict(zip(order, tensor.shape, strict=True))
     fill = [(0, -lengths[axis] % tiles.get(axis, 1)) for axis in order]
     if any(after for _, after in fill):
@@ -196,9 +196,12 @@ def _padded(axes: str, shape: Shape, pads: Pads) -> dict[str, int]:
     return {axis: length + more.get(axis, 0) for axis, length in zip(axes, shape, strict=True)}
 
 
-def _pad(tensor: Array, axes: str, pads: Pads) -> Array:
-    around = {"H": (pads.top, pads.bottom), "W": (pads.left, pads.right)}
-    return np.pad(tensor, [around.get(axis, (0, 0)) for axis in axes]) if any(pads) else tensor
+def _pad(tensor: Array, axes: str, pads: Pads, value: int) -> Array:
+    if not any(pads):
+        return tensor
+    lengths = {"H": (pads.top, pads.bottom), "W": (pads.left, pads.right)}
+    fill = np.array(value).astype(tensor.dtype)  # of a negative code, its word
+    return np.pad(tensor, [lengths.get(axis, (0, 0)) for axis in axes], constant_values=fill)
 
 
 def _bring(tensor: Array, axes: str, order: str) -> Array:

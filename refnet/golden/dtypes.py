@@ -15,11 +15,19 @@ WORDS: dict[str, np.dtype[Any]] = {
     "float16": np.dtype("<u2"),
     "bfloat16": np.dtype("<u2"),
     "uint8": np.dtype("u1"),
+    "int8": np.dtype("u1"),
+    "int32": np.dtype("<u4"),
 }
+
+#: Formats of whole numbers: their bits are two's complement, and nothing is rounded into them.
+WHOLE = ("uint8", "int8", "int32")
+
+#: What words of so many bytes are taken for where nobody says.
+USUAL = {1: "uint8", 4: "float32", 8: "float64"}
 
 
 def encode(values: Array, dtype: str) -> Array:
-    """Turn float32 or float64 numbers (or uint8 into ``uint8``) into words of a format, to nearest, ties to even.
+    """Turn float32 or float64 numbers into words of a format, to nearest, ties to even; or whole ones into their own.
 
     Too large a number becomes an infinity. Subnormals are kept; a NaN stays a NaN.
 
@@ -31,12 +39,12 @@ def encode(values: Array, dtype: str) -> Array:
     if dtype == "bfloat16":
         return _bfloat16(values)
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        rounded = values.astype(dtype, casting="same_kind" if values.dtype != np.uint8 else "safe", copy=False)
+        rounded = values.astype(dtype, casting="safe" if values.dtype.name in WHOLE else "same_kind", copy=False)
     return np.ascontiguousarray(rounded.astype(rounded.dtype.newbyteorder("<"), copy=False)).view(WORDS[dtype])
 
 
 def decode(words: Array, dtype: str) -> Array:
-    """Turn words of a format back into numbers: float64 for ``float64``, uint8 for ``uint8``, else float32.
+    """Turn words of a format back into numbers: float64 for ``float64``, whole ones for themselves, else float32.
 
     Examples
     --------
@@ -46,9 +54,9 @@ def decode(words: Array, dtype: str) -> Array:
     words = np.ascontiguousarray(words, WORDS[dtype])
     if dtype == "bfloat16":
         return (words.astype(np.uint32) << np.uint32(16)).view(np.float32)
-    if dtype == "uint8":
-        return words
     numbers = words.view(np.dtype(dtype).newbyteorder("<"))
+    if dtype in WHOLE:
+        return numbers
     return numbers.astype(np.float64 if dtype == "float64" else np.float32, copy=False)
 
 

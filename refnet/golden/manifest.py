@@ -97,7 +97,7 @@ class TensorEntry:
     part
         Where only a part was recorded: (first, end) for each axis, within the whole tensor; else empty.
     dtype
-        Of the numbers in the file: float32, float64, float16, bfloat16 or uint8.
+        Of the numbers in the file: float32, float64, float16, bfloat16, uint8, int8 or int32.
     layout
         How they lie in the file.
     format, file

@@ -14,6 +14,7 @@ from refnet.architecture.variants import IMAGE_CHANNELS
 from refnet.arrays import Array
 from refnet.errors import InputError
 from refnet.golden.axes import ACTIVATION_AXES, TensorLayout, axes_of, from_layout, stored_axes
+from refnet.golden.dtypes import WHOLE
 from refnet.golden.read import StoredTensor, TensorReader, open_reader, to_logical_axes
 
 _ORDERS = ("NHWC", "NCHW")  # looked at for a hint
@@ -28,8 +29,8 @@ def read_step(path: Path, name: str, shape: Shape, layout: TensorLayout, *, dtyp
         there = _find(reader, name)
         stored = reader.read(there, math.prod(stored_axes(axes_of(shape), shape, layout)[1]))
     where = f"{path}: {there}"
-    if stored.dtype == "uint8":
-        raise InputError(f"{where} is uint8; want floating-point numbers")
+    if stored.dtype in WHOLE:
+        raise InputError(f"{where} is {stored.dtype}; want floating-point numbers")
     if stored.entry is not None:
         if stored.entry.part:
             raise InputError(f"{where} is only a part of a tensor; want all of it")
@@ -76,8 +77,8 @@ def read_input(
         there = _find(reader, names.INPUT)
         stored = reader.read(there)
     where = f"{path}: {there}"
-    if stored.dtype == "uint8":
-        raise InputError(f"{where} is uint8; want a normalised picture, or give the file as --image")
+    if stored.dtype in WHOLE:
+        raise InputError(f"{where} is {stored.dtype}; want a normalised picture, or give the file as --image")
     if stored.entry is not None:
         if stored.entry.axes != ACTIVATION_AXES or stored.entry.part:
             raise InputError(f"{where} is only a part, or has the axes {stored.entry.axes}; want a whole input")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
-
-import numpy as np
 
 from refnet.errors import InputError
 from refnet.golden.axes import TensorLayout, axes_of, kernel_axes_of
 from refnet.golden.cases import Case, cases
+from refnet.golden.dtypes import WHOLE
+from refnet.golden.integer_cases import integer_cases
 from refnet.golden.manifest import CaseEntry, Manifest, Run, TensorEntry
 from refnet.golden.record import NHWC, RSCK
 from refnet.golden.write import open_writer
@@ -35,8 +36,8 @@ def record_vectors(
 
     The manifest's ``cases`` are name, operation, parameters and roles of each.
 
-    The dtype is that of the operations too, float32 or float64, for a narrower one would round what is exact; ``watch``
-    is called with each entry once it is written.
+    The dtype is that of the operations too, float32 or float64, for a narrower one would round what is exact; cases in
+    integers stay as they are. ``watch`` is called with each entry once it is written.
 
     Examples
     --------
@@ -52,16 +53,16 @@ def record_vectors(
         raise InputError(f"dtype {dtype!r}: vectors are exact; want {' or '.join(DTYPES)}")
     run = Run("vectors", "", (1, 1), dtype, "vectors", None, NUMERICS_VERSION, __version__)
     with open_writer(Path(target), run, format=format, text=text) as writer:
-        for case in cases(dtype):
+        for case in chain(cases(dtype), integer_cases()):
             for role, tensor in {**case.inputs, **case.weights, OUTPUT: case.output}.items():
-                is_weight = role in case.weights
+                is_weight, whole = role in case.weights, tensor.dtype.name in WHOLE
                 entry = writer.add(
                     f"{case.name}/{role}",
                     kernel_axes_of(tensor.shape) if is_weight else axes_of(tensor.shape),
                     tensor,
-                    dtype="uint8" if tensor.dtype == np.uint8 else dtype,
+                    dtype=tensor.dtype.name if whole else dtype,
                     layout=kernel_layout if is_weight else layout,
-                    digest="" if tensor.dtype == np.uint8 else tensor_digest(tensor),
+                    digest="" if tensor.dtype.name == "uint8" else tensor_digest(tensor),
                 )
                 if watch is not None:
                     watch(entry)

@@ -15,7 +15,7 @@ from refnet.golden.containers.directory import write_directory
 from refnet.golden.containers.hdf5_file import write_hdf5
 from refnet.golden.containers.npz import write_npz
 from refnet.golden.coverage import stored_range
-from refnet.golden.dtypes import WORDS, encode
+from refnet.golden.dtypes import WHOLE, WORDS, encode
 from refnet.golden.formats import FORMATS, SUFFIXES, WITH_TEXT
 from refnet.golden.manifest import CaseEntry, Manifest, Run, StepEntry, TensorEntry
 
@@ -58,20 +58,23 @@ class TensorWriter:
         layout: TensorLayout,
         part: tuple[tuple[int, int], ...] = (),
         digest: str = "",
+        around: int = 0,
     ) -> TensorEntry:
-        """Write one tensor with logical ``axes``: f32, f64 or u8 (as ``uint8``, and nothing else is), each name once.
+        """Write one tensor with logical ``axes``: f32 or f64, or whole numbers in their own format, each name once.
 
-        ``part`` says where it lies in a larger one, (first, end) for each axis; ``digest`` is the larger one's.
+        ``part`` says where it lies in a larger one, (first, end) for each axis; ``digest`` is the larger one's;
+        ``around`` is what stands in the layout's pads.
         """
         dotted = check_name(name).replace("/", ".").lower()  # some disks do not tell A from a
         if dotted in self._names:
             raise InputError(f"{name} is recorded already; want each name once")
-        if dtype not in WORDS or (dtype == "uint8") != (tensor.dtype.name == "uint8"):
+        own = tensor.dtype.name
+        if dtype not in WORDS or (dtype != own and (dtype in WHOLE or own in WHOLE)):
             raise InputError(f"{name}: {tensor.dtype.name} cannot be written as {dtype!r}")
         words = encode(tensor, dtype)
         range_ = stored_range(words, dtype)
         entry = TensorEntry(name, axes, tensor.shape, part, dtype, layout, "", "", *range_, "", digest)
-        laid_out = to_layout(words, axes, layout)
+        laid_out = to_layout(words, axes, layout, around)
         with not_written(self.target):
             entry = self._container.put(entry, laid_out)
         self._names.add(dotted)

@@ -18,7 +18,8 @@ from refnet.hub.aliases import CHECKPOINTS, SYNTHETIC, canonical
 from refnet.preprocessing.recipe import LITE, TENSORFLOW
 from refnet.weights import releases, synthetic
 from refnet.weights.paths import find
-from refnet.weights.reader import read, read_named
+from refnet.weights.quantised import QuantisedWeights
+from refnet.weights.reader import read_any, read_named
 from refnet.weights.weights import Provenance, Weights
 
 # What is a file by its name, whether it is there or not.
@@ -27,7 +28,21 @@ BN_EPS = 1e-3  # of the TensorFlow originals
 
 
 def find_weights(model: str | os.PathLike[str], *, download: bool = True) -> Weights:
-    """Get the weights of a model; ``download`` says whether published ones that are not here may be fetched."""
+    """Get the weights of a model of real numbers; one of integers is refused.
+
+    ``download`` says whether published ones that are not here may be fetched.
+    """
+    weights = find_any_weights(model, download=download)
+    if isinstance(weights, QuantisedWeights):
+        raise InputError(
+            f"{os.fspath(model)} is of integers, which this is not for; want the weights that it was made of, "
+            f"such as {weights.architecture.name}"
+        )
+    return weights
+
+
+def find_any_weights(model: str | os.PathLike[str], *, download: bool = True) -> Weights | QuantisedWeights:
+    """As ``find_weights``, of integers too."""
     if is_file(model):
         return _read_file(Path(model))
     name = canonical(model)
@@ -54,7 +69,7 @@ def find_file(model: str | os.PathLike[str], *, download: bool = True) -> Path |
         return fetch.fetch(name)
 
 
-def _read_file(path: Path) -> Weights:
+def _read_file(path: Path) -> Weights | QuantisedWeights:
     """Read a weight file; any other is converted first, once."""
     from refnet.hub.converted import convert_once
     from refnet.hub.source_files import is_foreign
@@ -63,7 +78,7 @@ def _read_file(path: Path) -> Weights:
         return convert_once(path).weights
     if path.suffix != ".h5" and not path.exists():
         raise WeightsNotFoundError(f"{path} does not exist", filename=path)
-    return read(path)
+    return read_any(path)
 
 
 def is_file(model: object) -> bool:

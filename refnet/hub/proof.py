@@ -13,6 +13,7 @@ from pathlib import Path
 
 from refnet.files.owners import check_file, why_not_trusted
 from refnet.hub.failure import warn
+from refnet.weights.quantised import QuantisedWeights
 from refnet.weights.weight_file import file_of
 from refnet.weights.weights import Weights
 
@@ -39,7 +40,7 @@ def doubt(path: Path) -> str:
     return reason and f"{path.parent}: {reason}"
 
 
-def is_proven(weights: Weights, path: Path) -> bool:
+def is_proven(weights: Weights | QuantisedWeights, path: Path) -> bool:
     """Whether weights that were read from a file are those that this user put there."""
     if not doubt(path):
         return True
@@ -47,7 +48,7 @@ def is_proven(weights: Weights, path: Path) -> bool:
     return record is not None and record.is_file() and not doubt(record)
 
 
-def note(weights: Weights, path: Path) -> None:
+def note(weights: Weights | QuantisedWeights, path: Path) -> None:
     """Note what this user puts into a file, where others can write too; without a folder of one's own, do nothing."""
     record = _record(weights, path) if doubt(path) else None
     if record is not None:
@@ -56,7 +57,7 @@ def note(weights: Weights, path: Path) -> None:
             record.touch(mode=0o600)
 
 
-def tell(name: str, weights: Weights, path: Path) -> None:
+def tell(name: str, weights: Weights | QuantisedWeights, path: Path) -> None:
     """Say once of a file that was found by a name, that it may be somebody else's."""
     if path not in _told and not is_proven(weights, path):
         _told.add(path)
@@ -66,7 +67,7 @@ def tell(name: str, weights: Weights, path: Path) -> None:
         )
 
 
-def _record(weights: Weights, path: Path) -> Path | None:
+def _record(weights: Weights | QuantisedWeights, path: Path) -> Path | None:
     from platformdirs import user_state_path
 
     file = file_of(weights)

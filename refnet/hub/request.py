@@ -15,7 +15,7 @@ from refnet.architecture.plan import Plan, make_plan, sides
 from refnet.checks import MAX_CLASSES, check_recipe, check_top, float_dtype, thread_count, whole_number
 from refnet.errors import WeightsNotFoundError
 from refnet.hub.aliases import SYNTHETIC, canonical
-from refnet.hub.models import Outline, find_file, find_weights, is_file, outline
+from refnet.hub.models import Outline, find_any_weights, find_file, is_file, outline
 from refnet.preprocessing.by_hand import NOTHING, ByHand
 from refnet.preprocessing.recipe import Recipe
 from refnet.weights import releases
@@ -57,11 +57,11 @@ class Request:
 
     def load(self) -> Network:
         """Load the network; weights that are not here are fetched."""
-        from refnet.network import Network
+        from refnet.network.restore import make_network
 
-        weights = find_weights(self.model)
+        weights = find_any_weights(self.model)
         recipe = self.by_hand.apply(self.recipe or weights.recipe)
-        return Network._consume(
+        return make_network(
             weights,
             dtype=self.dtype,
             threads=self.threads,

@@ -41,7 +41,7 @@ def kind_of(network: Network, name: str) -> Kind:
     """Say what a network gives under the name of a step, or as ``input``."""
     if name == names.INPUT:
         return Kind(name, network.plan.steps[0].in_shape, np.dtype(np.float32))
-    return Kind(name, network.plan.shapes[name], network.dtype)
+    return Kind(name, network.shapes[name], network.dtype)
 
 
 def fields(answer: Answer) -> dict[str, Any]:

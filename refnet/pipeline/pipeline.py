@@ -135,7 +135,7 @@ class Pipeline:
             x = preprocess(reading.picture, network.recipe, *self._size, channels=network.weights.architecture.channels)
         except ImageError as error:
             return Answer(place, item.name, {}, error)
-        tensors = {name: np.empty(network.plan.shapes[name], network.dtype) for name in self._steps}
+        tensors = {name: np.empty(network.shapes[name], network.dtype) for name in self._steps}
         if tensors:
             with nullcontext() if alone else self._turn:
                 network._engine.run_one(x, tensors, alone=alone)

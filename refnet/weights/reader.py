@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +11,12 @@ from refnet.architecture.plan import make_plan
 from refnet.errors import WeightsError, WeightsNotFoundError
 from refnet.files import hdf5
 from refnet.memory import lack
-from refnet.weights import paths, releases, strict_hdf5
+from refnet.reference.digest import tensors_digest
+from refnet.weights import paths, quantised_schema, releases, strict_hdf5
+from refnet.weights.quantised import QuantisedWeights, outline, to_tensors
 from refnet.weights.releases import Release
 from refnet.weights.schema import ATTRIBUTES, SCHEMA_VERSION, TABLES, Metadata, from_metadata, parse_architecture
+from refnet.weights.strict_hdf5 import TensorType
 from refnet.weights.weight_file import WeightFile, file_of, remember
 from refnet.weights.weights import Weights, check_tensors
 
@@ -40,6 +42,25 @@ def read(path: str | Path) -> Weights:
     >>> weights.tensors["stem/kernel"].shape
     (3, 3, 3, 32)
     """
+    weights = read_any(path)
+    if isinstance(weights, QuantisedWeights):
+        raise WeightsError(
+            f"{path}: holds {weights.architecture.name} in integers, where real numbers are wanted; want the weights "
+            "that it was made of",
+            filename=Path(path),
+        )
+    return weights
+
+
+def read_any(path: str | Path) -> Weights | QuantisedWeights:
+    """Read a weight file of either schema and verify it; as ``read``.
+
+    Examples
+    --------
+    >>> from refnet.weights.paths import find
+    >>> type(read_any(find("lite0"))).__name__
+    'Weights'
+    """
     path = Path(path)
     _check_it_is_there(path)
     try:
@@ -52,7 +73,7 @@ def read(path: str | Path) -> Weights:
         raise WeightsError(f"{path}: cannot be read as HDF5: {error}; {paths.how_to_mend(path)}") from error
 
 
-def read_again(file: WeightFile) -> Weights:
+def read_again(file: WeightFile) -> Weights | QuantisedWeights:
     """Read the file that a network was sent as, and refuse it if it is not there or holds something else by now.
 
     Examples
@@ -65,7 +86,7 @@ def read_again(file: WeightFile) -> Weights:
     if file.path is None:
         raise WeightsNotFoundError(f"a network that is in no file; {_SENT}")
     try:
-        weights = read(file.path)
+        weights = read_any(file.path)
     except WeightsNotFoundError as error:
         raise error.saying(f"{file.path} does not exist; {_SENT}") from None
     if file_of(weights) != file:
@@ -107,26 +128,43 @@ def _check_it_is_there(path: Path) -> None:
     raise WeightsNotFoundError(f"{path} {what}; {paths.how_to_mend(path)}", filename=path)
 
 
-def _read(file: h5py.File, path: Path) -> Weights:
+def _read(file: h5py.File, path: Path) -> Weights | QuantisedWeights:
     attributes = _attributes(file)
-    wanted = {weight.key: weight.shape for weight in make_plan(parse_architecture(attributes["architecture"])).weights}
+    of_integers = attributes["schema"] == quantised_schema.SCHEMA_VERSION
+    wanted = _quantised_tensors(attributes) if of_integers else _tensors(attributes)
     present = strict_hdf5.find_datasets(file, set(wanted), set(TABLES))
     tables = [table for table in TABLES if table in present]
     regions = hdf5.Regions(file.id.get_filesize())
     texts = {table: strict_hdf5.open_table(file, table, regions) for table in tables}
-    datasets = {key: strict_hdf5.open_tensor(file, key, shape, regions) for key, shape in wanted.items()}
+    datasets = {key: strict_hdf5.open_tensor(file, key, kind, regions) for key, kind in wanted.items()}
     regions.check()
-    if missing := lack(4 * sum(map(math.prod, wanted.values()))):
+    if missing := lack(sum(kind.size for kind in wanted.values())):
         raise WeightsError(f"a network of that size needs {missing}")
     metadata = Metadata(attributes, {table: strict_hdf5.read_texts(table, dataset) for table, dataset in texts.items()})
     if metadata.digest() != attributes["metadata_digest"]:
         raise WeightsError("metadata_digest disagrees: an attribute or a table was changed or is damaged")
-    weights = from_metadata(metadata, {key: hdf5.read_array(dataset) for key, dataset in datasets.items()})
-    if weights.digest() != attributes["tensors_digest"]:
+    tensors = {key: hdf5.read_array(dataset) for key, dataset in datasets.items()}
+    if tensors_digest(tensors) != attributes["tensors_digest"]:
         raise WeightsError("tensors_digest disagrees: a weight was changed or is damaged")
-    check_tensors(weights)
+    weights: Weights | QuantisedWeights
+    if of_integers:
+        weights = quantised_schema.from_metadata(metadata, tensors)
+    else:
+        weights = from_metadata(metadata, tensors)
+        check_tensors(weights)
     remember(weights, path, attributes["tensors_digest"], attributes["metadata_digest"])
     return weights
+
+
+def _tensors(attributes: dict[str, Any]) -> dict[str, TensorType]:
+    plan = make_plan(parse_architecture(attributes["architecture"]))
+    return {weight.key: TensorType(weight.shape) for weight in plan.weights}
+
+
+def _quantised_tensors(attributes: dict[str, Any]) -> dict[str, TensorType]:
+    plan, forms, engine = quantised_schema.parse_plan(attributes)
+    tensors = to_tensors(outline(plan, forms), engine)
+    return {key: TensorType(tensor.shape, tensor.dtype.name) for key, tensor in tensors.items()}
 
 
 def _attributes(file: h5py.File) -> dict[str, Any]:
@@ -134,14 +172,18 @@ def _attributes(file: h5py.File) -> dict[str, Any]:
     if "schema" not in names:
         raise WeightsError("no attribute `schema`: this HDF5 file is not a weight file of refnet")
     version = strict_hdf5.read_attribute(file, "schema", int)
-    if version != SCHEMA_VERSION:
-        newer = "a newer refnet reads it" if version > SCHEMA_VERSION else "there never was one"
-        raise WeightsError(f"schema version {version}, where {SCHEMA_VERSION} is read here: {newer}")
-    wrong = [f"{name} is missing" for name in ATTRIBUTES if name not in names]
-    wrong += [f"{name!r} is unknown" for name in sorted(names - set(ATTRIBUTES))]
+    if version not in _SCHEMAS:
+        newer = "a newer refnet reads it" if version > max(_SCHEMAS) else "there never was one"
+        raise WeightsError(f"schema version {version}, where {' and '.join(map(str, _SCHEMAS))} are read here: {newer}")
+    attributes = _SCHEMAS[version]
+    wrong = [f"{name} is missing" for name in attributes if name not in names]
+    wrong += [f"{name!r} is unknown" for name in sorted(names - set(attributes))]
     if wrong:
         raise WeightsError(f"attributes of the root: {strict_hdf5.listed(wrong)}")
-    return {name: strict_hdf5.read_attribute(file, name, kind) for name, kind in ATTRIBUTES.items()}
+    return {name: strict_hdf5.read_attribute(file, name, kind) for name, kind in attributes.items()}
+
+
+_SCHEMAS = {SCHEMA_VERSION: ATTRIBUTES, quantised_schema.SCHEMA_VERSION: quantised_schema.ATTRIBUTES}
 
 
 def read_named(name: str, path: Path) -> Weights:

@@ -1,6 +1,6 @@
-"""The canonical weight file, apart from how HDF5 holds it.
+"""The canonical weight file of real numbers, apart from how HDF5 holds it.
 
-Version 1. A file has these and nothing else:
+Version 1; ``quantised_schema`` has version 2, which is of integers. A file has these and nothing else:
 
 dataset ``<weight key>``
     One for each weight of the plan, at its key: ``block1a/depthwise/kernel``. ``<f4``, contiguous, of the
@@ -25,10 +25,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any, NamedTuple, get_args
 
-from refnet.architecture.padding import MAX_SIDE, size_of
+from refnet.architecture.padding import MAX_SIDE, Padding, size_of
 from refnet.architecture.scaling import Coefficients
 from refnet.architecture.top import PUBLISHED_TOP, Top, TopLayer
 from refnet.architecture.variants import IMAGE_CHANNELS, Architecture, efficientnet
@@ -56,6 +57,7 @@ ATTRIBUTES: dict[str, type] = {
     "tensors_digest": str,
     "metadata_digest": str,
 }
+ORIGIN = ("publisher", "source", "source_sha256", "averaging", "licence")
 LABELS = ("labels/wnid", "labels/text")
 DROPPED = ("dropped/name", "dropped/reason")
 TABLES = LABELS + DROPPED
@@ -91,14 +93,13 @@ class Metadata(NamedTuple):
 
     def digest(self) -> str:
         """Digest over everything in the metadata but the two digests."""
-        content = {name: self.attributes[name] for name in ATTRIBUTES if not name.endswith("_digest")}
+        content = {name: value for name, value in self.attributes.items() if not name.endswith("_digest")}
         text = json.dumps({**content, **self.tables}, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
 def to_metadata(weights: Weights) -> Metadata:
     """Write down everything but the tensors and the digests, if it could be read back."""
-    origin = weights.provenance
     metadata = Metadata(
         attributes={
             "schema": SCHEMA_VERSION,
@@ -106,18 +107,10 @@ def to_metadata(weights: Weights) -> Metadata:
             "padding": weights.padding,
             "bn_eps": float(weights.bn_eps),
             "recipe": weights.recipe.to_json(),
-            "publisher": origin.publisher,
-            "source": origin.source,
-            "source_sha256": origin.source_sha256,
-            "averaging": origin.averaging,
-            "licence": origin.licence,
+            **origin_to_attributes(weights.provenance),
         },
-        tables={},
+        tables=to_tables(weights.labels, weights.provenance),
     )
-    if weights.labels is not None:
-        metadata.tables.update(zip(LABELS, (weights.labels.wnids, weights.labels.texts), strict=True))
-    if origin.dropped:
-        metadata.tables.update(zip(DROPPED, zip(*origin.dropped, strict=True), strict=True))
     if from_metadata(metadata, weights.tensors).architecture != weights.architecture:
         raise WeightsError(f"{weights.architecture.name}: a file cannot state blocks its coefficients do not build")
     return metadata
@@ -125,35 +118,62 @@ def to_metadata(weights: Weights) -> Metadata:
 
 def from_metadata(metadata: Metadata, tensors: Tensors) -> Weights:
     """Read everything but the tensors, believing nothing."""
-    _check_texts(metadata)
+    check_texts(metadata, ATTRIBUTES)
     stated = metadata.attributes
-    if stated["averaging"] not in get_args(Averaging):
-        raise WeightsError(f"averaging is {stated['averaging'][:80]!r}, not one of {', '.join(get_args(Averaging))}")
-    try:
-        size_of(stated["padding"])
-    except InputError as error:
-        raise WeightsError(str(error)) from None
+    origin = parse_origin(metadata)
+    padding = parse_padding(stated["padding"])
     if not 0 <= stated["bn_eps"] < 1:
         raise WeightsError(f"bn_eps is {stated['bn_eps']}, not a number from 0 to below 1")
-    if not SHA256.fullmatch(stated["source_sha256"]):
-        raise WeightsError(f"source_sha256 is {stated['source_sha256'][:80]!r}, not 64 hexadecimal digits")
     architecture = parse_architecture(stated["architecture"])
     return Weights(
         architecture=architecture,
-        padding=stated["padding"],
+        padding=padding,
         bn_eps=stated["bn_eps"],
         recipe=Recipe.from_json(stated["recipe"]),
         tensors=tensors,
-        labels=_parse_labels(metadata, architecture),
-        provenance=Provenance(
-            publisher=stated["publisher"],
-            source=stated["source"],
-            source_sha256=stated["source_sha256"],
-            averaging=stated["averaging"],
-            licence=stated["licence"],
-            dropped=_parse_dropped(metadata),
-        ),
+        labels=parse_labels(metadata, architecture),
+        provenance=origin,
     )
+
+
+def origin_to_attributes(origin: Provenance) -> dict[str, str]:
+    """Write down where weights come from, all but what was dropped."""
+    return {
+        "publisher": origin.publisher,
+        "source": origin.source,
+        "source_sha256": origin.source_sha256,
+        "averaging": origin.averaging,
+        "licence": origin.licence,
+    }
+
+
+def to_tables(labels: Labels | None, origin: Provenance) -> dict[str, tuple[str, ...]]:
+    """Write down the names of the classes, if known, and what was dropped, if anything was."""
+    tables: dict[str, tuple[str, ...]] = {}
+    if labels is not None:
+        tables.update(zip(LABELS, (labels.wnids, labels.texts), strict=True))
+    if origin.dropped:
+        tables.update(zip(DROPPED, zip(*origin.dropped, strict=True), strict=True))
+    return tables
+
+
+def parse_origin(metadata: Metadata) -> Provenance:
+    """Read where weights come from."""
+    stated = metadata.attributes
+    if stated["averaging"] not in get_args(Averaging):
+        raise WeightsError(f"averaging is {stated['averaging'][:80]!r}, not one of {', '.join(get_args(Averaging))}")
+    if not SHA256.fullmatch(stated["source_sha256"]):
+        raise WeightsError(f"source_sha256 is {stated['source_sha256'][:80]!r}, not 64 hexadecimal digits")
+    return Provenance(**{name: stated[name] for name in ORIGIN}, dropped=_parse_dropped(metadata))
+
+
+def parse_padding(text: str) -> Padding:
+    """Read a padding rule."""
+    try:
+        size_of(text)
+    except InputError as error:
+        raise WeightsError(str(error)) from None
+    return text
 
 
 def parse_architecture(text: str) -> Architecture:
@@ -261,7 +281,8 @@ def _without_defaults(stated: Top | TopLayer) -> dict[str, Any]:
     return {each.name: value for each in fields(stated) if (value := getattr(stated, each.name)) != each.default}
 
 
-def _parse_labels(metadata: Metadata, architecture: Architecture) -> Labels | None:
+def parse_labels(metadata: Metadata, architecture: Architecture) -> Labels | None:
+    """Read the names of the classes, if there are any: one each."""
     columns = [metadata.tables[path] for path in LABELS if path in metadata.tables]
     if not columns:
         return None
@@ -280,8 +301,9 @@ def _parse_dropped(metadata: Metadata) -> tuple[tuple[str, str], ...]:
     return tuple(zip(names, reasons, strict=True))
 
 
-def _check_texts(metadata: Metadata) -> None:
-    texts = [(name, value) for name, value in metadata.attributes.items() if ATTRIBUTES[name] is str]
+def check_texts(metadata: Metadata, attributes: Mapping[str, type]) -> None:
+    """Refuse texts that are not for people to read, or far too long."""
+    texts = [(name, value) for name, value in metadata.attributes.items() if attributes[name] is str]
     texts += [(path, row) for path, rows in metadata.tables.items() for row in rows]
     for name, text in texts:
         if not (text.isprintable() and len(text.encode()) <= MAX_TEXT):

@@ -8,7 +8,7 @@ with the size of the file before memory is taken for it.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
@@ -77,13 +77,36 @@ def read_attribute(file: h5py.File, name: str, kind: type) -> Any:
     return _decode(name, value.item()) if kind is str else value.item()
 
 
-def open_tensor(file: h5py.File, key: str, shape: tuple[int, ...], regions: Regions) -> h5d.DatasetID:
-    """Open a dataset that must be float32 of this shape."""
+class TensorType(NamedTuple):
+    """What a dataset of numbers must be."""
+
+    shape: tuple[int, ...]
+    dtype: str = "float32"
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return math.prod(self.shape) * np.dtype(self.dtype).itemsize
+
+
+def open_tensor(file: h5py.File, key: str, wanted: TensorType, regions: Regions) -> h5d.DatasetID:
+    """Open a dataset that must be of this shape and type."""
     dataset = hdf5.open_dataset(file.id, key)
-    if dataset.shape != shape or not dataset.get_type().equal(h5t.IEEE_F32LE):
-        raise WeightsError(f"{key} is {hdf5.described(dataset)}, not little-endian float32 of shape {list(shape)}")
-    regions.add(key, dataset, 4 * math.prod(shape))
+    if dataset.shape != wanted.shape or not dataset.get_type().equal(_STORED[wanted.dtype]):
+        order = "" if wanted.dtype == "int8" else "little-endian "
+        raise WeightsError(
+            f"{key} is {hdf5.described(dataset)}, not {order}{wanted.dtype} of shape {list(wanted.shape)}"
+        )
+    regions.add(key, dataset, wanted.size)
     return dataset
+
+
+_STORED = {
+    "float32": h5t.IEEE_F32LE,
+    "float64": h5t.IEEE_F64LE,
+    "int8": h5t.STD_I8LE,
+    "int32": h5t.STD_I32LE,
+}
 
 
 def open_table(file: h5py.File, table: str, regions: Regions) -> h5d.DatasetID:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
+from refnet.weights.quantised import QuantisedWeights
 from refnet.weights.weights import Weights
 
 
@@ -28,15 +29,15 @@ class WeightFile(NamedTuple):
 
 
 # Beside the weights, not inside: what `dataclasses.replace` makes of them is in no file.
-_files: WeakKeyDictionary[Weights, WeightFile] = WeakKeyDictionary()
+_files: WeakKeyDictionary[Weights | QuantisedWeights, WeightFile] = WeakKeyDictionary()
 
 
-def remember(weights: Weights, path: Path, tensors_digest: str, metadata_digest: str) -> None:
+def remember(weights: Weights | QuantisedWeights, path: Path, tensors_digest: str, metadata_digest: str) -> None:
     """Note which file weights were read from, and what it states."""
     _files[weights] = WeightFile(path.absolute(), tensors_digest, metadata_digest)
 
 
-def file_of(weights: Weights) -> WeightFile | None:
+def file_of(weights: Weights | QuantisedWeights) -> WeightFile | None:
     """Tell which file weights were read from; None for all that were made in memory.
 
     Examples
@@ -50,7 +51,7 @@ def file_of(weights: Weights) -> WeightFile | None:
     return _files.get(weights)
 
 
-def moved(weights: Weights, path: Path | None) -> None:
+def moved(weights: Weights | QuantisedWeights, path: Path | None) -> None:
     """Note that the file was moved to another place, or removed."""
     file = _files.pop(weights, None)
     if file is not None and path is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import h5py
@@ -11,16 +11,20 @@ import numpy as np
 import numpy.typing as npt
 
 from refnet.architecture.plan import make_plan
+from refnet.arrays import Array
 from refnet.errors import WeightsError
 from refnet.files.whole import whole_file
+from refnet.reference.digest import tensors_digest as digest_of
+from refnet.weights import quantised_schema
+from refnet.weights.quantised import QuantisedWeights
 from refnet.weights.schema import Metadata, to_metadata
 from refnet.weights.weights import Weights, check_tensors
 
 BLOCK = 1 << 20  # bytes by which the image grows
 
 
-def write(path: str | Path, weights: Weights) -> None:
-    """Write a weight file.
+def write(path: str | Path, weights: Weights | QuantisedWeights) -> None:
+    """Write a weight file, of real numbers or of integers.
 
     The bytes depend on the content only: not on the time, nor on the order or memory layout of the tensors.
     An existing file is replaced in one step once the new one is complete.
@@ -28,8 +32,8 @@ def write(path: str | Path, weights: Weights) -> None:
     Raises
     ------
     WeightsError
-        If the content could not be read back (it needs exactly the plan's tensors, float32 and finite), or the file
-        cannot be written.
+        If the content could not be read back (real numbers are exactly the plan's tensors, float32 and finite), or the
+        file cannot be written.
     """
     path = Path(path)
     try:
@@ -42,18 +46,24 @@ def write(path: str | Path, weights: Weights) -> None:
         raise WeightsError(f"{path} not written: {error.strerror or error}") from error
 
 
-def file_bytes(weights: Weights, *, tensors_digest: str = "") -> bytes:
+def file_bytes(weights: Weights | QuantisedWeights, *, tensors_digest: str = "") -> bytes:
     """All bytes of the file that ``write`` writes; who knows the tensors' digest already may hand it in."""
-    metadata = to_metadata(weights)
-    check_tensors(weights)
-    metadata.attributes.update(tensors_digest=tensors_digest or weights.digest(), metadata_digest=metadata.digest())
+    if isinstance(weights, QuantisedWeights):
+        metadata, tensors = quantised_schema.to_metadata(weights), weights.tensors
+        digest = digest_of(tensors)
+    else:
+        metadata = to_metadata(weights)
+        check_tensors(weights)
+        tensors = {weight.key: weights.tensors[weight.key] for weight in make_plan(weights.architecture).weights}
+        digest = tensors_digest or weights.digest()
+    metadata.attributes.update(tensors_digest=digest, metadata_digest=metadata.digest())
     try:
-        return _image(weights, metadata)
+        return _image(tensors, metadata)
     except (OSError, RuntimeError) as error:
         raise WeightsError(f"cannot be put together as HDF5: {error}") from error
 
 
-def _image(weights: Weights, metadata: Metadata) -> bytes:
+def _image(tensors: Mapping[str, Array], metadata: Metadata) -> bytes:
     """All bytes of the file.
 
     They are put together in memory, where HDF5 tells files apart by their names: on a full disk, the HDF5 library
@@ -64,9 +74,9 @@ def _image(weights: Weights, metadata: Metadata) -> bytes:
     name = f"{secrets.token_hex(8)}.h5"  # in memory; nothing of this name is on any disk
     with h5py.File(name, "w", **options) as file:
         _write_metadata(file, metadata)
-        for weight in make_plan(weights.architecture).weights:
-            tensor = np.ascontiguousarray(weights.tensors[weight.key], "<f4")
-            file.create_dataset(weight.key, data=tensor, track_times=False)
+        for key, tensor in tensors.items():
+            stored = np.ascontiguousarray(tensor, tensor.dtype.newbyteorder("<"))
+            file.create_dataset(key, data=stored, track_times=False)
         file.flush()
         image: bytes = file.id.get_file_image()
     return image

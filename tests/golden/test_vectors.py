@@ -7,6 +7,7 @@ import pytest
 from refnet.errors import InputError
 from refnet.golden.axes import activation_layout, kernel_layout
 from refnet.golden.cases import cases
+from refnet.golden.integer_cases import integer_cases
 from refnet.golden.read import open_reader, to_logical_axes
 from refnet.golden.vectors import record_vectors
 
@@ -19,7 +20,7 @@ def test_read_back(tmp_path, kind):
     manifest = record_vectors(target, **layouts, **options)
     described = {case.name: case for case in manifest.cases}
     with open_reader(target) as reader:
-        for case in cases():
+        for case in (*cases(), *integer_cases()):
             about = described.pop(case.name)
             assert (about.op, about.parameters) == (case.op, case.parameters)
             tensors = case.inputs | case.weights | {about.output: case.output}
@@ -34,7 +35,7 @@ def test_read_back(tmp_path, kind):
 
 def test_float64(tmp_path):
     manifest = record_vectors(tmp_path / "vectors", dtype="float64")
-    assert {entry.dtype for entry in manifest.entries} == {"float64", "uint8"}
+    assert {entry.dtype for entry in manifest.entries} == {"float64", "uint8", "int8", "int32"}
     with open_reader(tmp_path / "vectors") as reader:
         for case in cases("float64"):
             assert reader.read(f"{case.name}/output").array.tobytes() == case.output.tobytes()

@@ -29,8 +29,8 @@ def architecture(**changes: object) -> dict[str, object]:
 
 
 METADATA = [
-    ({"schema": 2}, "schema version 2, where 1 is read here: a newer refnet reads it"),
-    ({"schema": 0}, "schema version 0, where 1 is read here: there never was one"),
+    ({"schema": 3}, "schema version 3, where 1 and 2 are read here: a newer refnet reads it"),
+    ({"schema": 0}, "schema version 0, where 1 and 2 are read here: there never was one"),
     ({"schema": "1"}, "attribute schema must be one little-endian 64-bit integer"),
     ({"bn_eps": 1}, "attribute bn_eps must be one little-endian 64-bit float"),
     ({"bn_eps": float("nan")}, "bn_eps is nan"),

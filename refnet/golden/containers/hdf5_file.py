@@ -29,6 +29,8 @@ _TYPES: dict[str, tuple[h5t.TypeID, ...]] = {
     "float16": (h5t.IEEE_F16LE, h5t.IEEE_F16BE),
     "float32": (h5t.IEEE_F32LE, h5t.IEEE_F32BE),
     "float64": (h5t.IEEE_F64LE, h5t.IEEE_F64BE),
+    "int8": (h5t.STD_I8LE, h5t.STD_I8BE),
+    "int32": (h5t.STD_I32LE, h5t.STD_I32BE),
     "uint8": (h5t.STD_U8LE, h5t.STD_U8BE),
     "uint16": (h5t.STD_U16LE, h5t.STD_U16BE),
     "uint32": (h5t.STD_U32LE, h5t.STD_U32BE),
@@ -152,7 +154,7 @@ class Hdf5Reader:
         name = next((name for name, kinds in _TYPES.items() if any(map(stored.equal, kinds))), None)
         if name is None or not dataset.shape or 0 in dataset.shape:
             raise asked.unreadable(
-                f"{hdf5.described(dataset)}; want float32, float64, float16, uint8 or bfloat16 as uint16"
+                f"{hdf5.described(dataset)}; want float32, float64, float16, int8, int32, uint8 or bfloat16 as uint16"
             )
         count = int(np.prod(dataset.shape, dtype=object))
         try:

@@ -9,6 +9,7 @@ from itertools import chain
 import numpy as np
 
 from refnet.arrays import Array
+from refnet.golden.dtypes import WHOLE
 from refnet.golden.formats.decimals import in_decimal, read_numbers, without_nul
 from refnet.golden.formats.hex_digits import in_hexadecimal, read_words
 from refnet.golden.formats.tensor_file import Format, Heading, OutputFile, StoredWords, TensorFile, blocks, read_heading
@@ -19,10 +20,12 @@ ELEMENTS = 1 << 17  # in a piece, whole lines
 
 # Everything is of bounded length, for the search begins anew at each name of a type.
 _DECLARATION = re.compile(
-    rb"\b(uint8_t|uint16_t|uint32_t|uint64_t|_Float16|__fp16|float|double)\s{1,99}(?:const\s{1,99})?\w{1,999}\s{0,99}"
-    rb"(?:\[[^\]{}]{0,99}\]\s{0,99}){1,9}=\s{0,99}\{"
+    rb"\b(u?int8_t|uint16_t|u?int32_t|uint64_t|_Float16|__fp16|float|double)\s{1,99}(?:const\s{1,99})?\w{1,999}"
+    rb"\s{0,99}(?:\[[^\]{}]{0,99}\]\s{0,99}){1,9}=\s{0,99}\{"
 )
-_WIDTHS = {b"uint8_t": 1, b"uint16_t": 2, b"uint32_t": 4, b"uint64_t": 8}
+_WIDTHS = {b"uint8_t": 1, b"uint16_t": 2, b"uint32_t": 4, b"uint64_t": 8, b"int8_t": 1, b"int32_t": 4}
+_SIGNED = {b"int8_t": "int8", b"int32_t": "int32"}
+_DECIMAL = {b"uint8_t": "uint8", **_SIGNED}  # what may be written so
 _NUMBERS = {b"float": "float32", b"double": "float64", b"_Float16": "float16", b"__fp16": "float16"}
 _MACROS = {b"nan": b"NAN", b"-nan": b"-NAN", b"inf": b"INFINITY", b"-inf": b"-INFINITY"}
 _COMMENT = re.compile(rb"/\*[^\n]*?\*/|(/\*[^\n]*)|//[^\n]*")  # one that is open stays, for it is wrong
@@ -31,14 +34,18 @@ _BLANKS = bytes.maketrans(b",{}", b"   ")
 
 
 def _write_bits(file: OutputFile, words: Array, heading: Heading) -> None:
+    if heading.dtype in ("int8", "int32"):  # bits that C would have to narrow
+        _write_numbers(file, words, heading)
+        return
     _begin(file, words, heading, f"uint{8 * words.itemsize}_t", "stdint")
     _write_body(file, words, _words)
 
 
 def _write_numbers(file: OutputFile, words: Array, heading: Heading) -> None:
-    c_type = {"uint8": "uint8_t", "float64": "double"}.get(heading.dtype, "float")
+    whole = heading.dtype in WHOLE
+    c_type = f"{heading.dtype}_t" if whole else "double" if heading.dtype == "float64" else "float"
     suffix = b"f" if c_type == "float" else b"\0"
-    _begin(file, words, heading, c_type, "stdint" if heading.dtype == "uint8" else "math")
+    _begin(file, words, heading, c_type, "stdint" if whole else "math")
     _write_body(file, words, lambda block: _literals(block, heading.dtype, suffix))
 
 
@@ -63,7 +70,7 @@ def _literals(block: Array, dtype: str, suffix: bytes) -> bytes:
     table[:, :digits] = text
     table[:, digits:] = list(suffix + b", ")
     table[IN_A_LINE - 1 :: IN_A_LINE, -1] = ord("\n")
-    macros = {} if dtype == "uint8" else _MACROS
+    macros = {} if dtype in WHOLE else _MACROS
     for name, macro in macros.items():
         found = (text[:, : len(name)] == list(name)).all(1)
         table[found, : len(macro)] = list(macro)
@@ -94,13 +101,13 @@ def _read(opened: TensorFile) -> StoredWords:
     if found[1] in _NUMBERS:
         return _numbers(opened, body, heading, _NUMBERS[found[1]])
     start = next(body)
-    if b"0x" not in start.text and found[1] == b"uint8_t":
-        return _numbers(opened, chain([start], body), heading, "uint8")
+    if b"0x" not in start.text and found[1] in _DECIMAL:
+        return _numbers(opened, chain([start], body), heading, _DECIMAL[found[1]])
     plain = (Lines(_without_prefix(lines.text), lines.number) for lines in chain([start], body))
     read = read_words(opened, plain, heading)
     if read.words.itemsize != _WIDTHS[found[1]]:
         raise opened.unreadable(f"words of {2 * read.words.itemsize} digits in an array of {found[1].decode()}")
-    return read
+    return read._replace(dtype=_SIGNED.get(found[1], read.dtype))
 
 
 def _body(opened: TensorFile, pieces: Iterator[Lines]) -> Iterator[Lines]:

@@ -6,6 +6,7 @@ keeps its sign; what else is in its bits is lost.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from fractions import Fraction
 from itertools import chain
@@ -13,12 +14,13 @@ from itertools import chain
 import numpy as np
 
 from refnet.arrays import Array
-from refnet.golden.dtypes import WORDS, decode, encode
+from refnet.golden.dtypes import WHOLE, WORDS, decode, encode
 from refnet.golden.formats.tensor_file import Format, Heading, OutputFile, StoredWords, TensorFile, blocks, read_heading
 from refnet.golden.formats.text import Lines, bad_token, collect, read_lines, without_comments
 
 ELEMENTS = 1 << 17  # in a piece
 MAX_DIGITS = 100  # of a number
+_WHOLE = re.compile(rb"-?\d{1,10}")
 
 
 def in_decimal(words: Array, dtype: str) -> Array:
@@ -32,7 +34,7 @@ def in_decimal(words: Array, dtype: str) -> Array:
     """
     numbers = decode(words, dtype)
     text = numbers.astype("S")
-    if dtype != "uint8":
+    if dtype not in WHOLE:
         text[np.isnan(numbers) & np.signbit(numbers)] = b"-nan"
     return text.view(np.uint8).reshape(words.size, -1)
 
@@ -50,8 +52,8 @@ def read_numbers(opened: TensorFile, pieces: Iterator[Lines], dtype: str) -> Arr
 
 def _from_decimals(opened: TensorFile, lines: Lines, dtype: str) -> Array:
     tokens = lines.text.split()
-    if dtype == "uint8":
-        return _from_bytes(opened, lines, tokens)
+    if dtype in WHOLE:
+        return _whole(opened, lines, tokens, dtype)
     number = _number if b"x" in lines.text else float
     try:
         if b"_" in lines.text or max(map(len, tokens), default=0) > MAX_DIGITS:
@@ -62,12 +64,15 @@ def _from_decimals(opened: TensorFile, lines: Lines, dtype: str) -> Array:
     return encode(numbers if dtype == "float64" else _never_a_tie(numbers, tokens), dtype)
 
 
-def _from_bytes(opened: TensorFile, lines: Lines, tokens: list[bytes]) -> Array:
-    table = {b"%d" % byte: byte for byte in range(256)}
-    try:
-        return np.array([table[token] for token in tokens], np.uint8)
-    except KeyError:
-        raise bad_token(opened, lines, table.__contains__, "a whole number from 0 to 255") from None
+def _whole(opened: TensorFile, lines: Lines, tokens: list[bytes], dtype: str) -> Array:
+    limits = np.iinfo(dtype)
+
+    def is_good(token: bytes) -> bool:
+        return bool(_WHOLE.fullmatch(token)) and limits.min <= int(token) <= limits.max
+
+    if all(map(is_good, tokens)):
+        return encode(np.array(list(map(int, tokens)), dtype), dtype)
+    raise bad_token(opened, lines, is_good, f"a whole number from {limits.min} to {limits.max}")
 
 
 def _number(token: bytes) -> float:

@@ -87,11 +87,12 @@ def _header(opened: TensorFile, begin: bytes) -> tuple[Shape, bool, np.dtype[Any
             raise ValueError("a shape that no tensor has")
     except _BROKEN as error:
         raise opened.unreadable(f"not a .npy file that can be read: {error!s:.200}") from None
-    if stored.fields or stored.subdtype or stored.name not in ("float16", "float32", "float64", *_WORD_NAMES):
-        raise opened.unreadable(f"holds {stored!s:.80}; want float32, float64, float16, uint8, or bfloat16 as uint16")
+    if stored.fields or stored.subdtype or stored.name not in (*_OWN_NAMES, *_WORD_NAMES):
+        raise opened.unreadable(f"holds {stored!s:.80}; want {', '.join(_OWN_NAMES)}, or bfloat16 as uint16")
     return shape, fortran, stored, head.tell()
 
 
+_OWN_NAMES = [name for name in WORDS if name != "bfloat16"]
 _WORD_NAMES = {dtype.name for dtype in WORDS.values()}
 
 NPY = Format(".npy", _write, _read)

@@ -15,7 +15,7 @@ from refnet.architecture.step import Shape
 from refnet.arrays import Array
 from refnet.errors import InputError
 from refnet.golden.axes import stored_axes
-from refnet.golden.dtypes import WORDS
+from refnet.golden.dtypes import USUAL, WORDS
 from refnet.golden.manifest import MAX_ELEMENTS, TensorEntry
 from refnet.memory import lack
 
@@ -120,11 +120,11 @@ class ReadHints:
         for dtype in (self.dtype, told):
             if dtype in possible:
                 return dtype
-        if len(possible) > 1 and self.dtype is not None:
+        if itemsize in USUAL:
+            return USUAL[itemsize]
+        if self.dtype is not None:
             raise self.unreadable(f"words of {itemsize} bytes; want {self.dtype}")
-        if len(possible) > 1:
-            raise InputError(f"{self.where}: {' or '.join(possible)}? the file does not tell; state the dtype")
-        return possible[0]
+        raise InputError(f"{self.where}: {' or '.join(possible)}? the file does not tell; state the dtype")
 
     def check_count(self, count: int, itemsize: int = 1) -> None:
         """Refuse far more elements than are expected, or than there is memory for."""

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+from refnet.architecture import names
 from refnet.architecture.padding import NO_PADS, Pads
 from refnet.architecture.plan import Plan
+from refnet.architecture.step import Shape
 from refnet.arrays import Array
 from refnet.reference.integers.quantisation import Quantisation
 
@@ -84,3 +86,10 @@ class IntegerNetwork:
     operations: tuple[Operation, ...]
     codes: Mapping[str, Quantisation]
     given: Quantisation | None = None
+
+    @property
+    def shapes(self) -> dict[str, Shape]:
+        """Shape of every tensor of codes, without the batch; ``input`` is the first."""
+        steps = {step.name: step.shape for step in self.plan}
+        own = {each.name: steps.get(each.name) or steps[each.name.rpartition(".")[0]] for each in self.operations}
+        return {names.INPUT: self.plan.steps[0].in_shape} | own

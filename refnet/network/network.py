@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from copy import copy
 from dataclasses import replace
 from difflib import get_close_matches
 from functools import lru_cache, partial
@@ -18,6 +17,7 @@ from refnet.architecture import names
 from refnet.architecture.needed import needed
 from refnet.architecture.padding import Padding
 from refnet.architecture.plan import Plan, make_plan, sides
+from refnet.architecture.step import Shape
 from refnet.architecture.variants import Architecture
 from refnet.arrays import Array
 from refnet.checks import (
@@ -27,7 +27,6 @@ from refnet.checks import (
     finite,
     float_dtype,
     given_tensors,
-    pictures,
     shaped_pictures,
     thread_count,
 )
@@ -38,8 +37,8 @@ from refnet.prediction import Prediction, predictions
 from refnet.preprocessing.image_like import ImageLike, OpenFile, Several, how_many, is_address
 from refnet.preprocessing.preprocess import preprocess
 from refnet.preprocessing.recipe import Recipe
-from refnet.weights import reader
 from refnet.weights.labels import Labels
+from refnet.weights.quantised import QuantisedWeights
 from refnet.weights.releases.recipes import find_recipe
 from refnet.weights.weight_file import WeightFile, file_of
 from refnet.weights.weights import Weights, check_tensors
@@ -99,6 +98,8 @@ class Network:
         recipe: str | Recipe | None = None,
         size: int | tuple[int, int] | None = None,
     ) -> None:
+        if isinstance(weights, QuantisedWeights):
+            raise InputError("these weights are of integers; want refnet.QuantisedNetwork(weights)")
         check_tensors(weights)
         self._file = None  # somebody had the weights in hand, and may have changed them
         self._set_up(weights, weights.tensors.__getitem__, dtype, threads, recipe, size)
@@ -154,7 +155,12 @@ class Network:
         self.weights = replace(weights, tensors=self._engine.weights)
 
     def __repr__(self) -> str:
-        return f"<Network {self.variant} {self.dtype} from {self.weights.provenance.publisher}>"
+        return f"<Network {self.variant} {self.arithmetic} from {self.weights.provenance.publisher}>"
+
+    @property
+    def arithmetic(self) -> str:
+        """What its bits depend on beside weights and picture: ``float32``, or ``int8, tflm``."""
+        return self.dtype.name
 
     def __copy__(self) -> Network:
         """The same network once more: nothing of it changes when it runs, so that both share its weights."""
@@ -167,8 +173,13 @@ class Network:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """For another process: the path and digest of the file it was loaded from, or else all its weights."""
-        origin = self._file or replace(self.weights, tensors=dict(self.weights.tensors))
-        return _restore, (origin, self.dtype, self._stated_threads, *self._own_ways())
+        from refnet.network.restore import restore  # late: it knows both kinds of networks
+
+        return restore, (self._file or self._content(), self.dtype, self._stated_threads, *self._own_ways())
+
+    def _content(self) -> Weights | QuantisedWeights:
+        """Its weights as they can be sent: nothing packed."""
+        return replace(self.weights, tensors=dict(self.weights.tensors))
 
     def _own_ways(self) -> tuple[Recipe | None, tuple[int, int] | None]:
         """Recipe and size where they are not those of the weights."""
@@ -180,6 +191,20 @@ class Network:
     def variant(self) -> str:
         """Name of the architecture, such as ``b3``."""
         return self.weights.architecture.name
+
+    @property
+    def shapes(self) -> dict[str, Shape]:
+        """Shape of every tensor that can be asked for, by its name, without the batch."""
+        return self._shapes_on(self.plan)
+
+    def _shapes_on(self, plan: Plan) -> dict[str, Shape]:
+        """``shapes`` for pictures of a plan's size."""
+        return plan.shapes
+
+    @property
+    def _steps(self) -> list[str]:
+        """What ``trace`` gives if nobody says."""
+        return [step.name for step in self.plan]
 
     @property
     def labels(self) -> Labels | None:
@@ -334,7 +359,7 @@ class Network:
                 return answers
             count = len(cast("Several[ImageLike]", x))
             self._check_memory(self.plan, wanted, count)
-            tensors = {name: np.empty((count, *self.plan.shapes[name]), self.dtype) for name in wanted}
+            tensors = {name: np.empty((count, *self.shapes[name]), self.dtype) for name in wanted}
             self._fill(tensors, answers)
         return tensors[at] if isinstance(at, str) else tensors
 
@@ -369,7 +394,7 @@ class Network:
         ('stem', (1, 112, 112, 32))
         """
         plan = self._plan_of(x)
-        wanted = [step.name for step in plan] if steps is None else self._check_names(steps)
+        wanted = self._steps if steps is None else self._check_names(steps)
         self._check_memory(plan, wanted, len(x), apart=True)
         finite("the input", x)
         size = (plan.height, plan.width)
@@ -415,16 +440,21 @@ class Network:
         if not isinstance(given, Mapping):
             raise InputError(f"the given tensors are {type(given).__name__}; want a dictionary of names and arrays")
         if names.INPUT in given:
-            shape = pictures(given[names.INPUT], self.weights.architecture.channels).shape
-            size = shape[1:3] if size is None else size
+            own = self._plan_of(given[names.INPUT])
+            size = (own.height, own.width) if size is None else size
         plan = self.plan if size is None else self._plan_for(*sides(size))
-        checked = given_tensors(given, plan, self.dtype)
-        needed(plan.steps, checked, wanted)
+        checked = self._check_given(given, plan, wanted)
         runs = [
             self._engine.run(dict(zip(checked, tensors, strict=True)), wanted, (plan.height, plan.width))
             for tensors in zip(*checked.values(), strict=True)
         ]
         return self._in_step(runs)
+
+    def _check_given(self, given: Mapping[str, Array], plan: Plan, wanted: list[str]) -> dict[str, Array]:
+        """Check tensors to continue a run from, and that they are all it takes."""
+        checked = given_tensors(given, plan, self.dtype)
+        needed(plan.steps, checked, wanted)
+        return checked
 
     @staticmethod
     def _in_step(runs: list[Iterator[tuple[str, Array]]]) -> Iterator[tuple[str, Array]]:
@@ -566,7 +596,7 @@ class Network:
         if errors is None and how_many(image) == "one":
             self._check_memory(self.plan, [self.plan.answer])
             x = self.preprocess(cast("ImageLike", image), as_published=as_published)
-            return self._named(self.answer(x)[0], top)
+            return self._named(self._collect(x, [self.plan.answer])[self.plan.answer][0], top)
         from refnet.pipeline.many import with_predictions  # late: one picture needs none of it
 
         answers = with_predictions(self, self._stream(image, None, as_published, errors), top)
@@ -590,6 +620,7 @@ class Network:
                 tensor[answer.place] = answer.tensors[name]
 
     def _named(self, answer: Array, top: int) -> list[Prediction]:
+        """Name the classes of an answer that ``_collect`` or a pipeline gave."""
         if not np.isfinite(answer).all():
             raise WeightsError(
                 f"{self.variant} gives no finite answer: its weights overflow {self.dtype} on this picture"
@@ -602,7 +633,8 @@ class Network:
         wanted = self._check_names(wanted)
         self._check_memory(plan, wanted, len(x))
         finite("the input", x)
-        tensors = {name: np.empty((len(x), *plan.shapes[name]), self.dtype) for name in wanted}
+        shapes = self._shapes_on(plan)
+        tensors = {name: np.empty((len(x), *shapes[name]), self.dtype) for name in wanted}
         self._engine.run_batch(x, tensors)
         return tensors
 
@@ -612,7 +644,8 @@ class Network:
 
     def _check_memory(self, plan: Plan, wanted: Collection[str], count: int = 1, *, apart: bool = False) -> None:
         """Refuse a run that needs more memory than there is; ``apart`` if each picture's is kept until all are done."""
-        sizes = [math.prod(plan.shapes[name]) for name in wanted]
+        shapes = self._shapes_on(plan)
+        sizes = [math.prod(shapes[name]) for name in wanted]
         outputs = 2 * max(sizes, default=0) if apart else sum(sizes)  # handed out one by one, or all together
         needed = self._engine.needs((plan.height, plan.width), wanted, runs=count if apart else 1)
         needed += count * outputs * self.dtype.itemsize
@@ -629,7 +662,7 @@ class Network:
     def _check_names(self, wanted: str | Iterable[str]) -> list[str]:
         asked = [wanted] if isinstance(wanted, str) or not isinstance(wanted, Iterable) else list(wanted)
         for name in asked:
-            if not (isinstance(name, str) and name in self.plan.shapes):
+            if not (isinstance(name, str) and name in self.shapes):
                 raise InputError(f"{self.variant} has no step {name!r}{self._why_not(name)}")
         return list(dict.fromkeys(asked))
 
@@ -638,29 +671,10 @@ class Network:
             if not self.weights.architecture.classes:
                 return NO_CLASSIFIER
             return f"; its answer is {self.plan.answer!r}, each number a {self.weights.architecture.top.meaning}"
-        near = get_close_matches(str(name), self.plan.shapes, n=1)
+        near = get_close_matches(str(name), self.shapes, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         return f"; {hint}`refnet plan {self.variant}` lists them"
 
 
 def _plan_for(architecture: Architecture, padding: Padding, height: int, width: int) -> Plan:
     return make_plan(architecture, (height, width), padding=padding)
-
-
-def _restore(
-    origin: WeightFile | Weights,
-    dtype: np.dtype[Any],
-    threads: int | None,
-    recipe: Recipe | None,
-    size: tuple[int, int] | None,
-) -> Network:
-    """Make a network again of what it was pickled as; of a file, once for all that comes to this process."""
-    if isinstance(origin, Weights):
-        return Network._consume(origin, dtype=dtype, threads=threads, recipe=recipe, size=size)
-    return copy(_load(origin, origin.state(), dtype, threads, recipe, size))
-
-
-@lru_cache(2)
-def _load(file: WeightFile, state: tuple[int, ...], *options: Any) -> Network:
-    dtype, threads, recipe, size = options
-    return Network._consume(reader.read_again(file), dtype=dtype, threads=threads, recipe=recipe, size=size)

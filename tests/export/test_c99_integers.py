@@ -1,0 +1,297 @@
+"""The C99 program of integer networks: no floating point, the definition's bits, on a Cortex-M as well."""
+
+from __future__ import annotations
+
+import ctypes
+import re
+import subprocess
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from helpers.integer_networks import FILES, find, network, picture, pooled
+from helpers.programs import need
+
+from refnet.architecture import names
+from refnet.errors import InputError
+from refnet.export.c99.integers import render
+from refnet.export.c99.integers.arrays import Constant, header
+from refnet.export.c99.integers.memory import ELEMENTWISE, arena, shapes
+from refnet.reference.digest import tensor_digest
+from refnet.reference.integers import policy
+from refnet.reference.integers.engine import TFLM, Rescaling, engine, of_one_policy
+from refnet.reference.integers.evaluate import accumulate, entry, evaluate
+from refnet.reference.integers.fixed_point import multiplier
+from refnet.reference.integers.network import IntegerNetwork, Operation
+from refnet.reference.integers.quantisation import Quantisation
+from refnet.reference.integers.softmax import argument_multiplier, softmax
+
+STRICT = ["-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wpedantic", "-Werror"]
+NETWORK = ["run.c", "plan.c", "refnet.c", "rounding.c", "softmax.c", "sha256.c"]
+AARCH64 = "aarch64-linux-gnu-gcc"
+NO_FLOATS = "-mgeneral-regs-only"
+BUILDS = [
+    ["gcc", "-O3", "-march=native"],
+    ["gcc", "-O2", NO_FLOATS],
+    ["clang", "-O2", NO_FLOATS],
+    [AARCH64, "-O1", "-static", NO_FLOATS],
+    ["gcc", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"],
+]
+
+
+def fused(found: IntegerNetwork) -> IntegerNetwork:
+    """Each split swish in one table."""
+    operations: list[Operation] = []
+    for each in found.operations:
+        if each.kind == "logistic" and each.name.endswith(".sigmoid"):
+            continue
+        if each.kind == "multiply" and any(name.endswith(".sigmoid") for name in each.inputs):
+            each = Operation(each.name, "swish", each.inputs[:1])
+        operations.append(each)
+    return replace(found, operations=tuple(operations))
+
+
+def powers_of_two(found: IntegerNetwork) -> IntegerNetwork:
+    """All scales rounded to the nearest one."""
+
+    def nearest(scale: np.ndarray) -> np.ndarray:
+        return np.exp2(np.rint(np.log2(scale))).astype(np.float32)
+
+    codes = {name: Quantisation(np.float32(nearest(of.scale)), of.zero_point) for name, of in found.codes.items()}
+    operations = tuple(
+        replace(each, kernel=each.kernel and each.kernel._replace(scales=nearest(each.kernel.scales)))
+        for each in found.operations
+    )
+    return replace(found, operations=operations, codes=codes)
+
+
+SHIFT = Rescaling("power-of-two")
+SHIFTS = replace(TFLM, name="shifts", convolution=SHIFT, depthwise=SHIFT, dense=SHIFT, multiply=SHIFT, add=SHIFT.policy)
+UNUSUAL = {
+    **{name: (lambda: network("swish.tflite").network, of_one_policy(name)) for name in ("single", "double-up")},
+    "truncate": (lambda: network("relu6.tflite").network, of_one_policy("truncate")),
+    "power-of-two": (lambda: powers_of_two(network("swish.tflite").network), SHIFTS),
+    "average pool": (lambda: find(pooled().packed()).network, TFLM),
+    "swish by table": (lambda: fused(network("swish.tflite").network), TFLM),
+}
+
+
+@pytest.fixture(scope="module", params=FILES)
+def rendered(request, tmp_path_factory):
+    """Directory of a program, in turn of each fixture."""
+    target = tmp_path_factory.mktemp("c99") / "program"
+    render(network(request.param).network, TFLM, picture(0), target)
+    return target
+
+
+@pytest.fixture
+def program(tmp_path):
+    """Directory of a program, to be damaged."""
+    render(network("swish.tflite").network, TFLM, picture(1), tmp_path / "program")
+    return tmp_path / "program"
+
+
+def build(directory, target, command):
+    subprocess.run([*command, *STRICT, "-o", target, "main.c", *NETWORK], cwd=directory, check=True)
+    return ["qemu-aarch64", target] if command[0] == AARCH64 else [target]
+
+
+def run(command, directory, *arguments):
+    arguments = arguments or ("input.bin",)
+    return subprocess.run([*command, *arguments], cwd=directory, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("command", BUILDS, ids=" ".join)
+def test_every_digest(rendered, command, tmp_path):
+    need(command[0], *["qemu-aarch64"] * (command[0] == AARCH64))
+    found = run(build(rendered, tmp_path / "refnet", command), rendered)
+    assert (found.returncode, found.stderr) == (0, "")
+    assert found.stdout == (rendered / "digests.txt").read_text()
+
+
+@pytest.mark.parametrize("name", UNUSUAL)
+def test_every_digest_of_unusual_networks(name, tmp_path):
+    need("gcc")
+    find_network, by = UNUSUAL[name]
+    render(find_network(), by, picture(2), tmp_path / "program")
+    found = run(build(tmp_path / "program", tmp_path / "refnet", ["gcc", "-O1"]), tmp_path / "program")
+    assert found.stdout == (tmp_path / "program" / "digests.txt").read_text()
+
+
+def test_every_digest_on_a_cortex_m(rendered):
+    need("make", "arm-none-eabi-gcc", "qemu-system-arm")
+    subprocess.run(["make", "cortex-m"], cwd=rendered, check=True, capture_output=True)
+    sizes = subprocess.run(["make", "-s", "size"], cwd=rendered, check=True, capture_output=True, text=True).stdout
+    (constants,) = re.findall(r"flash +([\d,]+) bytes", (rendered / "README.txt").read_text())
+    assert int(re.search(r"\.rodata +(\d+)", sizes)[1]) >= int(constants.replace(",", ""))
+
+
+def test_check_passes_and_fails(program):
+    need("make", "gcc")
+    subprocess.run(["make", "check"], cwd=program, check=True, capture_output=True)
+    table = program / "plan.c"
+    table.write_text(table.read_text().replace(".policy = DOUBLE", ".policy = SINGLE", 1))
+    failed = subprocess.run(["make", "check"], cwd=program, check=False, capture_output=True, text=True)
+    assert failed.returncode != 0
+    assert re.search("^< (.*) ", failed.stdout, re.MULTILINE)[1] == "stem.conv"
+
+
+def test_no_floating_point_and_no_memory_asked_for(rendered):
+    for path in [*rendered.glob("*.[ch]"), *rendered.glob("*/*.[ch]")]:
+        assert not re.search(r"\b(float|double|malloc|calloc|math)\b|\d\.\d+f", path.read_text()), path
+
+
+def test_digests_are_the_definition_s(program):
+    net, _ = network("swish.tflite")
+    found = list(evaluate(net, TFLM, picture(1)))
+    best = int(found[-1][1].argmax())
+    expected = [*(f"{name} {tensor_digest(codes)}" for name, codes in found), f"top-1 {best}"]
+    assert (program / "digests.txt").read_text().splitlines() == expected
+
+
+def test_tensors_and_sums(program):
+    need("make", "gcc")
+    subprocess.run(["make", "-s", "tensors"], cwd=program, check=True, capture_output=True)
+    net, _ = network("swish.tflite")
+    codes = dict(evaluate(net, TFLM, picture(1)))
+    written = {path.stem: path.read_bytes() for path in (program / "tensors").iterdir()}
+    assert written == {name: each.tobytes() for name, each in codes.items()}
+    sums = {path.stem: path.read_bytes() for path in (program / "sums").iterdir()}
+    with_kernels = [each for each in net.operations if each.kernel is not None]
+    assert sums == {
+        each.name: accumulate(each, codes[each.inputs[0]], net.codes[each.inputs[0]]).astype("<i4").tobytes()
+        for each in with_kernels
+    }
+
+
+def test_codes_or_real_numbers(tmp_path):
+    net, _ = network("relu6.tflite")
+    render(net, TFLM, picture(3), tmp_path / "real")
+    render(net, TFLM, entry(net, TFLM, picture(3)), tmp_path / "codes")
+    real, codes = (
+        {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+        for folder in (tmp_path / "real", tmp_path / "codes")
+    )
+    assert real == codes
+
+
+def test_roundings(program, tmp_path):
+    """Random sums and the ends of 32 bits; multipliers near powers of two, where ties are."""
+    need("gcc")
+    subprocess.run(["gcc", "-O2", *STRICT, "-shared", "-fPIC", "-o", tmp_path / "r.so", "rounding.c"], cwd=program)
+    library = ctypes.CDLL(tmp_path / "r.so")
+    rng = np.random.default_rng(0)
+    for exponent in range(-33, 8):
+        real = np.float64(rng.choice([1, 0.75, rng.uniform(0.5, 1)])) * 2.0**exponent
+        by = multiplier(real)
+        ends = (1 << 30) >> max(int(by.shift), 0)
+        total = np.concatenate([rng.integers(-ends, ends, 200), rng.integers(-99, 99, 200), [-ends, ends, 0]])
+        for name, function in (
+            ("round_twice", policy.double), ("round_twice_up", policy.double_up),
+            ("round_once", policy.single), ("round_never", policy.truncate),
+        ):  # fmt: skip
+            in_c = [getattr(library, name)(int(each), int(by.mantissa), int(by.shift)) for each in total]
+            np.testing.assert_array_equal(in_c, function(total, by), err_msg=f"{name} {real}")
+        shifted = [library.shift_only(int(each), exponent) for each in total[200:]]
+        np.testing.assert_array_equal(shifted, policy.power_of_two(total[200:], np.array(exponent)))
+
+
+ROWS = """\
+#include <stdio.h>
+#include "refnet.h"
+int main(void)
+{
+    static int8_t x[4096], out[4096];
+    int32_t by[3]; /* classes, mantissa, shift */
+    while (fread(by, sizeof *by, 3, stdin) == 3 && fread(x, 1, (size_t)by[0], stdin) == (size_t)by[0]) {
+        int8_t shift = (int8_t)by[2];
+        Step step = {.in = {1, 1, by[0]}, .high = 127, .zero_out = -128, .multiplier = by + 1, .shift = &shift};
+        softmax(&step, x, out);
+        fwrite(out, 1, (size_t)by[0], stdout);
+    }
+    return 0;
+}
+"""
+
+
+def test_softmax(program, tmp_path):
+    need("gcc")
+    (program / "rows.c").write_text(ROWS)
+    command = ["gcc", "-O1", *STRICT, "-fsanitize=undefined", "-fno-sanitize-recover=all"]
+    sources = ["rows.c", "softmax.c", "rounding.c"]
+    subprocess.run([*command, "-o", tmp_path / "rows", *sources], cwd=program, check=True)
+    rng = np.random.default_rng(1)
+    given, expected = [], []
+    for classes in (1, 2, 10, 300, 4095):
+        for scale in (1e-6, 0.003, 0.05, 0.2, 1.7, 7.5):
+            of = Quantisation(np.float32(scale), 0)
+            spread = int(rng.integers(1, 128))
+            row = rng.integers(-spread, spread, (1, classes)).astype(np.int8)
+            by = argument_multiplier(of)
+            given += [np.array([classes, by.mantissa, by.shift], "<i4").tobytes(), row.tobytes()]
+            expected.append(softmax(row, of).tobytes())
+    found = subprocess.run([tmp_path / "rows"], input=b"".join(given), check=True, capture_output=True)
+    assert found.stdout == b"".join(expected)
+
+
+def test_memory_is_used_again_but_never_while_read():
+    """Every tensor, at every time it is still read, lies apart from all others that are."""
+    net, _ = network("swish.tflite")
+    memory, sizes = arena(net), shapes(net)
+    last = {name: time for time, each in enumerate(net.operations) for name in each.inputs}
+    made = {names.INPUT: -1} | {each.name: time for time, each in enumerate(net.operations)}
+    ends = {name: memory.places[name] + int(np.prod(sizes[name])) for name in sizes}
+    assert max(ends.values()) <= memory.size < sum(np.prod(shape) for shape in sizes.values()) / 2
+    for time, each in enumerate(net.operations):
+        alive = [name for name in sizes if made[name] < time <= last.get(name, time)]
+        over = [name for name in alive if memory.places[name] == memory.places[each.name]]
+        for name in alive:
+            apart = ends[name] <= memory.places[each.name] or memory.places[name] >= ends[each.name]
+            in_place = name in over and last[name] == time and each.kind in ELEMENTWISE
+            assert apart or (in_place and sizes[name] == sizes[each.name])
+
+
+def test_literals():
+    numbers = np.array([-(2**31), 2**31 - 1, 0], np.int32)
+    text = header("x", {"bias": Constant("x_bias", "[K]", numbers)})
+    assert text.splitlines()[2] == "INT32_MIN,2147483647,0,"
+
+
+@pytest.mark.parametrize("content", [lambda whole: whole[:-1], lambda whole: whole + b"\0"])
+def test_input_of_another_size(program, tmp_path, content):
+    need("gcc")
+    command = build(program, tmp_path / "refnet", ["gcc", "-O1"])
+    (program / "input.bin").write_bytes(content((program / "input.bin").read_bytes()))
+    found = run(command, program)
+    assert (found.returncode, found.stderr) == (2, "refnet: input.bin: want 6912 bytes for tiny\n")
+    for arguments, message in [
+        (["none.bin"], "refnet: none.bin: No such file or directory\n"),
+        (["a", "b", "c", "d"], "refnet: usage: ./refnet input.bin [FOLDER [SUMS]]\n"),
+    ]:
+        assert run(command, program, *arguments).stderr == message
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("tflite", r"\w+: the engine tflite rounds a .* by double-float, .*want one of fixed point: --engine tflm"),
+        ("xnnpack", r"stem: the engine xnnpack rounds a convolution by fp32-even, .*--engine tflm"),
+    ],
+)
+def test_engines_of_floating_point(name, message, tmp_path):
+    net, _ = network("relu6.tflite")
+    with pytest.raises(InputError, match=message):
+        render(net, engine(name), picture(0), tmp_path / "program")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_32_bits_do_not_hold(tmp_path):
+    net, _ = network("relu6.tflite")
+    tiny = replace(net, codes=dict(net.codes) | {"stem": Quantisation(np.float32(1e-12), -128)})
+    with pytest.raises(InputError, match=r"stem: channel \d+ can reach \d+ and is shifted to the left by \d+: 32 bits"):
+        render(tiny, TFLM, picture(0), tmp_path / "program")
+    flat = replace(net, codes=dict(net.codes) | {"logits": Quantisation(np.float32(1e-9), 0)})
+    with pytest.raises(InputError, match=r"too small for a softmax|32 bits do not hold"):
+        render(flat, TFLM, picture(0), tmp_path / "program")
+    with pytest.raises(InputError, match="the input holds 2 pictures"):
+        render(net, TFLM, np.repeat(picture(0), 2, axis=0), tmp_path / "program")
