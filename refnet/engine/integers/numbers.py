@@ -13,12 +13,13 @@ from refnet.kernels.integers import rows
 from refnet.kernels.machine import LANES
 from refnet.reference.integers import constants as stored
 from refnet.reference.integers.bounds import largest_sums
-from refnet.reference.integers.engine import FLOAT32, WEIGHTED, Engine
+from refnet.reference.integers.engine import FLOAT32, FUSED, RESCALED, WEIGHTED, Engine
 from refnet.reference.integers.evaluate import evaluate_operation
+from refnet.reference.integers.exponential import RATIO_32_17, RATIO_48_17, exp_of_negative
 from refnet.reference.integers.fixed_point import BITS, INT32_MAX, high_product, shift_half_away
 from refnet.reference.integers.network import Operation
 from refnet.reference.integers.quantisation import Quantisation, activation_limits
-from refnet.reference.integers.softmax import ARGUMENT_BITS, RATIO_32_17, RATIO_48_17, SUM_BITS, exp_of_negative
+from refnet.reference.integers.softmax import ARGUMENT_BITS, SUM_BITS, exponentials
 
 OFFSET = 128  # a code q lies in memory as the byte q + 128
 MOST_CODE = 255
@@ -40,14 +41,15 @@ def policy_code(operation: Operation, engine: Engine) -> int:
     """The code of the way an operation rounds."""
     if operation.kind in ("logistic", "swish", "softmax"):
         return 0
-    if operation.kind == "average_pool":
+    if operation.kind == "average_pool" and engine.mean != RESCALED:
         return rows.DIVIDED
     if operation.kind == "add":
         name = engine.add
-    elif operation.kind == "mean":
+    elif operation.kind in ("mean", "average_pool"):
         name = engine.mean
     else:
-        name = engine.rescaling(operation.kind).policy
+        name, _, within = engine.rescaling(operation.kind)
+        name = f"{name} within" if within else name
     if (operation.kind, name) in _FORMULAS:
         return _FORMULAS[operation.kind, name]
     if name not in rows.POLICY_CODES or (operation.kind in ("add", "mean") and name not in _FIXED_POINT):
@@ -55,14 +57,22 @@ def policy_code(operation: Operation, engine: Engine) -> int:
     return rows.POLICY_CODES[name]
 
 
-_FORMULAS = {("add", WEIGHTED): rows.WEIGHTED, ("mean", FLOAT32): rows.MEAN_FLOAT32}
+# Formulas of single operations; ``within`` is a zero point that is added before the rounding.
+_FORMULAS = {
+    ("add", WEIGHTED): rows.WEIGHTED,
+    ("add", FUSED): rows.FUSED,
+    ("mean", FLOAT32): rows.SHIFTED,
+    ("mean", RESCALED): rows.FP32_EVEN,
+    ("average_pool", RESCALED): rows.FP32_EVEN,
+    ("multiply", "fp32-even within"): rows.SHIFTED,
+}
 _FIXED_POINT = ("double", "double-up", "single", "truncate")
 
 
 def limits_of(operation: Operation, to: Quantisation, code: int) -> Array:
     """Least and largest result and what is then added: of most ways to round, above the zero point."""
     low, high = activation_limits(operation.limit, to)
-    zero = 0 if code in (rows.MEAN_FLOAT32, rows.DIVIDED) else to.zero_point
+    zero = 0 if code in (rows.SHIFTED, rows.FUSED, rows.DIVIDED) else to.zero_point
     return spread(low - zero, high - zero, zero + OFFSET)
 
 
@@ -86,14 +96,18 @@ def rescaling(name: str, kept: Mapping[str, Array], code: int, bound: Array) -> 
             return _columns(mantissa, left, np.maximum(-shift, 0))
         return _columns(mantissa, BITS - shift, 0 * shift)
     factor = kept[stored.FACTOR]
-    if not np.isfinite(factor).all():
-        raise InputError(f"{name}: a multiplier is infinite; its scales are too far apart")
+    _check_finite(name, factor)
     if factor.dtype == np.float64:
         halves = _whole_blocks(factor).view(np.int32).reshape(-1, 2, LANES)  # of each block
         first, second = halves.transpose(1, 0, 2).reshape(2, -1)
         return _columns(first, second, 0 * first)
     bits = np.ascontiguousarray(factor, np.float32).view(np.int32)
     return _columns(bits, 0 * bits, 0 * bits)
+
+
+def _check_finite(name: str, factors: Array) -> None:
+    if not np.isfinite(factors).all():
+        raise InputError(f"{name}: a multiplier is infinite; its scales are too far apart")
 
 
 def _columns(*columns: Array) -> Array:
@@ -125,6 +139,7 @@ def of_addition(operation: Operation, of: Sequence[Quantisation], to: Quantisati
     """The numbers of an addition."""
     code = policy_code(operation, engine)
     kept = stored.constants(operation, of, to, engine, 1)
+    zeros = tuple(each.zero_point + OFFSET for each in of)
     if code == rows.WEIGHTED:
         (A, B), shift = kept[stored.WEIGHTS], -int(kept[stored.SHIFT][0])
         if shift < 1:
@@ -132,12 +147,16 @@ def of_addition(operation: Operation, of: Sequence[Quantisation], to: Quantisati
         if shift > BITS:  # every sum, of 30 bits at most, becomes 0
             A, B, shift = 0, 0, 1
         by = spread(int(A), int(B), shift, *[0] * 6)
+    elif code == rows.FUSED:
+        factors = kept[stored.FACTOR]
+        _check_finite(operation.name, factors)
+        by = spread(*factors, *[0] * 6)
+        zeros = (OFFSET, OFFSET)  # those of the codes are within the third factor
     else:
         raised = MOST_CODE << 20
         columns = rescaling(operation.name, kept, code, np.array([raised, raised, raised]))
         by = spread(*columns.ravel().tolist())
-    zeros = spread(*(each.zero_point + OFFSET for each in of))
-    return np.concatenate([zeros, by, limits_of(operation, to, code)])
+    return np.concatenate([spread(*zeros), by, limits_of(operation, to, code)])
 
 
 def of_product(operation: Operation, of: Sequence[Quantisation], to: Quantisation, engine: Engine) -> Array:
@@ -149,6 +168,8 @@ def of_product(operation: Operation, of: Sequence[Quantisation], to: Quantisatio
         by = rescaling(operation.name, kept, code, np.array([MOST_CODE**2])).T.ravel()
     else:
         (one,) = rescaling(operation.name, kept, code, np.array([MOST_CODE**2]))
+        if code == rows.SHIFTED:
+            one[1] = np.float32(to.zero_point).view(np.int32)
         by = spread(*one.tolist())
     zeros = spread(*(each.zero_point + OFFSET for each in of))
     return np.concatenate([zeros, by, limits_of(operation, to, code)])
@@ -164,11 +185,9 @@ def of_mean(operation: Operation, of: Quantisation, to: Quantisation, engine: En
         by = spread(count, 0, 0)
     else:
         kept = stored.constants(operation, [of], to, engine, count)
-        if code == rows.MEAN_FLOAT32:
-            factor, offset = kept[stored.FACTOR]
-            if not (np.isfinite(factor) and np.isfinite(offset)):
-                raise InputError(f"{operation.name}: a factor is infinite; its scales are too far apart")
-            by = spread(factor, offset, 0)
+        if code == rows.SHIFTED:
+            _check_finite(operation.name, kept[stored.FACTOR])
+            by = spread(*kept[stored.FACTOR], 0)
         else:
             zero += of.zero_point
             (one,) = rescaling(operation.name, kept, code, np.array([count * MOST_CODE]))
@@ -196,6 +215,10 @@ def to_bytes(codes: Array) -> Array:
 
 def of_softmax(operation: Operation, of: Quantisation, to: Quantisation, engine: Engine, classes: int) -> Array:
     """The exponential of each difference from the largest code, and what each counts in their sum."""
+    limits = activation_limits(operation.limit, to)
+    if engine.softmax == "table":
+        entries = exponentials(of, classes)
+        return np.concatenate([entries, entries, limits, [0, 0, 0]]).astype(np.int32)
     if classes > _MOST_CLASSES:
         raise InputError(f"{operation.name}: a softmax in integers has at most {_MOST_CLASSES} classes, not {classes}")
     kept = stored.constants(operation, [of], to, engine, 1)
@@ -204,5 +227,5 @@ def of_softmax(operation: Operation, of: Quantisation, to: Quantisation, engine:
     counts = difference >= -((31 << ARGUMENT_BITS) >> shift)
     e = exp_of_negative(high_product(np.where(counts, difference, 0) << shift, mantissa))
     summed = np.where(counts, shift_half_away(e, SUM_BITS), 0)
-    behind = (*activation_limits(operation.limit, to), RATIO_48_17, RATIO_32_17, SUM_BITS)
+    behind = (*limits, RATIO_48_17, RATIO_32_17, SUM_BITS)
     return np.concatenate([np.where(counts, e, 0), summed, behind]).astype(np.int32)

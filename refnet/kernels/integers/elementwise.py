@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
 from refnet.kernels.emit import compiled
 from refnet.kernels.integers import rows
-from refnet.kernels.integers.lanes import Lanes, index, words
-from refnet.kernels.integers.requantise import RESCALE, clamp, codes, load_limits, load_stored
+from refnet.kernels.integers.lanes import FLOATS, Lanes, index, words
+from refnet.kernels.integers.requantise import RESCALE, clamp, codes, load_limits, load_stored, nearest
 from refnet.kernels.machine import LANES
 
 
@@ -35,6 +36,10 @@ def _adding(policy: int) -> Any:
                     half = b.lshr(b.shl(words(1), shift), words(1))
                     total = b.add(b.mul(terms[0], first), b.mul(terms[1], second))
                     result = b.ashr(b.add(total, half), shift)
+                elif policy == rows.FUSED:
+                    x, y = (b.sitofp(term, FLOATS) for term in terms)
+                    first, second, offset = (b.bitcast(each, FLOATS) for each in by[0])
+                    result = nearest(e, _fma(e, x, first, _fma(e, y, second, offset)), limits)
                 else:
                     raised = [
                         RESCALE[policy](e, b.shl(term, words(20)), stored)
@@ -47,6 +52,11 @@ def _adding(policy: int) -> Any:
         return types.void(arena, weights, *[types.int64] * 5), codegen
 
     return add
+
+
+def _fma(e: Lanes, *operands: ir.Value) -> ir.Value:
+    """x * y + z in float32, rounded once."""
+    return e.call("llvm.fma.v16f32", operands)
 
 
 def _multiplying(policy: int) -> Any:
@@ -99,16 +109,16 @@ def _averaging(policy: int) -> Any:
 
 
 DOUBLE, DOUBLE_UP, SINGLE, TRUNCATE = rows.DOUBLE, rows.DOUBLE_UP, rows.SINGLE, rows.TRUNCATE
-FP32_EVEN, WEIGHTED, MEAN_FLOAT32 = rows.FP32_EVEN, rows.WEIGHTED, rows.MEAN_FLOAT32
-_add_double, _add_double_up, _add_single, _add_truncate, _add_weighted = map(
-    _adding, (DOUBLE, DOUBLE_UP, SINGLE, TRUNCATE, WEIGHTED)
+FP32_EVEN, WEIGHTED, FUSED, SHIFTED = rows.FP32_EVEN, rows.WEIGHTED, rows.FUSED, rows.SHIFTED
+_add_double, _add_double_up, _add_single, _add_truncate, _add_weighted, _add_fused = map(
+    _adding, (DOUBLE, DOUBLE_UP, SINGLE, TRUNCATE, WEIGHTED, FUSED)
 )
-_multiply_double, _multiply_double_up, _multiply_single, _multiply_truncate, _multiply_fp32, _multiply_float = map(
-    _multiplying, (DOUBLE, DOUBLE_UP, SINGLE, TRUNCATE, FP32_EVEN, rows.DOUBLE_FLOAT)
+_multiply_double, _multiply_double_up, _multiply_single, _multiply_truncate = map(
+    _multiplying, (DOUBLE, DOUBLE_UP, SINGLE, TRUNCATE)
 )
-_mean_double, _mean_double_up, _mean_single, _mean_truncate, _mean_float32, _mean_divided = map(
-    _averaging, (DOUBLE, DOUBLE_UP, SINGLE, TRUNCATE, MEAN_FLOAT32, rows.DIVIDED)
-)
+_multiply_fp32, _multiply_shifted, _multiply_float = map(_multiplying, (FP32_EVEN, SHIFTED, rows.DOUBLE_FLOAT))
+_mean_double, _mean_double_up, _mean_single, _mean_truncate = map(_averaging, (DOUBLE, DOUBLE_UP, SINGLE, TRUNCATE))
+_mean_fp32, _mean_shifted, _mean_divided = map(_averaging, (FP32_EVEN, SHIFTED, rows.DIVIDED))
 
 
 @compiled
@@ -118,6 +128,8 @@ def add(arena: Any, weights: Any, policy: int, at: int, x: int, other: int, y: i
         _add_double(arena, weights, at, x, other, y, pixels)
     elif policy == WEIGHTED:
         _add_weighted(arena, weights, at, x, other, y, pixels)
+    elif policy == FUSED:
+        _add_fused(arena, weights, at, x, other, y, pixels)
     elif policy == DOUBLE_UP:
         _add_double_up(arena, weights, at, x, other, y, pixels)
     elif policy == SINGLE:
@@ -135,6 +147,8 @@ def multiply(
         _multiply_double(arena, weights, at, x, other, step, y, pixels)
     elif policy == FP32_EVEN:
         _multiply_fp32(arena, weights, at, x, other, step, y, pixels)
+    elif policy == SHIFTED:
+        _multiply_shifted(arena, weights, at, x, other, step, y, pixels)
     elif policy == DOUBLE_UP:
         _multiply_double_up(arena, weights, at, x, other, step, y, pixels)
     elif policy == SINGLE:
@@ -150,8 +164,10 @@ def mean(arena: Any, weights: Any, policy: int, at: int, x: int, y: int, pixels:
     """Mean of each channel over all pixels."""
     if policy == DOUBLE:
         _mean_double(arena, weights, at, x, y, pixels)
-    elif policy == MEAN_FLOAT32:
-        _mean_float32(arena, weights, at, x, y, pixels)
+    elif policy == SHIFTED:
+        _mean_shifted(arena, weights, at, x, y, pixels)
+    elif policy == FP32_EVEN:
+        _mean_fp32(arena, weights, at, x, y, pixels)
     elif policy == DOUBLE_UP:
         _mean_double_up(arena, weights, at, x, y, pixels)
     elif policy == SINGLE:

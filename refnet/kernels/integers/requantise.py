@@ -118,16 +118,16 @@ def _truncate(e: Lanes, total: ir.Value, by: Stored) -> ir.Value:
 
 def _fp32_even(e: Lanes, total: ir.Value, by: Stored, limits: Limits) -> ir.Value:
     b = e.builder
-    return _nearest(e, b.fmul(b.sitofp(total, FLOATS), b.bitcast(by.first, FLOATS)), limits)
+    return nearest(e, b.fmul(b.sitofp(total, FLOATS), b.bitcast(by.first, FLOATS)), limits)
 
 
-def _mean_float32(e: Lanes, total: ir.Value, by: Stored, limits: Limits) -> ir.Value:
+def _shifted(e: Lanes, total: ir.Value, by: Stored, limits: Limits) -> ir.Value:
     b = e.builder
     factor, offset = (b.bitcast(each, FLOATS) for each in by[:2])
-    return _nearest(e, b.fadd(b.fmul(b.sitofp(total, FLOATS), factor), offset), limits)
+    return nearest(e, b.fadd(b.fmul(b.sitofp(total, FLOATS), factor), offset), limits)
 
 
-def _nearest(e: Lanes, x: ir.Value, limits: Limits) -> ir.Value:
+def nearest(e: Lanes, x: ir.Value, limits: Limits) -> ir.Value:
     """The nearest integer of float32, a tie to the even one, for numbers within limits; others are brought there."""
     b = e.builder
     least, most = (b.sitofp(each, FLOATS) for each in limits[:2])
@@ -174,5 +174,5 @@ RESCALE: dict[int, Rescale] = {
 _IN_FLOATS: dict[int, Callable[..., Any]] = {
     rows.FP32_EVEN: _fp32_even,
     rows.DOUBLE_FLOAT: _double_float,
-    rows.MEAN_FLOAT32: _mean_float32,
+    rows.SHIFTED: _shifted,
 }

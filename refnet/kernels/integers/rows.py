@@ -8,12 +8,14 @@ operation needs stands there 16 times, a vector of 64 bytes, or once for each of
     multiply    zeros[2], stored[3], limits[3]
     mean        zeros[1], stored[3], limits[3]
     table       256 bytes
-    softmax     the exponential of each difference, i32[256]; what each counts in the sum, i32[256]; limits;
-                where Newton's reciprocal begins, a line's constant and slope; bits before the point of the sum
+    softmax     the exponential of each difference, i32[256]; what each counts in the sum, i32[256]; then five numbers:
+                limits; the line where Newton's reciprocal begins, its constant and slope; bits before the point of the
+                sum, 0 where whole numbers are divided
 
 ``stored`` is what a way to round keeps of a real number: multiplier, shift to the left, to the right (``DOUBLE``,
 ``DOUBLE_UP``); multiplier, shift to the right (``SINGLE``, ``TRUNCATE``); a float32 (``FP32_EVEN``), a float64
-(``DOUBLE_FLOAT``); two weights and a shift (``WEIGHTED``). ``limits`` are the least and the largest result, and what is
+(``DOUBLE_FLOAT``); two weights and a shift (``WEIGHTED``); two factors and an offset, float32 (``FUSED``); a factor and
+an offset, float32 (``SHIFTED``); a count (``DIVIDED``). ``limits`` are the least and the largest result, and what is
 then added to make a byte of it. ``zeros`` are the bytes of zero points, of a mean the sum that stands for 0.
 """
 
@@ -31,12 +33,12 @@ CONVOLUTION, POINTWISE, DEPTHWISE, MEAN, MULTIPLY, ADD, TABLE, SOFTMAX = range(8
 # What follows a sum's own codes in the same sweep: nothing, TABLE or ADD.
 NOTHING = -1
 
-# Ways to round: policies by their names, and three formulas of single operations.
+# Ways to round: policies by their names, and four formulas of single operations.
 POLICY_CODES = {
     name: code for code, name in enumerate(("double", "double-up", "single", "truncate", "fp32-even", "double-float"))
 }
 DOUBLE, DOUBLE_UP, SINGLE, TRUNCATE, FP32_EVEN, DOUBLE_FLOAT = range(6)
-WEIGHTED, MEAN_FLOAT32, DIVIDED = range(6, 9)
+WEIGHTED, FUSED, SHIFTED, DIVIDED = range(6, 10)
 
 VECTOR = 64  # bytes of 16 numbers of 32 bits
 STORED, LIMITS = 3 * VECTOR, 3 * VECTOR

@@ -1,4 +1,4 @@
-"""Softmax in gemmlowp's fixed point: exponentials come from a table of all 256 differences, the rest is done here."""
+"""Softmax: exponentials come from a table of all 256 differences; they are added and divided here, each way of two."""
 
 from __future__ import annotations
 
@@ -46,6 +46,21 @@ def _saturated(x: int) -> int:
 
 
 @compiled
+def _reciprocal(total: int, constant: int, slope: int) -> tuple[Any, Any]:
+    """1 / (1 + f) of a sum that is (1 + f) shifted to the right, and by how many bits more than 0."""
+    bits = np.int64(0)
+    while total >> bits > 0:
+        bits += 1
+    headroom = 32 - bits
+    half = _shift_half_away((total << headroom) - (1 << 31) + _MOST, 1)
+    inverse = constant + _high_product(half, slope)
+    for _ in range(3):
+        missing = (1 << 29) - _high_product(half, inverse)
+        inverse += _saturated(_high_product(inverse, missing) << 2)
+    return _saturated(inverse << 1), headroom
+
+
+@compiled
 def softmax(arena: Any, weights: Any, at: int, x: int, y: int, classes: int, scratch: int) -> None:
     """Codes of probabilities; ``scratch`` has room for 256 bytes."""
     largest = np.int64(0)
@@ -58,21 +73,15 @@ def softmax(arena: Any, weights: Any, at: int, x: int, y: int, classes: int, scr
     total = np.int64(0)
     for k in range(classes):
         total += number_at(weights, at + 4 * (CODES + largest - arena[x + k]))
-    bits = np.int64(0)
-    while total >> bits > 0:
-        bits += 1
-    headroom = 32 - bits
-    half = _shift_half_away((total << headroom) - (1 << 31) + _MOST, 1)
-    inverse = constant + _high_product(half, slope)
-    for _ in range(3):
-        missing = (1 << 29) - _high_product(half, inverse)
-        inverse += _saturated(_high_product(inverse, missing) << 2)
-    inverse = _saturated(inverse << 1)
+    inverse, headroom = _reciprocal(total, constant, slope) if sum_bits > 0 else (total, total)
     for difference in range(CODES):
-        code = np.int64(-128)
-        if number_at(weights, at + 4 * (CODES + difference)) > 0:
-            product = _high_product(inverse, number_at(weights, at + 4 * difference))
-            code += _shift_half_away(product, sum_bits - headroom + 31 - 8)
+        e = number_at(weights, at + 4 * difference)
+        if sum_bits == 0:
+            code = (e * 256 + (total >> 1)) // total - 128
+        elif number_at(weights, at + 4 * (CODES + difference)) > 0:
+            code = _shift_half_away(_high_product(inverse, e), sum_bits - headroom + 31 - 8) - 128
+        else:
+            code = np.int64(-128)
         arena[scratch + difference] = min(max(code, least), most) + 128
     for k in range(classes):
         arena[y + k] = arena[scratch + largest - arena[x + k]]
