@@ -2,7 +2,7 @@
 
     pip install ai-edge-litert==2.3.0 tflite-micro==0.dev20261023182759
     python tools/check_integers.py FILE.tflite [--pictures FOLDER] [--count 3] [--noise 2] [--drawn 100]
-                                   [--network 0.1,0.3,48]
+                                   [--network 0.1,0.3,48] [--model lite0]
 
 Pictures, and pictures of noise, go through the whole file: every tensor of TensorFlow Lite Micro and of LiteRT's
 reference kernels is compared, and every operator of XNNPACK. With ``--drawn``, so many operations of each kind are cut
@@ -44,11 +44,12 @@ def noise(found: FoundIntegers, dtype: str, count: int) -> Iterator[np.ndarray]:
             yield rng.integers(low, high + 1, shape).astype(dtype)
 
 
-def photographs(found: FoundIntegers, dtype: str, folder: Path, count: int) -> Iterator[np.ndarray]:
-    """The first pictures of a folder, as a published network takes them, in the file's numbers."""
+def photographs(found: FoundIntegers, model: str | None, dtype: str, folder: Path, count: int) -> Iterator[np.ndarray]:
+    """The first pictures of a folder, as a model takes them, in the file's size and numbers."""
     import refnet
 
-    network = refnet.load(found.network.plan.architecture.name)
+    plan = found.network.plan
+    network = refnet.load(model or plan.architecture.name, size=(plan.height, plan.width))
     of = found.network.given or found.network.codes["input"]
     for path in sorted(folder.glob("*.[jJpP]*"))[:count]:
         x = network.preprocess(path)
@@ -61,6 +62,7 @@ def main() -> int:
     parser.add_argument("file", type=Path)
     parser.add_argument("--pictures", type=Path, help="a folder")
     parser.add_argument("--count", type=int, default=3, help="of pictures")
+    parser.add_argument("--model", help="as which the pictures are prepared; by default as the file's own")
     parser.add_argument("--noise", type=int, default=2, help="how many pictures of noise")
     parser.add_argument("--drawn", type=int, default=0, help="operations of each kind with drawn scales")
     parser.add_argument("--seed", type=int, default=0, help="of the drawn ones")
@@ -74,7 +76,7 @@ def main() -> int:
     for x in noise(found, dtype, options.noise):
         compare_network(content, found, x, counts)
     if options.pictures:
-        for x in photographs(found, dtype, options.pictures, options.count):
+        for x in photographs(found, options.model, dtype, options.pictures, options.count):
             compare_network(content, found, x, counts)
     compare_drawn(content, found, np.random.default_rng(options.seed), options.drawn, counts)
     print(counts.table())

@@ -10,7 +10,7 @@ import numpy as np
 from integer_engines import RUNNERS, Operators, tflite, tflm, xnnpack
 
 from refnet.checkpoints.graph.tflite.integers import FoundIntegers
-from refnet.reference.integers.engine import ENGINES, Engine, engine
+from refnet.reference.integers.engine import Engine, engine
 from refnet.reference.integers.evaluate import accumulate, evaluate, evaluate_operation
 from refnet.reference.integers.network import IntegerNetwork, Operation
 from refnet.reference.integers.quantisation import Quantisation, quantise
@@ -79,7 +79,7 @@ def _answer(net: IntegerNetwork, answer: np.ndarray) -> np.ndarray:
 
 def compare_drawn(
     content: bytes, found: FoundIntegers, rng: np.random.Generator, rounds: int, counts: Counts, *,
-    kinds: Iterable[str] = (), engines: Iterable[Engine] = tuple(ENGINES.values()),
+    kinds: Iterable[str] = (), engines: Iterable[Engine] = tuple(engine(name) for name in RUNNERS),
 ) -> None:  # fmt: skip
     """Compare operations of each kind, cut out of a file, with drawn scales and zero points on drawn codes."""
     operators = Operators(content)
@@ -98,7 +98,8 @@ def _compare_one(
 ) -> None:  # fmt: skip
     codes, number = found.network.codes, found.tensors[operation.name]
     exact_ties = rng.random() < 0.3
-    of = [_drawn(codes[name], rng) for name in operation.inputs]
+    near = _near_a_tie_of_logistic if operation.kind == "logistic" else _drawn
+    of = [near(codes[name], rng) for name in operation.inputs]
     inputs = _drawn_codes(found, operation, rng)
     if exact_ties:
         of = [_power_of_two(each) for each in of]
@@ -171,6 +172,14 @@ def _drawn(like: Quantisation, rng: np.random.Generator) -> Quantisation:
     """Another scale near to one, and a zero point that often lies at an end."""
     zero_point = int(rng.choice([-128, 127, rng.integers(-128, 128)], p=[0.15, 0.15, 0.7]))
     return Quantisation(np.float32(like.scale * np.float32(rng.uniform(0.6, 1.5))), zero_point)
+
+
+def _near_a_tie_of_logistic(like: Quantisation, rng: np.random.Generator) -> Quantisation:
+    """A scale under which the logistic function of one code lies near the middle of two."""
+    drawn = _drawn(like, rng)
+    middle = (rng.integers(128, 255) + 0.5) / 256
+    scale = np.float32(np.log(middle / (1 - middle)) / rng.integers(1, 200))
+    return Quantisation(np.nextafter(scale, np.float32(rng.choice([0, scale, 1]))), drawn.zero_point)
 
 
 def _power_of_two(like: Quantisation) -> Quantisation:

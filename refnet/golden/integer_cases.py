@@ -17,8 +17,9 @@ from refnet.architecture.step import Shape
 from refnet.arrays import Array
 from refnet.golden.cases import Case
 from refnet.reference.integers import elementwise, pooling, sums
-from refnet.reference.integers.activation import SIGMOID, logistic_table, look_up, swish_table
+from refnet.reference.integers.activation import SIGMOID, look_up, swish_table
 from refnet.reference.integers.fixed_point import INT32_MAX, INT32_MIN
+from refnet.reference.integers.logistic import logistic_table
 from refnet.reference.integers.policy import POLICIES, Policy
 from refnet.reference.integers.quantisation import (
     RANGES,

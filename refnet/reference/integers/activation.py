@@ -30,17 +30,6 @@ def table(function: Callable[[Array], Array], of: Quantisation, to: Quantisation
     return to.clamp(half_away(function(x) / np.float64(to.scale)) + to.zero_point)
 
 
-def logistic_table(of: Quantisation, to: Quantisation = SIGMOID) -> Array:
-    """1 / (1 + exp(-x)) of each code.
-
-    Examples
-    --------
-    >>> logistic_table(Quantisation(np.float32(0.05), 0))[[0, 128, 255]]
-    array([-128,    0,  127], dtype=int8)
-    """
-    return table(activation.sigmoid, of, to)
-
-
 def swish_table(of: Quantisation, to: Quantisation) -> Array:
     """x / (1 + exp(-x)) of each code: one rounding, where a logistic table and a product have two.
 

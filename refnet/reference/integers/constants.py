@@ -11,13 +11,14 @@ from typing import Final
 import numpy as np
 
 from refnet.arrays import Array
-from refnet.reference.integers.activation import logistic_table, swish_table
-from refnet.reference.integers.elementwise import add_reals, add_weights
-from refnet.reference.integers.engine import FLOAT32, WEIGHTED, Engine
+from refnet.reference.integers.activation import swish_table
+from refnet.reference.integers.elementwise import add_factors, add_reals, add_weights
+from refnet.reference.integers.engine import FLOAT32, FUSED, RESCALED, WEIGHTED, Engine
 from refnet.reference.integers.fixed_point import Multiplier
+from refnet.reference.integers.logistic import logistic_table
 from refnet.reference.integers.network import Operation
 from refnet.reference.integers.policy import Policy, policy
-from refnet.reference.integers.pooling import mean_factors, mean_multiplier
+from refnet.reference.integers.pooling import mean_factor, mean_factors, mean_multiplier
 from refnet.reference.integers.quantisation import Quantisation
 from refnet.reference.integers.softmax import argument_multiplier
 
@@ -35,7 +36,8 @@ def constants(
     """The stored numbers of one operation.
 
     Of sums of products there is one for each channel; of a rescaled addition one for each input and one for their sum;
-    of a mean one, or two of float32: factor and offset.
+    of a mean one, or two of float32: factor and offset. Of a fused addition there are three
+    factors, the last of them added. Of softmax by a table there is none: its table is of the scale and the classes.
 
     Parameters
     ----------
@@ -64,24 +66,34 @@ def constants(
         case "multiply":
             real = engine.multiply.real(first.scale, of[1].scale, to.scale)
             kept = stored(policy(engine.multiply.policy), real)
-        case "add" if engine.add == WEIGHTED:
-            *weights, shift = add_weights(first, of[1], to)
-            kept = {WEIGHTS: np.array(weights, np.int32), SHIFT: np.array([-shift], np.int32)}
         case "add":
-            kept = stored(policy(engine.add), add_reals(first, of[1], to))
-        case "mean" if engine.mean == FLOAT32:
-            kept = {FACTOR: mean_factors(first, to, count)}
-        case "mean":
-            kept = _fixed(mean_multiplier(first, to, count))
+            kept = _of_add(first, of[1], to, engine)
+        case "mean" | "average_pool":
+            kept = _of_mean(operation, first, to, engine, count)
         case "logistic":
-            kept = {TABLE: logistic_table(first, to)}
+            kept = {TABLE: logistic_table(first, engine.logistic)}
         case "swish":
             kept = {TABLE: swish_table(first, to)}
         case "softmax":
-            kept = _fixed(argument_multiplier(first))
-        case "average_pool":
-            kept = {}
+            kept = _fixed(argument_multiplier(first)) if engine.softmax == "fixed-point" else {}
     return kept
+
+
+def _of_add(of_x: Quantisation, of_y: Quantisation, to: Quantisation, engine: Engine) -> dict[str, Array]:
+    if engine.add == WEIGHTED:
+        *weights, shift = add_weights(of_x, of_y, to)
+        return {WEIGHTS: np.array(weights, np.int32), SHIFT: np.array([-shift], np.int32)}
+    if engine.add == FUSED:
+        return {FACTOR: add_factors(of_x, of_y, to)}
+    return stored(policy(engine.add), add_reals(of_x, of_y, to))
+
+
+def _of_mean(operation: Operation, of: Quantisation, to: Quantisation, engine: Engine, count: int) -> dict[str, Array]:
+    if engine.mean == RESCALED:
+        return {FACTOR: np.atleast_1d(mean_factor(of, to, count))}
+    if operation.kind == "average_pool":
+        return {}
+    return {FACTOR: mean_factors(of, to, count)} if engine.mean == FLOAT32 else _fixed(mean_multiplier(of, to, count))
 
 
 def stored(by: Policy, real: Array) -> dict[str, Array]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from refnet.arrays import Array
+from refnet.reference.elementary import fma
 from refnet.reference.integers.fixed_point import int32, shift_half_up
 from refnet.reference.integers.policy import Policy
 from refnet.reference.integers.quantisation import Quantisation
@@ -70,6 +71,34 @@ def add_weights(of_x: Quantisation, of_y: Quantisation, to: Quantisation) -> tup
     shift = MULTIPLIER_BITS + 1 - int(exponent)
     A, B = np.rint(np.ldexp(ratios, shift))
     return int(A), int(B), shift
+
+
+def add_fused(x: Array, y: Array, of_x: Quantisation, of_y: Quantisation, to: Quantisation) -> Array:
+    """x + y by one rounding to an integer, a tie to the even one: ``fma(x, a, fma(y, b, c))`` of codes in float32.
+
+    ``add_factors`` gives a, b and c, which holds the zero points.
+
+    Examples
+    --------
+    >>> one, two = (Quantisation(np.float32(scale), 0) for scale in (1, 2))
+    >>> add_fused(np.array([3, -3], np.int8), np.array([1, 0], np.int8), one, two, two)
+    array([ 2, -2], dtype=int8)
+    """
+    a, b, c = add_factors(of_x, of_y, to)
+    return to.clamp(np.rint(fma(x.astype(np.float32), a, fma(y.astype(np.float32), b, c))))
+
+
+def add_factors(of_x: Quantisation, of_y: Quantisation, to: Quantisation) -> Array:
+    """a = scale_x / scale_out, b = scale_y / scale_out, c = zero_out - fma(a, zero_x, b * zero_y), float32[3].
+
+    Examples
+    --------
+    >>> add_factors(*(Quantisation(np.float32(scale), 4) for scale in (1, 2, 2)))
+    array([ 0.5,  1. , -2. ], dtype=float32)
+    """
+    a, b = (np.float32(of.scale / to.scale) for of in (of_x, of_y))
+    zero_x, zero_y, zero_out = (np.float32(each.zero_point) for each in (of_x, of_y, to))
+    return np.array([a, b, zero_out - fma(a, zero_x, b * zero_y)], np.float32)
 
 
 def products(x: Array, y: Array, of_x: Quantisation, of_y: Quantisation) -> Array:

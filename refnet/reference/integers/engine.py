@@ -1,22 +1,29 @@
 """Engines as sets of policies: which way of rounding each takes, operation by operation.
 
-What they have in common is in ``sums``, ``activation`` and ``softmax``. Each set was compared with its engine, element
+What they have in common is in ``sums``. Each set was compared with its engine, element
 by element: ``tools/check_integers.py`` does it again.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
+
+import numpy as np
 
 from refnet.arrays import Array
 from refnet.errors import InputError
-from refnet.reference.integers.policy import POLICIES, policy
-from refnet.reference.integers.quantisation import Rounding
+from refnet.reference.integers.logistic import Logistic
+from refnet.reference.integers.policy import POLICIES, fp32_even, policy
+from refnet.reference.integers.quantisation import Quantisation, Rounding
 from refnet.reference.integers.scaling import FORMATS, Format
 
 WEIGHTED = "weighted"
+FUSED = "fused"
 FLOAT32 = "float32"
+RESCALED = "rescaled"
+
+Softmax = Literal["fixed-point", "table"]
 
 
 class Rescaling(NamedTuple):
@@ -28,14 +35,24 @@ class Rescaling(NamedTuple):
         Which rounding.
     scales
         In which format the real multiplier is computed.
+    within
+        Whether the zero point is added before the rounding, in float32, where ``fp32-even`` rounds; else it is after.
     """
 
     policy: str
     scales: Format = "float64"
+    within: bool = False
 
     def __call__(self, total: Array, x: Any, y: Any, out: Any) -> Array:
         """Integers nearest to total * x * y / out, of the scales of both factors and of what comes out."""
         return policy(self.policy)(total, self.real(x, y, out))
+
+    def codes(self, total: Array, x: Any, y: Any, to: Quantisation) -> Array:
+        """Integers nearest to total * x * y / out, with the output's zero point; not clamped yet."""
+        if self.within:
+            by = self.real(x, y, to.scale).astype(np.float32)
+            return fp32_even(total, by, np.float32(to.zero_point))
+        return self(total, x, y, to.scale) + to.zero_point
 
     def real(self, x: Any, y: Any, out: Any) -> Array:
         """The real multiplier of float64, before the policy makes of it what is stored."""
@@ -53,11 +70,17 @@ class Engine:
     convolution, depthwise, dense, multiply
         How their sums, or products, are rescaled.
     add
-        A policy for three requantisations; or ``weighted``, one rounding of integer weights.
+        A policy for three requantisations; or ``weighted``, one rounding of integer weights; or ``fused``, one of
+        float32.
     mean
-        A policy of fixed point, its multiplier divided by the number of pixels; or ``float32``.
+        A policy of fixed point, its multiplier divided by the number of pixels; or ``float32``, the zero point within
+        its offset; or ``rescaled``, a sum times a float32.
     quantise
         How real numbers become codes.
+    logistic
+        How a table of the logistic function is made.
+    softmax
+        Which of two.
     """
 
     name: str
@@ -68,6 +91,8 @@ class Engine:
     add: str
     mean: str
     quantise: Rounding
+    logistic: Logistic = "fixed-point"
+    softmax: Softmax = "fixed-point"
 
     def rescaling(self, kind: str) -> Rescaling:
         """How a kind of operation with a kernel, or a product, is rescaled."""
@@ -90,12 +115,19 @@ TFLM: Final = Engine(
     quantise="half-away",
 )
 
-#: The engines, by name. ``tflite`` has the reference kernels of LiteRT, ``xnnpack`` those that it runs by default.
+#: The engines, by name. ``tflite`` has the reference kernels of LiteRT, ``xnnpack`` those that it runs by default,
+#: ``onnxruntime`` the QLinear operators of ONNX Runtime on x86 with AVX2 and FMA.
 ENGINES: Final[dict[str, Engine]] = {
     each.name: each
     for each in (
         TFLM,
-        replace(TFLM, name="tflite", dense=Rescaling("double-float"), multiply=Rescaling("double", "float32")),
+        replace(
+            TFLM,
+            name="tflite",
+            dense=Rescaling("double-float"),
+            multiply=Rescaling("double", "float32"),
+            logistic="float32",
+        ),
         Engine(
             name="xnnpack",
             convolution=Rescaling("fp32-even", "float32"),
@@ -105,6 +137,19 @@ ENGINES: Final[dict[str, Engine]] = {
             add=WEIGHTED,
             mean=FLOAT32,
             quantise="half-even",
+            logistic="float64",
+        ),
+        Engine(
+            name="onnxruntime",
+            convolution=Rescaling("fp32-even", "float32"),
+            depthwise=Rescaling("fp32-even", "float32"),
+            dense=Rescaling("fp32-even", "float32"),
+            multiply=Rescaling("fp32-even", "float32", within=True),
+            add=FUSED,
+            mean=RESCALED,
+            quantise="quotient-half-even",
+            logistic="rational",
+            softmax="table",
         ),
     )
 }

@@ -8,12 +8,13 @@ from refnet.architecture import names
 from refnet.arrays import Array
 from refnet.errors import InputError
 from refnet.reference.integers import elementwise, pooling, sums
-from refnet.reference.integers.activation import logistic_table, look_up, swish_table
-from refnet.reference.integers.engine import FLOAT32, WEIGHTED, Engine
+from refnet.reference.integers.activation import look_up, swish_table
+from refnet.reference.integers.engine import FLOAT32, FUSED, RESCALED, WEIGHTED, Engine
+from refnet.reference.integers.logistic import logistic_table
 from refnet.reference.integers.network import IntegerNetwork, Operation
 from refnet.reference.integers.policy import policy
 from refnet.reference.integers.quantisation import Quantisation, activation_limits, quantise
-from refnet.reference.integers.softmax import softmax
+from refnet.reference.integers.softmax import softmax, softmax_by_table
 
 
 def evaluate(network: IntegerNetwork, engine: Engine, x: Array) -> Iterator[tuple[str, Array]]:
@@ -53,26 +54,20 @@ def evaluate_operation(
     match operation.kind:
         case "convolution" | "depthwise" | "dense":
             return _of_products(operation, x, first, to, engine)
-        case "add" if engine.add == WEIGHTED:
-            q = elementwise.add_weighted(x, inputs[1], first, of[1], to)
         case "add":
-            q = elementwise.add_rescaled(x, inputs[1], first, of[1], to, policy(engine.add))
+            q = _sum_of_two(x, inputs[1], first, of[1], to, engine)
         case "multiply":
             y = inputs[1] if inputs[1].ndim == x.ndim else inputs[1][:, None, None, :]
             total = elementwise.products(x, y, first, of[1])
-            q = engine.multiply(total, first.scale, of[1].scale, to.scale) + to.zero_point
-        case "mean" if engine.mean == FLOAT32:
-            q = pooling.mean_in_float32(x, first, to)
-        case "mean":
-            q = pooling.mean_divided(x, first, to, policy(engine.mean))
-        case "average_pool":
-            q = pooling.average_pool(x)
+            q = engine.multiply.codes(total, first.scale, of[1].scale, to)
+        case "mean" | "average_pool":
+            q = _mean(operation, x, first, to, engine)
         case "logistic":
-            q = look_up(x, logistic_table(first, to))
+            q = look_up(x, logistic_table(first, engine.logistic))
         case "swish":
             q = look_up(x, swish_table(first, to))
         case "softmax":
-            q = softmax(x, first)
+            q = softmax(x, first) if engine.softmax == "fixed-point" else softmax_by_table(x, first)
     return to.clamp(q, activation_limits(operation.limit, to))
 
 
@@ -91,5 +86,23 @@ def accumulate(operation: Operation, x: Array, of: Quantisation) -> Array:
 def _of_products(operation: Operation, x: Array, of: Quantisation, to: Quantisation, engine: Engine) -> Array:
     assert operation.kernel is not None
     total = accumulate(operation, x, of)
-    q = engine.rescaling(operation.kind)(total, of.scale, operation.kernel.scales, to.scale)
-    return to.clamp(q + to.zero_point, activation_limits(operation.limit, to))
+    q = engine.rescaling(operation.kind).codes(total, of.scale, operation.kernel.scales, to)
+    return to.clamp(q, activation_limits(operation.limit, to))
+
+
+def _sum_of_two(x: Array, y: Array, of_x: Quantisation, of_y: Quantisation, to: Quantisation, engine: Engine) -> Array:
+    if engine.add == WEIGHTED:
+        return elementwise.add_weighted(x, y, of_x, of_y, to)
+    if engine.add == FUSED:
+        return elementwise.add_fused(x, y, of_x, of_y, to)
+    return elementwise.add_rescaled(x, y, of_x, of_y, to, policy(engine.add))
+
+
+def _mean(operation: Operation, x: Array, of: Quantisation, to: Quantisation, engine: Engine) -> Array:
+    if engine.mean == RESCALED:
+        return pooling.mean_rescaled(x, of, to)
+    if operation.kind == "average_pool":
+        return pooling.average_pool(x)
+    if engine.mean == FLOAT32:
+        return pooling.mean_in_float32(x, of, to)
+    return pooling.mean_divided(x, of, to, policy(engine.mean))

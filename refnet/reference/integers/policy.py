@@ -88,8 +88,10 @@ def power_of_two(total: Array, shift: Array) -> Array:
     return shift_half_up(int32(total) << np.maximum(shift, 0), np.maximum(-shift, 0))
 
 
-def fp32_even(total: Array, by: Array) -> Array:
+def fp32_even(total: Array, by: Array, offset: np.float32 | int = 0) -> Array:
     """The sum as float32, times a float32, each rounded to nearest; then to an integer, a tie to the even one.
+
+    An ``offset`` of float32 is added before the last rounding.
 
     Examples
     --------
@@ -97,7 +99,7 @@ def fp32_even(total: Array, by: Array) -> Array:
     array([ 2,  0,  0, -2])
     """
     product: Array = int32(total).astype(np.float32) * by
-    return np.rint(product).astype(np.int64)
+    return np.rint(product + offset).astype(np.int64)
 
 
 def double_float(total: Array, by: Array) -> Array:

@@ -85,6 +85,30 @@ def mean_factors(of: Quantisation, to: Quantisation, count: int) -> Array:
     return np.array([s, np.float32(to.zero_point) - (n * np.float32(of.zero_point)) * s], np.float32)
 
 
+def mean_rescaled(x: Array, of: Quantisation, to: Quantisation) -> Array:
+    """Global mean: its sum, less the zero points, as float32 times ``mean_factor``, a tie to the even integer.
+
+    Examples
+    --------
+    >>> q = Quantisation(np.float32(1), 0)
+    >>> mean_rescaled(np.array([1, 2, 3, 4], np.int8).reshape(1, 2, 2, 1), q, q)
+    array([[2]], dtype=int8)
+    """
+    by = mean_factor(of, to, x.shape[1] * x.shape[2])
+    return to.clamp(np.rint(total(x, of).astype(np.float32) * by) + to.zero_point)
+
+
+def mean_factor(of: Quantisation, to: Quantisation, count: int) -> np.float32:
+    """scale_x / (scale_out * count), each rounded to float32.
+
+    Examples
+    --------
+    >>> mean_factor(Quantisation(np.float32(1), 4), Quantisation(np.float32(2), 0), 2)
+    np.float32(0.25)
+    """
+    return np.float32(of.scale / (to.scale * np.float32(count)))
+
+
 def average_pool(x: Array) -> Array:
     """Global mean of codes x [N, H, W, C] → [N, C] of the same scale and zero point, a tie away from 0.
 

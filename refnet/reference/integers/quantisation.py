@@ -13,7 +13,7 @@ from refnet.reference.integers.fixed_point import half_away
 from refnet.reference.integers.policy import Policy
 
 DType = Literal["int8", "uint8"]
-Rounding = Literal["half-away", "half-even"]
+Rounding = Literal["half-away", "half-even", "quotient-half-even"]
 RANGES: Final[dict[DType, tuple[int, int]]] = {"int8": (-128, 127), "uint8": (0, 255)}
 
 
@@ -66,6 +66,7 @@ def quantise(x: Array, to: Quantisation, rounding: Rounding = "half-away") -> Ar
 
     ``half-away``: the quotient x / scale as float32, rounded with a tie away from 0; plus the zero point; clamped.
     ``half-even``: the product x * (1 / scale), both as float32, rounded with a tie to the even one; likewise.
+    ``quotient-half-even``: the quotient as float32, with a tie to the even one; likewise.
 
     Examples
     --------
@@ -81,7 +82,8 @@ def quantise(x: Array, to: Quantisation, rounding: Rounding = "half-away") -> Ar
     if rounding == "half-away":
         whole = half_away(_within(x / to.scale))
     else:
-        whole = np.rint(_within(x * (np.float32(1) / to.scale))).astype(np.int64)
+        real = x / to.scale if rounding == "quotient-half-even" else x * (np.float32(1) / to.scale)
+        whole = np.rint(_within(real)).astype(np.int64)
     return to.clamp(whole + to.zero_point)
 
 

@@ -1,36 +1,18 @@
-"""Softmax without a floating-point number: gemmlowp's exponential and reciprocal, bit by bit.
-
-``Qm.n`` is an int32 with n bits behind the point: the number it stands for is the integer over 2**n.
-"""
+"""Softmax: without a floating-point number, of gemmlowp's exponential and reciprocal; or by a table of exponentials."""
 
 from __future__ import annotations
-
-from typing import Final
 
 import numpy as np
 
 from refnet.arrays import Array
+from refnet.reference.elementary import exp
 from refnet.reference.integers.activation import SIGMOID
-from refnet.reference.integers.fixed_point import (
-    INT32_MAX,
-    INT32_MIN,
-    Multiplier,
-    high_product,
-    int32,
-    multiplier,
-    shift_half_away,
-)
+from refnet.reference.integers.exponential import exp_of_negative, one_over_one_plus
+from refnet.reference.integers.fixed_point import Multiplier, high_product, int32, multiplier, shift_half_away
 from refnet.reference.integers.quantisation import Quantisation
 
 ARGUMENT_BITS = 26  # Q5.26: differences from the largest, down to -32
-QUARTER = 1 << (ARGUMENT_BITS - 2)
 SUM_BITS = 12  # before the point of Q12.19, which the sum of up to 4,096 exponentials fits
-ONE = INT32_MAX  # in Q0.31, which does not reach 1
-EIGHTH = 1 << 28
-EXP_OF_MINUS_EIGHTH, THIRD = 1895147668, 715827883  # in Q0.31
-# exp(-1/4), exp(-1/2), …, exp(-16), in Q0.31.
-EXP_OF_MINUS_POWERS: Final = (1672461947, 1302514674, 790015084, 290630308, 39332535, 720401, 242)
-RATIO_48_17, RATIO_32_17 = 1515870810, -1010580540  # 48/17 and -32/17 in Q2.29
 
 
 def softmax(x: Array, of: Quantisation) -> Array:
@@ -61,31 +43,6 @@ def argument_multiplier(of: Quantisation) -> Multiplier:
     return multiplier(min(np.float64(of.scale) * 2.0**ARGUMENT_BITS, 2.0**31 - 1))
 
 
-def exp_of_negative(a: Array) -> Array:
-    """exp of a, at most 0, in Q5.26 → Q0.31: of the remainder after whole quarters, then times a constant for each bit.
-
-    Examples
-    --------
-    >>> exp_of_negative(np.array([0, -(1 << 26)])) / 2**31
-    array([1.        , 0.36787955])
-    """
-    remainder = (a & (QUARTER - 1)) - QUARTER
-    result = _exp_near_minus_eighth(remainder << 5)
-    quarters = remainder - a
-    for power, factor in enumerate(EXP_OF_MINUS_POWERS):
-        result = np.where(quarters & (QUARTER << power), high_product(result, factor), result)
-    return np.where(a == 0, ONE, result)
-
-
-def _exp_near_minus_eighth(a: Array) -> Array:
-    """exp of a, -1/4 to below 0, in Q0.31: Taylor's polynomial of degree 4 about -1/8."""
-    x = a + EIGHTH
-    x2 = high_product(x, x)
-    x3, x4 = high_product(x2, x), high_product(x2, x2)
-    tail = shift_half_away(high_product(shift_half_away(x4, 2) + x3, THIRD) + x2, 1)
-    return int32(EXP_OF_MINUS_EIGHTH + high_product(EXP_OF_MINUS_EIGHTH, x + tail))
-
-
 def reciprocal(total: Array) -> tuple[Array, Array]:
     """1 / (1 + f) in Q0.31, where a sum in Q12.19 is (1 + f) shifted to the right; and by how many bits more than 0.
 
@@ -97,14 +54,22 @@ def reciprocal(total: Array) -> tuple[Array, Array]:
     """
     _, bits = np.frexp(total.astype(np.float64))
     headroom = 32 - bits.astype(np.int64)
-    fraction = (total << headroom) - (1 << 31)
-    half = shift_half_away(fraction + ONE, 1)  # of the denominator, in Q0.31
-    x = RATIO_48_17 + high_product(half, RATIO_32_17)
-    for _ in range(3):
-        missing = (1 << 29) - high_product(half, x)
-        x = x + _saturated(high_product(x, missing) << 2)
-    return _saturated(x << 1), headroom
+    return one_over_one_plus((total << headroom) - (1 << 31)), headroom
 
 
-def _saturated(x: Array) -> Array:
-    return np.clip(x, INT32_MIN, INT32_MAX)
+def softmax_by_table(x: Array, of: Quantisation) -> Array:
+    """The same codes from a table of exponentials of differences, as integers whose sum 32 bits hold, without a sign.
+
+    e = exp(-i * scale) in float64 for i from 0 to 255, of a unit that makes the sum of all at most 2**32 - 1, and the
+    largest at most 2**23 - 1, a tie to the even integer; the probability is e * 256 / sum, a tie up.
+
+    Examples
+    --------
+    >>> softmax_by_table(np.array([[0, 0, 0, 0]], np.int8), Quantisation(np.float32(0.1), 0))
+    array([[-64, -64, -64, -64]], dtype=int8)
+    """
+    unit = min((2**32 - 1) / x.shape[-1], float(2**23 - 1))
+    entries = np.rint(unit * exp(-np.arange(256) * np.float64(of.scale))).astype(np.int64)
+    e = entries[x.max(axis=-1, keepdims=True).astype(np.int64) - x]
+    total = e.sum(axis=-1, keepdims=True)
+    return SIGMOID.clamp((e * 256 + (total >> 1)) // total + SIGMOID.zero_point)

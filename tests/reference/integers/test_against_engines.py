@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from helpers.integer_networks import FILES, content, find, network, picture, pooled
 
-from refnet.reference.integers.engine import ENGINES, Rescaling, engine
+from refnet.reference.integers.engine import Rescaling, engine
 
 pytest.importorskip("tflite_micro", reason="needs tflite-micro")
 
@@ -31,7 +31,7 @@ def test_whole_networks(name):
 def test_an_average_pool():
     counts, data = Counts(), pooled().packed()
     compare_network(data, find(data), picture(7), counts)
-    assert {counts.both[of, "average_pool"][0] for of in ENGINES} == {1280}
+    assert {counts.both[of, "average_pool"][0] for of in RUNNERS} == {1280}
     assert counts.differ == 0, counts.table()
 
 
@@ -39,7 +39,7 @@ def test_drawn_scales():
     """Near ties, where a last place decides, and on ties, where their direction shows."""
     counts = Counts()
     compare_drawn(content("swish.tflite"), network("swish.tflite"), np.random.default_rng(17), 14, counts)
-    assert {(of, kind) for of in ENGINES for kind in KINDS["swish.tflite"]} == set(counts.both)
+    assert {(of, kind) for of in RUNNERS for kind in KINDS["swish.tflite"]} == set(counts.both)
     assert counts.differ == 0, counts.table()
 
 
@@ -55,6 +55,10 @@ def test_drawn_scales():
         ("tflm", "add", {"add": "double-up"}),
         ("xnnpack", "add", {"add": "double"}),
         ("tflm", "mean", {"mean": "single"}),
+        ("tflm", "logistic", {"logistic": "float32"}),
+        ("tflite", "logistic", {"logistic": "fixed-point"}),
+        ("tflite", "logistic", {"logistic": "float64"}),
+        ("xnnpack", "logistic", {"logistic": "float32"}),
     ],
 )
 def test_another_way_would_differ(of, kind, changes, monkeypatch):

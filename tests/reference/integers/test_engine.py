@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 
 from refnet.errors import InputError
-from refnet.reference.integers.engine import ENGINES, FLOAT32, WEIGHTED, Rescaling, engine, of_one_policy
+from refnet.reference.integers.engine import (
+    ENGINES,
+    FLOAT32,
+    FUSED,
+    RESCALED,
+    WEIGHTED,
+    Rescaling,
+    engine,
+    of_one_policy,
+)
 from refnet.reference.integers.policy import POLICIES
 
 
@@ -14,7 +23,7 @@ def test_every_policy_of_a_set_is_one(name):
     rescalings = [each for each in stated if isinstance(each, Rescaling)]
     assert len(rescalings) == 4
     assert {each.policy for each in rescalings} <= set(POLICIES)
-    assert {engine(name).mean, engine(name).add} <= {*POLICIES, WEIGHTED, FLOAT32}
+    assert {engine(name).mean, engine(name).add} <= {*POLICIES, WEIGHTED, FUSED, FLOAT32, RESCALED}
 
 
 def test_rescaling():
