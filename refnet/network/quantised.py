@@ -52,7 +52,7 @@ class QuantisedNetwork(Network):
     >>> import refnet
     >>> net = refnet.load("tests/data/integers/lite.h5")
     >>> net
-    <QuantisedNetwork tinylite int8 by tflm>
+    <QuantisedNetwork tinylite int8, tflm from drawn>
     >>> x = net.preprocess("refnet/data/chelsea.png")
     >>> codes = net.features(x, at="stem")
     >>> codes.shape, codes.dtype, net.real("stem", codes).dtype
@@ -85,7 +85,12 @@ class QuantisedNetwork(Network):
         self._engine = _FromPictures(weights.engine, self._network_for, self.threads)  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        return f"<QuantisedNetwork {self.variant} int8 by {self.weights.engine.name}>"
+        return f"<QuantisedNetwork {self.variant} {self.arithmetic} from {self.weights.provenance.publisher}>"
+
+    @property
+    def arithmetic(self) -> str:
+        """``int8`` and the engine whose roundings it has."""
+        return f"int8, {self.weights.engine.name}"
 
     def _content(self) -> QuantisedWeights:
         return self.weights
