@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit, types
 
 from refnet.kernels import atomic
-from refnet.kernels.emit import OPTIONS, SIZE_UNKNOWN, array_at
+from refnet.kernels.emit import OPTIONS, SIZE_UNKNOWN, aligned_frame, array_at, compiled
 from refnet.kernels.float_mode import restore_mode, set_default_mode
 from refnet.kernels.integers import elementwise, rows
 from refnet.kernels.integers.depthwise import OutputRow, row_k3s1, row_k3s2, row_k5s1, row_k5s2
@@ -46,9 +46,10 @@ def _fill(arena: Any, at: int, count: int, value: int) -> None:
         arena[i] = value
 
 
-@_inlined
+@compiled
 def _finish(row: Any, block: int, arena: Any, weights: Any, sums: int, y: int, pixels: int, residual: int) -> None:
     """Codes of a block's sums of neighbouring pixels, and what follows them in the same sweep."""
+    aligned_frame()
     finish(arena, weights, row.policy, row.parameters, block, sums, y, pixels)
     if row.then == _TABLE:
         elementwise.look_up(arena, weights, row.then_parameters, y, y, pixels * LANES)
@@ -56,11 +57,12 @@ def _finish(row: Any, block: int, arena: Any, weights: Any, sums: int, y: int, p
         elementwise.add(arena, weights, row.then_policy, row.then_parameters, y, residual, y, pixels)
 
 
-@_inlined
+@compiled
 def _convolution_row(
     row: Any, panel: int, oy: int, arena: Any, weights: Any, constants: Constants, scratch: int, y: int, y_block: int
 ) -> None:
     """A panel of output channels of output row ``oy`` of a convolution that reads the network's input, to ``y``."""
+    aligned_frame()
     size = row.channels
     line = row.pitch * size
     picture = scratch + constants.scratch_size - row.kernel * line - VECTOR  # the last piece of the thread's own
@@ -95,12 +97,13 @@ def _convolution_row(
             _finish(row, block + b, arena, weights, scratch + b * operands.sums_block, to, pixels, to)
 
 
-@_inlined
+@compiled
 def _pointwise_panel(
     row: Any, panel: int, first: int, pixels: int, arena: Any, weights: Any, constants: Constants, scratch: int,
     y: int, y_block: int, gap: int,
 ) -> None:  # fmt: skip
     """A panel of output channels of some neighbouring pixels, to ``y``; with ``gap`` bytes behind each whole row."""
+    aligned_frame()
     block = panel * constants.tiles.blocks
     blocks = min(constants.tiles.blocks, row.out_blocks - block)
     at_once = TILES_TO_FINISH * constants.tiles.pixels
@@ -208,12 +211,13 @@ def _line_buffer(row: Any, at: int) -> LineBuffer:
     )
 
 
-@_inlined
+@compiled
 def _depthwise_row(
     row: Any, block: int, oy: int, arena: Any, weights: Any, constants: Constants, buffer: LineBuffer, outside: int,
     scratch: int,
 ) -> None:  # fmt: skip
     """Output row ``oy`` of one block, from the line buffer."""
+    aligned_frame()
     out = OutputRow(
         top=oy * row.stride - row.top,
         outside=outside,
