@@ -93,7 +93,7 @@ def rescaling(name: str, kept: Mapping[str, Array], code: int, bound: Array) -> 
                 "32 bits hold"
             )
         if code in (rows.DOUBLE, rows.DOUBLE_UP):
-            return _columns(mantissa, left, np.maximum(-shift, 0))
+            return _columns(mantissa, left, np.where(mantissa == 0, 1, np.maximum(-shift, 0)))
         return _columns(mantissa, BITS - shift, 0 * shift)
     factor = kept[stored.FACTOR]
     _check_finite(name, factor)
@@ -121,18 +121,26 @@ def _whole_blocks(x: Array) -> Array:
     return whole
 
 
-def of_sums(operation: Operation, of: Quantisation, to: Quantisation, engine: Engine, sum_zero: int) -> Array:
-    """The numbers of a sum of products. ``sum_zero`` is what a zero point is where bytes are multiplied."""
+def of_sums(
+    operation: Operation, of: Quantisation, to: Quantisation, engine: Engine, sum_zero: int
+) -> tuple[Array, int]:
+    """The numbers of a sum of products, and the code of the way it rounds.
+
+    ``sum_zero`` is what a zero point is where bytes are multiplied.
+    """
     assert operation.kernel is not None
     weights, _, bias = operation.kernel
     code = policy_code(operation, engine)
     kept = stored.constants(operation, [of], to, engine, 1)
-    by = rescaling(operation.name, kept, code, largest_sums(weights, bias, of))
+    bound = largest_sums(weights, bias, of)
+    by = rescaling(operation.name, kept, code, bound)
+    is_narrow = code == rows.DOUBLE and (bound <= INT32_MAX >> by[:, 1] + 1).all() and (by[:, 2] > 0).all()
+    by[:, 1] += is_narrow
     total = weights.astype(np.int64).sum(axis=tuple(range(weights.ndim - 1)))
     start = (bias.astype(np.int64) - sum_zero * total).astype(np.int32)  # modulo 2**32, as the kernel adds
     columns = np.concatenate([_whole_blocks(start[:, None]), _whole_blocks(by)], axis=1)
     blocks = columns.reshape(-1, LANES, 4).transpose(0, 2, 1)
-    return np.concatenate([limits_of(operation, to, code), blocks.ravel()])
+    return np.concatenate([limits_of(operation, to, code), blocks.ravel()]), rows.DOUBLE_NARROW if is_narrow else code
 
 
 def of_addition(operation: Operation, of: Sequence[Quantisation], to: Quantisation, engine: Engine) -> Array:

@@ -65,13 +65,13 @@ class PackedNetwork:
         of, to = [codes[name] for name in operation.inputs], codes[operation.name]
         shape: Shape = self.shapes[operation.inputs[0]]
         height, width, channels = as_picture(shape)
-        weights, steps = 0, 0
+        weights, steps, policy = 0, 0, numbers.policy_code(operation, engine)
         match operation.kind:
             case "convolution" | "depthwise" | "dense":
                 kernel, steps = pack_kernel(operation)
                 weights = self._place(kernel)
                 zero = of[0].zero_point + (0 if is_signed(dot()) else numbers.OFFSET)
-                found = numbers.of_sums(operation, of[0], to, engine, zero)
+                found, policy = numbers.of_sums(operation, of[0], to, engine, zero)
             case "add":
                 found = numbers.of_addition(operation, of, to, engine)
             case "multiply":
@@ -82,7 +82,7 @@ class PackedNetwork:
                 found = numbers.of_table(operation, of[0], to, engine)
             case "softmax":
                 found = numbers.of_softmax(operation, of[0], to, engine, channels)
-        return Packed(weights, self._place(found), numbers.policy_code(operation, engine), steps)
+        return Packed(weights, self._place(found), policy, steps)
 
     def _place(self, piece: Array) -> int:
         """Put numbers behind those that are there, up to whole vectors; return their offset."""

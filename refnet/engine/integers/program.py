@@ -138,6 +138,7 @@ class _Table:
         pitch = max(pads.left + in_width, (out_width - 1) * operation.stride + kernel)
         numbers = self._numbers(sweep)
         chunks = self._chunks(sweep, numbers.steps, expansion)
+        strip_rows = (chunks.per_strip - 1) * operation.stride + kernel  # that a strip of output rows reads
         then = sweep.then
         after = None if then is None else self._numbers(then)
         others = sweep.inputs[1:]
@@ -165,7 +166,9 @@ class _Table:
             "left": pads.left,
             "fill": self.packed.network.codes[source].zero_point + OFFSET,
             "expansion": expansion is not None,
-            "buffer_rows": max(kernel, min(in_height, _BUFFER_BYTES // (pitch * LANES * self.tiles.blocks))),
+            "buffer_rows": max(
+                kernel, min(in_height, strip_rows, _BUFFER_BYTES // (pitch * LANES * self.tiles.blocks))
+            ),
             "pitch": pitch,
             "count": in_height * in_width,
             "steps": numbers.steps,

@@ -78,17 +78,16 @@ def _tile_of(pixels: Callable[[IntegerTiles], int], B: int, layout: int) -> Any:
                     w = e.advance(at.w, b.mul(b.add(b.mul(group, of.steps), step), index(B * VECTOR)))
                     _step(e, B, sums, at._replace(x=x, w=w))
             else:
-                whole = b.lshr(of.steps, index(2))
-                with e.loop(whole) as group:
-                    x, w = b.mul(group, of.x_group), b.mul(group, index(4 * B * VECTOR))
-                    for step in range(4):
-                        here = e.advance(e.advance(at.x, x), 4 * step), e.advance(e.advance(at.w, w), step * B * VECTOR)
-                        _step(e, B, sums, at._replace(x=here[0], w=here[1]))
-                done = b.shl(whole, index(2))
-                x, w = e.advance(at.x, b.mul(whole, of.x_group)), e.advance(at.w, b.mul(done, index(B * VECTOR)))
-                with e.loop(b.sub(of.steps, done)) as step:
-                    here = e.advance(x, b.mul(step, index(4))), e.advance(w, b.mul(step, index(B * VECTOR)))
-                    _step(e, B, sums, at._replace(x=here[0], w=here[1]))
+                # How many steps a group has is not said, or LLVM would unroll them and run out of registers.
+                groups = b.lshr(b.add(of.steps, index(3)), index(2))
+                with e.loop(groups) as group:
+                    done = b.shl(group, index(2))
+                    left = b.sub(of.steps, done)
+                    count = b.select(b.icmp_signed("<", left, index(4)), left, index(4))
+                    with e.loop(count) as step:
+                        x = e.advance(at.x, b.add(b.mul(group, of.x_group), b.mul(step, index(4))))
+                        w = e.advance(at.w, b.mul(b.add(done, step), index(B * VECTOR)))
+                        _step(e, B, sums, at._replace(x=x, w=w))
             target = e.pointer(arena, arena_, b.add(of.sums, b.mul(first_, index(VECTOR))))
             for i, total in enumerate(sums):
                 block = b.mul(of.sums_block, index(i % B))

@@ -12,10 +12,11 @@ from typing import Any, NamedTuple
 from llvmlite import ir
 
 from refnet.kernels.integers import rows
-from refnet.kernels.integers.lanes import DOUBLES, FLOATS, LONGS, WORDS, Lanes, words
+from refnet.kernels.integers.lanes import BYTES, DOUBLES, FLOATS, FOUR_PIXELS, LONGS, WORDS, Lanes, words
 from refnet.kernels.machine import LANES
 
 _LOW = (1 << 32) - 1
+_AS_THE_MODE_SAYS = 4  # which is to the nearest, a tie to the even one
 _MAGIC = 0x4B400000  # 1.5 * 2**23 as float32: its last place is 1, so that adding it rounds to a whole number
 
 
@@ -54,6 +55,41 @@ def codes(e: Lanes, policy: int, total: ir.Value, by: Stored, limits: Limits) ->
     return e.builder.add(clamp(e, result, limits), limits.zero)
 
 
+def codes_of_four(e: Lanes, policy: int, totals: list[ir.Value], by: Stored, limits: Limits) -> ir.Value:
+    """The bytes of four pixels' sums, by AVX-512: packing saturates, so that limits are looked at in bytes, last.
+
+    A float32 that is too small for an int32 becomes the smallest one; one that is too large is brought to the limit.
+    """
+    b = e.builder
+    if policy == rows.FP32_EVEN:
+        factor, most = b.bitcast(by.first, FLOATS), b.sitofp(limits.most, FLOATS)
+        results = []
+        for total in totals:
+            x = b.fmul(b.sitofp(total, FLOATS), factor)
+            x = b.select(b.fcmp_ordered(">", x, most), most, x)
+            operands = [x, words(0), ir.Constant(ir.IntType(16), -1), ir.IntType(32)(_AS_THE_MODE_SAYS)]
+            results.append(e.call("llvm.x86.avx512.mask.cvtps2dq.512", operands, WORDS))
+    else:
+        results = [RESCALE[policy](e, total, by) for total in totals]
+    shorts = ir.VectorType(ir.IntType(16), 2 * LANES)
+    zero = _repeated(e, b.trunc(limits.zero, ir.VectorType(ir.IntType(16), LANES)))
+    pairs = [e.call("llvm.x86.avx512.packssdw.512", pair, shorts) for pair in (results[:2], results[2:])]
+    pairs = [e.call("llvm.sadd.sat.v32i16", [pair, zero]) for pair in pairs]
+    packed = e.call("llvm.x86.avx512.packuswb.512", pairs, FOUR_PIXELS)
+    for kind, limit in (("umax", limits.least), ("umin", limits.most)):
+        bound = _repeated(e, _repeated(e, b.trunc(b.add(limit, limits.zero), BYTES)))
+        packed = e.call(f"llvm.{kind}.v64i8", [packed, bound])
+    quads = b.bitcast(packed, WORDS)  # [channel / 4][pixel][channel % 4]
+    return b.shuffle_vector(quads, quads, ir.Constant(WORDS, [i % 4 * 4 + i // 4 for i in range(LANES)]))
+
+
+def _repeated(e: Lanes, x: ir.Value) -> ir.Value:
+    """A vector twice."""
+    count = x.type.count
+    order = ir.Constant(ir.VectorType(ir.IntType(32), 2 * count), [*range(count)] * 2)
+    return e.builder.shuffle_vector(x, x, order)
+
+
 def clamp(e: Lanes, x: ir.Value, limits: Limits) -> ir.Value:
     """Bring lanes within limits."""
     x = e.builder.select(e.builder.icmp_signed("<", x, limits.least), limits.least, x)
@@ -67,10 +103,15 @@ def _longs(value: int) -> ir.Constant:
 def _by_halves(e: Lanes, formula: Callable[..., ir.Value], *values: ir.Value) -> ir.Value:
     """Apply a formula of 64 bits to the even and the odd lanes, signed; the low 32 bits of its results."""
     b = e.builder
+    even, odd = _halves(e, formula, *values)
+    return b.bitcast(b.or_(b.and_(even, _longs(_LOW)), b.shl(odd, _longs(32))), WORDS)
+
+
+def _halves(e: Lanes, formula: Callable[..., ir.Value], *values: ir.Value) -> tuple[ir.Value, ir.Value]:
+    b = e.builder
     wide = [b.bitcast(value, LONGS) for value in values]
     even = formula(*(b.ashr(b.shl(value, _longs(32)), _longs(32)) for value in wide))
-    odd = formula(*(b.ashr(value, _longs(32)) for value in wide))
-    return b.bitcast(b.or_(b.and_(even, _longs(_LOW)), b.shl(odd, _longs(32))), WORDS)
+    return even, formula(*(b.ashr(value, _longs(32)) for value in wide))
 
 
 def _high_product(e: Lanes, x: ir.Value, mantissa: ir.Value) -> ir.Value:
@@ -99,6 +140,22 @@ def _double(e: Lanes, total: ir.Value, by: Stored, *, away: bool = True) -> ir.V
 
 def _double_up(e: Lanes, total: ir.Value, by: Stored) -> ir.Value:
     return _double(e, total, by, away=False)
+
+
+def _double_narrow(e: Lanes, total: ir.Value, by: Stored) -> ir.Value:
+    """``double`` of sums that have room for one more bit, so that the product's high word is the upper 32 bits.
+
+    Where the second shift is by 1 or more, a tie goes away from 0 if a negative product has 1 less added than half.
+    """
+    b = e.builder
+
+    def formula(x: ir.Value, mantissa: ir.Value) -> ir.Value:
+        return b.add(b.mul(x, mantissa), _longs(1 << 31))
+
+    even, odd = _halves(e, formula, b.shl(total, by.second), by.first)
+    product = b.bitcast(b.or_(b.lshr(even, _longs(32)), b.and_(odd, _longs(-1 << 32))), WORDS)
+    half = b.lshr(b.shl(words(1), by.third), words(1))
+    return b.ashr(b.add(b.add(product, half), b.ashr(product, words(31))), by.third)
 
 
 def _single(e: Lanes, total: ir.Value, by: Stored) -> ir.Value:
@@ -170,6 +227,7 @@ RESCALE: dict[int, Rescale] = {
     rows.SINGLE: _single,
     rows.TRUNCATE: _truncate,
     rows.DIVIDED: _divided,
+    rows.DOUBLE_NARROW: _double_narrow,
 }
 _IN_FLOATS: dict[int, Callable[..., Any]] = {
     rows.FP32_EVEN: _fp32_even,

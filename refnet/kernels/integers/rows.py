@@ -13,10 +13,11 @@ operation needs stands there 16 times, a vector of 64 bytes, or once for each of
                 sum, 0 where whole numbers are divided
 
 ``stored`` is what a way to round keeps of a real number: multiplier, shift to the left, to the right (``DOUBLE``,
-``DOUBLE_UP``); multiplier, shift to the right (``SINGLE``, ``TRUNCATE``); a float32 (``FP32_EVEN``), a float64
-(``DOUBLE_FLOAT``); two weights and a shift (``WEIGHTED``); two factors and an offset, float32 (``FUSED``); a factor and
-an offset, float32 (``SHIFTED``); a count (``DIVIDED``). ``limits`` are the least and the largest result, and what is
-then added to make a byte of it. ``zeros`` are the bytes of zero points, of a mean the sum that stands for 0.
+``DOUBLE_UP``; to the left by one more, ``DOUBLE_NARROW``); multiplier, shift to the right (``SINGLE``, ``TRUNCATE``); a
+float32 (``FP32_EVEN``), a float64 (``DOUBLE_FLOAT``); two weights and a shift (``WEIGHTED``); two factors and an
+offset, float32 (``FUSED``); a factor and an offset, float32 (``SHIFTED``); a count (``DIVIDED``). ``limits`` are the
+least and the largest result, and what is then added to make a byte of it. ``zeros`` are the bytes of zero points, of a
+mean the sum that stands for 0.
 """
 
 from __future__ import annotations
@@ -33,12 +34,13 @@ CONVOLUTION, POINTWISE, DEPTHWISE, MEAN, MULTIPLY, ADD, TABLE, SOFTMAX = range(8
 # What follows a sum's own codes in the same sweep: nothing, TABLE or ADD.
 NOTHING = -1
 
-# Ways to round: policies by their names, and four formulas of single operations.
+# Ways to round: policies by their names, four formulas of single operations, and what is
+# ``double`` for sums of less than 31 bits that are divided.
 POLICY_CODES = {
     name: code for code, name in enumerate(("double", "double-up", "single", "truncate", "fp32-even", "double-float"))
 }
 DOUBLE, DOUBLE_UP, SINGLE, TRUNCATE, FP32_EVEN, DOUBLE_FLOAT = range(6)
-WEIGHTED, FUSED, SHIFTED, DIVIDED = range(6, 10)
+WEIGHTED, FUSED, SHIFTED, DIVIDED, DOUBLE_NARROW = range(6, 11)
 
 VECTOR = 64  # bytes of 16 numbers of 32 bits
 STORED, LIMITS = 3 * VECTOR, 3 * VECTOR

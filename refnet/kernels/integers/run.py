@@ -19,6 +19,7 @@ from refnet.kernels.integers import elementwise, rows
 from refnet.kernels.integers.depthwise import OutputRow, row_k3s1, row_k3s2, row_k5s1, row_k5s2
 from refnet.kernels.integers.finish import finish
 from refnet.kernels.integers.machine import IntegerTiles
+from refnet.kernels.integers.memory import copy, fill, fill_pixels
 from refnet.kernels.integers.pointwise import (
     TILES_TO_FINISH,
     Operands,
@@ -38,12 +39,6 @@ _MULTIPLY, _ADD, _TABLE, _SOFTMAX = rows.MULTIPLY, rows.ADD, rows.TABLE, rows.SO
 
 # LLVM optimises all that a function calls anew with every function around it: no functions between here and the tiles.
 _inlined = njit(**OPTIONS, inline="always")
-
-
-@_inlined
-def _fill(arena: Any, at: int, count: int, value: int) -> None:
-    for i in range(at, at + count):
-        arena[i] = value
 
 
 @compiled
@@ -67,11 +62,15 @@ def _convolution_row(
     line = row.pitch * size
     picture = scratch + constants.scratch_size - row.kernel * line - VECTOR  # the last piece of the thread's own
     first = oy * row.stride - row.top
-    _fill(arena, picture, row.kernel * line, row.fill)
-    for ky in range(max(0, -first), min(row.kernel, row.height - first)):
-        source, target = row.x + (first + ky) * row.width * size, picture + ky * line + row.left * size
-        for i in range(row.width * size):
-            arena[target + i] = arena[source + i]
+    for ky in range(row.kernel):
+        at, inside = picture + ky * line, row.left * size
+        if 0 <= first + ky < row.height:
+            behind = inside + row.width * size
+            fill(arena, at, inside, row.fill)
+            copy(arena, row.x + (first + ky) * row.width * size, at + inside, row.width * size)
+            fill(arena, at + behind, line - behind, row.fill)
+        else:
+            fill(arena, at, line, row.fill)
     block = panel * constants.tiles.blocks
     blocks = min(constants.tiles.blocks, row.out_blocks - block)
     at_once = TILES_TO_FINISH * constants.tiles.pixels
@@ -167,11 +166,11 @@ def _depthwise_chunk(
     outside = scratch + constants.sums
     buffer = outside + pitch * LANES
     buffer_block = buffer_rows * pitch * LANES
-    _fill(arena, outside, pitch * LANES, row.fill)
+    fill_pixels(arena, outside, pitch, row.fill)
     for line in range(blocks * buffer_rows):
         at = buffer + line * pitch * LANES
-        _fill(arena, at, row.left * LANES, row.fill)
-        _fill(arena, at + (row.left + width) * LANES, (pitch - row.left - width) * LANES, row.fill)
+        fill_pixels(arena, at, row.left, row.fill)
+        fill_pixels(arena, at + (row.left + width) * LANES, pitch - row.left - width, row.fill)
     filled = max(0, oy * row.stride - row.top)
     needed = min(row.height, (end - 1) * row.stride - row.top + row.kernel)
     while oy < end:
