@@ -55,10 +55,10 @@ def _prove(file: str, *, quiet: bool) -> dict[str, Any]:
     from refnet.checkpoints import certificate
     from refnet.hub.converted import Converted, convert_once
     from refnet.hub.source_files import is_foreign
-    from refnet.weights.reader import read
+    from refnet.weights.reader import read_any
 
     path = Path(file)
-    weights, kept = convert_once(path) if is_foreign(path) else Converted(read(path), path)
+    weights, kept = convert_once(path) if is_foreign(path) else Converted(read_any(path), path)
     digest = weights.digest()
     place = certificate.beside(kept or path)
     there = os.path.lexists(place)
