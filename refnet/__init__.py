@@ -40,7 +40,8 @@ if TYPE_CHECKING:
     from refnet.comparison.explain import explain
     from refnet.golden.record import record
     from refnet.hub.warmup import Warm
-    from refnet.network import Network
+    from refnet.network.network import Network
+    from refnet.network.quantised import QuantisedNetwork
     from refnet.pipeline.many import Errors
     from refnet.pipeline.pipeline import Answer, Pipeline
     from refnet.pipeline.source import Source
@@ -55,9 +56,10 @@ else:
     _HOMES = {
         "Answer": "refnet.pipeline.pipeline",
         "ImageLike": "refnet.preprocessing.image_like",
-        "Network": "refnet.network",
+        "Network": "refnet.network.network",
         "Pipeline": "refnet.pipeline.pipeline",
         "Prediction": "refnet.prediction",
+        "QuantisedNetwork": "refnet.network.quantised",
         "compare": "refnet.comparison.compare",
         "explain": "refnet.comparison.explain",
         "record": "refnet.golden.record",
@@ -85,6 +87,7 @@ __all__ = [
     "Network",
     "Pipeline",
     "Prediction",
+    "QuantisedNetwork",
     "RefnetError",
     "UnknownModelError",
     "WeightsError",
@@ -128,7 +131,7 @@ def load(
         fetched, see ``fetch``. A variant may be spelled out, ``EfficientNet-B0`` or
         ``efficientnet_b0``: that names the network, not the weights that some other library has under that name.
     dtype
-        ``float32`` or ``float64``.
+        ``float32`` or ``float64``; integers are what they are.
     threads
         How many threads share the work; by default one for each core.
     recipe
@@ -148,7 +151,7 @@ def load(
     Returns
     -------
     Network
-        Which takes f32[N, H, W, 3] and gives any of its tensors.
+        Which takes f32[N, H, W, 3] and gives any of its tensors; of an ``.h5`` file of integers a ``QuantisedNetwork``.
 
     Raises
     ------

@@ -90,11 +90,11 @@ def _time(model: str, options: argparse.Namespace) -> Timing:
 def _on_this_machine(model: str) -> str:
     """Check a model; a variant whose weights are not here stands for its generated ones."""
     from refnet.hub.aliases import SYNTHETIC, shortened
-    from refnet.hub.models import find_weights, is_file
+    from refnet.hub.models import find_any_weights, is_file
 
     model = model if is_file(model) else shortened(model)
     try:
-        find_weights(model, download=model not in TABLE)
+        find_any_weights(model, download=model not in TABLE)
     except WeightsNotFoundError:
         if model not in TABLE:
             raise

@@ -267,7 +267,7 @@ def asked(network: Network, options: argparse.Namespace, **more: Any) -> dict[st
         "weights": network.weights.digest(),
         "recipe": json.loads(network.recipe.to_json()),
         "size": [network.plan.height, network.plan.width],
-        "dtype": network.dtype.name,
+        "dtype": network.arithmetic,
         "as_published": options.as_published,
         "numerics": NUMERICS_VERSION,
         **more,

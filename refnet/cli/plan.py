@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from refnet.architecture.plan import Plan, make_plan
 from refnet.architecture.step import Step
-from refnet.cli import terminal
+from refnet.cli import plan_of_integers, terminal
 from refnet.errors import InputError
+from refnet.weights.quantised import QuantisedWeights
 
 if TYPE_CHECKING:
     from refnet.engine.memory_report import MemoryReport
@@ -45,6 +46,9 @@ def add(commands: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Lay out the network and show it."""
     known = network_of(options.model)
+    if isinstance(known, QuantisedWeights):
+        plan_of_integers.run(options, known)
+        return 0
     plan = make_plan(known.architecture, options.size, padding=options.padding or known.padding)
     given = [f"--{name}" for name in ("threads", "batch", "dtype") if getattr(options, name) is not None]
     if given and not options.memory:
@@ -75,13 +79,15 @@ def picture_size(text: str) -> tuple[int, int]:
     return int(match[1]), int(match[2] or match[1])
 
 
-def network_of(model: str) -> Outline:
+def network_of(model: str) -> Outline | QuantisedWeights:
     """Find what a model looks like; a name needs no weights on this machine."""
-    from refnet.hub.models import Outline, find_weights, is_file, outline
+    from refnet.hub.models import Outline, find_any_weights, is_file, outline
 
     if not is_file(model):
         return outline(model)
-    weights = find_weights(model)
+    weights = find_any_weights(model)
+    if isinstance(weights, QuantisedWeights):
+        return weights
     return Outline(weights.architecture, weights.padding, weights.bn_eps)
 
 

@@ -53,16 +53,16 @@ def run(options: argparse.Namespace) -> int:
 def _prove(file: str, *, quiet: bool) -> dict[str, Any]:
     """Read a file, which fails unless its tensors have the digests inside it; then prove its certificate, if any."""
     from refnet.checkpoints import certificate
-    from refnet.hub.converted import Converted, convert_once
+    from refnet.hub.converted import convert_once
     from refnet.hub.source_files import is_foreign
     from refnet.weights.reader import read_any
 
     path = Path(file)
-    weights, kept = convert_once(path) if is_foreign(path) else Converted(read_any(path), path)
+    weights, kept = convert_once(path) if is_foreign(path) else (read_any(path), path)
     digest = weights.digest()
     place = certificate.beside(kept or path)
     there = os.path.lexists(place)
-    difference = certificate.prove(kept, weights) if kept is not None and there else None
+    difference = certificate.prove(kept, weights) if kept and there else None
     if not quiet:
         verdict = "all that its certificate says of the weights holds" if there else "without a certificate"
         if difference:

@@ -142,7 +142,7 @@ def _question(pipeline: Pipeline, top: int | None, part: int) -> dict[str, Any]:
     return {
         "model": network.variant,
         "weights": [file.tensors_digest, file.metadata_digest],
-        "dtype": network.dtype.name,
+        "dtype": network.arithmetic,
         "recipe": network.recipe.to_json(),
         "size": [network.plan.height, network.plan.width],
         "at": list(pipeline.at),

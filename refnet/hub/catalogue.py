@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from refnet.architecture.plan import make_plan
 from refnet.architecture.variants import Architecture
 from refnet.errors import WeightsNotFoundError
+from refnet.weights.quantised import QuantisedWeights
 
 if TYPE_CHECKING:
     from refnet.weights.weights import Weights
@@ -41,10 +42,10 @@ def describe(architecture: Architecture) -> dict[str, Any]:
 
 def describe_model(model: str) -> dict[str, Any]:
     """Gather what is known of a model: of its weights too, if they are on this machine."""
-    from refnet.hub.models import find_weights, is_file, outline
+    from refnet.hub.models import find_any_weights, is_file, outline
 
     try:
-        weights = find_weights(model, download=False)
+        weights = find_any_weights(model, download=False)
     except WeightsNotFoundError as error:
         if is_file(model):
             raise
@@ -53,9 +54,10 @@ def describe_model(model: str) -> dict[str, Any]:
     return describe(weights.architecture) | found
 
 
-def describe_weights(weights: Weights) -> dict[str, Any]:
+def describe_weights(weights: Weights | QuantisedWeights) -> dict[str, Any]:
     """Gather where weights come from, and how they want to be run."""
     origin = weights.provenance
+    how = _describe_integers(weights) if isinstance(weights, QuantisedWeights) else {"bn_eps": weights.bn_eps}
     return {
         "publisher": origin.publisher,
         "source": origin.source,
@@ -63,10 +65,25 @@ def describe_weights(weights: Weights) -> dict[str, Any]:
         "averaging": origin.averaging,
         "licence": origin.licence,
         "padding": weights.padding,
-        "bn_eps": weights.bn_eps,
+        **how,
         "recipe": weights.recipe.name,
         "tensors": len(weights.tensors),
         "digest": weights.digest(),
+    }
+
+
+def _describe_integers(weights: QuantisedWeights) -> dict[str, Any]:
+    made = weights.calibration
+    done = {"equalised": made.equalised, "bias corrected": made.bias_corrected}
+    return {
+        "integers": "int8",
+        "engine": weights.engine.name,
+        "picture": f"{weights.network.plan.height} x {weights.network.plan.width} pixels",
+        "calibration": made.method,
+        "calibrated_on": f"{made.pictures} pictures, digest {made.pictures_digest}" if made.pictures else "",
+        "kernel_scales": f"per {made.per}",
+        "options": ", ".join(name for name, was in done.items() if was),
+        "quantised_from": made.weights_digest,
     }
 
 

@@ -98,6 +98,8 @@ class Network:
         recipe: str | Recipe | None = None,
         size: int | tuple[int, int] | None = None,
     ) -> None:
+        if isinstance(weights, QuantisedWeights):
+            raise InputError("these weights are of integers; want refnet.QuantisedNetwork(weights)")
         check_tensors(weights)
         self._file = None  # somebody had the weights in hand, and may have changed them
         self._set_up(weights, weights.tensors.__getitem__, dtype, threads, recipe, size)
@@ -153,7 +155,12 @@ class Network:
         self.weights = replace(weights, tensors=self._engine.weights)
 
     def __repr__(self) -> str:
-        return f"<Network {self.variant} {self.dtype} from {self.weights.provenance.publisher}>"
+        return f"<Network {self.variant} {self.arithmetic} from {self.weights.provenance.publisher}>"
+
+    @property
+    def arithmetic(self) -> str:
+        """What its bits depend on beside weights and picture: ``float32``, or ``int8, tflm``."""
+        return self.dtype.name
 
     def __copy__(self) -> Network:
         """The same network once more: nothing of it changes when it runs, so that both share its weights."""
@@ -193,6 +200,10 @@ class Network:
     def _shapes_on(self, plan: Plan) -> dict[str, Shape]:
         """``shapes`` for pictures of a plan's size."""
         return plan.shapes
+
+    def _codes_of(self, name: str) -> dict[str, float | int]:
+        """Scale and zero point of a tensor of codes; nothing of real numbers."""
+        return {}
 
     @property
     def _steps(self) -> list[str]:

@@ -52,7 +52,7 @@ class QuantisedNetwork(Network):
     >>> import refnet
     >>> net = refnet.load("tests/data/integers/lite.h5")
     >>> net
-    <QuantisedNetwork tinylite int8 by tflm>
+    <QuantisedNetwork tinylite int8, tflm from drawn>
     >>> x = net.preprocess("refnet/data/chelsea.png")
     >>> codes = net.features(x, at="stem")
     >>> codes.shape, codes.dtype, net.real("stem", codes).dtype
@@ -85,7 +85,12 @@ class QuantisedNetwork(Network):
         self._engine = _FromPictures(weights.engine, self._network_for, self.threads)  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        return f"<QuantisedNetwork {self.variant} int8 by {self.weights.engine.name}>"
+        return f"<QuantisedNetwork {self.variant} {self.arithmetic} from {self.weights.provenance.publisher}>"
+
+    @property
+    def arithmetic(self) -> str:
+        """``int8`` and the engine whose roundings it has."""
+        return f"int8, {self.weights.engine.name}"
 
     def _content(self) -> QuantisedWeights:
         return self.weights
@@ -125,6 +130,9 @@ class QuantisedNetwork(Network):
     def answer(self, x: Array) -> Array:
         """As ``Network.answer``, float32."""
         return self.real(self.plan.answer, self._collect(x, [self.plan.answer])[self.plan.answer])
+
+    def _codes_of(self, name: str) -> dict[str, float | int]:
+        return {"scale": float(self.codes[name].scale), "zero_point": self.codes[name].zero_point}
 
     def _named(self, answer: Array, top: int) -> list[Prediction]:
         return super()._named(self.real(self.plan.answer, answer), top)

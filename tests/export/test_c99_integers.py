@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from helpers.integer_networks import FILES, find, network, picture, pooled
+from helpers.integer_variants import fused, loud, powers_of_two, sized
 from helpers.programs import need
 
 from refnet.architecture import names
@@ -22,7 +23,6 @@ from refnet.reference.integers import policy
 from refnet.reference.integers.engine import TFLM, Rescaling, engine, of_one_policy
 from refnet.reference.integers.evaluate import accumulate, entry, evaluate
 from refnet.reference.integers.fixed_point import multiplier
-from refnet.reference.integers.network import IntegerNetwork, Operation
 from refnet.reference.integers.quantisation import Quantisation
 from refnet.reference.integers.softmax import argument_multiplier, softmax
 
@@ -39,32 +39,6 @@ BUILDS = [
 ]
 
 
-def fused(found: IntegerNetwork) -> IntegerNetwork:
-    """Each split swish in one table."""
-    operations: list[Operation] = []
-    for each in found.operations:
-        if each.kind == "logistic" and each.name.endswith(".sigmoid"):
-            continue
-        if each.kind == "multiply" and any(name.endswith(".sigmoid") for name in each.inputs):
-            each = Operation(each.name, "swish", each.inputs[:1])
-        operations.append(each)
-    return replace(found, operations=tuple(operations))
-
-
-def powers_of_two(found: IntegerNetwork) -> IntegerNetwork:
-    """All scales rounded to the nearest one."""
-
-    def nearest(scale: np.ndarray) -> np.ndarray:
-        return np.exp2(np.rint(np.log2(scale))).astype(np.float32)
-
-    codes = {name: Quantisation(np.float32(nearest(of.scale)), of.zero_point) for name, of in found.codes.items()}
-    operations = tuple(
-        replace(each, kernel=each.kernel and each.kernel._replace(scales=nearest(each.kernel.scales)))
-        for each in found.operations
-    )
-    return replace(found, operations=operations, codes=codes)
-
-
 SHIFT = Rescaling("power-of-two")
 SHIFTS = replace(TFLM, name="shifts", convolution=SHIFT, depthwise=SHIFT, dense=SHIFT, multiply=SHIFT, add=SHIFT.policy)
 UNUSUAL = {
@@ -72,6 +46,8 @@ UNUSUAL = {
     "truncate": (lambda: network("relu6.tflite").network, of_one_policy("truncate")),
     "power-of-two": (lambda: powers_of_two(network("swish.tflite").network), SHIFTS),
     "average pool": (lambda: find(pooled().packed()).network, TFLM),
+    "another size": (lambda: sized(network("swish.tflite").network, 77), TFLM),
+    "large sums": (lambda: loud(network("relu6.tflite").network), TFLM),
     "swish by table": (lambda: fused(network("swish.tflite").network), TFLM),
 }
 
@@ -89,6 +65,11 @@ def program(tmp_path):
     """Directory of a program, to be damaged."""
     render(network("swish.tflite").network, TFLM, picture(1), tmp_path / "program")
     return tmp_path / "program"
+
+
+def noise(net):
+    """A picture of the network's size, in codes."""
+    return np.random.default_rng(4).integers(-128, 128, (1, net.plan.height, net.plan.width, 3)).astype(np.int8)
 
 
 def build(directory, target, command):
@@ -113,7 +94,8 @@ def test_every_digest(rendered, command, tmp_path):
 def test_every_digest_of_unusual_networks(name, tmp_path):
     need("gcc")
     find_network, by = UNUSUAL[name]
-    render(find_network(), by, picture(2), tmp_path / "program")
+    net = find_network()
+    render(net, by, noise(net), tmp_path / "program")
     found = run(build(tmp_path / "program", tmp_path / "refnet", ["gcc", "-O1"]), tmp_path / "program")
     assert found.stdout == (tmp_path / "program" / "digests.txt").read_text()
 

@@ -1,6 +1,7 @@
 """Weight files that somebody changed, and how reading them must fail."""
 
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 
 import h5py
@@ -16,17 +17,22 @@ KEY = "stem/kernel"
 SHAPE = (3, 3, 3, 8)
 
 
-def refused(path: Path, message: str) -> None:
+def refused(path: Path, message: str, read: Callable[[Path], object] = reader.read) -> None:
     """Reading fails for this reason, and takes no memory worth speaking of."""
     tracemalloc.start()
     try:
         with pytest.raises(WeightsError, match=message) as caught:
-            reader.read(path)
+            read(path)
         assert tracemalloc.get_traced_memory()[1] < 16 << 20
     finally:
         tracemalloc.stop()
     assert str(caught.value).startswith(str(path))
     assert str(caught.value).endswith("copy it from its source again, or convert it anew")
+
+
+def refused_any(path: Path, message: str) -> None:
+    """As ``refused``, of files of integers."""
+    refused(path, message, reader.read_any)
 
 
 def replace_dataset(file: h5py.File, key: str = KEY, **how: object) -> None:

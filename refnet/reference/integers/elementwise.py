@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from refnet.arrays import Array
-from refnet.reference.elementary import fma
+from refnet.reference.integers.elementary import fma
 from refnet.reference.integers.fixed_point import int32, shift_half_up
 from refnet.reference.integers.policy import Policy
 from refnet.reference.integers.quantisation import Quantisation

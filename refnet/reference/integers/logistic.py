@@ -12,8 +12,8 @@ import numpy as np
 
 from refnet.arrays import Array
 from refnet.errors import InputError
-from refnet.reference.elementary import exp, fma
 from refnet.reference.integers.activation import SIGMOID
+from refnet.reference.integers.elementary import exp, fma
 from refnet.reference.integers.exponential import ONE, exp_of_negative, one_over_one_plus
 from refnet.reference.integers.fixed_point import half_away, multiplier, shift_half_away
 from refnet.reference.integers.policy import double

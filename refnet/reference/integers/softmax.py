@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from refnet.arrays import Array
-from refnet.reference.elementary import exp
 from refnet.reference.integers.activation import SIGMOID
+from refnet.reference.integers.elementary import exp
 from refnet.reference.integers.exponential import exp_of_negative, one_over_one_plus
 from refnet.reference.integers.fixed_point import Multiplier, high_product, int32, multiplier, shift_half_away
 from refnet.reference.integers.quantisation import Quantisation
