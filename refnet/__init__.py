@@ -382,6 +382,7 @@ def convert(
     pooling: Pooling | None = None,
     activation: Activation | None = None,
     padding: str | None = None,
+    engine: str | None = None,
     size: Size | None = None,
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
@@ -399,7 +400,8 @@ def convert(
     ----------
     source
         A file of PyTorch (``.pth``, ``.pt``, ``.bin``), safetensors, Keras (``.h5``, ``.weights.h5``, ``.keras``),
-        TensorFlow (``.tar.gz``, ``.index``, or the prefix of several files) or ONNX (``.onnx``, where names were kept).
+        TensorFlow (``.tar.gz``, ``.index``, or the prefix of several files; ``.tflite``, of int8 too) or ONNX
+        (``.onnx``, where names were kept).
     model
         The variant it must be, such as ``b1``.
     publisher
@@ -420,6 +422,9 @@ def convert(
     padding
         ``"same"``, ``"symmetric"``, or the zeros that TensorFlow puts around a picture of one size whatever comes,
         ``"same@224"``.
+    engine
+        Of an int8 file of TensorFlow Lite, whose roundings it is computed with: ``"tflm"`` by default, ``"tflite"``,
+        ``"xnnpack"`` or ``"onnxruntime"``.
     size
         Side of the network's input in pixels, where it is not what this publisher has.
     mean, std
@@ -460,7 +465,7 @@ def convert(
     from refnet.checkpoints.stated import Stated
     from refnet.preprocessing.by_hand import ByHand
 
-    stated = Stated(model, publisher, key, head, output, pooling, activation, padding)
+    stated = Stated(model, publisher, key, head, output, pooling, activation, padding, engine)
     by_hand = ByHand(size, mean, std, crop, interpolation)
     return conversion.convert(source, stated, by_hand=by_hand, labels=labels, out=out)
 
