@@ -15,9 +15,9 @@ from helpers.programs import need
 
 from refnet.architecture import names
 from refnet.errors import InputError
-from refnet.export.c99.integers import render
+from refnet.export.c99.integers import render_network
 from refnet.export.c99.integers.arrays import Constant, header
-from refnet.export.c99.integers.memory import ELEMENTWISE, arena, shapes
+from refnet.export.c99.integers.memory import ELEMENTWISE, arena
 from refnet.reference.digest import tensor_digest
 from refnet.reference.integers import policy
 from refnet.reference.integers.engine import TFLM, Rescaling, engine, of_one_policy
@@ -50,6 +50,10 @@ UNUSUAL = {
     "large sums": (lambda: loud(network("relu6.tflite").network), TFLM),
     "swish by table": (lambda: fused(network("swish.tflite").network), TFLM),
 }
+
+
+def render(net, by, x, target):
+    render_network(net, by, evaluate(net, by, x), target)
 
 
 @pytest.fixture(scope="module", params=FILES)
@@ -219,7 +223,7 @@ def test_softmax(program, tmp_path):
 def test_memory_is_used_again_but_never_while_read():
     """Every tensor, at every time it is still read, lies apart from all others that are."""
     net, _ = network("swish.tflite")
-    memory, sizes = arena(net), shapes(net)
+    memory, sizes = arena(net), net.shapes
     last = {name: time for time, each in enumerate(net.operations) for name in each.inputs}
     made = {names.INPUT: -1} | {each.name: time for time, each in enumerate(net.operations)}
     ends = {name: memory.places[name] + int(np.prod(sizes[name])) for name in sizes}
