@@ -201,6 +201,10 @@ class Network:
         """``shapes`` for pictures of a plan's size."""
         return plan.shapes
 
+    def _codes_of(self, name: str) -> dict[str, float | int]:
+        """Scale and zero point of a tensor of codes; nothing of real numbers."""
+        return {}
+
     @property
     def _steps(self) -> list[str]:
         """What ``trace`` gives if nobody says."""

@@ -131,6 +131,9 @@ class QuantisedNetwork(Network):
         """As ``Network.answer``, float32."""
         return self.real(self.plan.answer, self._collect(x, [self.plan.answer])[self.plan.answer])
 
+    def _codes_of(self, name: str) -> dict[str, float | int]:
+        return {"scale": float(self.codes[name].scale), "zero_point": self.codes[name].zero_point}
+
     def _named(self, answer: Array, top: int) -> list[Prediction]:
         return super()._named(self.real(self.plan.answer, answer), top)
 

@@ -30,18 +30,19 @@ _ROWS_AT_ONCE = 1 << 12
 
 
 class Kind(NamedTuple):
-    """Name, shape and dtype of the tensors of a step."""
+    """Name, shape and dtype of the tensors of a step; scale and zero point where they are codes."""
 
     name: str
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
+    codes: Mapping[str, float | int] = {}
 
 
 def kind_of(network: Network, name: str) -> Kind:
     """Say what a network gives under the name of a step, or as ``input``."""
     if name == names.INPUT:
         return Kind(name, network.plan.steps[0].in_shape, np.dtype(np.float32))
-    return Kind(name, network.shapes[name], network.dtype)
+    return Kind(name, network.shapes[name], network.dtype, network._codes_of(name))
 
 
 def fields(answer: Answer) -> dict[str, Any]:
@@ -61,7 +62,8 @@ def write(path: Path, records: Iterable[Record], kinds: Sequence[Kind], *, about
     """Write features whole, in the format of the file's ending.
 
     ``.npy``: an array [N, …] of the one step; beside it, ``NAME.names.txt`` names the picture of each row in a line.
-    ``.h5``: a dataset [N, …] for each step, and ``names``. Both leave out pictures that could not be read.
+    ``.h5``: a dataset [N, …] for each step, and ``names``; where a step is of codes, its dataset has the attributes
+    ``scale`` and ``zero_point``, in ``.parquet`` its column. Both leave out pictures that could not be read.
     ``.parquet``: a row for each picture, with ``file``, a list for each step, and ``error``.
     """
     with not_written(path):
@@ -145,6 +147,8 @@ def _write_hdf5(path: Path, records: Iterable[Record], kinds: Sequence[Kind], ab
                 file.create_dataset(kind.name, (0, *kind.shape), kind.dtype, maxshape=(None, *kind.shape), **options)
                 for kind in kinds
             ]
+            for dataset, kind in zip(stored, kinds, strict=True):
+                dataset.attrs.update(kind.codes)
         while batch := list(islice(good, step)):
             start, end = len(files), len(files) + len(batch)
             with disk.checked():
@@ -157,6 +161,10 @@ def _write_hdf5(path: Path, records: Iterable[Record], kinds: Sequence[Kind], ab
             file.close()
 
 
+def _texts(about: Mapping[str, Any]) -> dict[str, str]:
+    return {key: str(value) for key, value in about.items()}
+
+
 def write_parquet(
     place: Path | IO[bytes], records: Iterable[Record], kinds: Sequence[Kind], about: Mapping[str, Any]
 ) -> None:
@@ -164,12 +172,12 @@ def write_parquet(
     arrow = pyarrow()
     lists = [arrow.list_(arrow.from_numpy_dtype(kind.dtype), math.prod(kind.shape)) for kind in kinds]
     columns = [
-        arrow.field(kind.name, of, metadata={"shape": ",".join(map(str, kind.shape))})
+        arrow.field(kind.name, of, metadata={"shape": ",".join(map(str, kind.shape)), **_texts(kind.codes)})
         for kind, of in zip(kinds, lists, strict=True)
     ]
     schema = arrow.schema(
         [arrow.field("file", arrow.string()), *columns, arrow.field("error", arrow.string())],
-        metadata={key: str(value) for key, value in about.items()},
+        metadata=_texts(about),
     )
     records = iter(records)
     with arrow.parquet.ParquetWriter(place, schema, write_page_checksum=True) as writer:

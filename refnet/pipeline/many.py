@@ -37,13 +37,13 @@ def _raising(answers: Iterator[Answer], *, tell: bool) -> Iterator[Answer]:
     with closing(cast("Generator[Answer]", answers)):
         for answer in answers:
             if answer.error is not None:
-                raise _naming(answer.name, answer.error)
+                raise naming(answer.name, answer.error)
             if tell and answer.notes:  # whom it comes to hears nothing of notes
                 LOGGER.info("a picture was %s; as_published=True reads it otherwise", ", ".join(answer.notes))
             yield answer
 
 
-def _naming(name: str, error: ImageError) -> ImageError:
+def naming(name: str, error: ImageError) -> ImageError:
     """Make the error say which picture it is about."""
     return error if name in str(error) else error.saying(f"{name}: {error}")
 

@@ -138,3 +138,21 @@ except RefnetError as error:
     done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, f"f.{ending} not written: File too large\n", "")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("suffix", [".h5", ".parquet"])
+def test_codes_say_what_they_stand_for(tmp_path, suffix):
+    codes = {"scale": 0.5, "zero_point": -3}
+    kinds = [Kind("pool", (2,), np.dtype(np.int8), codes), Kind("input", (1,), np.dtype(np.float32))]
+    tensors = {"pool": np.array([-128, 127], np.int8), "input": np.ones(1, np.float32)}
+    write(tmp_path / f"f{suffix}", [("a.png", fields(Answer(0, "a.png", tensors)))], kinds, about={})
+    if suffix == ".h5":
+        with h5py.File(tmp_path / "f.h5") as file:
+            assert dict(file["pool"].attrs) == codes
+            assert dict(file["input"].attrs) == {}
+            assert file["pool"][:].tolist() == [[-128, 127]]
+    else:
+        table = pyarrow.parquet.read_table(tmp_path / "f.parquet")
+        found = table.schema.field("pool").metadata
+        assert (found[b"scale"], found[b"zero_point"]) == (b"0.5", b"-3")
+        assert table["pool"].to_pylist() == [[-128, 127]]
