@@ -21,34 +21,28 @@ from refnet.kernels import rows
 from refnet.kernels.units import RunRows, interpreter
 
 StepsFor = Callable[[int, int], Sequence[Step]]
+Interpret = Callable[[np.dtype[Any]], RunRows]
+NewProgram = Callable[[tuple[int, int], frozenset[str], frozenset[str]], Program]
 
 _PROGRAMS_KEPT = 4  # input sizes, sets of visible and of given tensors
 _ALONE = Team(1)
 
 
-class Engine:
-    """Runs one network. Safe to use from several threads at once: each run has memory of its own.
+class Runner:
+    """Runs programs, each made once. Safe to use from several threads at once: each run has memory of its own.
 
-    ``steps`` are of any input size, ``steps_for`` gives those for a height and width. ``take`` gives each weight once,
-    so that there need never be a second copy of them all.
+    Beside the arena the kernels read ``weights``. ``new_program`` takes a size, what is wanted and what is given.
     """
 
     def __init__(
-        self,
-        steps: Sequence[Step],
-        steps_for: StepsFor,
-        take: Take,
-        eps: float,
-        dtype: np.dtype[Any],
-        threads: int,
-        interpreter: Callable[[np.dtype[Any]], RunRows] = interpreter,
+        self, weights: Array, new_program: NewProgram, dtype: np.dtype[Any], threads: int, interpret: Interpret
     ) -> None:
         self.dtype = dtype
-        self.weights = PackedWeights(steps, take, eps, dtype)
+        self._flat = weights
         self._team = Team(threads)
-        self._interpreter = interpreter
-        self._new_program = partial(_program_for, steps_for, self.weights.layout, dtype)
-        self._program = lru_cache(_PROGRAMS_KEPT)(self._new_program)
+        self._interpret = interpret
+        self._new_program = new_program
+        self._program = lru_cache(_PROGRAMS_KEPT)(new_program)
 
     def run(
         self, given: Mapping[str, Array], wanted: Collection[str], size: tuple[int, int]
@@ -131,8 +125,30 @@ class Engine:
 
     def _run_rows(self, program: Program, first: int, last: int, arena: Array, team: Team) -> None:
         counters = np.zeros((2 * len(program.rows) + 1, rows.COUNTER_STRIDE), np.int64)
-        run_rows = self._interpreter(self.dtype)
-        team.run(run_rows(program.rows, first, last, arena, self.weights.flat, program.constants, counters))
+        run_rows = self._interpret(self.dtype)
+        team.run(run_rows(program.rows, first, last, arena, self._flat, program.constants, counters))
+
+
+class Engine(Runner):
+    """Runs one network of real numbers.
+
+    ``steps`` are of any input size, ``steps_for`` gives those for a height and width. ``take`` gives each weight once,
+    so that there need never be a second copy of them all.
+    """
+
+    def __init__(
+        self,
+        steps: Sequence[Step],
+        steps_for: StepsFor,
+        take: Take,
+        eps: float,
+        dtype: np.dtype[Any],
+        threads: int,
+        interpreter: Interpret = interpreter,
+    ) -> None:
+        self.weights = PackedWeights(steps, take, eps, dtype)
+        new_program = partial(_program_for, steps_for, self.weights.layout, dtype)
+        super().__init__(self.weights.flat, new_program, dtype, threads, interpreter)
 
 
 def _claims(unclaimed: deque[int]) -> Iterator[int]:

@@ -21,6 +21,7 @@ from refnet.errors import RefnetError
 
 ROOTS = (
     "refnet.kernels.run",
+    "refnet.kernels.integers.run",
     "refnet.kernels.picture_rows",
 )  # the modules whose functions are compiled, with all that they call
 

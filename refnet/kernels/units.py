@@ -37,10 +37,20 @@ def run_unit(dtype: np.dtype[Any]) -> Unit:
     return Unit("refnet.kernels.run", "refnet.engine.self_test", dtype.name, _RUN, f"{dtype.name} kernels", 10)
 
 
+INTEGERS = Unit("refnet.kernels.integers.run", "refnet.engine.integers.self_test", "int8", _RUN, "int8 kernels", 10)
+
+
 @cache
 def interpreter(dtype: np.dtype[Any]) -> RunRows:
     """Return the interpreter for a dtype."""
     return interpreter_of(function_of(run_unit(dtype)))
+
+
+@cache
+def integer_interpreter(dtype: np.dtype[Any]) -> RunRows:
+    """Return the interpreter of integer programs, whose codes are of int8."""
+    assert dtype == np.int8
+    return interpreter_of(function_of(INTEGERS))
 
 
 def interpreter_of(function: Function) -> RunRows:

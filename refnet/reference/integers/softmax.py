@@ -68,8 +68,20 @@ def softmax_by_table(x: Array, of: Quantisation) -> Array:
     >>> softmax_by_table(np.array([[0, 0, 0, 0]], np.int8), Quantisation(np.float32(0.1), 0))
     array([[-64, -64, -64, -64]], dtype=int8)
     """
-    unit = min((2**32 - 1) / x.shape[-1], float(2**23 - 1))
-    entries = np.rint(unit * exp(-np.arange(256) * np.float64(of.scale))).astype(np.int64)
+    entries = exponentials(of, x.shape[-1])
     e = entries[x.max(axis=-1, keepdims=True).astype(np.int64) - x]
     total = e.sum(axis=-1, keepdims=True)
     return SIGMOID.clamp((e * 256 + (total >> 1)) // total + SIGMOID.zero_point)
+
+
+def exponentials(of: Quantisation, classes: int) -> Array:
+    """The table of ``softmax_by_table``: of the differences 0 to 255, for so many classes.
+
+    Examples
+    --------
+    >>> exponentials(Quantisation(np.float32(0.1), 0), 1000)[:3]
+    array([4294967, 3886247, 3516422])
+    """
+    unit = min((2**32 - 1) / classes, float(2**23 - 1))
+    result: Array = np.rint(unit * exp(-np.arange(256) * np.float64(of.scale))).astype(np.int64)
+    return result
