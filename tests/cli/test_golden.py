@@ -28,6 +28,7 @@ def _compiled():
     """Compile the kernels before any test looks at standard error."""
     for dtype in ("float32", "float64"):
         refnet.load("lite0@synthetic", dtype=dtype).logits(picture_tensor(8, 8))
+    refnet.load(DATA / "integers" / "lite.h5").logits(picture_tensor(8, 8))
 
 
 @pytest.fixture
