@@ -25,7 +25,7 @@ def check(
 ) -> None:
     """Refuse an operation of so many channels and pixels of input, given the numbers that are ``stored`` of it."""
     name = operation.name
-    if FACTOR in stored or WEIGHTS in stored:
+    if FACTOR in stored or WEIGHTS in stored or (operation.kind == "softmax" and engine.softmax != "fixed-point"):
         raise InputError(
             f"{name}: the engine {engine.name} rounds a {operation.kind} by {_way(operation, engine)}, and the C99 "
             "program of an integer network is in fixed point; want one of fixed point: --engine tflm"
@@ -41,7 +41,7 @@ def check(
 
 def _way(operation: Operation, engine: Engine) -> str:
     """What the set calls its way of rounding such an operation."""
-    ways = {"add": engine.add, "mean": engine.mean}
+    ways = {"add": engine.add, "mean": engine.mean, "average_pool": engine.mean, "softmax": engine.softmax}
     return ways.get(operation.kind) or engine.rescaling(operation.kind).policy
 
 

@@ -6,7 +6,6 @@ from math import prod
 from typing import Final, NamedTuple
 
 from refnet.architecture import names
-from refnet.architecture.step import Shape
 from refnet.engine.arena import Arena
 from refnet.reference.integers.network import IntegerNetwork, Operation
 
@@ -32,20 +31,10 @@ class Memory(NamedTuple):
     fullest: str
 
 
-def shapes(network: IntegerNetwork) -> dict[str, Shape]:
-    """Shape of each tensor, without the batch: a part has its step's."""
-    plan = network.plan
-    found: dict[str, Shape] = {names.INPUT: (plan.height, plan.width, plan.architecture.channels)}
-    steps = {step.name: step.shape for step in plan}
-    for operation in network.operations:
-        found[operation.name] = steps.get(operation.name) or steps[operation.name.rpartition(".")[0]]
-    return found
-
-
 def arena(network: IntegerNetwork) -> Memory:
     """Give each tensor a place from when it is made until it was last read; the answer keeps its own."""
     operations = network.operations
-    sizes = {name: prod(shape) for name, shape in shapes(network).items()}
+    sizes = {name: prod(shape) for name, shape in network.shapes.items()}
     last = {name: time for time, each in enumerate(operations) for name in each.inputs}
     last[operations[-1].name] = len(operations)
     memory = Arena()
