@@ -645,7 +645,7 @@ def warmup(
     models
         Each as ``load`` takes it. One that is wrong is an error before anything is compiled.
     dtype
-        ``float32`` or ``float64``; by default both.
+        ``float32`` or ``float64``; by default both. Models of integers have kernels of their own.
     cache
         A directory for the compiled kernels, made where there is none. A process finds them there if the environment
         variable NUMBA_CACHE_DIR names it, even if it may not write there. By default they are kept where this process

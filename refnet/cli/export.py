@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from refnet.weights.weights import Weights
 
 NUMBERS: Final = ("int8", "uint8", "float32")
+FORMS: Final = ("qdq", "qlinear")
 
 
 def add(commands: Any) -> None:
@@ -36,6 +37,12 @@ def add(commands: Any) -> None:
         choices=NUMBERS,
         help="of a .tflite file: what a picture comes as and the answer goes as (default: int8, or as the network has)",
     )
+    parser.add_argument(
+        "--form",
+        choices=FORMS,
+        help="of an .onnx file of integers: qdq, real arithmetic between codes, which every engine reads (default); or "
+        "qlinear, which ONNX Runtime computes to the bit as the set onnxruntime says",
+    )
     parser.set_defaults(run=run)
 
 
@@ -48,6 +55,8 @@ def run(options: argparse.Namespace) -> int:
     if model.is_file() and output.exists() and model.samefile(output):
         raise InputError(f"{output} is the model itself; want another name for the file to write")
     check_file_target(output, ".onnx", ".tflite")
+    if options.form and output.suffix.lower() != ".onnx":
+        raise InputError("--form is of .onnx files of integers")
     if options.numbers and output.suffix.lower() != ".tflite":
         raise InputError("--numbers is of .tflite files")
     weights = find_any_weights(options.model)
@@ -60,14 +69,22 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _write(weights: Weights | QuantisedWeights, options: argparse.Namespace) -> None:
+    from refnet.weights.quantised import QuantisedWeights
+
     if Path(options.output).suffix.lower() == ".tflite":
         from refnet.export.tflite.export import export_tflite
 
         export_tflite(weights, options.output, size=options.size, numbers=options.numbers)
+    elif isinstance(weights, QuantisedWeights):
+        from refnet.export.onnx_integers import export_onnx_integers
+
+        export_onnx_integers(weights, options.output, size=options.size, form=options.form or FORMS[0])
     else:
         from refnet.export.onnx import export_onnx
 
-        export_onnx(weights, options.output, size=options.size)  # type: ignore[arg-type]  # says what it cannot write
+        if options.form:
+            raise InputError(f"--form is of integers, and {weights.architecture.name} is of real numbers")
+        export_onnx(weights, options.output, size=options.size)
 
 
 def _own_size(weights: Weights | QuantisedWeights) -> tuple[int, int]:
