@@ -49,6 +49,9 @@ if TYPE_CHECKING:
     from refnet.preprocessing.by_hand import Size
     from refnet.preprocessing.image_like import ImageLike, OpenFile, Several
     from refnet.preprocessing.recipe import Recipe
+    from refnet.quantisation.layers import Per
+    from refnet.quantisation.quantise import Swish
+    from refnet.quantisation.ranges import Method
     from refnet.weights.releases import Release
 else:
     # Public, and imported when somebody asks for one of them. A type checker must not see `__getattr__`: it would take
@@ -101,6 +104,7 @@ __all__ = [
     "load",
     "predict",
     "published",
+    "quantise",
     "record",
     "warmup",
 ]
@@ -378,6 +382,7 @@ def convert(
     pooling: Pooling | None = None,
     activation: Activation | None = None,
     padding: str | None = None,
+    engine: str | None = None,
     size: Size | None = None,
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
@@ -395,7 +400,8 @@ def convert(
     ----------
     source
         A file of PyTorch (``.pth``, ``.pt``, ``.bin``), safetensors, Keras (``.h5``, ``.weights.h5``, ``.keras``),
-        TensorFlow (``.tar.gz``, ``.index``, or the prefix of several files) or ONNX (``.onnx``, where names were kept).
+        TensorFlow (``.tar.gz``, ``.index``, or the prefix of several files; ``.tflite``, of int8 too) or ONNX
+        (``.onnx``, where names were kept).
     model
         The variant it must be, such as ``b1``.
     publisher
@@ -416,6 +422,9 @@ def convert(
     padding
         ``"same"``, ``"symmetric"``, or the zeros that TensorFlow puts around a picture of one size whatever comes,
         ``"same@224"``.
+    engine
+        Of an int8 file of TensorFlow Lite, whose roundings it is computed with: ``"tflm"`` by default, ``"tflite"``,
+        ``"xnnpack"`` or ``"onnxruntime"``.
     size
         Side of the network's input in pixels, where it is not what this publisher has.
     mean, std
@@ -456,9 +465,102 @@ def convert(
     from refnet.checkpoints.stated import Stated
     from refnet.preprocessing.by_hand import ByHand
 
-    stated = Stated(model, publisher, key, head, output, pooling, activation, padding)
+    stated = Stated(model, publisher, key, head, output, pooling, activation, padding, engine)
     by_hand = ByHand(size, mean, std, crop, interpolation)
     return conversion.convert(source, stated, by_hand=by_hand, labels=labels, out=out)
+
+
+@default_mode()
+def quantise(
+    model: str | os.PathLike[str] | Network,
+    pictures: Source,
+    *,
+    out: str | os.PathLike[str] | None = None,
+    count: int | None = None,
+    engine: str = "tflm",
+    method: Method = "min-max",
+    percentile: float = 99.99,
+    per: Per = "channel",
+    swish: Swish = "split",
+    equalise: bool = False,
+    correct_bias: bool = False,
+    threads: int | None = None,
+) -> Path:
+    """Make an int8 network of a float one, and write its weight file: ``load`` and all else take that as any other.
+
+    The same weights and pictures give the same file on every machine.
+
+    Parameters
+    ----------
+    model
+        See ``load``; or a network, with a recipe or a size of its own.
+    pictures
+        To measure the ranges of tensors on, 50 or more like those to come: a folder, a pattern, a list, whatever
+        ``predict`` takes; or an array f32[N, H, W, 3] as ``Network.preprocess`` makes it.
+    out
+        The file to write; by default ``NAME-int8.h5`` in the current folder.
+    count
+        Take so many of the pictures, evenly spaced; by default all.
+    engine
+        Whose roundings the network has: ``tflm``, ``tflite``, ``xnnpack``, …, a name in
+        ``refnet.reference.integers.engine.ENGINES``.
+    method
+        How ranges are found: ``"min-max"``, ``"percentile"`` or ``"mse"``, with the least expected squared error.
+    percentile
+        Of the method ``"percentile"``: the share of the numbers that each end leaves within the range.
+    per
+        What a scale of weights is for: each ``"channel"`` of a layer, or the ``"tensor"`` of all its weights.
+    swish
+        ``"split"``: a logistic table and a product, as engines have it. ``"table"``: one table.
+    equalise
+        Bring channels that share a scale to ranges of one size first.
+    correct_bias
+        Take off biases what rounding adds to a channel on the mean.
+    threads
+        How many threads share the work; by default one for each core.
+
+    Returns
+    -------
+    Path
+        Of the weight file.
+
+    Raises
+    ------
+    InputError
+        If an argument is none, there is no picture, or a step of the network is none that integers know.
+    ImageError
+        If a picture cannot be read.
+    WeightsError
+        If the file cannot be written.
+    RefnetError
+        Whatever ``load`` raises.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     written = quantise("lite0", "refnet/data/chelsea.png", out=f"{folder}/lite0-int8.h5")
+    ...     predict("refnet/data/chelsea.png", written, top=1)[0].label
+    'tiger cat'
+    """
+    from refnet.network import Network
+    from refnet.quantisation.to_file import quantise_to_file
+
+    network = model if isinstance(model, Network) else load(model, threads=threads)
+    written, _ = quantise_to_file(
+        network,
+        pictures,
+        out,
+        count=count,
+        engine=engine,
+        method=method,
+        percentile=percentile,
+        per=per,
+        swish=swish,
+        equalise=equalise,
+        correct_bias=correct_bias,
+    )
+    return written
 
 
 @default_mode()
@@ -543,7 +645,7 @@ def warmup(
     models
         Each as ``load`` takes it. One that is wrong is an error before anything is compiled.
     dtype
-        ``float32`` or ``float64``; by default both.
+        ``float32`` or ``float64``; by default both. Models of integers have kernels of their own.
     cache
         A directory for the compiled kernels, made where there is none. A process finds them there if the environment
         variable NUMBA_CACHE_DIR names it, even if it may not write there. By default they are kept where this process

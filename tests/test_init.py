@@ -8,6 +8,7 @@ import pickle
 import re
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ import refnet
 from refnet import errors
 from refnet.cli.convert import STATED
 from refnet.cli.recipe_options import NAMES
+from refnet.quantisation.quantise import Settings
 
 HEAVY = {"numpy", "scipy", "numba", "llvmlite", "h5py", "PIL", "requests"}
 
@@ -131,10 +133,11 @@ FUNCTIONS = [
     "load",
     "predict",
     "published",
+    "quantise",
     "record",
     "warmup",
 ]
-CLASSES = ["Answer", "Network", "Pipeline", "Prediction"]
+CLASSES = ["Answer", "Network", "Pipeline", "Prediction", "QuantisedNetwork"]
 ERRORS = {
     "RefnetError": (Exception,),
     "CheckpointError": (refnet.RefnetError,),
@@ -222,6 +225,14 @@ def test_arguments_of_the_functions():
     assert arguments(refnet.convert) == [
         ("source", empty, False),
         *((name, None, True) for name in (*STATED, *NAMES, "labels", "out")),
+    ]
+    assert arguments(refnet.quantise) == [
+        ("model", empty, False),
+        ("pictures", empty, False),
+        ("out", None, True),
+        ("count", None, True),
+        *((field.name, field.default, True) for field in fields(Settings)),
+        ("threads", None, True),
     ]
     assert arguments(refnet.warmup) == [("models", empty, False), ("dtype", None, True), ("cache", None, True)]
 

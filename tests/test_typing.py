@@ -69,6 +69,7 @@ REVEALED = {
     "refnet.list_models()": "list[str]",
     'refnet.fetch("b0")': "pathlib.Path",
     'refnet.convert("b0.pth")': "pathlib.Path",
+    'refnet.quantise("b0", "photos", method="mse")': "pathlib.Path",
     "refnet.published()[0].name": "str",
     'refnet.warmup("b0")[0].dtype': "str",
     'refnet.record("b0", "golden").entries[0].name': "str",
@@ -94,6 +95,7 @@ REFUSED = {
     "refnet.list_models(5)": "arg-type",
     'refnet.record("b0")': "call-arg",
     'refnet.compare("golden")': "call-arg",
+    'refnet.quantise("b0", "photos", per="row")': "arg-type",
     "refnet.nonsense": "attr-defined",
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from integer_engines import RUNNERS, Operators, tflite, tflm, xnnpack
@@ -38,8 +39,8 @@ class Counts:
 
     def table(self) -> str:
         """One line for each engine and kind."""
-        head = f"{'engine':10}{'operation':14}{'elements':>14}{'differ':>10}"
-        lines = (f"{of:10}{kind:14}{n:14,}{differ:10,}" for (of, kind), (n, differ) in self.both.items())
+        head = f"{'engine':13}{'operation':14}{'elements':>14}{'differ':>10}"
+        lines = (f"{of:13}{kind:14}{n:14,}{differ:10,}" for (of, kind), (n, differ) in self.both.items())
         return "\n".join([head, *lines])
 
 
@@ -92,11 +93,19 @@ def compare_drawn(
             _compare_one(operators, found, operation, rng, engines, counts)
 
 
-def _compare_one(
-    operators: Operators, found: FoundIntegers, operation: Operation, rng: np.random.Generator,
-    engines: Iterable[Engine], counts: Counts,
-) -> None:  # fmt: skip
-    codes, number = found.network.codes, found.tensors[operation.name]
+class Drawn(NamedTuple):
+    """One operation with drawn scales, and drawn codes to compute it of."""
+
+    operation: Operation
+    inputs: list[np.ndarray]
+    of: list[Quantisation]
+    to: Quantisation
+    is_biased: bool
+
+
+def drawn_case(found: FoundIntegers, operation: Operation, rng: np.random.Generator) -> Drawn:
+    """Draw scales and zero points, near ties or, now and then, on them."""
+    codes = found.network.codes
     exact_ties = rng.random() < 0.3
     near = _near_a_tie_of_logistic if operation.kind == "logistic" else _drawn
     of = [near(codes[name], rng) for name in operation.inputs]
@@ -107,14 +116,23 @@ def _compare_one(
             operation, inputs = _of_small_sums(operation, of[0], inputs[0], rng)
     to = codes[operation.name]
     if operation.kind not in FIXED:
-        near = _near_a_tie(*_real(operation, inputs, of), rng)
-        to = _power_of_two(near) if exact_ties else near
+        tied = _near_a_tie(*_real(operation, inputs, of), rng)
+        to = _power_of_two(tied) if exact_ties else tied
+    return Drawn(operation, inputs, of, to, not exact_ties)
+
+
+def _compare_one(
+    operators: Operators, found: FoundIntegers, operation: Operation, rng: np.random.Generator,
+    engines: Iterable[Engine], counts: Counts,
+) -> None:  # fmt: skip
+    number = found.tensors[operation.name]
     given = operators.given(number)
     places = _places(found, operation, given)
+    operation, inputs, of, to, is_biased = drawn_case(found, operation, rng)
     changed = {number: to} | {n: of[place] for n, place in zip(given, places, strict=True)}
     if operation.kernel is not None:
         changed[operators.weights(number)] = operation.kernel.scales
-    file = operators.cut(number, changed, biased=not exact_ties)
+    file = operators.cut(number, changed, biased=is_biased)
     for each in engines:
         ours = evaluate_operation(operation, inputs, of, to, each)
         counts.add(each.name, operation.kind, ours, RUNNERS[each.name](file, *(inputs[place] for place in places)))

@@ -25,6 +25,7 @@ from refnet.files import strict_json as js
 from refnet.reference.digest import digest_of_digests, tensor_digest
 from refnet.weights import schema
 from refnet.weights.labels import Labels
+from refnet.weights.quantised import QuantisedWeights
 from refnet.weights.schema import architecture_to_json
 from refnet.weights.weights import Weights
 
@@ -44,30 +45,22 @@ def beside(weight_file: Path) -> Path:
     return weight_file.with_name(weight_file.name.removesuffix(".h5") + SUFFIX)
 
 
-def statement(weights: Weights) -> dict[str, Any]:
+def statement(weights: Weights | QuantisedWeights) -> dict[str, Any]:
     """State all that follows from a weight file, as plain data.
 
     Per tensor: its key, the publisher's name and shape for it, least and greatest value, how many are subnormal, and
     its digest. All are finite, or there would be no weight file.
     """
     origin, architecture = weights.provenance, weights.architecture
-    theirs = {pair.ours: pair for pair in _pairs(origin.publisher, architecture)}
-    tensors = [
-        {
-            "name": key,
-            "source": theirs[key].theirs,
-            "source_shape": list(theirs[key].their_shape),
-            **_numbers(tensor),
-        }
-        for key, tensor in weights.tensors.items()
-    ]
+    tensors = _of_integers(weights) if isinstance(weights, QuantisedWeights) else _of_floats(weights)
+    subnormals = sum(entry.get("subnormals", 0) for entry in tensors)
     return {
         "model": architecture.name,
         "architecture": json.loads(schema.architecture_to_json(architecture)),
         "classes": architecture.classes,
         "resolution": architecture.resolution,
         "padding": weights.padding,
-        "bn_eps": weights.bn_eps,
+        **_of_kind(weights),
         **_unusual(architecture),
         "recipe": json.loads(weights.recipe.to_json()),
         "publisher": origin.publisher,
@@ -77,11 +70,37 @@ def statement(weights: Weights) -> dict[str, Any]:
         "licence": origin.licence,
         "labels": _digest_of(weights.labels),
         "digest": digest_of_digests({entry["name"]: entry["digest"] for entry in tensors}),
-        "subnormals": sum(entry["subnormals"] for entry in tensors),
+        "subnormals": subnormals,
         "finite": True,
         "tensors": tensors,
         "dropped": [list(row) for row in origin.dropped],
     }
+
+
+def _of_floats(weights: Weights) -> list[dict[str, Any]]:
+    """Each tensor beside what its publisher calls it."""
+    theirs = {pair.ours: pair for pair in _pairs(weights.provenance.publisher, weights.architecture)}
+    return [
+        {
+            "name": key,
+            "source": theirs[key].theirs,
+            "source_shape": list(theirs[key].their_shape),
+            **_numbers(tensor),
+        }
+        for key, tensor in weights.tensors.items()
+    ]
+
+
+def _of_integers(weights: QuantisedWeights) -> list[dict[str, Any]]:
+    return [{"name": key} | _range(tensor) for key, tensor in weights.tensors.items()]
+
+
+def _of_kind(weights: Weights | QuantisedWeights) -> dict[str, Any]:
+    """What only one kind of network has."""
+    if isinstance(weights, Weights):
+        return {"bn_eps": weights.bn_eps}
+    plan = weights.network.plan
+    return {"engine": weights.engine.name, "size": [plan.height, plan.width]}
 
 
 def _unusual(architecture: Architecture) -> dict[str, Any]:
@@ -117,7 +136,7 @@ def read(path: Path) -> dict[str, Any]:
     return content
 
 
-def prove(weight_file: Path, weights: Weights) -> str | None:
+def prove(weight_file: Path, weights: Weights | QuantisedWeights) -> str | None:
     """Make the second part of a certificate again: where it first says something else than the file, or None."""
     content = read(beside(weight_file))
     return _first_difference(content["weights"], json.loads(_to_json(statement(weights))))
@@ -134,11 +153,14 @@ def _digest_of(labels: Labels | None) -> str | None:
 def _numbers(tensor: npt.NDArray[np.float32]) -> dict[str, Any]:
     magnitude = np.abs(tensor)
     subnormal = (magnitude > 0) & (magnitude < np.finfo(np.float32).smallest_normal)
+    return _range(tensor) | {"subnormals": int(np.count_nonzero(subnormal))}
+
+
+def _range(tensor: npt.NDArray[Any]) -> dict[str, Any]:
     return {
         "shape": list(tensor.shape),
-        "min": float(tensor.min()),
-        "max": float(tensor.max()),
-        "subnormals": int(np.count_nonzero(subnormal)),
+        "min": tensor.min().item(),
+        "max": tensor.max().item(),
         "digest": tensor_digest(tensor),
     }
 

@@ -16,6 +16,7 @@ from refnet.checkpoints.cards.card import NO_CARD, Card
 from refnet.checkpoints.graph import from_onnx
 from refnet.checkpoints.graph.graph import Program
 from refnet.checkpoints.graph.keras.build import from_keras
+from refnet.checkpoints.graph.tflite.integers import is_integers
 from refnet.checkpoints.graph.tflite.program import from_tflite
 from refnet.checkpoints.other_networks import no_network
 from refnet.checkpoints.readers import file_bytes, npz_file, onnx_file, safetensors_file
@@ -23,6 +24,7 @@ from refnet.checkpoints.readers.keras import keras_file
 from refnet.checkpoints.readers.keras.keras_content import Content
 from refnet.checkpoints.readers.tensorflow import saved_model, tar, tensor_bundle
 from refnet.checkpoints.readers.tflite import tflite_file
+from refnet.checkpoints.readers.tflite.tflite_file import Model
 from refnet.checkpoints.readers.torch import torch_file
 from refnet.checkpoints.state_dict import BFLOAT16, StateDict, find_state_dict
 from refnet.checkpoints.stated import NOTHING, Stated
@@ -57,6 +59,8 @@ class Checkpoint:
         What lies beside the tensors and says how they are used: a configuration, the options of a training.
     exported
         All of it in our terms, if refnet exported the file.
+    integers
+        A file of TensorFlow Lite whose network is of int8.
     """
 
     state: StateDict
@@ -64,6 +68,7 @@ class Checkpoint:
     program: Program | None = None
     card: Card = NO_CARD
     exported: Weights | None = None
+    integers: Model | None = None
 
 
 @dataclass(frozen=True)
@@ -257,9 +262,10 @@ def _tensorflow(path: Path, stated: Stated) -> Checkpoint:
 
 
 def _tflite(path: Path, stated: Stated) -> Checkpoint:
-    return Checkpoint(
-        StateDict({}), program=from_tflite(tflite_file.read(path), is_stated=stated.publisher is not None)
-    )
+    model = tflite_file.read(path)
+    if is_integers(model):
+        return Checkpoint(StateDict({}), integers=model)
+    return Checkpoint(StateDict({}), program=from_tflite(model, is_stated=stated.publisher is not None))
 
 
 def _of_objects(found: tf_objects.Found, stated: Stated) -> Checkpoint:

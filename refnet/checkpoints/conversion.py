@@ -11,7 +11,7 @@ from typing import Any
 
 from refnet.architecture.plan import sides
 from refnet.architecture.variants import Architecture
-from refnet.checkpoints import certificate, checkpoint_file, from_program
+from refnet.checkpoints import certificate, checkpoint_file, from_integers, from_program
 from refnet.checkpoints.checkpoint_file import Checkpoint, Fingerprint
 from refnet.checkpoints.identity import Identity
 from refnet.checkpoints.layout import strays
@@ -28,6 +28,7 @@ from refnet.preprocessing.normalise import Normalisation, to_float32
 from refnet.preprocessing.recipe import Recipe
 from refnet.weights import releases
 from refnet.weights.labels import Labels, imagenet_labels, labels_for, read_labels
+from refnet.weights.quantised import QuantisedWeights
 from refnet.weights.releases import Release
 from refnet.weights.releases.recipes import of_release
 from refnet.weights.weights import Provenance, Weights, check_tensors
@@ -69,7 +70,8 @@ def convert(
     try:
         weights, by, facts = _to_ours(content, stated, file, table, release)
         stated.check_honoured(weights, content.state.found_under)
-        check_tensors(weights)
+        if isinstance(weights, Weights):
+            check_tensors(weights)
         facts = _facts_of_source(format_name, file, content, by) | facts | _said(by_hand)
         weights = _prepared(weights, by_hand, is_certain=facts["normalisation"] == BY_THE_FILE)
     except CheckpointError as error:
@@ -97,7 +99,7 @@ def checked_path(what: str, value: Any) -> Path:
     return Path(path)
 
 
-def _write(target: Path, weights: Weights, text: str, digest: str) -> None:
+def _write(target: Path, weights: Weights | QuantisedWeights, text: str, digest: str) -> None:
     """Write the weight file and its certificate: both, or neither."""
     try:
         content = file_bytes(weights, tensors_digest=digest)
@@ -137,11 +139,15 @@ def _restore_own_export(content: Checkpoint, stated: Stated, table: Labels | Non
 
 def _to_ours(
     content: Checkpoint, stated: Stated, file: Fingerprint, table: Labels | None, release: Release | None
-) -> tuple[Weights, str, dict[str, object]]:
+) -> tuple[Weights | QuantisedWeights, str, dict[str, object]]:
     """A file's network in our terms, what its publisher was recognised by, and what else there is to say of it."""
     own = _restore_own_export(content, stated, table)
     if own is not None:
         return (*own, {})
+    if content.integers is not None:
+        found = from_integers.map_integers(content.integers, file, stated, release)
+        labels = _labels(table, found.weights.architecture.classes)
+        return replace(found.weights, labels=labels), found.by, found.facts
     if content.program is not None:
         mapped = from_program.map_program(content.program, file, stated, release)
         labels = _labels(table, mapped.weights.architecture.classes)
@@ -230,7 +236,7 @@ def _recipe(release: Release, normalise: Normalisation | None) -> Recipe:
     return replace(recipe, name=f"{recipe.name}-own", normalise=normalise)
 
 
-def _prepared(weights: Weights, by_hand: ByHand, *, is_certain: bool) -> Weights:
+def _prepared(weights: Weights | QuantisedWeights, by_hand: ByHand, *, is_certain: bool) -> Weights | QuantisedWeights:
     """Change the size and the recipe as the caller says; a file that is certain how pixels are normalised is right."""
     recipe = by_hand.apply(weights.recipe)
     if is_certain and to_float32(recipe.normalise) != to_float32(weights.recipe.normalise):
@@ -238,6 +244,8 @@ def _prepared(weights: Weights, by_hand: ByHand, *, is_certain: bool) -> Weights
             "the file says itself how pixels are normalised, and not by this mean and std; convert it without --mean "
             "and --std, or give them to `refnet predict`"
         )
+    if isinstance(weights, QuantisedWeights):
+        return _prepared_integers(weights, by_hand, recipe)
     height, width = by_hand.sides or (weights.architecture.resolution,) * 2
     if height != width:
         raise InputError(
@@ -249,6 +257,20 @@ def _prepared(weights: Weights, by_hand: ByHand, *, is_certain: bool) -> Weights
     if by_hand.given:
         check_recipe(recipe, architecture)
     return replace(weights, architecture=architecture, recipe=recipe)
+
+
+def _prepared_integers(weights: QuantisedWeights, by_hand: ByHand, recipe: Recipe) -> QuantisedWeights:
+    """Change the recipe; the size is the file's."""
+    plan = weights.network.plan
+    own = plan.height, plan.width
+    if by_hand.sides not in (None, own):
+        raise InputError(
+            f"size {'x'.join(map(str, by_hand.sides or own))}: the file is for {own[0]}x{own[1]}; convert it for that, "
+            "and give the size to `refnet predict --size`"
+        )
+    if by_hand.given:
+        check_recipe(recipe, plan.architecture, own)
+    return replace(weights, recipe=recipe)
 
 
 def _said(by_hand: ByHand) -> dict[str, object]:

@@ -62,7 +62,7 @@ def map_program(
     if program.publisher is None:
         origin = find_origin(found, file, stated, release)
     else:
-        origin = Origin(program.publisher, found.architecture, found.padding, *_recipe(program.publisher, found), BY)
+        origin = Origin(program.publisher, found.architecture, found.padding, *recipe_of(program.publisher, found), BY)
     weights = Weights(
         architecture=origin.architecture,
         padding=origin.padding,
@@ -98,7 +98,7 @@ def _with_output(found: Found, stated: Stated) -> Found:
     return replace(found, architecture=replace(architecture, top=top), told=(*found.told, told))
 
 
-def _recipe(publisher: str, found: Found) -> tuple[Recipe, tuple[str, ...]]:
+def recipe_of(publisher: str, found: Found) -> tuple[Recipe, tuple[str, ...]]:
     """How pictures are read by the publisher; what the program itself does to pixels is right about that."""
     recipe = RECIPES.get(publisher) or _published(publisher, found.architecture.name)
     if not found.normalise:

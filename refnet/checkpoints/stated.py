@@ -12,7 +12,9 @@ from refnet.architecture.scaling import TABLE
 from refnet.architecture.top import Output, Pooling
 from refnet.architecture.variants import Architecture, variant_name
 from refnet.errors import CheckpointError, InputError, UnknownModelError
+from refnet.reference.integers.engine import ENGINES
 from refnet.weights import releases
+from refnet.weights.quantised import QuantisedWeights
 from refnet.weights.weights import Weights
 
 Head = Literal["none"]
@@ -22,6 +24,7 @@ _CHOICES: dict[str, Sequence[str]] = {
     "output": get_args(Output),
     "pooling": get_args(Pooling),
     "activation": get_args(Activation),
+    "engine": tuple(ENGINES),
 }
 
 
@@ -47,6 +50,8 @@ class Stated:
         Between dense layers.
     padding
         ``same``, ``symmetric``, or ``same@224``.
+    engine
+        Whose roundings an integer network is computed with.
 
     Raises
     ------
@@ -71,6 +76,7 @@ class Stated:
     pooling: Pooling | None = None
     activation: Activation | None = None
     padding: str | None = None
+    engine: str | None = None
 
     def __post_init__(self) -> None:
         if self.model is not None:
@@ -94,7 +100,7 @@ class Stated:
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: value for name, value in values.items() if value is not None}
 
-    def check_honoured(self, weights: Weights, found_under: str) -> None:
+    def check_honoured(self, weights: Weights | QuantisedWeights, found_under: str) -> None:
         """Refuse a conversion in which something that was stated is not so: the file says otherwise, or has no place.
 
         ``found_under`` is the name of the part that was taken. Whoever maps a file to weights honours what is stated;
@@ -132,7 +138,7 @@ def _variant(model: object) -> str:
     return name
 
 
-def _facts(weights: Weights, found_under: str) -> dict[str, str | None]:
+def _facts(weights: Weights | QuantisedWeights, found_under: str) -> dict[str, str | None]:
     """What a network is, in the words of ``Stated``; None where it has no such thing."""
     architecture, top = weights.architecture, weights.architecture.top
     return {
@@ -144,6 +150,7 @@ def _facts(weights: Weights, found_under: str) -> dict[str, str | None]:
         "pooling": top.pooling,
         "activation": _activation(architecture),
         "padding": weights.padding,
+        "engine": weights.engine.name if isinstance(weights, QuantisedWeights) else None,
     }
 
 

@@ -21,7 +21,7 @@ from refnet.version import __version__
 
 # Modules of this package, each imported only if it is needed: all of them together take longer than a prediction.
 COMMANDS = (
-    "predict", "features", "eval", "info", "fetch", "convert", "plan",
+    "predict", "features", "eval", "info", "fetch", "convert", "quantise", "plan",
     "verify", "golden", "compare", "bench", "export", "warmup",
 )  # fmt: skip
 # Of a file that takes no more, or is none any more; where such an error names no file, it is standard output.

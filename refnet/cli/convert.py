@@ -28,7 +28,7 @@ formats:
   PyTorch      .pth, .pt, .bin, .safetensors, .npz
   Keras        .keras, .h5, .weights.h5
   TensorFlow   .tar.gz, a checkpoint's .index file, a SavedModel's folder,
-               .tflite of floats
+               .tflite of floats, or of int8 throughout
   ONNX         .onnx
   Hugging Face the folder of a model, or its model.safetensors
 
@@ -51,7 +51,17 @@ ANSWERS = {
     "none": "the numbers themselves, no probabilities",
 }
 MOST_TOLD = 6  # notes that are printed
-STATED = ("model", "publisher", "key", "head", "output", "pooling", "activation", "padding")  # fields of `Stated`
+STATED = (
+    "model",
+    "publisher",
+    "key",
+    "head",
+    "output",
+    "pooling",
+    "activation",
+    "padding",
+    "engine",
+)  # fields of `Stated`
 AVERAGING = {"ema": "yes, a moving average", "raw": "no", "unknown": "the file does not say"}
 
 
@@ -106,6 +116,11 @@ def _add_stated(group: Any) -> None:
         help=f"between dense layers: {', '.join(get_args(Activation))}",
     )
     group.add_argument("--padding", metavar="RULE", help="same, symmetric, or same@SIZE: as for that size, always")
+    group.add_argument(
+        "--engine",
+        metavar="E",
+        help="of an int8 file: whose roundings, tflm (by default), tflite, xnnpack or onnxruntime",
+    )
 
 
 def _output(text: str) -> str:

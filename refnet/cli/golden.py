@@ -178,24 +178,27 @@ def _follow(options: argparse.Namespace) -> int:
 
 def _render(options: argparse.Namespace) -> int:
     from refnet.checks import check_recipe
-    from refnet.export.c99 import render
+    from refnet.export.c99 import integers, render
     from refnet.golden.inputs import choose_input
-    from refnet.hub.models import find_weights
+    from refnet.hub.models import find_any_weights
+    from refnet.weights.quantised import QuantisedWeights
     from refnet.weights.releases.recipes import find_recipe
 
     x = _input(options)
     network_input = choose_input(options.image, x, options.stimulus)
     plan = _plan(options)
-    weights = find_weights(options.model)
+    weights = find_any_weights(options.model)
     recipe = check_recipe(find_recipe(options.recipe), weights.architecture) if options.recipe else weights.recipe
     size = network_input.size or (plan.height, plan.width)
-    render(
-        weights, network_input.make(recipe, *size, weights.architecture.channels), options.c, threads=options.threads
-    )
+    picture = network_input.make(recipe, *size, weights.architecture.channels)
+    if isinstance(weights, QuantisedWeights):
+        integers.render(weights, picture, options.c, threads=options.threads)
+        written = f"{len(weights.network.operations)} operations in C99 without floating point"
+    else:
+        render(weights, picture, options.c, threads=options.threads)
+        written = f"{len(plan)} steps in C99"
     place = terminal.printable(shlex.quote(options.c))
-    print(
-        f"{place}  {len(plan)} steps in C99, input {size[0]}x{size[1]}; `make -C {place} check` compares their digests"
-    )
+    print(f"{place}  {written}, input {size[0]}x{size[1]}; `make -C {place} check` compares their digests")
     return 0
 
 
@@ -254,6 +257,10 @@ def _plan(options: argparse.Namespace, x: Any = None) -> Plan:
     """Lay out the network as it will run, on the input ``x`` where that is a tensor."""
     from refnet.architecture.plan import make_plan
     from refnet.cli.plan import network_of
+    from refnet.weights.quantised import QuantisedWeights
 
     known = network_of(options.model)
-    return make_plan(known.architecture, options.size if x is None else x.shape[1:3], padding=known.padding)
+    size = options.size if x is None else x.shape[1:3]
+    if size is None and isinstance(known, QuantisedWeights):
+        return known.network.plan
+    return make_plan(known.architecture, size, padding=known.padding)

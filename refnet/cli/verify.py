@@ -56,14 +56,13 @@ def _prove(file: str, *, quiet: bool) -> dict[str, Any]:
     from refnet.hub.converted import convert_once
     from refnet.hub.source_files import is_foreign
     from refnet.weights.reader import read_any
-    from refnet.weights.weights import Weights
 
     path = Path(file)
     weights, kept = convert_once(path) if is_foreign(path) else (read_any(path), path)
     digest = weights.digest()
     place = certificate.beside(kept or path)
-    there = isinstance(weights, Weights) and os.path.lexists(place)
-    difference = certificate.prove(kept, weights) if isinstance(weights, Weights) and kept and there else None
+    there = os.path.lexists(place)
+    difference = certificate.prove(kept, weights) if kept and there else None
     if not quiet:
         verdict = "all that its certificate says of the weights holds" if there else "without a certificate"
         if difference:

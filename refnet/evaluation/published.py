@@ -57,6 +57,8 @@ def published(network: Network) -> Published | None:
         otherwise.append(f"recipe {network.recipe.name}")
     if (network.plan.height, network.plan.width) != (release.size, release.size):
         otherwise.append(f"{network.plan.height}x{network.plan.width} pixels, not {release.size}")
+    if network.dtype == np.int8:
+        otherwise.append(f"arithmetic {network.arithmetic}")
     return Published(release.name, release.top1, release.top5, release.measured or "", tuple(otherwise))
 
 

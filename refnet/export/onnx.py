@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -80,7 +81,7 @@ def export_onnx(weights: Weights, path: str | os.PathLike[str], *, size: int | t
     ['stem.conv', 'stem.bn', 'stem', 'block1a.depthwise.conv']
     """
     path = check_file_target(path, SUFFIX)
-    onnx = _import_onnx()
+    onnx = import_onnx()
     if not isinstance(weights, Weights):
         raise InputError(f"cannot export {type(weights).__name__}; want weights, as Network.weights")
     check_tensors(weights)
@@ -88,7 +89,12 @@ def export_onnx(weights: Weights, path: str | os.PathLike[str], *, size: int | t
     bytes_needed = sum(tensor.nbytes for tensor in weights.tensors.values())
     if bytes_needed >= MAX_BYTES:
         raise InputError(f"{plan.architecture.name} has {bytes_needed:,} bytes of weights; an ONNX file holds 2 GiB")
-    content = _model(weights, plan).SerializeToString(deterministic=True)
+    checked_and_written(onnx, _model(weights, plan), path)
+
+
+def checked_and_written(onnx: Any, model: onnx.ModelProto, path: Path) -> None:
+    """Write a model, if onnx's own checker finds nothing wrong."""
+    content = model.SerializeToString(deterministic=True)
     try:
         onnx.checker.check_model(content, full_check=True)
     except onnx.checker.ValidationError as error:
@@ -97,7 +103,8 @@ def export_onnx(weights: Weights, path: str | os.PathLike[str], *, size: int | t
         unfinished.write_bytes(content)
 
 
-def _import_onnx() -> Any:
+def import_onnx() -> Any:
+    """The package ``onnx``, which only an export needs."""
     try:
         import onnx
         import onnx.checker

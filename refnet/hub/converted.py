@@ -22,13 +22,14 @@ from refnet.hub import proof
 from refnet.hub.failure import warn
 from refnet.hub.source_files import State, content_of, state_of
 from refnet.weights import paths
-from refnet.weights.reader import read
+from refnet.weights.quantised import QuantisedWeights
+from refnet.weights.reader import read_any
 from refnet.weights.weight_file import moved
 from refnet.weights.weights import Weights
 
 FOLDER = "converted"  # in the cache
 # Of whose source a conversion depends on: a newer refnet converts anew.
-_ROOMS = ("architecture", "checkpoints", "data", "files", "preprocessing", "weights")
+_ROOMS = ("architecture", "checkpoints", "data", "files", "preprocessing", "reference", "weights")
 
 
 MAX_ENTRY = 1 << 20  # bytes of what is noted of one checkpoint
@@ -52,7 +53,7 @@ class _Entry(NamedTuple):
 class Converted(NamedTuple):
     """What a checkpoint became, and where that is kept, if it could be."""
 
-    weights: Weights
+    weights: Weights | QuantisedWeights
     file: Path | None
 
 
@@ -75,7 +76,7 @@ def convert_once(path: Path, stated: Stated = NOTHING) -> Converted:
             _note(entry, _Entry(name, state, _code()))
             return Converted(weights, folder / name)
         convert(path, stated, out=place / name)
-        weights, notes = read(place / name), _notes(place / name)
+        weights, notes = read_any(place / name), _notes(place / name)
         if state_of(path) != state:
             raise CheckpointError(f"{path} changed while it was read; try again", filename=path)
         kept = can_be_kept and _keep(place / name, entry, _Entry(name, state, _code()))
@@ -86,9 +87,9 @@ def convert_once(path: Path, stated: Stated = NOTHING) -> Converted:
     return Converted(weights, folder / name if kept else None)
 
 
-def _read_proven(path: Path) -> Weights:
+def _read_proven(path: Path) -> Weights | QuantisedWeights:
     """Read what a file became, unless somebody else may have put it there."""
-    weights = read(path)
+    weights = read_any(path)
     if not proof.is_proven(weights, path):
         raise WeightsError(f"{path} may be another user's work, for {proof.doubt(path)}")
     return weights
@@ -100,7 +101,7 @@ def _notes(weight_file: Path) -> list[str]:
     return [str(note) for note in told]
 
 
-def _described(weights: Weights) -> str:
+def _described(weights: Weights | QuantisedWeights) -> str:
     """Say what a network is, in a few words."""
     architecture = weights.architecture
     if not architecture.classes:

@@ -12,10 +12,11 @@ import numpy.typing as npt
 
 from refnet.checks import float_dtype
 from refnet.errors import InputError
-from refnet.hub.models import find_weights
+from refnet.hub.models import find_any_weights
 from refnet.kernels.compilation import keep_on_disk
-from refnet.kernels.units import PICTURES, run_unit
-from refnet.network import Network
+from refnet.kernels.units import INTEGERS, PICTURES, run_unit
+from refnet.network.restore import make_network
+from refnet.weights.quantised import QuantisedWeights
 
 DTYPES = ("float32", "float64")
 
@@ -27,7 +28,7 @@ class Warm:
     Attributes
     ----------
     dtype
-        What they compute in: ``float32`` or ``float64``.
+        What they compute in: ``float32``, ``float64`` or ``int8``.
     seconds
         How long compiling them took; None if they were there already.
     directory
@@ -48,13 +49,14 @@ def warm_up(
     """Do what ``refnet.warmup`` promises; what is wrong comes out before anything is compiled, if it can."""
     dtypes = [float_dtype(name) for name in (DTYPES if dtype is None else [dtype])]
     directory = None if cache is None else _directory(cache)
-    for model in models:
-        find_weights(model)  # and forget them: all at once would take much memory
-    units = [*map(run_unit, dtypes), PICTURES]
+    # And forget them: all at once would take much memory.
+    of_integers = [isinstance(find_any_weights(model), QuantisedWeights) for model in models]
+    of_floats = not all(of_integers) or not models
+    units = [*(map(run_unit, dtypes) if of_floats else ()), *([INTEGERS] if any(of_integers) else ()), PICTURES]
     kernels = [Warm(unit.dtype, *keep_on_disk(unit, directory), unit.title) for unit in units]
-    for model in models:
-        for wanted in dtypes:
-            network = Network._consume(find_weights(model), dtype=wanted)
+    for model, is_quantised in zip(models, of_integers, strict=True):
+        for wanted in dtypes[:1] if is_quantised else dtypes:
+            network = make_network(find_any_weights(model), dtype=np.dtype(np.float32) if is_quantised else wanted)
             grey = np.full((network.plan.height, network.plan.width, 3), 128, np.uint8)
             network.features(network.preprocess(grey), at=network.plan.outputs)
     return kernels

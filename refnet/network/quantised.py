@@ -12,8 +12,8 @@ from refnet.architecture.plan import Plan, make_plan, sides
 from refnet.architecture.step import Shape
 from refnet.arrays import Array
 from refnet.checks import check_recipe, given_tensors, shaped_pictures, thread_count
+from refnet.engine.integers.runner import IntegerEngine
 from refnet.errors import InputError
-from refnet.network.by_definition import IntegerEngine
 from refnet.network.network import Network
 from refnet.prediction import Prediction
 from refnet.preprocessing.recipe import Recipe

@@ -21,9 +21,9 @@ def make_network(
     weights: Weights | QuantisedWeights,
     *,
     dtype: np.dtype[Any],
-    threads: int | None,
-    recipe: str | Recipe | None,
-    size: tuple[int, int] | None,
+    threads: int | None = None,
+    recipe: str | Recipe | None = None,
+    size: tuple[int, int] | None = None,
 ) -> Network:
     """Make a network of weights that are checked already and that nobody else needs.
 

@@ -137,7 +137,7 @@ def from_metadata(metadata: Metadata, tensors: Tensors) -> QuantisedWeights:
         recipe=Recipe.from_json(stated["recipe"]),
         labels=parse_labels(metadata, plan.architecture),
         provenance=parse_origin(metadata),
-        calibration=_parse_calibration(stated["calibration"]),
+        calibration=parse_calibration(stated["calibration"]),
     )
 
 
@@ -160,7 +160,8 @@ _TYPES: dict[str, type] = {
 }  # fmt: skip
 
 
-def _parse_calibration(text: str) -> Calibration:
+def parse_calibration(text: str) -> Calibration:
+    """Read how scales came about."""
     try:
         stated = strict_json.parse(text)
     except ValueError as error:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.places import CHELSEA
+from helpers.places import CHELSEA, DATA
 from helpers.terminals import run_in_terminal, screen
 
 import refnet
@@ -28,6 +28,7 @@ def _compiled():
     """Compile the kernels before any test looks at standard error."""
     for dtype in ("float32", "float64"):
         refnet.load("lite0@synthetic", dtype=dtype).logits(picture_tensor(8, 8))
+    refnet.load(DATA / "integers" / "lite.h5").logits(picture_tensor(8, 8))
 
 
 @pytest.fixture
@@ -198,6 +199,12 @@ class TestC99:
         assert out == "port  61 steps in C99, input 33x30; `make -C port check` compares their digests\n"
         x = np.frombuffer(Path("port/input.bin").read_bytes(), "<f4").reshape(X.shape)
         assert (x == X).all()
+
+    def test_of_integers(self, run):
+        code, out, err = run(DATA / "integers" / "lite.h5", "--image", CHELSEA, "--c", "port")
+        assert (code, err) == (0, "")
+        assert out.startswith("port  30 operations in C99 without floating point, input 48x48; `make -C port check`")
+        assert len(Path("port/input.bin").read_bytes()) == 48 * 48 * 3
 
     def test_a_picture_by_another_recipe(self, run):
         for recipe in ((), ("--recipe", "timm")):

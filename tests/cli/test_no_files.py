@@ -17,7 +17,8 @@ COMMANDS = [
     "compare golden port --truth {}", "golden lite0@synthetic --input {} -o new",
     "golden lite0@synthetic --image {} -o new",
     "eval {}", "eval pictures --truth {}", "eval pictures --truth truth.csv --from {}",
-    "bench {}", "export {} -o a.onnx",
+    "bench {}", "quantise {} --pictures pictures -o a.h5", "quantise lite0 --pictures {} -o a.h5",
+    "export {} -o a.onnx",
 ]  # fmt: skip
 
 

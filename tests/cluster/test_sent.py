@@ -4,12 +4,14 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
+from helpers.quantised_weights import make_quantised
 from helpers.small_weights import make_weights
 
 import refnet
 from refnet.cluster import sent
 from refnet.errors import WeightsError
 from refnet.network import Network
+from refnet.network.quantised import QuantisedNetwork
 from refnet.preprocessing.recipe import RECIPES
 from refnet.weights import writer
 
@@ -33,6 +35,19 @@ def test_what_arrives_is_the_network(tmp_path):
     found = sent.find(words, 3)
     assert (found.threads, found.dtype, found.recipe, found.plan) == (3, network.dtype, network.recipe, network.plan)
     assert found.weights.digest() == network.weights.digest()
+
+
+def test_integers_arrive_too():
+    network = QuantisedNetwork(make_quantised(), size=40)
+    words = sent.describe(network)
+    assert sent.find(words, 3) is None
+    receive(words, sent.content_of(network))
+    found = sent.find(words, 3)
+    assert (found.arithmetic, found.plan, found.weights.digest()) == (
+        "int8, tflm",
+        network.plan,
+        words.file.tensors_digest,
+    )
 
 
 @pytest.mark.parametrize("what", ["tensors", "recipe", "nonsense"])

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from helpers.quantised_weights import make_quantised
 from helpers.small_weights import make_weights, make_weights_of
 
 import refnet
@@ -11,6 +12,7 @@ from refnet.evaluation import Answers, DataSet, Evaluation, Published
 from refnet.evaluation.matching import Truth
 from refnet.evaluation.published import is_validation, published
 from refnet.network import Network
+from refnet.network.quantised import QuantisedNetwork
 from refnet.weights.labels import imagenet_labels, labels_for
 from refnet.weights.weights import Provenance
 
@@ -46,6 +48,15 @@ def test_what_is_run_otherwise():
     network = refnet.load("lite0")
     other = Network(network.weights, size=(224, 240), threads=1)
     assert published(other).otherwise == ("224x240 pixels, not 224",)
+
+
+def test_integers_are_run_otherwise():
+    origin = refnet.load("lite0").weights.provenance
+    weights = make_quantised(provenance=origin)
+    plan = weights.network.plan
+    named = replace(weights.network, plan=replace(plan, architecture=replace(plan.architecture, name="lite0")))
+    found = published(QuantisedNetwork(replace(weights, network=named), size=224))
+    assert (found.top1, found.otherwise) == (75.1, ("arithmetic int8, tflm",))
 
 
 @pytest.mark.parametrize(

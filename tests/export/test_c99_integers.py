@@ -6,25 +6,33 @@ import ctypes
 import re
 import subprocess
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import pytest
-from helpers.integer_networks import FILES, find, network, picture, pooled
+from helpers.integer_networks import FOLDER, find, network, picture, pooled
 from helpers.integer_variants import fused, loud, powers_of_two, sized
 from helpers.programs import need
 
 from refnet.architecture import names
+from refnet.architecture.plan import make_plan
 from refnet.errors import InputError
-from refnet.export.c99.integers import render
+from refnet.export.c99 import integers
+from refnet.export.c99.integers import render_network
 from refnet.export.c99.integers.arrays import Constant, header
-from refnet.export.c99.integers.memory import ELEMENTWISE, arena, shapes
+from refnet.export.c99.integers.memory import ELEMENTWISE, arena
+from refnet.export.c99.integers.render import SOURCES
+from refnet.export.c99.integers.rows import KINDS
 from refnet.reference.digest import tensor_digest
 from refnet.reference.integers import policy
 from refnet.reference.integers.engine import TFLM, Rescaling, engine, of_one_policy
 from refnet.reference.integers.evaluate import accumulate, entry, evaluate
 from refnet.reference.integers.fixed_point import multiplier
+from refnet.reference.integers.layout import on
+from refnet.reference.integers.network import Kind
 from refnet.reference.integers.quantisation import Quantisation
 from refnet.reference.integers.softmax import argument_multiplier, softmax
+from refnet.weights.reader import read_any
 
 STRICT = ["-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wpedantic", "-Werror"]
 NETWORK = ["run.c", "plan.c", "refnet.c", "rounding.c", "softmax.c", "sha256.c"]
@@ -42,8 +50,11 @@ BUILDS = [
 SHIFT = Rescaling("power-of-two")
 SHIFTS = replace(TFLM, name="shifts", convolution=SHIFT, depthwise=SHIFT, dense=SHIFT, multiply=SHIFT, add=SHIFT.policy)
 UNUSUAL = {
-    **{name: (lambda: network("swish.tflite").network, of_one_policy(name)) for name in ("single", "double-up")},
-    "truncate": (lambda: network("relu6.tflite").network, of_one_policy("truncate")),
+    "relu6": (lambda: network("relu6.tflite").network, TFLM),
+    **{
+        name: (lambda: network("swish.tflite").network, of_one_policy(name))
+        for name in ("single", "double-up", "truncate")
+    },
     "power-of-two": (lambda: powers_of_two(network("swish.tflite").network), SHIFTS),
     "average pool": (lambda: find(pooled().packed()).network, TFLM),
     "another size": (lambda: sized(network("swish.tflite").network, 77), TFLM),
@@ -52,11 +63,15 @@ UNUSUAL = {
 }
 
 
-@pytest.fixture(scope="module", params=FILES)
-def rendered(request, tmp_path_factory):
-    """Directory of a program, in turn of each fixture."""
+def render(net, by, x, target):
+    render_network(net, by, evaluate(net, by, x), target)
+
+
+@pytest.fixture(scope="module")
+def rendered(tmp_path_factory):
+    """Directory of the program of the network with swish."""
     target = tmp_path_factory.mktemp("c99") / "program"
-    render(network(request.param).network, TFLM, picture(0), target)
+    render(network("swish.tflite").network, TFLM, picture(0), target)
     return target
 
 
@@ -96,7 +111,7 @@ def test_every_digest_of_unusual_networks(name, tmp_path):
     find_network, by = UNUSUAL[name]
     net = find_network()
     render(net, by, noise(net), tmp_path / "program")
-    found = run(build(tmp_path / "program", tmp_path / "refnet", ["gcc", "-O1"]), tmp_path / "program")
+    found = run(build(tmp_path / "program", tmp_path / "refnet", ["gcc", "-O1", NO_FLOATS]), tmp_path / "program")
     assert found.stdout == (tmp_path / "program" / "digests.txt").read_text()
 
 
@@ -146,15 +161,22 @@ def test_tensors_and_sums(program):
     }
 
 
-def test_codes_or_real_numbers(tmp_path):
-    net, _ = network("relu6.tflite")
-    render(net, TFLM, picture(3), tmp_path / "real")
-    render(net, TFLM, entry(net, TFLM, picture(3)), tmp_path / "codes")
-    real, codes = (
+def test_codes_or_real_numbers_of_another_size(tmp_path):
+    weights = read_any(FOLDER / "lite.h5")
+    x = np.random.default_rng(3).uniform(-1, 1, (1, 33, 20, 3)).astype(np.float32)
+    net = on(make_plan(weights.architecture, (33, 20), padding=weights.padding), weights.network)
+    integers.render(weights, x, tmp_path / "real", threads=1)
+    integers.render(weights, entry(net, weights.engine, x), tmp_path / "codes")
+    render(net, weights.engine, x, tmp_path / "definition")
+    real, *others = (
         {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-        for folder in (tmp_path / "real", tmp_path / "codes")
+        for folder in (tmp_path / name for name in ("real", "codes", "definition"))
     )
-    assert real == codes
+    assert others == [real, real]
+    with pytest.raises(InputError, match="the input holds 2 pictures"):
+        integers.render(weights, np.repeat(x, 2, axis=0), tmp_path / "program")
+    with pytest.raises(InputError, match="float32"):
+        integers.render(weights, x.astype(np.float64), tmp_path / "program")
 
 
 def test_roundings(program, tmp_path):
@@ -216,21 +238,42 @@ def test_softmax(program, tmp_path):
     assert found.stdout == b"".join(expected)
 
 
-def test_memory_is_used_again_but_never_while_read():
-    """Every tensor, at every time it is still read, lies apart from all others that are."""
-    net, _ = network("swish.tflite")
-    memory, sizes = arena(net), shapes(net)
+@pytest.mark.parametrize("name", ["swish.tflite", "relu6.tflite"])
+def test_memory_is_used_again_but_never_while_read(name):
+    """Every tensor, while it is written, lies apart from all others that are still read; and no room is lost."""
+    net, _ = network(name)
+    memory, sizes = arena(net), {name: int(np.prod(shape)) for name, shape in net.shapes.items()}
     last = {name: time for time, each in enumerate(net.operations) for name in each.inputs}
     made = {names.INPUT: -1} | {each.name: time for time, each in enumerate(net.operations)}
-    ends = {name: memory.places[name] + int(np.prod(sizes[name])) for name in sizes}
-    assert max(ends.values()) <= memory.size < sum(np.prod(shape) for shape in sizes.values()) / 2
+    ends = {name: memory.places[name] + size for name, size in sizes.items()}
+    in_use = {}
     for time, each in enumerate(net.operations):
         alive = [name for name in sizes if made[name] < time <= last.get(name, time)]
-        over = [name for name in alive if memory.places[name] == memory.places[each.name]]
+        in_use[each.name] = sum(sizes[name] for name in alive)
+        in_place = 0
         for name in alive:
             apart = ends[name] <= memory.places[each.name] or memory.places[name] >= ends[each.name]
-            in_place = name in over and last[name] == time and each.kind in ELEMENTWISE
-            assert apart or (in_place and sizes[name] == sizes[each.name])
+            if not apart:
+                assert last[name] == time
+                assert each.kind in ELEMENTWISE
+                assert (memory.places[name], ends[name]) == (memory.places[each.name], ends[each.name])
+                in_place += 1
+        assert in_place <= 1
+        in_use[each.name] += 0 if in_place else sizes[each.name]
+    assert memory.size == max(ends.values()) == max(in_use.values()) == in_use[memory.fullest]
+
+
+def test_every_kind_and_every_policy_of_fixed_point_is_known():
+    sources = {path.name: path.read_text() for path in SOURCES.glob("*.[ch]")}
+
+    def known(word, enum):
+        (members,) = re.findall(rf"typedef enum {{([^}}]*)}} {enum};", sources["refnet.h"])
+        return word in re.findall(r"\w+", members) and f"case {word}:" in sources["refnet.c"]
+
+    assert all(known(KINDS.get(kind, kind.upper()), "Op") for kind in get_args(Kind))
+    whole = [name for name, by in policy.POLICIES.items() if by.is_fixed_point or name == "power-of-two"]
+    assert len(whole) == 5
+    assert all(known(name.upper().replace("-", "_"), "Policy") for name in whole)
 
 
 def test_literals():
@@ -275,5 +318,3 @@ def test_what_32_bits_do_not_hold(tmp_path):
     flat = replace(net, codes=dict(net.codes) | {"logits": Quantisation(np.float32(1e-9), 0)})
     with pytest.raises(InputError, match=r"too small for a softmax|32 bits do not hold"):
         render(flat, TFLM, picture(0), tmp_path / "program")
-    with pytest.raises(InputError, match="the input holds 2 pictures"):
-        render(net, TFLM, np.repeat(picture(0), 2, axis=0), tmp_path / "program")

@@ -1,6 +1,7 @@
 """The small int8 networks of tests/data/integers, which tools/make_integer_networks.py made."""
 
 import sys
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -8,10 +9,12 @@ from ai_edge_litert import schema_py_generated as schema
 from helpers.places import DATA, ROOT
 from helpers.tflite_files import OPERATORS, File
 
+from refnet.architecture.plan import make_plan
 from refnet.architecture.scaling import Coefficients
 from refnet.architecture.variants import efficientnet
 from refnet.checkpoints.graph.tflite.integers import FoundIntegers, find_integers
 from refnet.checkpoints.readers.tflite import tflite_file
+from refnet.reference.integers.network import IntegerNetwork
 
 sys.path.append(str(ROOT / "tools"))
 
@@ -52,3 +55,23 @@ def pooled() -> File:
 
 def picture(seed: int) -> np.ndarray:
     return np.random.default_rng(seed).uniform(-1, 1, SIZE).astype(np.float32)
+
+
+def of_kinds(net: IntegerNetwork, kinds: dict[str, str]) -> IntegerNetwork:
+    """The same network, with other kinds of operation for the steps whose names end so."""
+
+    def kind(name: str) -> str | None:
+        return next((kind for end, kind in kinds.items() if name.endswith(end)), None)
+
+    operations = (replace(each, kind=kind(each.name) or each.kind) for each in net.operations)
+    return replace(net, operations=tuple(operations))
+
+
+def symmetric(net: IntegerNetwork) -> IntegerNetwork:
+    """The same network with as many zeros on each side, which only an operator of its own can add."""
+    plan = make_plan(net.plan.architecture, padding="symmetric")
+    around = {step.name: step.pads for step in plan}
+    operations = (
+        replace(each, pads=around[each.name.removesuffix(".conv")]) if each.kernel else each for each in net.operations
+    )
+    return replace(net, plan=plan, operations=tuple(operations))

@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 from helpers.planted_integers import Mistake
 
-from refnet.export.c99.integers import render
+from refnet.export.c99.integers import render_network
 from refnet.reference.integers.engine import Engine
+from refnet.reference.integers.evaluate import evaluate
 from refnet.reference.integers.network import IntegerNetwork
 
 CHANGED = ("run.c", "refnet.c")
@@ -61,7 +62,7 @@ class Port:
     def __init__(self, network: IntegerNetwork, engine: Engine, x: np.ndarray, folder: Path) -> None:
         self.network = network
         self.folder = folder
-        render(network, engine, x, folder)
+        render_network(network, engine, evaluate(network, engine, x), folder)
         self._change("run.c", r"const Step \*step = &plan\[i\];", HOOK)
         self._change("run.c", r"(?=#include <string.h>)", "#include <stdlib.h>\n")
         self._change("run.c", r"(?=static int8_t arena)", "int here;\n\n")

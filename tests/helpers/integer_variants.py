@@ -8,6 +8,7 @@ import numpy as np
 
 from refnet.architecture.plan import make_plan
 from refnet.reference.integers.fixed_point import multiplier
+from refnet.reference.integers.layout import on
 from refnet.reference.integers.network import IntegerNetwork, Kernel, Operation
 from refnet.reference.integers.policy import double
 from refnet.reference.integers.quantisation import Quantisation
@@ -42,13 +43,7 @@ def powers_of_two(network: IntegerNetwork) -> IntegerNetwork:
 
 def sized(network: IntegerNetwork, size: int) -> IntegerNetwork:
     """The same network for another picture: what is rare is seen in many elements."""
-    plan = make_plan(network.plan.architecture, size, padding=network.plan.padding)
-    pads = {step.name: step.pads for step in plan if step.op in ("convolution", "depthwise")}
-    operations = tuple(
-        replace(each, pads=pads.get(each.name) or pads.get(each.name.removesuffix(".conv"), each.pads))
-        for each in network.operations
-    )
-    return replace(network, plan=plan, operations=operations)
+    return on(make_plan(network.plan.architecture, size, padding=network.plan.padding), network)
 
 
 def loud(network: IntegerNetwork) -> IntegerNetwork:

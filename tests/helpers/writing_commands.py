@@ -42,6 +42,7 @@ COMMANDS = (
     WritingCommand("golden npz", "golden lite0 --size 64 -o out.npz"),
     WritingCommand("convert", f"convert {DATA}/hugging_face/b-narrow -o out.h5"),
     WritingCommand("load and convert", f"info {DATA}/hugging_face/b-narrow"),  # into the cache
+    WritingCommand("quantise", "quantise lite0 --size 64 --pictures photos -o out.h5 --page out.html"),
     WritingCommand("export onnx", "export lite0 --size 64 -o out.onnx"),
     WritingCommand("predict csv", "predict photos -o out.csv", ("out.csv.part",)),
     WritingCommand("predict parquet", "predict photos -o out.parquet", ("out.parquet.part",)),

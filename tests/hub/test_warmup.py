@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from helpers.places import CHELSEA
+from helpers.places import CHELSEA, DATA
 from helpers.terminals import run_in_terminal, screen
 
 import refnet
@@ -18,6 +18,8 @@ from refnet.hub import warmup
 from refnet.hub.warmup import Warm
 from refnet.kernels.units import PICTURES
 from refnet.network import Network
+
+INTEGERS = DATA / "integers" / "lite.h5"
 
 # As for a user who may not write where the kernels are.
 READ_ONLY = """
@@ -180,3 +182,12 @@ def test_a_compiler_that_is_switched_off(tmp_path):
     done = start("-m", "refnet", "warmup", where=tmp_path, NUMBA_DISABLE_JIT="1")
     assert done.returncode == 2
     assert "NUMBA_DISABLE_JIT" in done.stderr
+
+
+def test_integers_have_kernels_of_their_own(monkeypatch):
+    kept = []
+    monkeypatch.setattr(warmup, "keep_on_disk", lambda unit, directory: kept.append(unit.name) or (None, directory))
+    warmup.warm_up([INTEGERS], None, None)
+    assert kept == ["run-int8", "picture_rows-float32"]
+    warmup.warm_up([INTEGERS, "lite0"], "float32", None)
+    assert kept[2:] == ["run-float32", "run-int8", "picture_rows-float32"]

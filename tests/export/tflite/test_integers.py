@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from helpers.integer_networks import CANDIDATES, FILES, find, network, picture
+from helpers.integer_networks import CANDIDATES, FILES, find, network, of_kinds, picture, symmetric
 
 from refnet.architecture.plan import make_plan
 from refnet.checkpoints.readers.tflite import tflite_file
@@ -37,26 +37,6 @@ def assert_same(ours: IntegerNetwork, theirs: IntegerNetwork) -> None:
 def coming_as(numbers: str, seed: int) -> np.ndarray:
     x = picture(seed)
     return x if numbers == "float32" else np.clip(128 * x, -128, 127).astype(np.int8).view(numbers)
-
-
-def changed(net: IntegerNetwork, kinds: dict[str, str]) -> IntegerNetwork:
-    """The same network, with other kinds of operation for the steps whose names end so."""
-
-    def kind(name: str) -> str | None:
-        return next((kind for end, kind in kinds.items() if name.endswith(end)), None)
-
-    operations = (replace(each, kind=kind(each.name) or each.kind) for each in net.operations)
-    return replace(net, operations=tuple(operations))
-
-
-def symmetric(net: IntegerNetwork) -> IntegerNetwork:
-    """The same network with as many zeros on each side, which only an operator of its own can add."""
-    plan = make_plan(net.plan.architecture, padding="symmetric")
-    around = {step.name: step.pads for step in plan}
-    operations = (
-        replace(each, pads=around[each.name.removesuffix(".conv")]) if each.kernel else each for each in net.operations
-    )
-    return replace(net, plan=plan, operations=tuple(operations))
 
 
 @pytest.mark.parametrize("numbers", NUMBERS)
@@ -101,8 +81,8 @@ def test_ends(of, numbers):
     "change",
     [
         symmetric,
-        lambda net: changed(net, {".reduce.conv": "dense", ".gate.conv": "dense"}),
-        lambda net: changed(net, {"pool": "average_pool", "logits": "convolution"}),
+        lambda net: of_kinds(net, {".reduce.conv": "dense", ".gate.conv": "dense"}),
+        lambda net: of_kinds(net, {"pool": "average_pool", "logits": "convolution"}),
     ],
     ids=["symmetric", "dense", "pool"],
 )
@@ -130,7 +110,7 @@ def test_a_network_without_classifier():
 def test_what_has_no_operator():
     net = network("swish.tflite").network
     with pytest.raises(InputError, match=r"stem: .* no operator for swish by a table; .* --swish split"):
-        model_of(changed(net, {"stem": "swish"}))
+        model_of(of_kinds(net, {"stem": "swish"}))
     limited = [replace(each, limit="relu6") if each.kind == "mean" else each for each in net.operations]
     with pytest.raises(InputError, match="MEAN of TensorFlow Lite ends with no relu6"):
         model_of(replace(net, operations=tuple(limited)))

@@ -54,7 +54,7 @@ def _check(model: Model) -> None:
         article = "an" if first.dtype[0] == "i" else "a"
         raise CheckpointError(
             f"{article} {first.dtype} network: {len(whole)} of its {len(model.tensors)} tensors are whole numbers with "
-            f"a scale, such as {_short(first.name)!r}; refnet has float networks: {INSTEAD}"
+            f"a scale, such as {_short(first.name)!r}; refnet has networks of floats, and of int8 throughout: {INSTEAD}"
         )
     for tensor in model.tensors:
         if tensor.strange:

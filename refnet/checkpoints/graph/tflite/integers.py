@@ -14,7 +14,7 @@ from refnet.architecture import names
 from refnet.architecture.plan import Plan, make_plan
 from refnet.architecture.step import Step
 from refnet.architecture.variants import Architecture
-from refnet.checkpoints.graph.match import match
+from refnet.checkpoints.graph.match import Found, match
 from refnet.checkpoints.graph.tflite.build import graph
 from refnet.checkpoints.graph.tflite.integer_tensors import as_real, codes_of, kernel_of, short
 from refnet.checkpoints.readers.tflite.schema import FUSED
@@ -25,6 +25,7 @@ from refnet.reference.integers.bounds import check_sums
 from refnet.reference.integers.network import IntegerNetwork, Kind, Limit, Operation
 from refnet.reference.integers.quantisation import Quantisation
 
+WHOLE = ("int8", "uint8", "int16")
 ENDS = ("QUANTIZE", "DEQUANTIZE")
 SAME_CODES = ("RESHAPE", "SQUEEZE", "PAD", "PADV2")
 KINDS: dict[str, Kind] = {
@@ -50,10 +51,26 @@ class FoundIntegers(NamedTuple):
     tensors: Mapping[str, int]
 
 
-def find_integers(model: Model, *, candidates: Iterable[Architecture] | None = None) -> FoundIntegers:
+def is_integers(model: Model) -> bool:
+    """Whether a file's convolutions read whole numbers, and not only have them as weights.
+
+    Examples
+    --------
+    >>> from refnet.checkpoints.readers.tflite import tflite_file
+    >>> [is_integers(tflite_file.read(f"tests/data/{name}.tflite")) for name in ("integers/swish", "tflite/dynamic")]
+    [True, False]
+    """
+    read = (each.inputs[0] for each in model.operators if each.kind == "CONV_2D" and each.inputs)
+    return any(number >= 0 and model.tensors[number].dtype in WHOLE for number in read)
+
+
+def find_integers(
+    model: Model, *, candidates: Iterable[Architecture] | None = None, padding: str | None = None
+) -> FoundIntegers:
     """Find the network that an int8 file computes, or refuse it at the first operator that departs from a plan.
 
-    ``candidates`` are the architectures that it may be, by default all that were published.
+    ``candidates`` are the architectures that it may be, by default all that were published; ``padding`` is the rule to
+    take where two would do.
 
     Examples
     --------
@@ -65,14 +82,22 @@ def find_integers(model: Model, *, candidates: Iterable[Architecture] | None = N
     >>> [(each.name, each.kind) for each in network.operations[:3]]
     [('stem.conv', 'convolution'), ('stem.sigmoid', 'logistic'), ('stem', 'multiply')]
     """
-    real = as_real(model)
-    found = match(graph(real), candidates=candidates)
+    return on_plan(model, match_real(model, candidates=candidates, padding=padding))
+
+
+def match_real(model: Model, *, candidates: Iterable[Architecture] | None = None, padding: str | None = None) -> Found:
+    """Find which network the twin of an int8 file is."""
+    found = match(graph(as_real(model)), candidates=candidates, padding=padding)
     if found.size is None:
         raise CheckpointError("it takes pictures of any size; an integer network is of one")
     if found.normalise:
         raise CheckpointError("it changes pixels by itself, in codes; make it without that, its input normalised")
-    plan = make_plan(found.architecture, found.size, padding=found.padding)
-    walk = _Walk(model, plan)
+    return found
+
+
+def on_plan(model: Model, found: Found) -> FoundIntegers:
+    """Walk along the plan of the network that was found."""
+    walk = _Walk(model, make_plan(found.architecture, found.size, padding=found.padding))
     return FoundIntegers(walk.network(), walk.tensors)
 
 

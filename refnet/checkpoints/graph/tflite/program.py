@@ -45,7 +45,7 @@ def from_tflite(model: Model, *, is_stated: bool = False) -> Program:
             f"its metadata ask for {noted.steps[0]} of what the graph computes, which refnet has not; "
             "where it was made, convert the model without it"
         )
-    told = (*_on_numbers(model), *_on_files(noted))
+    told = (*_on_numbers(model), *on_files(noted))
     if noted.mean is not None and noted.deviation is not None:
         found = _normalised(found, noted)
     return Program(found, None if is_stated else _publisher(found), told)
@@ -57,8 +57,8 @@ def _publisher(found: Graph) -> str | None:
     if operations:
         return None if wants_unit(operations) else FROM_KERAS
     functions = {node.settings["function"] for node in found.nodes.values() if node.op == "activation"}
-    is_lite = functions <= {"relu6", "sigmoid"} and "relu6" in functions
-    return LITE if is_lite else None  # all publishers of Lites have pixels of one kind
+    has_six = functions <= {"relu6", "sigmoid"} and "relu6" in functions
+    return LITE if has_six else None  # all publishers of Lites have pixels of one kind
 
 
 def _on_numbers(model: Model) -> tuple[str, ...]:
@@ -66,7 +66,8 @@ def _on_numbers(model: Model) -> tuple[str, ...]:
     return (f"{short} tensors have 16-bit floats; they are 32-bit ones now, which is exact",) if short else ()
 
 
-def _on_files(noted: Metadata) -> tuple[str, ...]:
+def on_files(noted: Metadata) -> tuple[str, ...]:
+    """Say what is packed behind a graph, and not read."""
     if not noted.files:
         return ()
     shown = ", ".join(noted.files[:SHOWN]) + ", …" * (len(noted.files) > SHOWN)

@@ -12,10 +12,11 @@ from refnet.errors import InputError
 from refnet.reference.integers.bounds import largest_sums
 from refnet.reference.integers.constants import FACTOR, SHIFT, WEIGHTS
 from refnet.reference.integers.engine import Engine
+from refnet.reference.integers.fixed_point import INT32_MAX
 from refnet.reference.integers.network import Operation
 from refnet.reference.integers.quantisation import Quantisation
 
-LARGEST: Final = 1 << 30  # of a result before its zero point is added
+LARGEST: Final = INT32_MAX - 255  # of what is rescaled, and so of a result: its zero point is added in 32 bits
 MOST_BITS: Final = 62  # that an int64 is shifted to the right by
 MOST_CLASSES: Final = 4095  # each adds up to 2**19 to a sum of 32 bits
 
@@ -25,7 +26,7 @@ def check(
 ) -> None:
     """Refuse an operation of so many channels and pixels of input, given the numbers that are ``stored`` of it."""
     name = operation.name
-    if FACTOR in stored or WEIGHTS in stored:
+    if FACTOR in stored or WEIGHTS in stored or (operation.kind == "softmax" and engine.softmax != "fixed-point"):
         raise InputError(
             f"{name}: the engine {engine.name} rounds a {operation.kind} by {_way(operation, engine)}, and the C99 "
             "program of an integer network is in fixed point; want one of fixed point: --engine tflm"
@@ -41,7 +42,7 @@ def check(
 
 def _way(operation: Operation, engine: Engine) -> str:
     """What the set calls its way of rounding such an operation."""
-    ways = {"add": engine.add, "mean": engine.mean}
+    ways = {"add": engine.add, "mean": engine.mean, "average_pool": engine.mean, "softmax": engine.softmax}
     return ways.get(operation.kind) or engine.rescaling(operation.kind).policy
 
 

@@ -5,23 +5,27 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from math import prod
 from pathlib import Path
 from typing import Final
 
 from refnet.architecture import names
+from refnet.architecture.plan import make_plan
 from refnet.arrays import Array
 from refnet.errors import InputError
 from refnet.export.c99.integers.arrays import Constant, constants_of, header
 from refnet.export.c99.integers.checks import check
-from refnet.export.c99.integers.memory import Memory, arena, shapes
+from refnet.export.c99.integers.memory import Memory, arena
 from refnet.export.c99.integers.rows import plan_header, plan_name, plan_table
 from refnet.files.whole import not_written, whole_directory
+from refnet.network.quantised import QuantisedNetwork, input_codes
 from refnet.reference.digest import tensor_digest
 from refnet.reference.integers.constants import constants
 from refnet.reference.integers.engine import Engine
-from refnet.reference.integers.evaluate import entry, evaluate
+from refnet.reference.integers.layout import on
 from refnet.reference.integers.network import IntegerNetwork
+from refnet.weights.quantised import QuantisedWeights
 
 SOURCES: Final = Path(__file__).parent / "program"
 SHARED: Final = SOURCES.parents[1] / "program"
@@ -34,38 +38,61 @@ PROGRAM: Final = (
 HASH: Final = ("sha256.c", "sha256.h")  # as the program of a network of real numbers has it
 
 
-def render(network: IntegerNetwork, engine: Engine, x: Array, target: str | os.PathLike[str]) -> None:
+def render(weights: QuantisedWeights, x: Array, target: str | os.PathLike[str], *, threads: int | None = None) -> None:
     """Write a C99 program that runs one picture through one integer network, without floating point.
 
     The directory holds the operations as scalar loops, the plan as a table, a header of constants for each operation,
-    ``input.bin``, the digests of every operation's codes as the definition gives them, a Makefile whose target
+    ``input.bin``, the digests of every operation's codes as refnet computes them here, a Makefile whose target
     ``check`` compares, and a README.txt with the sizes of flash and RAM. It appears when it is complete. The same
     arguments give the same bytes.
 
     Parameters
     ----------
-    network, engine
-        What is computed, and how it rounds: policies of fixed point.
+    weights
+        Of integers; their engine rounds in fixed point.
     x
-        One picture [1, H, W, 3]: codes, or real numbers of float32.
+        One picture [1, H, W, 3], float32 or codes of int8. The program is for its size alone.
     target
         The directory.
+    threads
+        They compute the digests.
 
     Raises
     ------
     InputError
         If the engine rounds in floating point, if 32 bits may not hold a number, or if x is no such picture.
+
+    Examples
+    --------
+    >>> import tempfile, refnet
+    >>> net = refnet.load("tests/data/integers/lite.h5")
+    >>> with tempfile.TemporaryDirectory() as place:
+    ...     render(net.weights, net.preprocess("refnet/data/chelsea.png"), place)
+    ...     (Path(place) / "digests.txt").read_text().splitlines()[-1][:5]
+    'top-1'
     """
     if len(x) != 1:
         raise InputError(f"the input holds {len(x)} pictures; the C99 program is for one")
+    network = QuantisedNetwork(weights, threads=threads)
+    steps = network.trace(x)  # checks x
+    plan = make_plan(weights.architecture, x.shape[1:3], padding=weights.padding)
+    made_for = on(plan, weights.network)
+    codes = input_codes(made_for, weights.engine, x)
+    render_network(made_for, weights.engine, chain([(names.INPUT, codes)], steps), target)
+
+
+def render_network(
+    network: IntegerNetwork, engine: Engine, tensors: Iterable[tuple[str, Array]], target: str | os.PathLike[str]
+) -> None:
+    """Write the program of any network and engine, given the codes of ``input``, then of every operation in turn."""
     found = _constants(network, engine)
     with not_written(target), whole_directory(Path(target)) as directory:
-        _write_program(directory, network, engine, entry(network, engine, x), found)
+        _write_program(directory, network, engine, tensors, found)
 
 
 def _constants(network: IntegerNetwork, engine: Engine) -> dict[str, dict[str, Constant]]:
     """The arrays of each operation, after it was checked that the program can compute it."""
-    sizes = shapes(network)
+    sizes = network.shapes
     found = {}
     for operation in network.operations:
         of = [network.codes[name] for name in operation.inputs]
@@ -77,7 +104,11 @@ def _constants(network: IntegerNetwork, engine: Engine) -> dict[str, dict[str, C
 
 
 def _write_program(
-    directory: Path, network: IntegerNetwork, engine: Engine, x: Array, found: Mapping[str, Mapping[str, Constant]]
+    directory: Path,
+    network: IntegerNetwork,
+    engine: Engine,
+    tensors: Iterable[tuple[str, Array]],
+    found: Mapping[str, Mapping[str, Constant]],
 ) -> None:
     for folder in ("weights", "cortex_m"):
         (directory / folder).mkdir()
@@ -91,18 +122,20 @@ def _write_program(
     for name, arrays in found.items():
         if arrays:
             _write_text(directory / "weights" / f"{name}.h", header(name, arrays))
-    _write_text(directory / "cortex_m" / "picture.h", _picture(x))
-    _write_text(directory / "digests.txt", _digests(evaluate(network, engine, x)))
-    (directory / "input.bin").write_bytes(x.tobytes())
+    _write_run(directory, tensors)
 
 
-def _digests(tensors: Iterable[tuple[str, Array]]) -> str:
-    """Lines ``name digest`` of the input and every operation in turn; then the most probable class."""
+def _write_run(directory: Path, tensors: Iterable[tuple[str, Array]]) -> None:
+    """Write the picture, and lines ``name digest`` of it and of every operation; then the most probable class."""
     lines = []
     for name, codes in tensors:
+        if name == names.INPUT:
+            (directory / "input.bin").write_bytes(codes.tobytes())
+            _write_text(directory / "cortex_m" / "picture.h", _picture(codes))
         lines.append(f"{name} {tensor_digest(codes)}\n")
         answer = codes
-    return "".join(lines) + f"top-1 {int(answer.reshape(-1).argmax())}\n"
+    lines.append(f"top-1 {int(answer.reshape(-1).argmax())}\n")
+    _write_text(directory / "digests.txt", "".join(lines))
 
 
 def _picture(x: Array) -> str:

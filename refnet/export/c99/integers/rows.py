@@ -9,7 +9,7 @@ from typing import Final
 from refnet.architecture import names
 from refnet.architecture.step import Shape
 from refnet.export.c99.integers.arrays import Constant
-from refnet.export.c99.integers.memory import Memory, shapes
+from refnet.export.c99.integers.memory import Memory
 from refnet.reference.integers.engine import Engine
 from refnet.reference.integers.network import IntegerNetwork, Operation
 from refnet.reference.integers.quantisation import Quantisation, activation_limits
@@ -59,7 +59,7 @@ def plan_table(
 ) -> str:
     """Write ``plan.c``: one row for each operation."""
     number = {names.INPUT: 0} | {each.name: i for i, each in enumerate(network.operations, start=1)}
-    sizes = shapes(network)
+    sizes = network.shapes
     includes = "".join(f'#include "weights/{name}.h"\n' for name, arrays in constants.items() if arrays)
     rows = "".join(
         _row(network, engine, operation, number, sizes, constants[operation.name], memory.places[operation.name])
