@@ -124,8 +124,8 @@ def _show(written: Path, weights: QuantisedWeights, nearness: Nearness, options:
     if options.json:
         terminal.print_json({"file": str(written)} | to_json(weights, nearness))
     else:
-        header = ["step", "SNR dB", "clipped", "seen from", "to", "range from", "to", "zero point", "kind"]
-        terminal.print_columns("<>>>>>>><", [header, *map(_row, nearness.steps)], header=True)
+        header = ["step", "SNR dB", "clipped", "range from", "to"]  # scales and zero points: `refnet plan`
+        terminal.print_columns("<>>>>", [header, *map(_row, nearness.steps)], header=True)
         print()
         ends = [last(nearness)] if last(nearness) is worst(nearness) else [last(nearness), worst(nearness)]
         near = "; least of all ".join(f"{step.name} {_decibels(step.snr)} dB" for step in ends)
@@ -136,14 +136,8 @@ def _show(written: Path, weights: QuantisedWeights, nearness: Nearness, options:
 
 
 def _row(step: StepNearness) -> list[str]:
-    return [
-        step.name,
-        _decibels(step.snr),
-        f"{step.clipped_share:.3%}" if step.clipped else "0",
-        *(f"{end:.3g}" for end in (step.low, step.high, *step.range)),
-        f"{step.codes.zero_point}",
-        step.kind,
-    ]
+    clipped = f"{step.clipped_share:.3%}" if step.clipped else "0"
+    return [step.name, _decibels(step.snr), clipped, *(f"{end:.3g}" for end in step.range)]
 
 
 def _decibels(snr: float) -> str:

@@ -60,7 +60,7 @@ def _error(operation: Operation, q: Array, real: Array, network: IntegerNetwork)
     assert operation.kernel is not None
     of = network.codes[operation.inputs[0]]
     unit = operation.kernel.scales.astype(np.float64) * np.float64(of.scale)
-    difference = accumulate(operation, q, of) - half_away(real / unit)
+    difference = accumulate(operation, q, of) - np.rint(real / unit).astype(np.int64)
     result: Array = difference.reshape(-1, difference.shape[-1]).sum(axis=0)
     return result
 

@@ -18,7 +18,6 @@ from refnet.pipeline.source import Source
 from refnet.quantisation.pictures import Pictures
 from refnet.quantisation.quantise import Quantised
 from refnet.quantisation.twin import Twin
-from refnet.reference.integers.fixed_point import half_away
 from refnet.reference.integers.quantisation import Quantisation
 
 PARTS = 256  # of a scale, that differences are counted in
@@ -73,7 +72,7 @@ class StepNearness:
         """Compare the tensors of one more picture; codes stand for the real numbers times ``factors``."""
         in_scales = real.astype(np.float64) / np.float64(self.codes.scale)
         least, most = (limit - self.codes.zero_point for limit in self.codes.limits)
-        scaled = in_scales * factors
+        scaled = in_scales if isinstance(factors, float) else in_scales * factors
         self.clipped += int(np.count_nonzero((scaled < least - 0.5) | (scaled > most + 0.5)))
         self.numbers += real.size
         self.low, self.high = min(self.low, float(real.min())), max(self.high, float(real.max()))
@@ -82,8 +81,10 @@ class StepNearness:
 
 
 def _sum_of_squares(x: Array) -> int:
-    parts = half_away(np.clip(x, -FARTHEST, FARTHEST) * PARTS)
-    return int(np.vdot(parts, parts))
+    parts = np.clip(x, -FARTHEST, FARTHEST)
+    parts *= PARTS
+    whole = np.rint(parts, out=parts).astype(np.int64)
+    return int(np.vdot(whole, whole))
 
 
 @dataclass(frozen=True)

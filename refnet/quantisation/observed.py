@@ -6,6 +6,7 @@ counts are whole numbers.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -50,6 +51,7 @@ class Observed:
     counting: bool = False
     low: float = 0.0  # 0 has a code always
     high: float = 0.0
+    finite: bool = True
     counts: Array = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -57,8 +59,9 @@ class Observed:
 
     def add(self, x: Array) -> None:
         """See more numbers."""
-        self.low = min(self.low, float(x.min()))
-        self.high = max(self.high, float(x.max()))
+        low, high = float(x.min()), float(x.max())  # both are NaN where a number is
+        self.finite = self.finite and math.isfinite(low) and math.isfinite(high)
+        self.low, self.high = min(self.low, low), max(self.high, high)
         if self.counting:
             self.counts += np.bincount(_bins(x), minlength=self.counts.size)
 

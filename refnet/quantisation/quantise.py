@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args
 from refnet.architecture import names
 from refnet.architecture.plan import Plan, make_plan
 from refnet.arrays import Array
-from refnet.errors import InputError
+from refnet.errors import InputError, WeightsError
 from refnet.float_mode import default_mode
 from refnet.network.network import Network
 from refnet.pipeline.source import Source
@@ -124,6 +124,8 @@ def quantise(network: Network, pictures: Source | Pictures, **settings: Any) -> 
         products may not fit 32 bits.
     ImageError
         If a picture cannot be read.
+    WeightsError
+        If a tensor is not finite.
 
     Examples
     --------
@@ -184,6 +186,8 @@ def _calibrated(
     for x in pictures:
         for name, tensor in twin.run(x, seen):
             seen[name].add(tensor)
+            if not seen[name].finite:
+                raise WeightsError(f"{name} is not finite on a picture: the weights of {network.variant} overflow")
     channels = network.weights.architecture.channels
     codes = {names.INPUT: scale_of(*of_pixels(network.recipe.normalise, channels))}
     for each in outline:

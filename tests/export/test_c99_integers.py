@@ -6,6 +6,7 @@ import ctypes
 import re
 import subprocess
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -20,12 +21,15 @@ from refnet.export.c99 import integers
 from refnet.export.c99.integers import render_network
 from refnet.export.c99.integers.arrays import Constant, header
 from refnet.export.c99.integers.memory import ELEMENTWISE, arena
+from refnet.export.c99.integers.render import SOURCES
+from refnet.export.c99.integers.rows import KINDS
 from refnet.reference.digest import tensor_digest
 from refnet.reference.integers import policy
 from refnet.reference.integers.engine import TFLM, Rescaling, engine, of_one_policy
 from refnet.reference.integers.evaluate import accumulate, entry, evaluate
 from refnet.reference.integers.fixed_point import multiplier
 from refnet.reference.integers.layout import on
+from refnet.reference.integers.network import Kind
 from refnet.reference.integers.quantisation import Quantisation
 from refnet.reference.integers.softmax import argument_multiplier, softmax
 from refnet.weights.reader import read_any
@@ -234,21 +238,42 @@ def test_softmax(program, tmp_path):
     assert found.stdout == b"".join(expected)
 
 
-def test_memory_is_used_again_but_never_while_read():
-    """Every tensor, at every time it is still read, lies apart from all others that are."""
-    net, _ = network("swish.tflite")
-    memory, sizes = arena(net), net.shapes
+@pytest.mark.parametrize("name", ["swish.tflite", "relu6.tflite"])
+def test_memory_is_used_again_but_never_while_read(name):
+    """Every tensor, while it is written, lies apart from all others that are still read; and no room is lost."""
+    net, _ = network(name)
+    memory, sizes = arena(net), {name: int(np.prod(shape)) for name, shape in net.shapes.items()}
     last = {name: time for time, each in enumerate(net.operations) for name in each.inputs}
     made = {names.INPUT: -1} | {each.name: time for time, each in enumerate(net.operations)}
-    ends = {name: memory.places[name] + int(np.prod(sizes[name])) for name in sizes}
-    assert max(ends.values()) <= memory.size < sum(np.prod(shape) for shape in sizes.values()) / 2
+    ends = {name: memory.places[name] + size for name, size in sizes.items()}
+    in_use = {}
     for time, each in enumerate(net.operations):
         alive = [name for name in sizes if made[name] < time <= last.get(name, time)]
-        over = [name for name in alive if memory.places[name] == memory.places[each.name]]
+        in_use[each.name] = sum(sizes[name] for name in alive)
+        in_place = 0
         for name in alive:
             apart = ends[name] <= memory.places[each.name] or memory.places[name] >= ends[each.name]
-            in_place = name in over and last[name] == time and each.kind in ELEMENTWISE
-            assert apart or (in_place and sizes[name] == sizes[each.name])
+            if not apart:
+                assert last[name] == time
+                assert each.kind in ELEMENTWISE
+                assert (memory.places[name], ends[name]) == (memory.places[each.name], ends[each.name])
+                in_place += 1
+        assert in_place <= 1
+        in_use[each.name] += 0 if in_place else sizes[each.name]
+    assert memory.size == max(ends.values()) == max(in_use.values()) == in_use[memory.fullest]
+
+
+def test_every_kind_and_every_policy_of_fixed_point_is_known():
+    sources = {path.name: path.read_text() for path in SOURCES.glob("*.[ch]")}
+
+    def known(word, enum):
+        (members,) = re.findall(rf"typedef enum {{([^}}]*)}} {enum};", sources["refnet.h"])
+        return word in re.findall(r"\w+", members) and f"case {word}:" in sources["refnet.c"]
+
+    assert all(known(KINDS.get(kind, kind.upper()), "Op") for kind in get_args(Kind))
+    whole = [name for name, by in policy.POLICIES.items() if by.is_fixed_point or name == "power-of-two"]
+    assert len(whole) == 5
+    assert all(known(name.upper().replace("-", "_"), "Policy") for name in whole)
 
 
 def test_literals():

@@ -11,7 +11,7 @@ from helpers.places import ROOT
 from helpers.quantisable import network, pictures, weights
 
 from refnet.architecture.top import Top
-from refnet.errors import InputError
+from refnet.errors import InputError, WeightsError
 from refnet.network import Network
 from refnet.network.quantised import QuantisedNetwork
 from refnet.quantisation.nearness import measure
@@ -133,6 +133,16 @@ def test_networks_that_cannot_be():
         quantise(Network(weights(lite=True), dtype="float64"), pictures(1))
     with pytest.raises(InputError, match=r"pool is a step of the kind max.* there are convolution, .* with none, relu"):
         quantise(Network(weights(lite=True, top=Top("max"))), pictures(1))
+
+
+def test_weights_that_overflow():
+    given = weights(lite=False)
+    kernel = "block1a/project/kernel"
+    with np.errstate(all="ignore"):
+        huge = replace(given, tensors=given.tensors | {kernel: given.tensors[kernel] * np.float32(1e38)})
+        huge.tensors[kernel][~np.isfinite(huge.tensors[kernel])] = 3e38
+        with pytest.raises(WeightsError, match="is not finite on a picture: the weights of tiny overflow"):
+            quantise(Network(huge), pictures(1))
 
 
 def test_networks_without_a_classifier():

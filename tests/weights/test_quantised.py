@@ -11,8 +11,11 @@ from helpers.changed_weight_files import refused_any, replace_dataset, reseal, s
 from helpers.integer_networks import FILES, network
 from helpers.places import DATA
 from helpers.quantised_weights import make_quantised
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from refnet.errors import WeightsError
+from refnet.reference.integers.bounds import check_network
 from refnet.reference.integers.engine import ENGINES
 from refnet.reference.integers.evaluate import evaluate
 from refnet.reference.integers.quantisation import Quantisation
@@ -188,3 +191,44 @@ def test_a_number_that_was_changed_and_not_sealed(tmp_path):
         file["stem/kernel"][0, 0, 0, 0] += 1
 
     refused_any(changed(tmp_path, change, sealed=False), "tensors_digest disagrees")
+
+
+# Bytes ----------------------------------------------------------------------------------------------------------------
+
+
+GOOD = (DATA / "integers" / "lite.h5").read_bytes()
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=20))
+def test_damaged_anywhere(tmp_path, changes):
+    """Either the reader refuses, or the change was in bytes that mean nothing and all content is as written."""
+    damaged = bytearray(GOOD)
+    for place, value in changes:
+        damaged[int(place**3 * len(GOOD))] = value  # mostly near the start, where the structure is
+    (tmp_path / "tiny.h5").write_bytes(damaged)
+    try:
+        weights = reader.read_any(tmp_path / "tiny.h5")
+    except WeightsError:
+        return
+    assert weights.digest() == make_quantised().digest()
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_numbers_that_were_changed_and_sealed(tmp_path, data):
+    """A network comes out that 32 bits hold, or an error of weights."""
+    key = data.draw(st.sampled_from(sorted(make_quantised().tensors)))
+
+    def change(file: h5py.File) -> None:
+        values = file[key][()]
+        raw = bytearray(values.tobytes())
+        for _ in range(data.draw(st.integers(1, 4))):
+            raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
+        file[key][...] = np.frombuffer(raw, values.dtype).reshape(values.shape)
+
+    try:
+        weights = reader.read_any(changed(tmp_path, change))
+    except WeightsError:
+        return
+    check_network(weights.network)

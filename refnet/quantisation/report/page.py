@@ -53,7 +53,7 @@ def _about(weights: QuantisedWeights) -> dict[str, str]:
     ]
     return {
         "rounds as": weights.engine.name,
-        "ranges": f"{calibration.method}, of {calibration.pictures:,} pictures",
+        "ranges": f"{calibration.method}, of {calibration.pictures:,} picture{'s' * (calibration.pictures != 1)}",
         "weights": f"a scale for each {calibration.per}",
         **({"beside": ", ".join(beside)} if beside else {}),
         "made of": f"{weights.provenance.publisher}, {calibration.weights_digest}",

@@ -12,10 +12,11 @@ from refnet.errors import InputError
 from refnet.reference.integers.bounds import largest_sums
 from refnet.reference.integers.constants import FACTOR, SHIFT, WEIGHTS
 from refnet.reference.integers.engine import Engine
+from refnet.reference.integers.fixed_point import INT32_MAX
 from refnet.reference.integers.network import Operation
 from refnet.reference.integers.quantisation import Quantisation
 
-LARGEST: Final = 1 << 30  # of a result before its zero point is added
+LARGEST: Final = INT32_MAX - 255  # of what is rescaled, and so of a result: its zero point is added in 32 bits
 MOST_BITS: Final = 62  # that an int64 is shifted to the right by
 MOST_CLASSES: Final = 4095  # each adds up to 2**19 to a sum of 32 bits
 
