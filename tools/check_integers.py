@@ -2,11 +2,12 @@
 
     pip install ai-edge-litert==2.3.0 tflite-micro==0.dev20261023182759
     python tools/check_integers.py FILE.tflite [--pictures FOLDER] [--count 3] [--noise 2] [--drawn 100]
-                                   [--network 0.1,0.3,48] [--model lite0]
+                                   [--network 0.1,0.3,48] [--model lite0] [--compiled]
 
 Pictures, and pictures of noise, go through the whole file: every tensor of TensorFlow Lite Micro and of LiteRT's
 reference kernels is compared, and every operator of XNNPACK. With ``--drawn``, so many operations of each kind are cut
-out, with drawn scales and zero points. The table tells how many elements there were and how many differ.
+out, with drawn scales and zero points. Ours are those of the definition; with ``--compiled``, of the kernels. The table
+tells how many elements there were and how many differ.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from integer_comparison import Counts, compare_drawn, compare_network
+from integer_comparison import Comparison, Counts, compare_drawn
 
 from refnet.architecture.scaling import Coefficients
 from refnet.architecture.variants import Architecture, efficientnet
@@ -64,6 +65,7 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=3, help="of pictures")
     parser.add_argument("--model", help="as which the pictures are prepared; by default as the file's own")
     parser.add_argument("--noise", type=int, default=2, help="how many pictures of noise")
+    parser.add_argument("--compiled", action="store_true", help="compare the kernels, which are faster")
     parser.add_argument("--drawn", type=int, default=0, help="operations of each kind with drawn scales")
     parser.add_argument("--seed", type=int, default=0, help="of the drawn ones")
     parser.add_argument("--network", type=architecture, help="width,depth,side[,lite] of one not published")
@@ -73,11 +75,12 @@ def main() -> int:
     found = find_integers(model, candidates=[options.network] if options.network else None)
     counts = Counts()
     dtype = model.tensors[model.inputs[0]].dtype
+    comparison = Comparison(content, found, compiled=options.compiled)
     for x in noise(found, dtype, options.noise):
-        compare_network(content, found, x, counts)
+        comparison.compare(x, counts)
     if options.pictures:
         for x in photographs(found, options.model, dtype, options.pictures, options.count):
-            compare_network(content, found, x, counts)
+            comparison.compare(x, counts)
     compare_drawn(content, found, np.random.default_rng(options.seed), options.drawn, counts)
     print(counts.table())
     return int(counts.differ > 0)

@@ -26,28 +26,43 @@ def tflm(content: bytes, x: np.ndarray, numbers: Iterable[int]) -> Tensors:
     return {number: engine.GetTensor(number, 0)["tensor_data"] for number in numbers}
 
 
-def tflite(content: bytes, x: np.ndarray, numbers: Iterable[int]) -> Tensors:
-    """The tensors of a whole file by LiteRT's reference kernels."""
-    engine = Interpreter(
-        model_content=content,
-        experimental_op_resolver_type=OpResolverType.BUILTIN_REF,
-        experimental_preserve_all_tensors=True,
-        num_threads=1,
-    )
-    _invoke(engine, [x])
-    return {number: engine.get_tensor(number) for number in numbers}
+class Ready:
+    """A file in LiteRT, ready to run: by default as LiteRT does, which is by XNNPACK; or by its reference kernels.
+
+    If it is ``keeping``, tensors inside of it can be asked for.
+    """
+
+    def __init__(self, content: bytes, *, reference: bool = False, keeping: bool = False) -> None:
+        kernels = OpResolverType.BUILTIN_REF if reference else OpResolverType.AUTO
+        self._engine = Interpreter(
+            model_content=content,
+            experimental_op_resolver_type=kernels,
+            experimental_preserve_all_tensors=keeping,
+            num_threads=1,
+        )
+        self._engine.allocate_tensors()
+
+    def run(self, *inputs: np.ndarray) -> np.ndarray:
+        """The answer."""
+        engine = self._engine
+        for detail, x in zip(engine.get_input_details(), inputs, strict=True):
+            engine.set_tensor(detail["index"], x.reshape(detail["shape"]))
+        engine.invoke()
+        return engine.get_tensor(engine.get_output_details()[0]["index"])
+
+    def tensors(self, numbers: Iterable[int]) -> Tensors:
+        """Tensors of the last run."""
+        return {number: self._engine.get_tensor(number) for number in numbers}
 
 
 def xnnpack(content: bytes, *inputs: np.ndarray) -> np.ndarray:
     """The answer of a file by LiteRT's default path."""
-    engine = Interpreter(model_content=content, num_threads=1)
-    return _invoke(engine, inputs)
+    return Ready(content).run(*inputs)
 
 
 def reference(content: bytes, *inputs: np.ndarray) -> np.ndarray:
     """The answer of a file by LiteRT's reference kernels."""
-    engine = Interpreter(model_content=content, experimental_op_resolver_type=OpResolverType.BUILTIN_REF, num_threads=1)
-    return _invoke(engine, inputs)
+    return Ready(content, reference=True).run(*inputs)
 
 
 def micro(content: bytes, *inputs: np.ndarray) -> np.ndarray:
@@ -61,14 +76,6 @@ def micro(content: bytes, *inputs: np.ndarray) -> np.ndarray:
 
 #: What runs a file whole, by the name of the set of policies that it is compared with.
 RUNNERS = {"tflm": micro, "tflite": reference, "xnnpack": xnnpack}
-
-
-def _invoke(engine: Interpreter, inputs: Iterable[np.ndarray]) -> np.ndarray:
-    engine.allocate_tensors()
-    for detail, x in zip(engine.get_input_details(), inputs, strict=True):
-        engine.set_tensor(detail["index"], x.reshape(detail["shape"]))
-    engine.invoke()
-    return engine.get_tensor(engine.get_output_details()[0]["index"])
 
 
 class Operators:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 import onnx
@@ -14,9 +15,13 @@ from onnx import TensorProto, helper, numpy_helper
 from refnet.checkpoints.graph.tflite.integers import FoundIntegers
 from refnet.export.onnx import IR_VERSION, OPSET
 from refnet.export.onnx_integer_nodes import MICROSOFT, QLinear
+from refnet.export.onnx_integers import model_of as onnx_of
+from refnet.preprocessing.recipe import LITE
 from refnet.reference.integers.engine import engine
 from refnet.reference.integers.evaluate import evaluate, evaluate_operation
 from refnet.reference.integers.network import IntegerNetwork
+from refnet.weights.quantised import QuantisedWeights
+from refnet.weights.weights import Provenance
 
 LEVELS = {
     "disabled": ort.GraphOptimizationLevel.ORT_DISABLE_ALL,
@@ -26,17 +31,33 @@ LEVELS = {
 }
 
 
+def graph_of(net: IntegerNetwork, form: str) -> bytes:
+    """The file that ``refnet export`` writes."""
+    weights = QuantisedWeights(net, engine("onnxruntime"), LITE, None, Provenance(publisher=""))
+    return bytes(onnx_of(weights, form).SerializeToString(deterministic=True))
+
+
 def run(
-    content: bytes, x: np.ndarray, level: str = "disabled", wanted: list[str] | None = None
+    content: bytes, x: np.ndarray, level: str = "disabled", wanted: tuple[str, ...] | None = None
 ) -> dict[str, np.ndarray]:
     """The answer of a file, or the codes of more of its tensors, of a picture [1, H, W, C]."""
-    model = onnx.load_from_string(content)
-    if wanted is not None:
-        del model.graph.output[:]
-        model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in wanted)
-    session = _session(model, level)
+    session = _session(content, level, wanted)
     names = [each.name for each in session.get_outputs()]
     return dict(zip(names, session.run(None, {"input": np.ascontiguousarray(x.transpose(0, 3, 1, 2))}), strict=True))
+
+
+@lru_cache(16)
+def _session(content: bytes, level: str, wanted: tuple[str, ...] | None = None) -> ort.InferenceSession:
+    if wanted is not None:
+        model = onnx.load_from_string(content)
+        del model.graph.output[:]
+        model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in wanted)
+        content = model.SerializeToString()
+    options = ort.SessionOptions()
+    options.graph_optimization_level = LEVELS[level]
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3
+    return ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
 
 def compare_onnx(content: bytes, net: IntegerNetwork, x: np.ndarray, counts: Counts, *, of: str = "qlinear") -> None:
@@ -44,7 +65,7 @@ def compare_onnx(content: bytes, net: IntegerNetwork, x: np.ndarray, counts: Cou
     kinds = {each.name: each.kind for each in net.operations} | {"input": "quantise"}
     last = net.operations[-1].name
     named = {name: f"{name}.codes" if name in ("input", last) else name for name in kinds}
-    theirs = run(content, x, wanted=list(named.values()))
+    theirs = run(content, x, wanted=tuple(named.values()))
     for step, ours in evaluate(net, engine("onnxruntime"), x):
         found = theirs[named[step]]
         found = found.transpose(0, 2, 3, 1) if found.ndim == 4 else found
@@ -95,14 +116,6 @@ def _one(net: IntegerNetwork, inputs: dict[str, np.ndarray]) -> np.ndarray:
         [numpy_helper.from_array(np.array(value, order="C"), name) for name, value in graph.constants.items()],
     )
     opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(MICROSOFT, 1)]
-    session = _session(helper.make_model(made, opset_imports=opsets, ir_version=IR_VERSION), "disabled")
-    (answer,) = session.run(None, given)
+    model = helper.make_model(made, opset_imports=opsets, ir_version=IR_VERSION)
+    (answer,) = _session(model.SerializeToString(), "disabled").run(None, given)
     return answer
-
-
-def _session(model: onnx.ModelProto, level: str) -> ort.InferenceSession:
-    options = ort.SessionOptions()
-    options.graph_optimization_level = LEVELS[level]
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 3
-    return ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])

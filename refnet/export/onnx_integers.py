@@ -83,10 +83,11 @@ def export_onnx_integers(
     if size is not None:
         plan = make_plan(weights.architecture, size, padding=weights.padding)
         weights = replace(weights, network=on(plan, weights.network))
-    checked_and_written(onnx, _model(weights, form), path)
+    checked_and_written(onnx, model_of(weights, form), path)
 
 
-def _model(weights: QuantisedWeights, form: Form) -> onnx.ModelProto:
+def model_of(weights: QuantisedWeights, form: Form) -> onnx.ModelProto:
+    """All of the graph, in memory."""
     from onnx import TensorProto, helper, numpy_helper
 
     network = weights.network
