@@ -31,7 +31,7 @@ from refnet.checks import (
     thread_count,
 )
 from refnet.engine.packed import Take
-from refnet.engine.runner import Engine
+from refnet.engine.runner import Engine, Runner
 from refnet.errors import InputError, WeightsError
 from refnet.prediction import Prediction, predictions
 from refnet.preprocessing.image_like import ImageLike, OpenFile, Several, how_many, is_address
@@ -204,6 +204,14 @@ class Network:
     def _codes_of(self, name: str) -> dict[str, float | int]:
         """Scale and zero point of a tensor of codes; nothing of real numbers."""
         return {}
+
+    def _engine_at(self, plan: Plan) -> Runner:
+        """What runs pictures of a plan's size; it takes what ``_entry`` makes of one."""
+        return self._engine
+
+    def _entry(self, picture: Array) -> Array:
+        """A prepared picture as the engine takes it."""
+        return picture
 
     @property
     def _steps(self) -> list[str]:
