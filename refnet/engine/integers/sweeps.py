@@ -16,7 +16,6 @@ from refnet.errors import InputError
 from refnet.kernels.integers import rows
 from refnet.reference.integers.network import IntegerNetwork, Operation
 
-
 # Pixels in a row: of a line buffer each row is finished by itself, which takes longer for so few than it saves.
 _NARROW = 7
 
