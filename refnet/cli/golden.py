@@ -246,12 +246,15 @@ def _input(options: argparse.Namespace) -> Any:
 def _given(options: argparse.Namespace, x: Any) -> dict[str, Any] | None:
     if options.resume is None:
         return None
+    from refnet.cli.plan import network_of
     from refnet.golden.tensor_from_file import read_step
+    from refnet.weights.quantised import QuantisedWeights
 
+    of_codes = isinstance(network_of(options.model), QuantisedWeights)
     step = _plan(options, x)[options.resume]
     shape = (1 if x is None else len(x), *step.shape)
     path, layout = Path(options.from_file), _layout_from(options)
-    return {step.name: read_step(path, step.name, shape, layout, dtype=options.from_dtype)}
+    return {step.name: read_step(path, step.name, shape, layout, dtype=options.from_dtype, of_codes=of_codes)}
 
 
 def _plan(options: argparse.Namespace, x: Any = None) -> Plan:
