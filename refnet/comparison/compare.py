@@ -127,6 +127,8 @@ def compare(
         is_any = any(name in side.tensors.partners for side in sides for name in asked)
         rerun, about_model = prepare_rerun(tensors.run, model, threads) if is_any else (None, [])
         other = load_other(other_weights, rerun) if other_weights is not None and isinstance(rerun, Rerun) else None
+        if rerun is not None and isinstance(rerun, IntegerRerun) is not tensors.is_of_integers:
+            raise InputError(f"{golden} is of {tensors.run.dtype}, its model is not; record the golden again")
         if tensors.is_of_integers and (double or other_weights):
             raise InputError("truth and other weights are for real numbers; a golden of integers is exact by itself")
         judge = _Judge(tensors, rerun, double)

@@ -160,6 +160,8 @@ def _step(content: Mapping[str, Any]) -> StepEntry:
 
 def _operation(content: Mapping[str, Any]) -> OperationEntry:
     lists = {key: tuple(content[key]) for key in ("inputs", "limits", "pads")}
+    if not content["scale"] > 0:
+        raise ValueError(f"operations: {content['name']:.80}: a scale of {content['scale']}; want a positive number")
     return OperationEntry(**{**content, **lists})
 
 
