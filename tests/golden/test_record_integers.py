@@ -11,6 +11,7 @@ from helpers.places import DATA
 
 import refnet
 from refnet.errors import InputError
+from refnet.golden.accumulator import accumulate as follow
 from refnet.golden.axes import activation_layout, kernel_layout
 from refnet.golden.read import open_reader, to_logical_axes
 from refnet.golden.record import record
@@ -111,3 +112,15 @@ def test_refused(tmp_path, network):
         record(network, tmp_path / "golden", stimulus="codes", dtype="float16")
     with pytest.raises(InputError, match="computed in real numbers; its sums are those of --unfused"):
         record("b0@synthetic", tmp_path / "golden", stimulus="codes", accumulators=True, size=(32, 32))
+
+
+def test_a_run_goes_on_from_somebody_s_codes(tmp_path, network, expected):
+    picture, tensors = expected
+    manifest = record(network, tmp_path / "golden", x=picture, given={"head": tensors["head"]})
+    assert [entry.name for entry in manifest.entries] == ["input", "head", "pool", "logits", "probabilities"]
+    assert (read_all(tmp_path / "golden")["logits"] == tensors["logits"]).all()
+
+
+def test_one_sum_s_taps_are_those_of_real_numbers(network, expected):
+    with pytest.raises(InputError, match="is of integers, whose sums are exact in any order"):
+        follow(network, expected[0], "stem:0,1,1,1")

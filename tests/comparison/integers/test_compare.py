@@ -8,6 +8,7 @@ from helpers.places import DATA
 
 import refnet
 from refnet.comparison import compare
+from refnet.errors import InputError
 from refnet.golden.read import open_reader
 from refnet.golden.record import record
 from refnet.reference.integers.engine import ENGINES, TFLM, of_one_policy
@@ -150,3 +151,41 @@ def test_sums_are_compared_and_explained(golden, network, port):
     found = compare(golden, target, model=MODEL)
     assert found.first_wrong.name == "block2a.project.accumulator"
     assert found.diagnoses["block2a.project.accumulator"].mistake == "bias-omitted"
+
+
+def test_explain_takes_codes(golden, network):
+    with open_reader(golden) as reader:
+        x, y = (reader.read(name).array for name in ("stem", "block1a.depthwise"))
+    assert refnet.explain(x, y, "block1a.depthwise", network).sentence == "block1a.depthwise: exact"
+    found = refnet.explain(x, np.minimum(y, np.int8(-60)), "block1a.depthwise", network)
+    assert found.sentence.startswith("block1a.depthwise: wrong: the results are clamped to -128 to -60, not to")
+    with pytest.raises(InputError, match="reads int8 of the shapes"):
+        refnet.explain(x.astype(np.float32), y, "block1a.depthwise", network)
+    with pytest.raises(InputError, match="want one of stem, block1a"):
+        refnet.explain(x, y, "stem.bn", network)
+
+
+def test_a_model_of_real_numbers_is_not_that_of_codes(golden):
+    with pytest.raises(InputError, match="the golden was recorded with"):
+        compare(golden, golden, model="lite0")
+    with pytest.raises(InputError, match="a golden of integers is exact by itself"):
+        compare(golden, golden, model=MODEL, other_weights="lite0")
+
+
+@pytest.mark.parametrize(
+    ("name", "made"),
+    [
+        ("entry-toward-zero", lambda x, by: np.trunc(x / by.scale) + by.zero_point),
+        ("entry-blue-green-red", lambda x, by: np.rint(x / by.scale)[..., ::-1] + by.zero_point),
+        ("entry-uint8-zero", lambda x, by: np.rint(x / by.scale) + by.zero_point + 128),
+    ],
+)
+def test_the_input_s_codes_are_explained_from_the_picture(golden, network, tmp_path, name, made):
+    (tmp_path / "port").mkdir()
+    with open_reader(golden) as reader:
+        picture = reader.read("picture").array
+    x = network.preprocess(picture)
+    codes = np.clip(made(x, network.codes["input"]), -128, 127).astype(np.int8)
+    np.save(tmp_path / "port" / "input.npy", codes)
+    found = compare(golden, tmp_path / "port", model=MODEL)
+    assert found.diagnoses["input"].mistake == name
