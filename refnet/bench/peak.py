@@ -32,8 +32,9 @@ def measure_peak(dtype: npt.DTypeLike = "float32", threads: int | None = None) -
     >>> measure_peak("float32", threads=1) > 0
     True
     """
-    loop: Any = dot_loop if dtype == np.int8 else fma_loop
-    values = loop.start_values("int8" if dtype == np.int8 else float_dtype(dtype))
+    of_integers = dtype == "int8" or dtype is np.int8 or (isinstance(dtype, np.dtype) and dtype == np.int8)
+    loop: Any = dot_loop if of_integers else fma_loop
+    values = loop.start_values(np.int8 if of_integers else float_dtype(dtype))
     threads = thread_count(threads)
     if numba.config.DISABLE_JIT:
         raise RefnetError("Numba's compiler is switched off by NUMBA_DISABLE_JIT; the peak cannot be measured")
