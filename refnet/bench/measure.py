@@ -81,7 +81,7 @@ def bench(
         calls=calls,
         peak=max(before, measure_peak(network.dtype, network.threads)),
         resident_bytes=resident,
-        engine_bytes=network._engine_at(plan).bytes_for((plan.height, plan.width), [plan.output], batch),
+        engine_bytes=network._memory_of_a_run(plan, batch).total,
         steps=times,
     )
 

@@ -89,13 +89,6 @@ class Runner:
         kept = program.idle_arenas.get(self._team.threads, ())
         return max(0, runs - len(kept)) * program.arena_bytes(self._team.threads)
 
-    def bytes_for(self, size: tuple[int, int], wanted: Collection[str], batch: int) -> int:
-        """Bytes of the packed weights, and of all memory that a run on a batch works in."""
-        program, threads = self._program(size, frozenset(wanted), frozenset([names.INPUT])), self._team.threads
-        at_once = program.pictures_at_once(threads, batch)
-        teams = [1] * at_once + [threads] * (batch % at_once > 0) if at_once > 1 else [threads]
-        return self._flat.nbytes + sum(map(program.arena_bytes, teams))
-
     def shares_out(self, size: tuple[int, int], wanted: Collection[str]) -> bool:
         """Whether many pictures are done sooner by a thread each than one after the other by all threads together."""
         program = self._program(size, frozenset(wanted), frozenset([names.INPUT]))

@@ -30,6 +30,7 @@ from refnet.checks import (
     shaped_pictures,
     thread_count,
 )
+from refnet.engine.memory_report import MemoryReport, report_memory
 from refnet.engine.packed import Take
 from refnet.engine.runner import Engine, Runner
 from refnet.errors import InputError, WeightsError
@@ -212,6 +213,10 @@ class Network:
     def _entry(self, picture: Array) -> Array:
         """A prepared picture as the engine takes it."""
         return picture
+
+    def _memory_of_a_run(self, plan: Plan, batch: int) -> MemoryReport:
+        """What a plain run on so many pictures takes."""
+        return report_memory(plan, self.dtype, threads=self.threads, batch=batch)
 
     @property
     def _steps(self) -> list[str]:

@@ -14,6 +14,7 @@ from refnet.arrays import Array
 from refnet.checks import check_recipe, given_tensors, shaped_pictures, thread_count
 from refnet.engine.integers.entry import codes_of
 from refnet.engine.integers.runner import IntegerEngine
+from refnet.engine.memory_report import MemoryReport, report_of
 from refnet.engine.runner import Runner
 from refnet.errors import InputError
 from refnet.network.network import Network
@@ -156,6 +157,11 @@ class QuantisedNetwork(Network):
 
     def _entry(self, picture: Array) -> Array:
         return input_codes(self.weights.network, self.weights.engine, picture)
+
+    def _memory_of_a_run(self, plan: Plan, batch: int) -> MemoryReport:
+        runner = self._engine_at(plan)
+        program = runner._program((plan.height, plan.width), frozenset([plan.output]), frozenset([names.INPUT]))
+        return report_of(program, runner._flat.nbytes, plan, threads=self.threads, batch=batch)
 
     def _check_given(self, given: Mapping[str, Array], plan: Plan, wanted: list[str]) -> dict[str, Array]:
         network = self._network_for(plan.height, plan.width)

@@ -24,6 +24,7 @@ from refnet.engine import clock
 from refnet.errors import InputError, RefnetError
 from refnet.kernels import fma_loop
 from refnet.kernels.integers import dot_loop
+from refnet.kernels.integers.machine import dot, is_signed
 from refnet.kernels.machine import LANES, Registers
 from refnet.weights import synthetic
 
@@ -246,13 +247,14 @@ class TestPeak:
         assert (values[LANES:] == 1).all()
 
     def test_the_sums_of_integers_are_computed(self):
-        """Each lane adds the products of its own four bytes, 0 to 255, and four weights, -128 to 127."""
+        """Each lane adds the products of its own four bytes and four weights, -128 to 127."""
         values = dot_loop.start_values()
         weights, start = values[:64].view(np.int8).astype(np.int64), values[64:].copy()
         dot_loop.burn(values, 1)
         total = start.view(np.int32).astype(np.int64)
         for _ in range(dot_loop._UNROLLED):
-            bytes_ = total.astype(np.int32).view(np.uint8).astype(np.int64).reshape(-1, 4)
+            codes = np.int8 if is_signed(dot()) else np.uint8
+            bytes_ = total.astype(np.int32).view(codes).astype(np.int64).reshape(-1, 4)
             total = total + (bytes_ * np.tile(weights, len(bytes_) // 16).reshape(-1, 4)).sum(axis=1)
         assert (values[64:].view(np.int32) == total.astype(np.int32)).all()
         assert dot_loop.operations_of(values) == 2 * dot_loop._UNROLLED * start.size
