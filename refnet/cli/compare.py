@@ -14,6 +14,7 @@ from refnet.golden.dtypes import WORDS
 if TYPE_CHECKING:
     from refnet.comparison import Comparison, TensorResult
 
+OF_CODES = ["tensor", "verdict", "judged", "differ", "of", "largest", "end to end"]
 HEADER = ["tensor", "verdict", "judged", "error", "noise", "ulp max", "equal", "max abs", "SNR dB", "end to end"]
 
 
@@ -23,7 +24,8 @@ def add(commands: Any) -> None:
         "compare",
         help="find the step where your own implementation first goes wrong, and why",
         description="Compare what a port, an implementation of your own, computed with a golden, what refnet recorded, "
-        "tensor by tensor. Each is exact, rounded (another order of roundings explains the difference) or wrong. "
+        "tensor by tensor. Each is exact, rounded (another order of roundings explains the difference) or wrong; of "
+        "integers, exact or not. "
         "If PORT holds the tensors "
         "before it too, the step is run again from these, so that no earlier mistake counts: it is judged by itself. "
         "If not, it is judged end to end, by the golden's tensor. "
@@ -101,7 +103,10 @@ def run(options: argparse.Namespace) -> int:
 
 def _show(found: Comparison) -> None:
     if found.tensors:
-        terminal.print_columns("<<<>>>>>><", [HEADER, *map(_cells, found.tensors)])
+        if found.of_codes:
+            terminal.print_columns("<<<>>><", [OF_CODES, *map(_cells_of_codes, found.tensors)])
+        else:
+            terminal.print_columns("<<<>>>>>><", [HEADER, *map(_cells, found.tensors)])
         print()
     for finding in found.findings:
         where = f"{finding.step}: " if finding.step else ""
@@ -130,6 +135,23 @@ def _cells(result: TensorResult) -> list[str]:
         short(distance.max_abs),
         f"{distance.snr:.0f}",
         f"{short(whole.relative)} {whole.outcome}" if result.by_itself else "",
+    ]
+
+
+def _cells_of_codes(result: TensorResult) -> list[str]:
+    decisive, whole = result.decisive, result.end_to_end
+    if decisive is None or whole is None:
+        return [result.name, result.outcome, *[""] * (len(OF_CODES) - 2)]
+    distance, beside = decisive.distance, whole.distance
+    differ = beside.elements - beside.equal
+    return [
+        result.name,
+        result.outcome + (f" after {result.follows}" if result.follows and result.outcome == "wrong" else ""),
+        "by itself" if result.by_itself else "end to end",
+        f"{distance.elements - distance.equal:,}",
+        f"{distance.elements:,}",
+        f"{distance.max_abs:.0f}",
+        (f"{differ:,} by {beside.max_abs:.0f}" if differ else "exact") if result.by_itself else "",
     ]
 
 

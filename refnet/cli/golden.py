@@ -110,6 +110,7 @@ def _record(options: argparse.Namespace) -> int:
             steps=options.steps,
             unfused=options.unfused,
             weights=options.weights,
+            accumulators=options.accumulators,
             given=_given(options, x),
             padded=options.padded,
             size=options.size,
@@ -117,6 +118,7 @@ def _record(options: argparse.Namespace) -> int:
             compute=options.compute,
             threads=options.threads,
             watch=watch,
+            dtype=options.dtype,
             **storage,
         )
     return _show(options, target, manifest, seen)
@@ -126,7 +128,7 @@ def _write_vectors(options: argparse.Namespace) -> int:
     from refnet.golden.vectors import record_vectors
 
     target = _target(options)
-    manifest = record_vectors(target, **_storage(options))
+    manifest = record_vectors(target, dtype=options.dtype or "float32", **_storage(options))
     return _show(options, target, manifest, [])
 
 
@@ -218,7 +220,6 @@ def _storage(options: argparse.Namespace) -> dict[str, Any]:
     from refnet.golden.axes import activation_layout, kernel_layout
 
     return {
-        "dtype": options.dtype or "float32",
         "layout": activation_layout(options.order or "NHWC", options.tile or ""),
         "kernel_layout": kernel_layout(options.weights_order or "RSCK", options.weights_tile or ""),
         "format": options.format or "npy",
@@ -245,12 +246,15 @@ def _input(options: argparse.Namespace) -> Any:
 def _given(options: argparse.Namespace, x: Any) -> dict[str, Any] | None:
     if options.resume is None:
         return None
+    from refnet.cli.plan import network_of
     from refnet.golden.tensor_from_file import read_step
+    from refnet.weights.quantised import QuantisedWeights
 
+    of_codes = isinstance(network_of(options.model), QuantisedWeights)
     step = _plan(options, x)[options.resume]
     shape = (1 if x is None else len(x), *step.shape)
     path, layout = Path(options.from_file), _layout_from(options)
-    return {step.name: read_step(path, step.name, shape, layout, dtype=options.from_dtype)}
+    return {step.name: read_step(path, step.name, shape, layout, dtype=options.from_dtype, of_codes=of_codes)}
 
 
 def _plan(options: argparse.Namespace, x: Any = None) -> Plan:

@@ -70,6 +70,11 @@ def add_choice(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="also what is inside a step: the sums, after batch norm, after the activation",
     )
+    group.add_argument(
+        "--accumulators",
+        action="store_true",
+        help="of a model in integers, also the sums before they are rounded: int32",
+    )
     group.add_argument("--weights", action="store_true", help="also the weights of these steps")
     group.add_argument(
         "--compute",

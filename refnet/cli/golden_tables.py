@@ -66,9 +66,9 @@ def show_summary(target: Path, manifest: Manifest) -> None:
     """Print one line: what is where."""
     run = manifest.run
     written = {entry.dtype for entry in manifest.entries} - {"uint8", run.dtype}
-    dtype = run.dtype + "".join(
-        f"{', ' if dtype in WHOLE else ' written as '}{dtype}" for dtype in sorted(written, key=WHOLE.__contains__)
-    )
+    dtype = run.dtype
+    for other in sorted(written, key=WHOLE.__contains__):
+        dtype += f"{', ' if other in WHOLE or run.dtype in WHOLE else ' written as '}{other}"
     files = list(target.iterdir()) if target.is_dir() else [target]
     size = sum(path.stat().st_size for path in files)
     what = [run.model] if not run.weights else [run.model, f"{run.size[0]}x{run.size[1]}", run.input]

@@ -10,6 +10,9 @@ from pathlib import Path
 from refnet.comparison.causes import find_causes
 from refnet.comparison.findings import DUMP, Finding, by_severity
 from refnet.comparison.golden_tensors import GoldenTensors
+from refnet.comparison.integers.causes import explained_in_integers
+from refnet.comparison.integers.rerun import IntegerRerun
+from refnet.comparison.integers.walk import IntegerWalk
 from refnet.comparison.mixups import about_mixups, explained, find_mixups
 from refnet.comparison.other_network import find_other_network
 from refnet.comparison.overwritten import about_overwritten, confirmed, find_overwritten
@@ -31,6 +34,7 @@ from refnet.comparison.sides import (
 )
 from refnet.comparison.tensor_result import Outcome, TensorResult
 from refnet.comparison.walk import Walk
+from refnet.errors import InputError
 from refnet.float_mode import default_mode
 from refnet.golden.read import TensorReader, open_reader
 
@@ -122,7 +126,11 @@ def compare(
         double = None if truth is None else open_truth(opened(truth), truth, tensors.run)
         is_any = any(name in side.tensors.partners for side in sides for name in asked)
         rerun, about_model = prepare_rerun(tensors.run, model, threads) if is_any else (None, [])
-        other = None if other_weights is None or rerun is None else load_other(other_weights, rerun)
+        other = load_other(other_weights, rerun) if other_weights is not None and isinstance(rerun, Rerun) else None
+        if rerun is not None and isinstance(rerun, IntegerRerun) is not tensors.is_of_integers:
+            raise InputError(f"{golden} is of {tensors.run.dtype}, its model is not; record the golden again")
+        if tensors.is_of_integers and (double or other_weights):
+            raise InputError("truth and other weights are for real numbers; a golden of integers is exact by itself")
         judge = _Judge(tensors, rerun, double)
         between = judge.between(sides, asked) if runs else None
         side = sides[between.judged if between else 0]
@@ -132,12 +140,14 @@ def compare(
         mixups = {} if others else find_mixups(results, tensors, port)
         findings = [one for one in findings if one.kind != DUMP or one.step not in mixups]
         said = [*([between.finding] if between else []), *others, *about_port, *findings, *about_mixups(mixups)]
-        said += _formats(results, tensors)
+        said += _formats(results, tensors, port)
         found = Comparison(
             str(golden), side.path, tensors.run.model, tuple(results), tuple(by_severity(said)), exact, runs=between
         )
         if rerun is None or others:
             return found
+        if isinstance(rerun, IntegerRerun):
+            return explained_in_integers(found, rerun, port, explained(mixups))
         return replace(found, diagnoses=find_causes(found, rerun, port, other, explained=explained(mixups)))
 
 
@@ -146,18 +156,25 @@ class _Judge:
     """What dumps are judged by: a golden, the same in float64 if there is that, and its model if that can be run."""
 
     golden: GoldenTensors
-    rerun: Rerun | None
+    rerun: Rerun | IntegerRerun | None
     truth: GoldenTensors | None
 
-    def walk(self, port: PortTensors, names: Sequence[str], progress: Progress) -> tuple[list[TensorResult], Walk]:
+    def walk(
+        self, port: PortTensors, names: Sequence[str], progress: Progress
+    ) -> tuple[list[TensorResult], Walk | IntegerWalk]:
         """Judge these tensors, as far as the port has them."""
-        walk = Walk(self.golden, port, self.rerun, self.truth)
+        walk = self._begin(port)
         results: list[TensorResult] = []
         wanted = [name for name in names if name in port.partners]
         for result in walk.results(wanted):
             results.append(result)
             progress(result, len(results) / len(wanted))
         return results, walk
+
+    def _begin(self, port: PortTensors) -> Walk | IntegerWalk:
+        if self.golden.is_of_integers:
+            return IntegerWalk(self.golden, port, self.rerun if isinstance(self.rerun, IntegerRerun) else None)
+        return Walk(self.golden, port, self.rerun if isinstance(self.rerun, Rerun) else None, self.truth)
 
     def settled(
         self, port: PortTensors, names: Sequence[str], progress: Progress
@@ -187,8 +204,19 @@ class _Judge:
         return compare_runs([side.path for side in sides], ports, self.golden, in_all, inputs, outcome)
 
 
-def _formats(results: Sequence[TensorResult], golden: GoldenTensors) -> list[Finding]:
-    """Say once which formats were compared with which."""
+def _formats(results: Sequence[TensorResult], golden: GoldenTensors, port: PortTensors) -> list[Finding]:
+    """Say once which formats were compared with which, and how codes are written."""
+    if golden.is_of_integers:
+        forms: dict[str, list[str]] = {}
+        for result in results:
+            if words := port.form(result.name).words:
+                forms.setdefault(words, []).append(result.name)
+        return [
+            Finding(
+                "dtype", None, f"the port's codes are {words}, {len(there)} of {len(results)}: taken for what they are"
+            )
+            for words, there in forms.items()
+        ]
     kinds: dict[tuple[str, str], list[str]] = {}
     for result in results:
         ours = golden.entries[result.name].dtype

@@ -13,12 +13,15 @@ from refnet.arrays import Array
 from refnet.comparison.diagnosis import Diagnosis
 from refnet.comparison.diagnosis.computation import computation_of, evaluate
 from refnet.comparison.diagnosis.diagnose import diagnose
-from refnet.comparison.judgement.verdict import Judgement, judge, terms_added
+from refnet.comparison.integers.diagnose import diagnose as diagnose_integers
+from refnet.comparison.integers.rerun import IntegerRerun
+from refnet.comparison.judgement.verdict import NO_FLOOR, Judgement, error_of, judge, rms, terms_added
 from refnet.comparison.tensor_result import Heat, heat_of
 from refnet.comparison.where import Where, find_where
 from refnet.errors import InputError
 from refnet.float_mode import default_mode
 from refnet.network import Network
+from refnet.network.quantised import QuantisedNetwork
 
 
 @dataclass(frozen=True)
@@ -125,6 +128,8 @@ def explain(
     inputs = [x] if isinstance(x, np.ndarray) else list(x)
     if not all(isinstance(one, np.ndarray) for one in (*inputs, y)):
         raise InputError("x and y must be arrays of NumPy, or x a list of them")
+    if isinstance(network, QuantisedNetwork):
+        return _in_integers(inputs, y, step, network, size)
     weights = network.weights
     plan = network.plan if size is None else make_plan(weights.architecture, size, padding=weights.padding)
     found = {name: one for one in plan for name in (one.name, *one.parts)}
@@ -159,3 +164,26 @@ def explain(
         return Explanation(step, judgement, diagnosis)
     where = find_where(y, single, "NHWC" if y.ndim == 4 else "NC", judgement)
     return Explanation(step, judgement, diagnosis, where, heat_of(y, single))
+
+
+def _in_integers(
+    inputs: Sequence[Array], y: Array, step: str, network: QuantisedNetwork, size: tuple[int, int] | None
+) -> Explanation:
+    """The same of a network in integers: equal to the step's codes, or wrong."""
+    rerun = IntegerRerun(network.weights, size or (network.plan.height, network.plan.width))
+    operation = rerun.operations.get(step)
+    if operation is None:
+        raise InputError(f"{network.variant} has no operation {step!r}; want one of {', '.join(rerun.operations)}")
+    wanted = [(len(y), *rerun.network.shapes[name]) for name in operation.inputs]
+    if [x.shape for x in inputs] != wanted or any(x.dtype != np.int8 for x in inputs):
+        found = [f"{x.dtype.name} {list(x.shape)}" for x in inputs]
+        raise InputError(f"{step} reads int8 of the shapes {[list(shape) for shape in wanted]}; it was given {found}")
+    expected = rerun.run(dict(zip(operation.inputs, inputs, strict=True)), step)
+    if np.array_equal(y, expected):
+        return Explanation(step, Judgement("exact", NO_FLOOR, 0.0, rms(expected), 0.0, 0.0))
+    if y.shape != expected.shape:
+        raise InputError(f"{step} makes {list(expected.shape)}; y is {list(y.shape)}")
+    judgement = Judgement("wrong", NO_FLOOR, error_of(y, expected).rms, rms(expected), np.inf, np.inf)
+    diagnosis = diagnose_integers(operation, inputs, rerun.network.codes, rerun.engine, y, expected)
+    where = find_where(y, expected, "NHWC" if y.ndim == 4 else "NC")
+    return Explanation(step, judgement, diagnosis, where, heat_of(y, expected))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from refnet.architecture.names import INPUT
 from refnet.arrays import Array
 from refnet.errors import InputError
-from refnet.golden.manifest import Manifest, TensorEntry
+from refnet.golden.manifest import Manifest, OperationEntry, TensorEntry
 from refnet.golden.read import TensorReader, to_logical_axes
 
 
@@ -18,6 +18,12 @@ class GoldenTensors:
         self.recording = recording
         self.run = manifest.run
         self.entries: Mapping[str, TensorEntry] = {entry.name: entry for entry in manifest.entries}
+        self.operations: Mapping[str, OperationEntry] = {each.name: each for each in manifest.operations}
+
+    @property
+    def is_of_integers(self) -> bool:
+        """Whether its run was computed in codes."""
+        return self.run.dtype == "int8"
 
     @property
     def batch(self) -> int:

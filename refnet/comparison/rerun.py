@@ -9,12 +9,14 @@ from refnet.architecture.plan import Plan, make_plan
 from refnet.architecture.step import Step
 from refnet.arrays import Array
 from refnet.comparison.findings import Finding
+from refnet.comparison.integers.rerun import IntegerRerun
 from refnet.comparison.judgement.verdict import terms_added
 from refnet.errors import InputError, RefnetError
 from refnet.golden.manifest import Run
-from refnet.hub.models import find_weights, is_file
+from refnet.hub.models import find_any_weights, is_file
 from refnet.network import Network
 from refnet.reference.numerics import NUMERICS_VERSION
+from refnet.weights.quantised import QuantisedWeights
 from refnet.weights.weights import Weights
 
 
@@ -75,7 +77,9 @@ class Stream:
                 return tensor
 
 
-def prepare_rerun(run: Run, model: str | None, threads: int | None = None) -> tuple[Rerun | None, list[Finding]]:
+def prepare_rerun(
+    run: Run, model: str | None, threads: int | None = None
+) -> tuple[Rerun | IntegerRerun | None, list[Finding]]:
     """Get a golden's model ready to be run, and say in findings why it cannot be, or what is odd.
 
     A manifest's model is taken by its name alone, from this machine: what a file says is neither opened nor fetched.
@@ -86,13 +90,13 @@ def prepare_rerun(run: Run, model: str | None, threads: int | None = None) -> tu
         if is_file(name):
             return None, [_without(f"{name} is a file, which is only opened if you say --model {name}")]
         try:
-            weights = find_weights(name, download=False)
+            weights = find_any_weights(name, download=False)
         except RefnetError as error:
             return None, [_without(f"{error}")]
         if weights.digest() != run.weights:
             return None, [_without(f"the {name} on this machine has other weights than the golden was recorded with")]
     else:
-        weights = find_weights(model)
+        weights = find_any_weights(model)
         if weights.digest() != run.weights:
             raise InputError(
                 f"{model} has the weights {weights.digest()[:12]}, the golden was recorded with {run.weights[:12]}; "
@@ -102,6 +106,8 @@ def prepare_rerun(run: Run, model: str | None, threads: int | None = None) -> tu
     if run.numerics != NUMERICS_VERSION:
         text = f"the golden has numerics version {run.numerics}, this refnet version {NUMERICS_VERSION}"
         findings.append(Finding("version", None, f"{text}: its bits need not be those computed here"))
+    if isinstance(weights, QuantisedWeights):
+        return IntegerRerun(weights, run.size), findings
     return Rerun(weights, run.size, threads), findings
 
 

@@ -43,6 +43,8 @@ class Comparison:
         What the wrong tensors are instead, by name.
     runs
         What differs between several runs of the port, of which ``actual`` is the one that is right furthest.
+    rounds_as
+        Of integers: the other engine that all of the port's tensors are those of; else empty.
     """
 
     golden: str
@@ -53,6 +55,12 @@ class Comparison:
     exact: bool = False
     diagnoses: Mapping[str, Diagnosis] = field(default_factory=dict)
     runs: Runs | None = None
+    rounds_as: str = ""
+
+    @property
+    def of_codes(self) -> bool:
+        """Whether it is of integers, which are equal or not."""
+        return any(result.decisive is not None and result.decisive.of_codes for result in self.tensors)
 
     @property
     def first_wrong(self) -> TensorResult | None:
@@ -109,6 +117,8 @@ class Comparison:
         rest = f", {uncompared} of them not compared" if uncompared else ""
         if not rounded:
             return f"exact: {count}{rest}"
+        if self.rounds_as:
+            return f"{self.rounds_as}'s to the bit: {count}, {len(rounded)} of them other codes than the golden's{rest}"
         ratio, name = max((_ratio(result), result.name) for result in rounded)
         return (
             f"exact or differently rounded: {count}, {len(rounded)} of them rounded, "
@@ -140,8 +150,7 @@ class Comparison:
             return f"{differ:.2%} of its elements differ, relative error {found.relative:.2g}"
         if result.outcome == "rounded":
             return f"differently rounded, {differ:.2%} of its elements differ"
-        text = f"relative error {found.relative:.2g}"
-        return f"{text}, where rounding explains {found.noise:.1g}" if found.noise is not None else text
+        return found.words
 
     @property
     def sentences(self) -> tuple[str, ...]:
@@ -183,6 +192,7 @@ class Comparison:
                 "result": ("same", "different", "not comparable")[self.exit_code],
                 "verdict": self.verdict,
                 "runs": self.runs and self.runs.to_json(),
+                "rounds_as": self.rounds_as or None,
                 "first_different": different and different.name,
                 "first_wrong": wrong[0] if wrong else None,
                 "wrong_by_themselves": wrong,

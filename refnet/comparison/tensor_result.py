@@ -29,6 +29,7 @@ class Deviation:
 
     distance: Distance
     judgement: Judgement | None  # None where there is no float64 truth
+    of_codes: bool = False  # of integers, which are equal or wrong
 
     @property
     def relative(self) -> float:
@@ -51,7 +52,20 @@ class Deviation:
         """In one word."""
         if self.judgement is not None:
             return self.judgement.verdict
-        return "exact" if self.distance.equal == self.distance.elements else "differs"
+        if self.distance.equal == self.distance.elements:
+            return "exact"
+        return "wrong" if self.of_codes else "differs"
+
+    @property
+    def words(self) -> str:
+        """How much it is, in words."""
+        found = self.distance
+        if self.of_codes:
+            return (
+                f"{found.elements - found.equal:,} of {found.elements:,} codes differ, by at most {found.max_abs:.0f}"
+            )
+        text = f"relative error {self.relative:.2g}"
+        return f"{text}, where rounding explains {self.noise:.1g}" if self.noise is not None else text
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from refnet.architecture.step import Step
 from refnet.arrays import Array
 from refnet.errors import InputError
 from refnet.network import Network
+from refnet.network.quantised import QuantisedNetwork
 from refnet.reference import ops
 from refnet.reference.numerics import TAPS_PER_BLOCK, fold_batch_norm
 
@@ -92,6 +93,11 @@ def accumulate(network: Network, x: Array, element: str) -> Accumulation:
     >>> len(found.blocks[0].taps), bool(found.after["act"] == network.features(x, "stem")[0, 15, 0, 7])
     (27, True)
     """
+    if isinstance(network, QuantisedNetwork):
+        raise InputError(
+            f"{network.variant} is of integers, whose sums are exact in any order; `refnet golden MODEL "
+            "--accumulators` records them"
+        )
     weights = network.weights
     plan = make_plan(weights.architecture, (x.shape[1], x.shape[2]), padding=weights.padding)
     step, at = check_element(element, plan, batch=len(x))

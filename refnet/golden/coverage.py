@@ -83,6 +83,22 @@ def coverage_of(tensor: Array, found: CurveRegions | None = None) -> Coverage:
     )
 
 
+def coverage_of_codes(codes: Array, limits: tuple[int, int] | None, zero_point: int) -> Coverage:
+    """Measure codes, or sums, [..., C]: zeros are those of the real numbers, regions those at and between the limits.
+
+    Examples
+    --------
+    >>> coverage_of_codes(np.array([[-128, 5], [0, 127]], np.int8), (-128, 127), 5).regions
+    CurveRegions(low=0.25, inside=0.5, high=0.25)
+    """
+    rows, found = codes.reshape(-1, codes.shape[-1]), None
+    if limits is not None:
+        low, high = _share(codes <= limits[0]), _share(codes >= limits[1])
+        found = CurveRegions(low, 1 - low - high, high)
+    constant = int(np.count_nonzero(rows.min(0) == rows.max(0))) if len(rows) > 1 else 0
+    return Coverage(_share(codes == zero_point), found, constant, rows.shape[1], 0, 0)
+
+
 class RunCoverage:
     """Measures the tensors of a run one after the other, in execution order."""
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from refnet.architecture.step import Shape, Step
 from refnet.golden.axes import TensorLayout, stored_axes
 from refnet.preprocessing.recipe import Recipe
+from refnet.reference.digest import DTYPES
 from refnet.reference.numerics import constants_in_hex
 
 FORMAT = "refnet golden"
@@ -30,7 +31,9 @@ ABOUT = (
     "tensor as computed, before it was cut, rounded or laid out: the SHA-256 of its format and shape, as in 'float32 "
     "1,112,112,32' (N,H,W,C or N,C), one newline, and its elements, the last axis fastest, little-endian. In steps, "
     "pads are zeros at the top, bottom, left, right, and eps is what a batch norm adds to the variance; the constants "
-    "are those of exp and sigmoid. refnet's docs/contract.md says what is done with them, to the bit."
+    "are those of exp and sigmoid. In a run of int8, operations say how codes stand for real numbers, scale * (code - "
+    "zero_point), and what is stored of scales; pads hold the zero point. refnet's docs/contract.md says what is done "
+    "with them, to the bit."
 )
 
 
@@ -47,7 +50,7 @@ class Run:
     size
         Height and width of the input.
     dtype
-        What the network computed in: float32 or float64.
+        What the network computed in: float32, float64 or int8.
     input
         Where the input comes from: ``image NAME``, ``array SHAPE`` or ``stimulus NAME``; then ``, resumed at STEP``
         where the run went on from somebody else's tensor.
@@ -59,6 +62,8 @@ class Run:
         Version of the software that wrote it.
     padding, bn_eps
         Rule of the zeros around pictures, and what batch norms add to the variance; None in older goldens.
+    engine
+        Of int8: the set of policies by which integers are rounded, one of ``refnet.reference.integers.engine``.
     """
 
     model: str
@@ -71,6 +76,7 @@ class Run:
     refnet: str
     padding: str | None = None
     bn_eps: float | None = None
+    engine: str | None = None
 
     @property
     def resumed(self) -> tuple[str, ...]:
@@ -171,22 +177,57 @@ class StepEntry:
 
 
 @dataclass(frozen=True)
+class OperationEntry:
+    """What a port must know of one operation in integers.
+
+    Attributes
+    ----------
+    name, kind, inputs
+        As of a ``refnet.reference.integers.network.Operation``; the first is the ``input``, of the kind ``quantise``.
+    scale, zero_point
+        How its codes stand for real numbers: scale * (code - zero_point); the scale is a float32.
+    limits
+        The least and the largest code.
+    policy
+        How it rounds, where engines differ: see ``docs/integers.md``.
+    stride, pads
+        Of sums; around the picture, at the top, bottom, left, right, stands the input's zero point.
+    constants
+        What is stored of scales, by name: ``multiplier`` and ``shift`` of each channel, ``factor``, ``weights``,
+        ``table``; see ``refnet.reference.integers.constants``.
+    """
+
+    name: str
+    kind: str
+    inputs: tuple[str, ...]
+    scale: float
+    zero_point: int
+    limits: tuple[int, int]
+    policy: str
+    stride: int = 1
+    pads: Shape = (0, 0, 0, 0)
+    constants: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Manifest:
-    """All of it; ``entries`` are in execution order, ``cases`` are those of vectors, ``steps`` those of the network."""
+    """All of it; ``entries`` are in execution order, ``cases`` are those of vectors, the rest is of the network."""
 
     run: Run
     entries: tuple[TensorEntry, ...]
     cases: tuple[CaseEntry, ...] = ()
     steps: tuple[StepEntry, ...] = ()
+    operations: tuple[OperationEntry, ...] = ()
 
     def to_json(self) -> str:
         """Write it as JSON: a line for each fact of the run, each case, step and entry."""
         facts = {"format": FORMAT, "schema": SCHEMA_VERSION, "about": ABOUT} | asdict(self.run)
-        facts |= {"constants": constants_in_hex(self.run.dtype)}
+        facts |= {"constants": constants_in_hex(self.run.dtype)} if self.run.dtype in DTYPES else {}
         head = "".join(f" {json.dumps(key)}: {json.dumps(value)},\n" for key, value in facts.items())
-        cases, steps = (_lines(map(asdict, part)) for part in (self.cases, self.steps))
+        cases, steps, operations = (_lines(map(asdict, part)) for part in (self.cases, self.steps, self.operations))
         entries = _lines(map(_plain, self.entries))
-        return f'{{\n{head} "cases": [{cases}],\n "steps": [{steps}],\n "entries": [{entries}]\n}}\n'
+        integers = f' "operations": [{operations}],\n' if self.operations else ""
+        return f'{{\n{head} "cases": [{cases}],\n "steps": [{steps}],\n{integers} "entries": [{entries}]\n}}\n'
 
 
 def _lines(objects: Iterable[Any]) -> str:

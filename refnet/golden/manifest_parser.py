@@ -19,13 +19,14 @@ from refnet.golden.manifest import (
     SCHEMA_VERSION,
     CaseEntry,
     Manifest,
+    OperationEntry,
     Run,
     StepEntry,
     TensorEntry,
     stored_facts,
 )
 from refnet.preprocessing.recipe import Recipe
-from refnet.reference.digest import DTYPES
+from refnet.reference.digest import DTYPES, INTEGERS
 
 MAX_AXES = 8
 MAX_SIDE = 1 << 15
@@ -79,6 +80,21 @@ _STEP = js.fields(
         "divisor": js.NUMBER,
     }
 )
+_CODE = js.whole(-(1 << 8), 1 << 8)
+_OPERATION = js.fields(
+    {
+        "name": js.TEXT,
+        "kind": js.TEXT,
+        "inputs": js.items(js.TEXT),
+        "scale": js.NUMBER,
+        "zero_point": _CODE,
+        "limits": js.items(_CODE, 2, 2),
+        "policy": js.TEXT,
+        "stride": js.whole(1),
+        "pads": js.items(js.whole(0, MAX_PADS - 1), 4, 4),
+        "constants": js.OBJECT,
+    }
+)
 _MANIFEST = js.fields(
     {
         "format": js.TEXT,
@@ -87,7 +103,7 @@ _MANIFEST = js.fields(
         "model": js.TEXT,
         "weights": js.TEXT,
         "size": js.items(js.whole(1, MAX_SIDE - 1), 2, 2),
-        "dtype": js.one_of(*DTYPES),
+        "dtype": js.one_of(*DTYPES, INTEGERS[0]),
         "input": js.TEXT,
         "recipe": js.nullable(js.OBJECT),
         "numerics": js.whole(),
@@ -100,6 +116,8 @@ _MANIFEST = js.fields(
         "bn_eps": js.nullable(js.NUMBER),
         "constants": js.OBJECT,
         "steps": js.items(_STEP, most=MAX_ENTRIES),
+        "engine": js.nullable(js.TEXT),
+        "operations": js.items(_OPERATION, most=MAX_ENTRIES),
     },
 )
 # What tells a golden of another schema from no golden at all.
@@ -116,7 +134,8 @@ def parse_manifest(text: str, where: str) -> Manifest:
         js.check(content, _MANIFEST)
         entries = tuple(_entry(entry, f"entries[{place}]") for place, entry in enumerate(content["entries"]))
         cases, steps = map(_case, content["cases"]), map(_step, content.get("steps", ()))
-        return Manifest(_run(content), entries, tuple(cases), tuple(steps))
+        operations = map(_operation, content.get("operations", ()))
+        return Manifest(_run(content), entries, tuple(cases), tuple(steps), tuple(operations))
     except InputError:
         raise
     except (ValueError, WeightsError) as error:
@@ -137,6 +156,13 @@ def _case(content: Mapping[str, Any]) -> CaseEntry:
 def _step(content: Mapping[str, Any]) -> StepEntry:
     lists = {key: tuple(content[key]) for key in ("inputs", "shape", "pads")}
     return StepEntry(**{**content, **lists})
+
+
+def _operation(content: Mapping[str, Any]) -> OperationEntry:
+    lists = {key: tuple(content[key]) for key in ("inputs", "limits", "pads")}
+    if not content["scale"] > 0:
+        raise ValueError(f"operations: {content['name']:.80}: a scale of {content['scale']}; want a positive number")
+    return OperationEntry(**{**content, **lists})
 
 
 def _entry(content: Mapping[str, Any], where: str) -> TensorEntry:

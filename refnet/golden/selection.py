@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import NamedTuple
@@ -31,15 +31,48 @@ class Selection(NamedTuple):
         return tuple(slice(first, end) for first, end in self.part)
 
 
+class Tensors(NamedTuple):
+    """What can be chosen of a network: shapes in execution order, the steps among them, and the parts of each."""
+
+    model: str
+    shapes: Mapping[str, Shape]
+    steps: Sequence[str]
+    parts: Mapping[str, Sequence[str]]
+
+    def matches(self, pattern: str, *, unfused: bool) -> list[str]:
+        """Those that a pattern means: steps, or parts where it fits no step."""
+        steps = fitting(pattern, self.steps)
+        if steps:
+            return [one for name in steps for one in ((*self.parts.get(name, ()), name) if unfused else (name,))]
+        parts = [part for parts in self.parts.values() for part in parts if fnmatchcase(part, pattern)]
+        if parts:
+            return parts
+        near = get_close_matches(pattern, self.shapes, n=3)
+        hint = f"did you mean {' or '.join(near)}? " if near else ""
+        raise InputError(f"{self.model} has no step {pattern!r}; {hint}`refnet plan {self.model}` lists them")
+
+
+def of_plan(plan: Plan) -> Tensors:
+    """The tensors of a network in real numbers."""
+    return Tensors(
+        plan.architecture.name, plan.shapes, [step.name for step in plan], {step.name: step.parts for step in plan}
+    )
+
+
 def select(
-    plan: Plan, patterns: Iterable[str] | None = None, *, batch: int = 1, unfused: bool = False
+    plan: Plan,
+    patterns: Iterable[str] | None = None,
+    *,
+    batch: int = 1,
+    unfused: bool = False,
+    tensors: Tensors | None = None,
 ) -> list[Selection]:
     """Find the tensors that patterns ask for, in execution order; without patterns all steps.
 
     A pattern is a name, a glob with ``*`` and ``?``, or a block. It means steps; one that fits no step means their
     parts, so ``*.conv`` is every sum. Each text may hold several with commas between them. A part of a tensor is cut
     out as in NumPy, in the order n, h, w, c: ``stem[:, 0:8, 3]``. ``unfused`` adds each step's sums, batch norm and
-    activation.
+    activation. ``tensors`` are those that there are, by default a plan's own.
 
     Examples
     --------
@@ -50,6 +83,7 @@ def select(
     >>> select(make_plan(variant("lite0")), ["logits[:, 0:8]"])
     [Selection(name='logits', part=((0, 1), (0, 8)))]
     """
+    tensors = tensors or of_plan(plan)
     found: dict[str, Part] = {}
     pairs = [("*", None)] if patterns is None else [pair for text in patterns for pair in _split(text)]
     if not pairs:
@@ -57,11 +91,11 @@ def select(
     for pattern, ranges in pairs:
         if (pattern, ranges) == (names.INPUT, None):
             continue  # every golden holds it, whole
-        for name in _matches(plan, pattern, unfused=unfused):
-            part = () if ranges is None else _part(name, (batch, *plan.shapes[name]), ranges)
+        for name in tensors.matches(pattern, unfused=unfused):
+            part = () if ranges is None else _part(name, (batch, *tensors.shapes[name]), ranges)
             if found.setdefault(name, part) != part:
                 raise InputError(f"{name} is asked for in two ways; want it whole, or one part of it")
-    return [Selection(name, found[name]) for name in plan.shapes if name in found]
+    return [Selection(name, found[name]) for name in tensors.shapes if name in found]
 
 
 def without_given(plan: Plan, chosen: list[Selection], given: Collection[str], *, everything: bool) -> list[Selection]:
@@ -112,19 +146,6 @@ def _split(text: str) -> list[tuple[str, str | None]]:
         pairs.append((match[1], match[2]))
         at = match.end()
     return pairs
-
-
-def _matches(plan: Plan, pattern: str, *, unfused: bool) -> list[str]:
-    steps = fitting(pattern, (step.name for step in plan))
-    if steps:
-        return [part for name in steps for part in ((*plan[name].parts, name) if unfused else (name,))]
-    parts = [part for step in plan for part in step.parts if fnmatchcase(part, pattern)]
-    if parts:
-        return parts
-    near = get_close_matches(pattern, plan.shapes, n=3)
-    hint = f"did you mean {' or '.join(near)}? " if near else ""
-    model = plan.architecture.name
-    raise InputError(f"{model} has no step {pattern!r}; {hint}`refnet plan {model}` lists them")
 
 
 def _part(name: str, shape: Shape, ranges: str) -> Part:

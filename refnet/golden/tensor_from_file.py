@@ -20,16 +20,21 @@ from refnet.golden.read import StoredTensor, TensorReader, open_reader, to_logic
 _ORDERS = ("NHWC", "NCHW")  # looked at for a hint
 
 
-def read_step(path: Path, name: str, shape: Shape, layout: TensorLayout, *, dtype: str | None = None) -> Array:
+def read_step(
+    path: Path, name: str, shape: Shape, layout: TensorLayout, *, dtype: str | None = None, of_codes: bool = False
+) -> Array:
     """Read a step's output of ``shape`` [N, …] from a golden, or from a file of its own, which may be called anything.
 
-    ``layout`` says how it lies there unless a manifest does, ``dtype`` what raw numbers are. Returns f32 or f64.
+    ``layout`` says how it lies there unless a manifest does, ``dtype`` what raw numbers are. Returns f32 or f64, or i8
+    of a network in integers, ``of_codes``.
     """
-    with open_reader(path, dtype=dtype) as reader:
+    with open_reader(path, dtype="int8" if of_codes else dtype) as reader:
         there = _find(reader, name)
         stored = reader.read(there, math.prod(stored_axes(axes_of(shape), shape, layout)[1]))
     where = f"{path}: {there}"
-    if stored.dtype in WHOLE:
+    if of_codes and stored.dtype != "int8":
+        raise InputError(f"{where} is {stored.dtype}; want codes of int8")
+    if stored.dtype in WHOLE and not of_codes:
         raise InputError(f"{where} is {stored.dtype}; want floating-point numbers")
     if stored.entry is not None:
         if stored.entry.part:

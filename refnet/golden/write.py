@@ -17,7 +17,7 @@ from refnet.golden.containers.npz import write_npz
 from refnet.golden.coverage import stored_range
 from refnet.golden.dtypes import WHOLE, WORDS, encode
 from refnet.golden.formats import FORMATS, SUFFIXES, WITH_TEXT
-from refnet.golden.manifest import CaseEntry, Manifest, Run, StepEntry, TensorEntry
+from refnet.golden.manifest import CaseEntry, Manifest, OperationEntry, Run, StepEntry, TensorEntry
 
 ONE_FILE: dict[str, Callable[[Path], AbstractContextManager[ContainerWriter]]] = {
     ".h5": write_hdf5, ".hdf5": write_hdf5, ".npz": write_npz,
@@ -39,6 +39,7 @@ class TensorWriter:
         self.entries: list[TensorEntry] = []
         self.cases: list[CaseEntry] = []
         self.steps: tuple[StepEntry, ...] = ()
+        self.operations: tuple[OperationEntry, ...] = ()
         self._container = container
         self._names: set[str] = set()
 
@@ -46,7 +47,7 @@ class TensorWriter:
     def manifest(self) -> Manifest:
         """What is written so far."""
         assert self.run is not None, "nobody said of which run these tensors are"
-        return Manifest(self.run, tuple(self.entries), tuple(self.cases), self.steps)
+        return Manifest(self.run, tuple(self.entries), tuple(self.cases), self.steps, self.operations)
 
     def add(
         self,

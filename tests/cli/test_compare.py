@@ -146,7 +146,7 @@ WRONG = {
     "golden same --model b9": "unknown model 'b9'",
     "golden same --steps zebra": "the golden has no 'zebra'; it has input, stem, block1a.depthwise, block1a.project",
     "golden same --threads 0": "threads=0: want a whole number from 1 to 256",
-    "golden same --dtype int8": "argument --dtype: invalid choice: 'int8'",
+    "golden same --dtype int4": "argument --dtype: invalid choice: 'int4'",
     "golden same --html .": ". not written: it is a directory; want the name of a file",
     "golden same --html report.pdf": "report.pdf not written: its name ends in .pdf; want .html or .htm",
     "golden same --html nowhere/report.html": "nowhere/report.html not written: there is no directory nowhere",

@@ -27,7 +27,7 @@ def test_a_files_word_opens_and_fetches_nothing(run, monkeypatch):
         raise AssertionError
 
     monkeypatch.setattr("refnet.hub.fetch.fetch", refuse)
-    monkeypatch.setattr("refnet.hub.models.read", refuse)
+    monkeypatch.setattr("refnet.hub.models.read_any", refuse)
     for model in ("/etc/passwd.h5", "b3", "b9"):
         none, (finding,) = prepare_rerun(replace(run, model=model), None)
         assert none is None

@@ -14,6 +14,7 @@ import numpy as np
 from refnet.architecture.step import Shape
 from refnet.arrays import Array
 from refnet.comparison.judgement.pieces import dot, pieces
+from refnet.golden.dtypes import WHOLE
 
 BUCKETS = 66  # of a histogram
 _MOST = np.uint64((1 << 63) - 1)
@@ -75,7 +76,7 @@ class Distance:
 
 
 def measure_distance(actual: Array, golden: Array, dtype: str | None = None) -> Distance:
-    """Measure a port's tensor against the golden's, both of floats or of uint8, and of one shape.
+    """Measure a port's tensor against the golden's, both of floats or of whole numbers, and of one shape.
 
     Units of the last place are those of ``dtype``, a format that holds both exactly; by default that of ``golden``.
 
@@ -87,7 +88,7 @@ def measure_distance(actual: Array, golden: Array, dtype: str | None = None) -> 
     ((0, 3), True, (0, 1), (0, 0))
     """
     dtype = dtype or golden.dtype.name
-    sums = _Sums(1.0 if dtype == "uint8" else float(np.finfo("float32" if dtype == "bfloat16" else dtype).tiny))
+    sums = _Sums(1.0 if dtype in WHOLE else float(np.finfo("float32" if dtype == "bfloat16" else dtype).tiny))
     kept = np.empty(golden.size, np.uint32)
     count = 0
     with np.errstate(over="ignore", invalid="ignore"):
@@ -112,7 +113,7 @@ def ulp_distance(a: Array, b: Array, dtype: str) -> Array:
     >>> ulp_distance(np.array([1.0, 0.0]), np.array([1.0 + 2.0**-7, -0.0]), "bfloat16").tolist()
     [1, 0]
     """
-    if dtype == "uint8":
+    if dtype in WHOLE:
         return np.abs(a.astype(np.int64) - b.astype(np.int64))
     there, back = _ordinal(a, dtype), _ordinal(b, dtype)
     # The difference of two signed numbers may need all 64 bits.

@@ -20,12 +20,14 @@ from refnet.arrays import Array
 from refnet.comparison.findings import Finding
 from refnet.comparison.golden_tensors import GoldenTensors
 from refnet.comparison.port.axis_orders import Reading, order_by_shape, read_axes
+from refnet.comparison.port.codes import SAME, Form, form_of
 from refnet.comparison.port.matching import Part, Partner, part_of
 from refnet.errors import InputError, RefnetError
 from refnet.golden.axes import TensorLayout, from_layout, stored_axes
 from refnet.golden.manifest import TensorEntry
-from refnet.golden.read import TensorReader, to_logical_axes
+from refnet.golden.read import StoredTensor, TensorReader, to_logical_axes
 
+CODES = ("int8", "int32")  # formats of integers, sums among them; a picture of uint8 is a picture
 LOOKED_AT = 8  # tensors whose shapes tell the port's usual order
 
 
@@ -37,6 +39,7 @@ class PairedTensor:
     dtype: str = ""  # of its numbers in the file
     region: Part = ()  # which piece of the whole tensor it is; empty if it is all of it
     golden: Array | None = None  # that piece of the golden's
+    form: Form = SAME  # of codes: how they are written
 
 
 class PortTensors:
@@ -59,6 +62,7 @@ class PortTensors:
         self.stated = stated
         self.overwritten = overwritten or {}
         self._layouts: dict[str, TensorLayout | None] = {}  # a cache of ``_layout``, filled with what is read anyway
+        self._forms: dict[str, Form] = {}  # likewise, of codes
 
     def pair(self, name: str, golden: Array) -> PairedTensor:
         """Read one beside the golden's; whatever is wrong with it becomes a finding."""
@@ -66,22 +70,30 @@ class PortTensors:
             pair = self._read(name, golden)
         except (RefnetError, OSError) as error:
             pair = _refused(Finding("unreadable", name, f"cannot be read: {error}", "wrong"))
-        self._layouts[name] = _layout_to_run_from(pair)
+        self._layouts[name], self._forms[name] = _layout_to_run_from(pair), pair.form
         return pair
 
     def usable(self, name: str) -> bool:
         """Whether it is there, whole, of the golden's shape and finite in float32, so that a run can begin with it."""
         return name not in self.overwritten and self._layout(name) is not None
 
+    def form(self, name: str) -> Form:
+        """How one that was read is written, of codes."""
+        return self._forms.get(name, SAME)
+
     def without(self, overwritten: Mapping[str, str]) -> PortTensors:
         """The same, but for what is overwritten."""
         return PortTensors(self.recording, self.partners, self.golden, self.stated, overwritten)
 
     def tensor(self, name: str) -> Array:
-        """Read one that is usable, to run from it: float32 or float64."""
+        """Read one that is usable, to run from it: float32 or float64, or codes of the golden's format."""
         entry, layout = self.golden.entries[name], self._layout(name)
         assert layout is not None
         stored = self.recording.read(self.partners[name].name, self._count(entry.axes, entry.shape))
+        if entry.dtype in CODES:
+            codes = self._forms[name].codes(stored.array)
+            assert codes is not None
+            return from_layout(codes, entry.axes, entry.shape, layout).astype(entry.dtype)
         tensor = from_layout(stored.array, entry.axes, entry.shape, layout)
         return tensor if tensor.dtype == np.float64 else tensor.astype(np.float32, copy=False)
 
@@ -129,8 +141,9 @@ class PortTensors:
         if piece is None:
             return _refused(_misfit(name, f"[{partner.slices}] is not in the golden, which has {_bounds(whole)}"))
         stored = self.recording.read(partner.name, self._count(entry.axes, piece.shape))
-        reading = read_axes(name, stored.array, entry.axes, piece, self.stated, self.usual_order)
-        return PairedTensor(reading, stored.dtype, region if partner.slices or entry.part else (), piece)
+        array, form = self._numbers(name, stored, piece)
+        reading = read_axes(name, array, entry.axes, piece, self.stated, self.usual_order)
+        return PairedTensor(reading, stored.dtype, region if partner.slices or entry.part else (), piece, form)
 
     def _read_recorded(self, name: str, theirs: TensorEntry, golden: Array, whole: Part) -> PairedTensor:
         """Read one that has a manifest, by what that says."""
@@ -142,10 +155,24 @@ class PortTensors:
             return _refused(_misfit(name, f"shape {list(theirs.shape)}, expected {list(golden.shape)}"))
         stored = self.recording.read(self.partners[name].name)
         order = stored_axes(theirs.axes, theirs.shape, theirs.layout)[0]
-        reading = Reading(to_logical_axes(stored), order, "stated", layout=theirs.layout)
+        array, form = self._numbers(name, stored, golden)
+        reading = Reading(to_logical_axes(stored._replace(array=array)), order, "stated", layout=theirs.layout)
         if not is_piece:
-            return PairedTensor(reading, stored.dtype, golden=golden)
+            return PairedTensor(reading, stored.dtype, golden=golden, form=form)
         return _overlap(name, reading, stored.dtype, theirs.part or _all_of(theirs.shape), golden, whole)
+
+    def _numbers(self, name: str, stored: StoredTensor, golden: Array) -> tuple[Array, Form]:
+        """A port's numbers as the golden has them, real ones or codes, and how they are written."""
+        wanted = self.golden.entries[name].dtype
+        if wanted not in CODES:
+            if stored.dtype in CODES:
+                raise InputError(f"{stored.dtype}, where the golden has real numbers, {wanted}")
+            return stored.array, SAME
+        form = form_of(stored.array, stored.dtype, golden, self.golden.operations.get(name))
+        codes = None if form is None else form.codes(stored.array)
+        if form is None or codes is None:
+            raise InputError(f"{stored.dtype}, and no numbers that codes of {wanted} stand for")
+        return codes, form
 
     def _count(self, axes: str, shape: Shape) -> int:
         """How many elements a file must have, explicit zeros and the filling of tiles included."""

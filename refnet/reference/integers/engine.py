@@ -103,6 +103,18 @@ class Engine:
             "multiply": self.multiply,
         }[kind]
 
+    def way(self, kind: str) -> str:
+        """The name of its way through a kind of operation, where engines differ; else empty.
+
+        Examples
+        --------
+        >>> TFLM.way("convolution"), TFLM.way("softmax")
+        ('double', 'fixed-point')
+        """
+        if kind in ("convolution", "depthwise", "dense", "multiply"):
+            return self.rescaling(kind).policy
+        return {"add": self.add, "mean": self.mean, "logistic": self.logistic, "softmax": self.softmax}.get(kind, "")
+
 
 TFLM: Final = Engine(
     name="tflm",

