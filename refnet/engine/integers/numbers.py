@@ -209,10 +209,10 @@ def of_table(operation: Operation, of: Quantisation, to: Quantisation, engine: E
 
 
 def of_swish(
-    product: Operation, gate: Operation, of: Quantisation, between: Quantisation, to: Quantisation, engine: Engine
+    product: Operation, gate: Array, of: Quantisation, between: Quantisation, to: Quantisation, engine: Engine
 ) -> Array:
-    """The bytes of all 256 codes of a product of a tensor and its own logistic, by both definitions."""
-    factor = evaluate_operation(gate, [CODES], [of], between, engine)
+    """The bytes of all 256 codes of a product of a tensor and its own logistic, whose bytes are those of ``gate``."""
+    factor = to_bytes(gate.view(np.int8)).view(np.int8)
     return to_bytes(evaluate_operation(product, [CODES, factor], [of, between], to, engine))
 
 

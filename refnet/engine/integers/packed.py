@@ -45,13 +45,14 @@ class PackedNetwork:
         self.tables: dict[str, Packed] = {}
         self._pieces: list[Array] = []
         self._size = 0
+        self._entries: dict[str, Array] = {}  # of tables
         gates = gates_of(network)
         for operation in network.operations:
             self.operations[operation.name] = self._pack(operation, engine)
             if is_swish(operation, gates):
                 x, gate = operation.inputs
                 of, between, to = (network.codes[name] for name in (x, gate, operation.name))
-                entries = numbers.of_swish(operation, gates[gate], of, between, to, engine)
+                entries = numbers.of_swish(operation, self._entries[gate], of, between, to, engine)
                 self.tables[operation.name] = Packed(0, self._place(entries), 0, 0)
         self.flat = aligned_empty(self._size, np.dtype(np.uint8))
         at = 0
@@ -79,7 +80,7 @@ class PackedNetwork:
             case "mean" | "average_pool":
                 found = numbers.of_mean(operation, of[0], to, engine, height * width)
             case "logistic" | "swish":
-                found = numbers.of_table(operation, of[0], to, engine)
+                found = self._entries[operation.name] = numbers.of_table(operation, of[0], to, engine)
             case "softmax":
                 found = numbers.of_softmax(operation, of[0], to, engine, channels)
         return Packed(weights, self._place(found), policy, steps)
