@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import torch
-from helpers.places import CHELSEA, ROOT
+from helpers.places import CHELSEA, DATA, ROOT
 
 import refnet
 from refnet.preprocessing.recipe import RECIPES
@@ -20,6 +20,8 @@ from refnet.weights import synthetic
 
 # Without fused multiply-add in hardware (it is a call to the C library there), with AVX2, with AVX-512, and this one.
 CPUS = ["nehalem", "haswell", "skylake-avx512", "native"]
+
+INTEGERS = DATA / "integers" / "lite.h5"
 
 DIGESTS = """
 import json, sys
@@ -36,6 +38,11 @@ for dtype in ("float32", "float64"):
         for name, array in net.trace(x):
             digests[f"{model} {dtype} {name}"] = tensor_digest(array)
         digests[f"{model} {dtype} fused"] = tensor_digest(net.logits(x))
+net = refnet.load(sys.argv[2], threads=2)
+x = synthetic.picture_tensor(net.plan.height, net.plan.width)
+for name, array in net.trace(x):
+    digests[f"int8 {name}"] = tensor_digest(array)
+digests["int8 fused"] = tensor_digest(net.features(x, at="logits"))
 for name, recipe in RECIPES.items():
     digests[f"{name} prepared"] = tensor_digest(preprocess(sys.argv[1], recipe, 97, 200))
 json.dump(digests, sys.stdout)
@@ -43,11 +50,11 @@ json.dump(digests, sys.stdout)
 
 
 def digests_on(cpu: str) -> dict[str, str]:
-    """Digests of every step of two networks, from kernels compiled for a CPU."""
+    """Digests of every step of two networks, and of one of int8, from kernels compiled for a CPU."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     if cpu != "native":
         environment |= {"NUMBA_CPU_NAME": cpu, "NUMBA_CPU_FEATURES": ""}
-    command = [sys.executable, "-c", DIGESTS, str(CHELSEA)]
+    command = [sys.executable, "-c", DIGESTS, str(CHELSEA), str(INTEGERS)]
     result = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=900)
     digests: dict[str, str] = json.loads(result.stdout)
     return digests
@@ -62,14 +69,14 @@ def digests() -> dict[str, dict[str, str]]:
 @pytest.mark.parametrize("cpu", CPUS[:-1])
 def test_one_digest_on_every_cpu(digests: dict[str, dict[str, str]], cpu: str) -> None:
     native = digests["native"]
-    assert len(native) == 2 * (61 + 1 + 125 + 1) + len(RECIPES)
+    assert len(native) == 2 * (61 + 1 + 125 + 1) + 30 + 1 + len(RECIPES)
     assert digests[cpu] == native
 
 
 @pytest.mark.parametrize("cpu", CPUS)
 def test_one_digest_fused_and_step_by_step(digests: dict[str, dict[str, str]], cpu: str) -> None:
     fused = {key: digest for key, digest in digests[cpu].items() if key.endswith(" fused")}
-    assert len(fused) == 4
+    assert len(fused) == 5
     assert all(digests[cpu][key.removesuffix("fused") + "logits"] == digest for key, digest in fused.items())
 
 

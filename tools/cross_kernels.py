@@ -38,9 +38,9 @@ def keep(folder: Path) -> None:
     from refnet.kernels import compilation
     from refnet.kernels.cache import KernelCache
     from refnet.kernels.compiler import compile_function
-    from refnet.kernels.units import PICTURES, run_unit
+    from refnet.kernels.units import INTEGERS, PICTURES, run_unit
 
-    for unit in (run_unit(np.dtype("float32")), run_unit(np.dtype("float64")), PICTURES):
+    for unit in (run_unit(np.dtype("float32")), run_unit(np.dtype("float64")), PICTURES, INTEGERS):
         cache = KernelCache(compilation._key(unit), folder, required=True)
         if cache.load() is not None:
             continue

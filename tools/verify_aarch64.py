@@ -45,6 +45,8 @@ print(f"kernels for {target().cpu}: {registers().count} registers of {registers(
 # Other tests start programs, which would not be emulated.
 TESTS = [
     "tests/engine/test_program.py",
+    "tests/engine/integers/test_program.py",
+    "tests/engine/integers/test_self_test.py",
     "tests/preprocessing/test_compiled.py",
     "tests/kernels/test_object_code.py::test_it_computes",
     "tests/kernels/test_object_code.py::test_an_error_inside_is_one_outside",
@@ -55,6 +57,8 @@ FAST_TESTS = [
     "tests/engine/test_program.py::test_pointwise",
     "tests/engine/test_program.py::test_squeeze_excite_residual_softmax",
     "tests/engine/test_program.py::test_a_sum_of_underflowed_products_keeps_its_sign",
+    "tests/engine/integers/test_program.py",
+    "tests/engine/integers/test_self_test.py",
     "tests/preprocessing/test_compiled.py::test_recipes",
 ]
 

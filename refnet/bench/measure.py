@@ -13,12 +13,13 @@ from pathlib import Path
 import numpy as np
 
 from refnet import memory
+from refnet.architecture import names
 from refnet.architecture.plan import Plan, make_plan
 from refnet.bench.peak import fma_peak
 from refnet.bench.result import StepTime, Timing, kind_of
 from refnet.checks import MAX_BATCH, whole_number
 from refnet.engine.clock import RowTime, time_rows
-from refnet.engine.memory_report import report_memory
+from refnet.engine.memory_report import report_memory, report_of
 from refnet.errors import InputError
 from refnet.network import Network
 from refnet.weights import synthetic
@@ -82,7 +83,7 @@ def bench(
         calls=calls,
         peak=max(before, fma_peak(network.dtype, network.threads)),
         resident_bytes=resident,
-        engine_bytes=report_memory(plan, network.dtype, threads=network.threads, batch=batch).total,
+        engine_bytes=_engine_bytes(network, plan, batch),
         steps=times,
     )
 
@@ -121,7 +122,16 @@ def _time_steps(network: Network, plan: Plan, passes: int) -> tuple[StepTime, ..
         return StepTime(row.steps, kind_of(steps), row.seconds, sum(step.macs for step in steps))
 
     (picture,) = synthetic.picture_tensor(plan.height, plan.width, plan.architecture.channels)
-    return tuple(map(describe, time_rows(network._engine, plan, picture, passes)))
+    rows = time_rows(network._runner(plan), plan, network._entry(picture, plan), passes)
+    return tuple(map(describe, rows))
+
+
+def _engine_bytes(network: Network, plan: Plan, batch: int) -> int:
+    if network.dtype != np.int8:
+        return report_memory(plan, network.dtype, threads=network.threads, batch=batch).total
+    runner = network._runner(plan)
+    program = runner._program((plan.height, plan.width), frozenset([plan.output]), frozenset([names.INPUT]))
+    return report_of(program, runner._flat.nbytes, plan, threads=network.threads, batch=batch).total
 
 
 def _reset_most_resident() -> None:

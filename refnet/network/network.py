@@ -31,7 +31,7 @@ from refnet.checks import (
     thread_count,
 )
 from refnet.engine.packed import Take
-from refnet.engine.runner import Engine
+from refnet.engine.runner import Engine, Runner
 from refnet.errors import InputError, WeightsError
 from refnet.prediction import Prediction, predictions
 from refnet.preprocessing.image_like import ImageLike, OpenFile, Several, how_many, is_address
@@ -641,6 +641,14 @@ class Network:
         tensors = {name: np.empty((len(x), *shapes[name]), self.dtype) for name in wanted}
         self._engine.run_batch(x, tensors)
         return tensors
+
+    def _runner(self, plan: Plan) -> Runner:
+        """What runs a plan of some size."""
+        return self._engine
+
+    def _entry(self, x: Array, plan: Plan) -> Array:
+        """A picture, or several, as the runner takes them."""
+        return x
 
     def _plan_of(self, x: Array) -> Plan:
         """The plan for pictures of this size; their numbers are not looked at yet, of which there may be too many."""

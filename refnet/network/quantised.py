@@ -141,6 +141,13 @@ class QuantisedNetwork(Network):
         shapes = self._network_for(plan.height, plan.width).shapes
         return {name: shape for name, shape in shapes.items() if name != names.INPUT}
 
+    def _runner(self, plan: Plan) -> IntegerEngine:
+        pictures: _FromPictures = self._engine  # type: ignore[assignment]
+        return pictures.engine_for(plan.height, plan.width)
+
+    def _entry(self, x: Array, plan: Plan) -> Array:
+        return input_codes(self._network_for(plan.height, plan.width), self.weights.engine, x)
+
     @property
     def _steps(self) -> list[str]:
         return list(self.shapes)
@@ -201,28 +208,28 @@ class _FromPictures:
 
         self._engine = engine
         self._network_for = network_for
-        self._engine_for = lru_cache(_SIZES_KEPT)(engine_for)
+        self.engine_for = lru_cache(_SIZES_KEPT)(engine_for)
 
     def run(
         self, given: Mapping[str, Array], wanted: Collection[str], size: tuple[int, int]
     ) -> Iterator[tuple[str, Array]]:
         if names.INPUT in given:
             given = {**given, names.INPUT: self._codes(given[names.INPUT], *size)}
-        return self._engine_for(*size).run(given, wanted, size)
+        return self.engine_for(*size).run(given, wanted, size)
 
     def run_batch(self, x: Array, into: Mapping[str, Array]) -> None:
         height, width = x.shape[1:3]
-        self._engine_for(height, width).run_batch(self._codes(x, height, width), into)
+        self.engine_for(height, width).run_batch(self._codes(x, height, width), into)
 
     def run_one(self, x: Array, into: Mapping[str, Array], *, alone: bool = False) -> None:
         height, width = x.shape[:2]
-        self._engine_for(height, width).run_one(self._codes(x, height, width), into, alone=alone)
+        self.engine_for(height, width).run_one(self._codes(x, height, width), into, alone=alone)
 
     def _codes(self, x: Array, height: int, width: int) -> Array:
         return input_codes(self._network_for(height, width), self._engine, x)
 
     def needs(self, size: tuple[int, int], wanted: Collection[str], *, runs: int = 1) -> int:
-        return self._engine_for(*size).needs(size, wanted, runs=runs)
+        return self.engine_for(*size).needs(size, wanted, runs=runs)
 
     def shares_out(self, size: tuple[int, int], wanted: Collection[str]) -> bool:
-        return self._engine_for(*size).shares_out(size, wanted)
+        return self.engine_for(*size).shares_out(size, wanted)

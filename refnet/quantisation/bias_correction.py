@@ -28,19 +28,19 @@ def correct_biases(network: IntegerNetwork, engine: Engine, twin: Twin, pictures
     layers = {before(operation.name, twin): operation for operation in network.operations if operation.kernel}
     errors: dict[str, Array] = {}
     pixels: dict[str, int] = {}
-    wanted = {*layers, *(operation.inputs[0] for operation in layers.values())}
-    last_reader = {operation.inputs[0]: name for name, operation in layers.items()}
+    reads = {name: operation.inputs[0] for name, operation in layers.items()}
+    last_reader = {read: name for name, read in reads.items()}
     for x in pictures:
-        values: dict[str, Array] = {}
-        for name, tensor in twin.run(x, wanted):
-            if name in last_reader:
-                values[name] = quantise(tensor, network.codes[name], engine.quantise)
+        codes: dict[str, Array] = {}
+        for name, tensor in twin.run(x, {*layers, *last_reader}):
             if name in layers:
-                error = _error(layers[name], values[layers[name].inputs[0]], tensor, network)
+                error = _error(layers[name], codes[reads[name]], tensor, network)
                 errors[name] = errors.get(name, 0) + error
                 pixels[name] = pixels.get(name, 0) + tensor.size // tensor.shape[-1]
-                if last_reader[layers[name].inputs[0]] == name:
-                    del values[layers[name].inputs[0]]
+                if last_reader[reads[name]] == name:
+                    del codes[reads[name]]
+            if name in last_reader:
+                codes[name] = quantise(tensor, network.codes[name], engine.quantise)
     corrected = {
         operation.name: _corrected(operation, half_away(errors[name] / pixels[name]))
         for name, operation in layers.items()

@@ -106,17 +106,8 @@ class Equalised:
 def equalise(network: Network, pictures: Iterable[Array], per: Per) -> Equalised:
     """Equalise a network, from the ranges of its channels on pictures f32[1, H, W, C]."""
     groups = find_groups(network.plan)
-    seen = _largest(network, groups, pictures)
+    factors = _find_factors(network, groups, _largest(network, groups, pictures), per)
     tensors = {key: tensor.astype(np.float64) for key, tensor in network.weights.tensors.items()}
-    kernels = {step.name: np.abs(fold(step, network.weights.tensors, network.weights.bn_eps).kernel)
-               for group in groups for step in (*group.producers, *group.readers)}  # fmt: skip
-    factors = {group: np.ones(group.producers[0].shape[-1]) for group in groups}
-    for _ in range(SWEEPS):
-        for group in groups:
-            wanted = factors[group] * _balance(group, seen, kernels, factors[group], per)
-            allowed = _allowed(group, seen, wanted)
-            _apply(group, kernels, allowed / factors[group])
-            factors[group] = allowed
     for group in groups:
         _scale_tensors(group, tensors, factors[group])
     rounded = {key: tensor.astype(np.float32) for key, tensor in tensors.items()}
@@ -129,6 +120,23 @@ def equalise(network: Network, pictures: Iterable[Array], per: Per) -> Equalised
     return Equalised(scaled, {name: factors[group] for group in groups for name in group.tensors})
 
 
+def _find_factors(
+    network: Network, groups: tuple[Group, ...], seen: Mapping[str, Array], per: Per
+) -> dict[Group, Array]:
+    """The factor of each channel of each group, found group by group, several times over."""
+    weights = network.weights
+    layers = {step.name: step for group in groups for step in (*group.producers, *group.readers)}
+    kernels = {name: np.abs(fold(step, weights.tensors, weights.bn_eps).kernel) for name, step in layers.items()}
+    factors = {group: np.ones(group.producers[0].shape[-1]) for group in groups}
+    for _ in range(SWEEPS):
+        for group in groups:
+            wanted = factors[group] * _balance(group, seen, kernels, factors[group], per)
+            allowed = _allowed(group, seen, wanted)
+            _apply(group, kernels, allowed / factors[group])
+            factors[group] = allowed
+    return factors
+
+
 def _largest(network: Network, groups: Iterable[Group], pictures: Iterable[Array]) -> dict[str, Array]:
     """Of each channel the largest number before an activation, or largest magnitude where there is none."""
     twin = Twin(network)
@@ -137,10 +145,8 @@ def _largest(network: Network, groups: Iterable[Group], pictures: Iterable[Array
     largest: dict[str, Array] = {}
     for x in pictures:
         for name, tensor in twin.run(x, wanted):
-            found = (tensor if name not in network.plan.shapes else np.abs(tensor)).max(
-                axis=tuple(range(tensor.ndim - 1))
-            )
-            found = np.maximum(found.astype(np.float64), 0)
+            sized = np.abs(tensor) if name in network.plan.shapes else np.maximum(tensor, 0)
+            found = sized.max(axis=tuple(range(tensor.ndim - 1))).astype(np.float64)
             largest[name] = np.maximum(largest.get(name, found), found)
     suffix = names.part_name("", names.CONV)
     return {name.removesuffix(suffix): found for name, found in largest.items()}

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.places import DATA
 
 import refnet
 from refnet import bench as room
@@ -22,6 +23,9 @@ from refnet.bench.result import kind_of
 from refnet.engine import clock
 from refnet.errors import InputError, RefnetError
 from refnet.kernels import fma_loop
+from refnet.kernels.integers import dot_loop
+from refnet.kernels.integers.machine import dot, is_signed
+from refnet.kernels.integers.rows import VECTOR
 from refnet.kernels.machine import LANES, Registers
 from refnet.weights import synthetic
 
@@ -134,6 +138,16 @@ class TestBench:
         colours = [plot._COLOURS[kind.kind] for kind in timing.by_kind()]
         assert len(set(colours)) == len(colours)
 
+    def test_integers(self):
+        network = refnet.load(DATA / "integers" / "lite.h5", threads=1)
+        found = bench(network, rounds=5, steps=True)
+        assert found.dtype == "int8"
+        assert found.engine_bytes > 0
+        assert 0 < found.share_of_peak < 1
+        timed = [name for step in found.steps for name in step.steps]
+        assert timed == [step.name for step in network.plan][: len(timed)]
+        assert timed[-1] == "logits"
+
     def test_batches_and_sizes(self):
         phases = []
         timing = bench(refnet.load("lite0", dtype="float64", threads=1), batch=3, size=(32, 48), rounds=2,
@@ -208,7 +222,7 @@ class TestRows:
 
 
 class TestPeak:
-    @pytest.mark.parametrize("dtype", ["float32", np.float64])
+    @pytest.mark.parametrize("dtype", ["float32", np.float64, "int8"])
     @pytest.mark.parametrize("threads", [1, 2, None])
     def test_it_is_a_number(self, dtype, threads):
         assert 0 < fma_peak(dtype, threads) < np.inf
@@ -226,6 +240,15 @@ class TestPeak:
         assert fma_loop.flops_of(values) == 2 * fma_loop._UNROLLED * start.size
         fma_loop.burn(values, 100)
         assert (values[LANES:] == 1).all()
+
+    def test_the_chains_of_bytes_are_computed(self):
+        numbers = np.full(dot_loop.bytes_needed(), 2, np.uint8)
+        sums = numbers[2 * VECTOR :].view(np.int32)
+        sums[:] = np.arange(sums.size)
+        dot_loop.burn(numbers, 3)
+        done = 3 * dot_loop.macs_of_repeat() // sums.size
+        product = 4 if not is_signed(dot()) else (2 - 128) * 2
+        assert (sums == np.arange(sums.size) + done * product).all()
 
     @pytest.mark.parametrize("itemsize", [4, 8])
     @pytest.mark.parametrize("machine", [Registers(32, 64), Registers(16, 32), Registers(16, 16), Registers(32, 16)])

@@ -125,7 +125,8 @@ class _Table:
             scratch = self._scratch(self.rows[-1])
         self.rows.append(self._row(sweep, sweep.expansion))
         self.scratch = max(self.scratch, scratch + self._scratch(self.rows[-1]))
-        self.sums = max(self.sums, (self.rows[-1]["out_width"] + self.tiles.row_pixels) * rows.VECTOR)
+        pixels = max(self.rows[-1]["out_width"], _TILES_AT_ONCE * self.tiles.pixels) + self.tiles.row_pixels
+        self.sums = max(self.sums, pixels * rows.VECTOR)
 
     def _row(self, sweep: Sweep, expansion: Sweep | None = None) -> dict[str, int]:
         operation = self._by_name[sweep.numbers]

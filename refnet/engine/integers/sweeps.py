@@ -16,6 +16,9 @@ from refnet.errors import InputError
 from refnet.kernels.integers import rows
 from refnet.reference.integers.network import IntegerNetwork, Operation
 
+# Pixels in a row: of a line buffer each row is finished by itself, which takes longer for so few than it saves.
+_NARROW = 7
+
 
 @dataclass(frozen=True)
 class Sweep:
@@ -88,6 +91,7 @@ def sweeps_of(network: IntegerNetwork, given: Collection[str], visible: Collecti
     gates = {name: gate for name, gate in gates_of(network).items() if name not in given}
     single = [replace(each, inputs=each.inputs[:1]) if is_swish(each, gates) else each for each in network.operations]
     chosen = needed(single, given, visible)
+    shapes = shapes_of(network)
     readers = Counter(name for operation in chosen for name in operation.inputs)
     sweeps: list[Sweep] = []
 
@@ -102,7 +106,7 @@ def sweeps_of(network: IntegerNetwork, given: Collection[str], visible: Collecti
             sweeps[-1] = replace(last, name=sweep.name, inputs=(*last.inputs, other), then=sweep)
         elif last is not None and sweep.op == rows.TABLE and last.then is None and absorbs(last, *_SUMS):
             sweeps[-1] = replace(last, name=sweep.name, then=sweep)
-        elif last is not None and sweep.op == rows.DEPTHWISE and _expands(last) and absorbs(last, *_SUMS[:2]):
+        elif last is not None and _expands(last, sweep, shapes[last.name]) and absorbs(last, *_SUMS[:2]):
             sweeps[-1] = replace(sweep, inputs=last.inputs, expansion=last)
         else:
             sweeps.append(sweep)
@@ -131,5 +135,8 @@ def _code(operation: Operation) -> int:
     return _CODES[operation.kind]
 
 
-def _expands(sweep: Sweep) -> bool:
-    return sweep.then is None or sweep.then.op == rows.TABLE
+def _expands(last: Sweep, sweep: Sweep, shape: Shape) -> bool:
+    """Whether what ``last`` makes, of this shape, is better made piece by piece for the sweep after it."""
+    if sweep.op != rows.DEPTHWISE or shape[1] <= _NARROW:
+        return False
+    return last.then is None or last.then.op == rows.TABLE

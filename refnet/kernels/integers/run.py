@@ -173,6 +173,7 @@ def _depthwise_chunk(
         fill_pixels(arena, at + (row.left + width) * LANES, pitch - row.left - width, row.fill)
     filled = max(0, oy * row.stride - row.top)
     needed = min(row.height, (end - 1) * row.stride - row.top + row.kernel)
+    at_once = max(1, TILES_TO_FINISH * constants.tiles.pixels // row.out_width)
     while oy < end:
         # As many rows as the buffer holds, then all output rows that they are enough for.
         limit = min(needed, max(0, oy * row.stride - row.top) + buffer_rows)
@@ -197,8 +198,9 @@ def _depthwise_chunk(
         ready = end if limit == needed else (limit + row.top - row.kernel) // row.stride + 1
         for b in range(blocks):
             lines = _line_buffer(row, buffer + b * buffer_block)
-            for at in range(oy, ready):
-                _depthwise_row(row, first_block + b, at, arena, weights, constants, lines, outside, scratch)
+            for first in range(oy, ready, at_once):
+                count = min(at_once, ready - first)
+                _depthwise_rows(row, first_block + b, first, count, arena, weights, constants, lines, outside, scratch)
         oy = ready
 
 
@@ -211,30 +213,40 @@ def _line_buffer(row: Any, at: int) -> LineBuffer:
 
 
 @compiled
-def _depthwise_row(
-    row: Any, block: int, oy: int, arena: Any, weights: Any, constants: Constants, buffer: LineBuffer, outside: int,
+def _depthwise_rows(
+    row: Any,
+    block: int,
+    first: int,
+    count: int,
+    arena: Any,
+    weights: Any,
+    constants: Constants,
+    buffer: LineBuffer,
+    outside: int,
     scratch: int,
-) -> None:  # fmt: skip
-    """Output row ``oy`` of one block, from the line buffer."""
+) -> None:
+    """Some output rows of one block, from the line buffer; the sums of all are finished together."""
     aligned_frame()
-    out = OutputRow(
-        top=oy * row.stride - row.top,
-        outside=outside,
-        w=row.weights + block * row.steps * VECTOR,
-        bias=row.parameters + LIMITS + block * BLOCK_OF_SUMS,
-        sums=scratch,
-        width=row.out_width,
-    )
-    if row.kernel == 3 and row.stride == 1:
-        row_k3s1(arena, weights, buffer, out, constants.tiles)
-    elif row.kernel == 3:
-        row_k3s2(arena, weights, buffer, out, constants.tiles)
-    elif row.stride == 1:
-        row_k5s1(arena, weights, buffer, out, constants.tiles)
-    else:
-        row_k5s2(arena, weights, buffer, out, constants.tiles)
-    y = row.y + (block * row.out_height + oy) * row.out_width * LANES
-    _finish(row, block, arena, weights, scratch, y, row.out_width, y)
+    pixels = row.out_width
+    for i in range(count):
+        out = OutputRow(
+            top=(first + i) * row.stride - row.top,
+            outside=outside,
+            w=row.weights + block * row.steps * VECTOR,
+            bias=row.parameters + LIMITS + block * BLOCK_OF_SUMS,
+            sums=scratch + i * pixels * VECTOR,  # what a tile makes behind its row, the next row writes over
+            width=pixels,
+        )
+        if row.kernel == 3 and row.stride == 1:
+            row_k3s1(arena, weights, buffer, out, constants.tiles)
+        elif row.kernel == 3:
+            row_k3s2(arena, weights, buffer, out, constants.tiles)
+        elif row.stride == 1:
+            row_k5s1(arena, weights, buffer, out, constants.tiles)
+        else:
+            row_k5s2(arena, weights, buffer, out, constants.tiles)
+    y = row.y + (block * row.out_height + first) * pixels * LANES
+    _finish(row, block, arena, weights, scratch, y, count * pixels, y)
 
 
 @_inlined
