@@ -38,8 +38,7 @@ def time_rows(engine: Runner, plan: Plan, x: Array, passes: int) -> list[RowTime
     """Time the rows from the first step to the plan's output, in ``passes`` whole passes over one picture.
 
     A row lasts from the end of the one before until the first thread sees that all of it is done. Every step of the
-    plan, which is the one for the size of ``x`` [H, W, C], is in exactly one row, in execution order. ``x`` is what the
-    engine takes: real numbers, or codes.
+    plan, which is the one for the size of ``x`` [H, W, C], is in exactly one row, in execution order.
 
     Examples
     --------

@@ -30,6 +30,7 @@ from refnet.checks import (
     shaped_pictures,
     thread_count,
 )
+from refnet.engine.memory_report import MemoryReport, report_memory
 from refnet.engine.packed import Take
 from refnet.engine.runner import Engine, Runner
 from refnet.errors import InputError, WeightsError
@@ -204,6 +205,18 @@ class Network:
     def _codes_of(self, name: str) -> dict[str, float | int]:
         """Scale and zero point of a tensor of codes; nothing of real numbers."""
         return {}
+
+    def _engine_at(self, plan: Plan) -> Runner:
+        """What runs pictures of a plan's size; it takes what ``_entry`` makes of one."""
+        return self._engine
+
+    def _entry(self, picture: Array) -> Array:
+        """A prepared picture as the engine takes it."""
+        return picture
+
+    def _memory_of_a_run(self, plan: Plan, batch: int) -> MemoryReport:
+        """What a plain run on so many pictures takes."""
+        return report_memory(plan, self.dtype, threads=self.threads, batch=batch)
 
     @property
     def _steps(self) -> list[str]:
@@ -641,14 +654,6 @@ class Network:
         tensors = {name: np.empty((len(x), *shapes[name]), self.dtype) for name in wanted}
         self._engine.run_batch(x, tensors)
         return tensors
-
-    def _runner(self, plan: Plan) -> Runner:
-        """What runs a plan of some size."""
-        return self._engine
-
-    def _entry(self, x: Array, plan: Plan) -> Array:
-        """A picture, or several, as the runner takes them."""
-        return x
 
     def _plan_of(self, x: Array) -> Plan:
         """The plan for pictures of this size; their numbers are not looked at yet, of which there may be too many."""
