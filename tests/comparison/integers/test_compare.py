@@ -91,6 +91,7 @@ def test_without_a_model_it_is_end_to_end(golden, port):
     found = compare(golden, port(lambda name: of_one_policy("truncate") if name == "block2a.depthwise" else TFLM))
     assert found.first_wrong.name == "block2a.depthwise"
     assert {result.by_itself for result in found.tensors} == {None}
+    assert any("name it by --model FILE.h5" in finding.text for finding in found.findings)
 
 
 def test_a_step_that_was_not_dumped_is_looked_into(golden, port):
