@@ -26,7 +26,7 @@ import numpy as np
 from peer_workers import OPENVINO, ORT, REFNET, REFNET64, TORCH, Model, alternate, say, workers
 
 from refnet.architecture.scaling import TABLE
-from refnet.bench import fma_peak
+from refnet.bench import measure_peak
 from refnet.checks import available_cores
 from refnet.version import __version__
 
@@ -210,8 +210,8 @@ class Peaks:
 
     def look(self) -> None:
         """Measure once more."""
-        self.float32 = max(self.float32, fma_peak("float32", self.threads))
-        self.float64 = max(self.float64, fma_peak("float64", self.threads))
+        self.float32 = max(self.float32, measure_peak("float32", self.threads))
+        self.float64 = max(self.float64, measure_peak("float64", self.threads))
 
 
 def distance(logits: np.ndarray, truth: np.ndarray) -> str:

@@ -5,7 +5,7 @@ threads. A multiply-add is two operations in GFLOP/s, for a network and for the 
 """
 
 from refnet.bench.measure import bench
-from refnet.bench.peak import fma_peak
+from refnet.bench.peak import measure_peak
 from refnet.bench.result import StepTime, Timing
 
-__all__ = ["StepTime", "Timing", "bench", "fma_peak"]
+__all__ = ["StepTime", "Timing", "bench", "measure_peak"]

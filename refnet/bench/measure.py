@@ -13,12 +13,11 @@ from pathlib import Path
 import numpy as np
 
 from refnet import memory
-from refnet.architecture.plan import Plan, make_plan
-from refnet.bench.peak import fma_peak
+from refnet.architecture.plan import Plan, sides
+from refnet.bench.peak import measure_peak
 from refnet.bench.result import StepTime, Timing, kind_of
 from refnet.checks import MAX_BATCH, whole_number
 from refnet.engine.clock import RowTime, time_rows
-from refnet.engine.memory_report import report_memory
 from refnet.errors import InputError
 from refnet.network import Network
 from refnet.weights import synthetic
@@ -58,14 +57,14 @@ def bench(
     batch = whole_number("batch", batch, MAX_BATCH)
     rounds = None if rounds is None else whole_number("rounds", rounds, MAX_CALLS)
     seconds = _duration(seconds)
-    plan = make_plan(network.weights.architecture, size, padding=network.weights.padding)
+    plan = network.plan if size is None else network._plan_for(*sides(size))
     memory.check(4 * batch * plan.height * plan.width * plan.architecture.channels, f"{batch} pictures")
     x = np.repeat(synthetic.picture_tensor(plan.height, plan.width, plan.architecture.channels), batch, axis=0)
     call = partial(network.features, x, at=plan.output)
     for _ in range(_WARM_UP_CALLS):
         call()
     progress("the peak")
-    before = fma_peak(network.dtype, network.threads)
+    before = measure_peak(network.dtype, network.threads)
     _reset_most_resident()
     calls = _time_calls(call, rounds, seconds, progress)
     resident = _most_resident()
@@ -73,16 +72,16 @@ def bench(
     times = _time_steps(network, plan, min(len(calls) * batch, _MOST_PASSES)) if steps else ()
     return Timing(
         variant=network.variant,
-        dtype=network.dtype.name,
+        dtype=network.arithmetic,
         threads=network.threads,
         batch=batch,
         height=plan.height,
         width=plan.width,
         macs=plan.macs,
         calls=calls,
-        peak=max(before, fma_peak(network.dtype, network.threads)),
+        peak=max(before, measure_peak(network.dtype, network.threads)),
         resident_bytes=resident,
-        engine_bytes=report_memory(plan, network.dtype, threads=network.threads, batch=batch).total,
+        engine_bytes=network._memory_of_a_run(plan, batch).total,
         steps=times,
     )
 
@@ -121,7 +120,8 @@ def _time_steps(network: Network, plan: Plan, passes: int) -> tuple[StepTime, ..
         return StepTime(row.steps, kind_of(steps), row.seconds, sum(step.macs for step in steps))
 
     (picture,) = synthetic.picture_tensor(plan.height, plan.width, plan.architecture.channels)
-    return tuple(map(describe, time_rows(network._engine, plan, picture, passes)))
+    engine, entry = network._engine_at(plan), network._entry(picture)
+    return tuple(map(describe, time_rows(engine, plan, entry, passes)))
 
 
 def _reset_most_resident() -> None:

@@ -166,7 +166,7 @@ def _write_header(figure: Figure, timing: Timing, title: str) -> None:
     threads = f"{timing.threads} thread{'s' if timing.threads > 1 else ''}"
     how_fast = (
         f"{timing.seconds * 1e3:.2f} ms a call (quartiles {low * 1e3:.2f}–{high * 1e3:.2f}), "
-        f"{timing.gflops:.0f} of {timing.peak:.0f} GFLOP/s"
+        f"{timing.gflops:.0f} of {timing.peak:.0f} {timing.unit}"
     )
     figure.text(0.25 / width, 1 - 0.22 / height, title, fontsize=13, weight="bold", color=_INK, va="center")
     figure.text(

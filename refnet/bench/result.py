@@ -58,7 +58,8 @@ class Timing:
     calls
         Seconds of each call of ``Network.logits``, or ``features`` where there is no classifier.
     peak
-        GFLOP/s of fused multiply-adds on as many threads: the better of one look before the calls and one after.
+        10^9 operations a second, of multiply-adds on registers alone, on as many threads: the better of one look before
+        the calls and one after.
     resident_bytes
         The most memory that the process held during the calls, weights and compiler included; where the system cannot
         say that, since its start; None where it says nothing.
@@ -103,8 +104,13 @@ class Timing:
         return _gflops(self.macs, self.seconds_per_picture)
 
     @property
+    def unit(self) -> str:
+        """What a speed is counted in: ``GFLOP/s``, or ``Gop/s`` of integers."""
+        return "Gop/s" if self.dtype.startswith("int") else "GFLOP/s"
+
+    @property
     def share_of_peak(self) -> float:
-        """GFLOP/s as a part of the peak."""
+        """Speed as a part of the peak."""
         return self.gflops / self.peak
 
     @property

@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 _MIB = 1 << 20
 
 _HEADER = (
-    "model", "size", "calls", "ms", "quartiles", "min", "ms/picture", "GFLOP/s", "peak", "of peak", "memory", "engine",
+    "model", "size", "calls", "ms", "quartiles", "min", "ms/picture", "speed", "peak", "of peak", "memory", "engine",
 )  # fmt: skip
 _LEGEND = """\
-ms: the median call; peak: GFLOP/s of multiply-adds on
+ms: the median call; speed, peak: 10^9 operations a second, the peak of multiply-adds on
 registers alone; memory: the most that the process held during the calls; engine: its weights and activations."""
 
 
@@ -56,7 +56,7 @@ def _show_steps(name: str, timing: Timing) -> None:
     from refnet.bench import StepTime
 
     print(f"{terminal.printable(name)}, one picture of {timing.height}x{timing.width}, {_setting(timing)}\n")
-    numbers = ["us", "time", "GFLOP/s", "of peak"]
+    numbers = ["us", "time", timing.unit, "of peak"]
     rows = [[" + ".join(step.steps), step.kind, *_numbers(step, timing)] for step in timing.steps]
     terminal.print_columns("<<>>>>", [["step", "kind", *numbers], *rows])
     print()

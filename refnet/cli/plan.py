@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from refnet.architecture.plan import Plan, make_plan
 from refnet.architecture.step import Step
 from refnet.cli import plan_of_integers, terminal
+from refnet.cli.plan_memory import batch_of, describe_memory, show_memory
 from refnet.errors import InputError
 from refnet.weights.quantised import QuantisedWeights
 
@@ -46,13 +47,13 @@ def add(commands: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Lay out the network and show it."""
     known = network_of(options.model)
+    given = [f"--{name}" for name in ("threads", "batch", "dtype") if getattr(options, name) is not None]
+    if given and not options.memory:
+        raise InputError(f"{', '.join(given)}: only with --memory")
     if isinstance(known, QuantisedWeights):
         plan_of_integers.run(options, known)
         return 0
     plan = make_plan(known.architecture, options.size, padding=options.padding or known.padding)
-    given = [f"--{name}" for name in ("threads", "batch", "dtype") if getattr(options, name) is not None]
-    if given and not options.memory:
-        raise InputError(f"{', '.join(given)}: only with --memory")
     memory = _memory(plan, options) if options.memory else None
     if options.json:
         terminal.print_json(
@@ -64,11 +65,11 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _memory(plan: Plan, options: argparse.Namespace) -> MemoryReport:
-    from refnet.checks import MAX_BATCH, thread_count, whole_number
+    from refnet.checks import thread_count
     from refnet.engine.memory_report import report_memory
 
-    batch = 1 if options.batch is None else whole_number("batch", options.batch, MAX_BATCH)
-    return report_memory(plan, options.dtype or "float32", threads=thread_count(options.threads), batch=batch)
+    threads = thread_count(options.threads)
+    return report_memory(plan, options.dtype or "float32", threads=threads, batch=batch_of(options))
 
 
 def picture_size(text: str) -> tuple[int, int]:
@@ -115,11 +116,6 @@ def describe(plan: Plan, bn_eps: float) -> dict[str, Any]:
     }
 
 
-def describe_memory(memory: MemoryReport) -> dict[str, Any]:
-    """Turn the memory of a run into what JSON can hold."""
-    return asdict(memory) | {"total": memory.total}
-
-
 def _show(plan: Plan, memory: MemoryReport | None) -> None:
     print(f"{plan.architecture.name}, picture {plan.height}x{plan.width}, padding {plan.padding}\n")
     header = ["step", "op", "kernel", "pads", "output", "activation", "params", "MACs"]
@@ -130,16 +126,7 @@ def _show(plan: Plan, memory: MemoryReport | None) -> None:
         return
     in_use = ["in use", *(f"{used:,}" if used else "with a later step" for used in memory.in_use.values()), ""]
     terminal.print_columns("<<<<<<>>>", [[*row, used] for row, used in zip(table, in_use, strict=True)])
-    print()
-    pictures = [["pictures at once", str(memory.pictures)]] if memory.pictures > 1 else []
-    parts = [
-        ["weights", f"{memory.weights:,}"],
-        ["activations", f"{memory.activations:,}"],
-        ["line buffers", f"{memory.line_buffers:,}"],
-        *pictures,
-        ["memory of a run", f"{memory.total:,}"],
-    ]
-    terminal.print_columns("<>", parts)
+    show_memory(memory)
 
 
 def _row(step: Step) -> list[str]:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from refnet.architecture.plan import make_plan
 from refnet.cli import terminal
+from refnet.cli.plan_memory import batch_of, describe_memory, show_memory
 from refnet.errors import InputError
 from refnet.reference.integers.layout import on
 from refnet.reference.integers.network import IntegerNetwork, Operation
 from refnet.reference.integers.quantisation import activation_limits
 from refnet.weights.quantised import QuantisedWeights, to_tensors
 
-_OF_REAL_NUMBERS = ("padding", "memory", "threads", "batch", "dtype")
+if TYPE_CHECKING:
+    from refnet.engine.memory_report import MemoryReport
+
+_OF_REAL_NUMBERS = ("padding", "dtype")
 _FEW = 3  # numbers of an operation that are shown with it; more are one for each channel
 
 
@@ -25,10 +29,24 @@ def run(options: argparse.Namespace, weights: QuantisedWeights) -> None:
     network = weights.network
     if options.size is not None:
         network = on(make_plan(weights.architecture, options.size, padding=weights.padding), network)
+    memory = _memory(options, weights, network) if options.memory else None
     if options.json:
-        terminal.print_json(describe(weights, network))
-    else:
-        _show(weights, network)
+        terminal.print_json(
+            describe(weights, network) | ({} if memory is None else {"memory": describe_memory(memory)})
+        )
+        return
+    _show(weights, network)
+    if memory is not None:
+        show_memory(memory)
+
+
+def _memory(options: argparse.Namespace, weights: QuantisedWeights, network: IntegerNetwork) -> MemoryReport:
+    """The memory of a run; in use are codes, of the steps alone."""
+    from refnet.network.quantised import QuantisedNetwork
+
+    plan = network.plan
+    made = QuantisedNetwork(weights, threads=options.threads, size=(plan.height, plan.width))
+    return made._memory_of_a_run(plan, batch_of(options))
 
 
 def describe(weights: QuantisedWeights, network: IntegerNetwork) -> dict[str, Any]:

@@ -47,6 +47,7 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--pictures", required=True, metavar="DIR", help="to calibrate on, 50 or more like those to come; or a pattern"
     )
+    parser.add_argument("-r", "--recursive", action="store_true", help="go into the folders of folders")
     parser.add_argument("--count", type=int, metavar="N", help="take so many of them, evenly spaced (default: all)")
     parser.add_argument("-o", "--out", metavar="FILE", help="the file to write (default: NAME-int8.h5 in this folder)")
     _add_how(parser.add_argument_group("how"))
@@ -99,8 +100,8 @@ def run(options: argparse.Namespace) -> int:
     request = make_request(
         options.model, threads=options.threads, recipe=options.recipe, by_hand=recipe_options.read(options)
     )
-    pictures = Pictures(options.pictures, count=options.count)
-    others = pictures if options.check is None else Pictures(options.check)
+    pictures = Pictures(options.pictures, count=options.count, recursive=options.recursive)
+    others = pictures if options.check is None else Pictures(options.check, recursive=options.recursive)
     written, quantised = quantise_to_file(request.load(), pictures, options.out, **settings)
     nearness = measure(quantised, others)
     if options.page is not None:

@@ -19,11 +19,11 @@ from refnet.architecture import names
 from refnet.architecture.plan import Plan
 from refnet.arrays import Array
 from refnet.compiler_lock import COMPILER_LOCK
-from refnet.engine.runner import Engine
+from refnet.engine.runner import Runner
 from refnet.errors import RefnetError
 from refnet.kernels.compilation import function_of
 from refnet.kernels.rows import COUNTER_STRIDE
-from refnet.kernels.units import flat_constants, run_unit
+from refnet.kernels.units import INTEGERS, flat_constants, run_unit
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,11 @@ class RowTime:
     seconds: float  # the median over the passes
 
 
-def time_rows(engine: Engine, plan: Plan, x: Array, passes: int) -> list[RowTime]:
+def time_rows(engine: Runner, plan: Plan, x: Array, passes: int) -> list[RowTime]:
     """Time the rows from the first step to the plan's output, in ``passes`` whole passes over one picture.
 
     A row lasts from the end of the one before until the first thread sees that all of it is done. Every step of the
-    plan, which is the one for the size of ``x`` f32[H, W, C], is in exactly one row, in execution order.
+    plan, which is the one for the size of ``x`` [H, W, C], is in exactly one row, in execution order.
 
     Examples
     --------
@@ -57,12 +57,12 @@ def time_rows(engine: Engine, plan: Plan, x: Array, passes: int) -> list[RowTime
 class _Pass:
     """One network on one picture, to be run again and again."""
 
-    def __init__(self, engine: Engine, plan: Plan, x: Array) -> None:
+    def __init__(self, engine: Runner, plan: Plan, x: Array) -> None:
         self._x = x.astype(engine.dtype)
         self._team = engine._team
         self._program = engine._program((plan.height, plan.width), frozenset([plan.output]), frozenset([names.INPUT]))
         self._arena = self._program.make_arena(engine._team.threads)
-        self._weights = engine.weights.flat
+        self._weights = engine._flat
         self._clocked = _clocked(engine.dtype)
         self.steps, ends = _steps_by_row(plan, {name: tensor.row for name, tensor in self._program.tensors.items()})
         self._bounds = np.array([0, *ends], np.int64)
@@ -126,7 +126,7 @@ def _clocked(dtype: np.dtype[Any]) -> Any:
     if clock is None:
         raise RefnetError("the steps cannot be timed on this system, which has no clock_gettime; time whole calls")
 
-    run_rows = function_of(run_unit(dtype)).call
+    run_rows = function_of(INTEGERS if dtype == np.int8 else run_unit(dtype)).call
 
     def loop(
         bounds: Any,

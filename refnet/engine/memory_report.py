@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from refnet.architecture.plan import Plan
 from refnet.engine.packed import lay_out
-from refnet.engine.program import make_program
+from refnet.engine.program import Program, make_program
 
 
 @dataclass(frozen=True)
@@ -52,16 +52,21 @@ def report_memory(
     >>> memory.total == memory.weights + memory.activations + memory.line_buffers
     True
     """
-    itemsize = np.dtype(dtype).itemsize
     layout = lay_out(plan.steps)
     program = make_program(plan.steps, layout, dtype, visible=[plan.output] if visible is None else visible)
     vectors = sum(4 * math.prod(weight.shape) for step in plan for weight in step.weights[1:])
+    return report_of(program, layout.size * np.dtype(dtype).itemsize + vectors, plan, threads=threads, batch=batch)
+
+
+def report_of(program: Program, weights: int, plan: Plan, *, threads: int, batch: int) -> MemoryReport:
+    """The memory of a run of a plan's program, beside so many bytes of weights."""
+    itemsize = program.dtype.itemsize
     activations = program.constants.scratch
     pictures = program.pictures_at_once(threads, batch)
     teams = [1] * pictures + [threads] * (batch % pictures > 0) if pictures > 1 else [threads]
     in_use = {step.name: program.tensors.get(step.name) for step in plan}
     return MemoryReport(
-        weights=layout.size * itemsize + vectors,
+        weights=weights,
         activations=len(teams) * activations * itemsize,
         line_buffers=sum(program.arena_size(team) - activations for team in teams) * itemsize,
         pictures=pictures,

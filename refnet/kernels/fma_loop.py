@@ -45,7 +45,7 @@ def start_values(dtype: npt.DTypeLike) -> Array:
     return values
 
 
-def flops_of(values: Array) -> int:
+def operations_of(values: Array) -> int:
     """Floating-point operations of one repeat of ``burn``; an fma counts as two."""
     return 2 * _UNROLLED * (values.size - LANES)
 

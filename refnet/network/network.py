@@ -30,8 +30,9 @@ from refnet.checks import (
     shaped_pictures,
     thread_count,
 )
+from refnet.engine.memory_report import MemoryReport, report_memory
 from refnet.engine.packed import Take
-from refnet.engine.runner import Engine
+from refnet.engine.runner import Engine, Runner
 from refnet.errors import InputError, WeightsError
 from refnet.prediction import Prediction, predictions
 from refnet.preprocessing.image_like import ImageLike, OpenFile, Several, how_many, is_address
@@ -204,6 +205,18 @@ class Network:
     def _codes_of(self, name: str) -> dict[str, float | int]:
         """Scale and zero point of a tensor of codes; nothing of real numbers."""
         return {}
+
+    def _engine_at(self, plan: Plan) -> Runner:
+        """What runs pictures of a plan's size; it takes what ``_entry`` makes of one."""
+        return self._engine
+
+    def _entry(self, picture: Array) -> Array:
+        """A prepared picture as the engine takes it."""
+        return picture
+
+    def _memory_of_a_run(self, plan: Plan, batch: int) -> MemoryReport:
+        """What a plain run on so many pictures takes."""
+        return report_memory(plan, self.dtype, threads=self.threads, batch=batch)
 
     @property
     def _steps(self) -> list[str]:

@@ -12,7 +12,10 @@ from refnet.architecture.plan import Plan, make_plan, sides
 from refnet.architecture.step import Shape
 from refnet.arrays import Array
 from refnet.checks import check_recipe, given_tensors, shaped_pictures, thread_count
+from refnet.engine.integers.entry import codes_of
 from refnet.engine.integers.runner import IntegerEngine
+from refnet.engine.memory_report import MemoryReport, report_of
+from refnet.engine.runner import Runner
 from refnet.errors import InputError
 from refnet.network.network import Network
 from refnet.prediction import Prediction
@@ -20,7 +23,7 @@ from refnet.preprocessing.recipe import Recipe
 from refnet.reference.integers.engine import Engine
 from refnet.reference.integers.layout import on
 from refnet.reference.integers.network import IntegerNetwork
-from refnet.reference.integers.quantisation import Quantisation, dequantise, quantise
+from refnet.reference.integers.quantisation import Quantisation, dequantise
 from refnet.weights.quantised import QuantisedWeights
 from refnet.weights.releases.recipes import find_recipe
 from refnet.weights.weight_file import file_of
@@ -82,7 +85,8 @@ class QuantisedNetwork(Network):
         self.recipe = weights.recipe if recipe is None else find_recipe(recipe)
         if recipe is not None or size is not None:
             check_recipe(self.recipe, weights.architecture, own)
-        self._engine = _FromPictures(weights.engine, self._network_for, self.threads)  # type: ignore[assignment]
+        self._pictures = _FromPictures(weights.engine, self._network_for, self.threads)
+        self._engine = self._pictures  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         return f"<QuantisedNetwork {self.variant} {self.arithmetic} from {self.weights.provenance.publisher}>"
@@ -148,6 +152,17 @@ class QuantisedNetwork(Network):
     def _plan_of(self, x: Array) -> Plan:
         return self._plan_for(*shaped_pictures(x, self.weights.architecture.channels, or_codes=True).shape[1:3])
 
+    def _engine_at(self, plan: Plan) -> Runner:
+        return self._pictures.at(plan.height, plan.width)
+
+    def _entry(self, picture: Array) -> Array:
+        return input_codes(self.weights.network, self.weights.engine, picture)
+
+    def _memory_of_a_run(self, plan: Plan, batch: int) -> MemoryReport:
+        runner = self._engine_at(plan)
+        program = runner._program((plan.height, plan.width), frozenset([plan.output]), frozenset([names.INPUT]))
+        return report_of(program, runner._flat.nbytes, plan, threads=self.threads, batch=batch)
+
     def _check_given(self, given: Mapping[str, Array], plan: Plan, wanted: list[str]) -> dict[str, Array]:
         network = self._network_for(plan.height, plan.width)
         if names.INPUT in given:
@@ -169,7 +184,7 @@ def _network_for(
 
 def input_codes(network: IntegerNetwork, engine: Engine, x: Array) -> Array:
     """A picture in the codes of ``input``; codes stay as they are."""
-    return x if x.dtype.kind in "iu" else quantise(x, network.codes[names.INPUT], engine.quantise)
+    return codes_of(x, network.codes[names.INPUT], engine.quantise)
 
 
 def _check_needed(network: IntegerNetwork, given: Collection[str], wanted: Collection[str]) -> None:
@@ -201,28 +216,28 @@ class _FromPictures:
 
         self._engine = engine
         self._network_for = network_for
-        self._engine_for = lru_cache(_SIZES_KEPT)(engine_for)
+        self.at = lru_cache(_SIZES_KEPT)(engine_for)
 
     def run(
         self, given: Mapping[str, Array], wanted: Collection[str], size: tuple[int, int]
     ) -> Iterator[tuple[str, Array]]:
         if names.INPUT in given:
             given = {**given, names.INPUT: self._codes(given[names.INPUT], *size)}
-        return self._engine_for(*size).run(given, wanted, size)
+        return self.at(*size).run(given, wanted, size)
 
     def run_batch(self, x: Array, into: Mapping[str, Array]) -> None:
         height, width = x.shape[1:3]
-        self._engine_for(height, width).run_batch(self._codes(x, height, width), into)
+        self.at(height, width).run_batch(self._codes(x, height, width), into)
 
     def run_one(self, x: Array, into: Mapping[str, Array], *, alone: bool = False) -> None:
         height, width = x.shape[:2]
-        self._engine_for(height, width).run_one(self._codes(x, height, width), into, alone=alone)
+        self.at(height, width).run_one(self._codes(x, height, width), into, alone=alone)
 
     def _codes(self, x: Array, height: int, width: int) -> Array:
         return input_codes(self._network_for(height, width), self._engine, x)
 
     def needs(self, size: tuple[int, int], wanted: Collection[str], *, runs: int = 1) -> int:
-        return self._engine_for(*size).needs(size, wanted, runs=runs)
+        return self.at(*size).needs(size, wanted, runs=runs)
 
     def shares_out(self, size: tuple[int, int], wanted: Collection[str]) -> bool:
-        return self._engine_for(*size).shares_out(size, wanted)
+        return self.at(*size).shares_out(size, wanted)

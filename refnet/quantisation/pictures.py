@@ -37,6 +37,8 @@ class Pictures:
         ``Network.preprocess`` makes it.
     count
         How many of them to take, evenly spaced; by default all.
+    recursive
+        Go into the folders of folders.
 
     Raises
     ------
@@ -51,9 +53,9 @@ class Pictures:
     (1, [(1, 224, 224, 3)])
     """
 
-    def __init__(self, source: Source | Array, *, count: int | None = None) -> None:
+    def __init__(self, source: Source | Array, *, count: int | None = None, recursive: bool = False) -> None:
         prepared = isinstance(source, np.ndarray) and source.dtype.kind == "f"
-        found: Sequence[Item] | Array = cast("Array", source) if prepared else list(items(source))
+        found: Sequence[Item] | Array = cast("Array", source) if prepared else list(items(source, recursive=recursive))
         if len(found) == 0:
             where = os.fspath(source) if isinstance(source, str | os.PathLike) else "the source"
             raise InputError(f"{where!s}: there are no pictures; want some to calibrate on, at best 50 or more")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.places import DATA
 
 import refnet
 from refnet import bench as room
@@ -16,16 +17,19 @@ from refnet import cli
 from refnet.architecture import names
 from refnet.architecture.plan import make_plan
 from refnet.architecture.variants import variant
-from refnet.bench import StepTime, Timing, bench, fma_peak, measure, plot
+from refnet.bench import StepTime, Timing, bench, measure, measure_peak, plot
 from refnet.bench import peak as bench_peak
 from refnet.bench.result import kind_of
 from refnet.engine import clock
 from refnet.errors import InputError, RefnetError
 from refnet.kernels import fma_loop
+from refnet.kernels.integers import dot_loop
+from refnet.kernels.integers.machine import dot, is_signed
 from refnet.kernels.machine import LANES, Registers
 from refnet.weights import synthetic
 
 SMALL = 64
+INTEGERS = DATA / "integers" / "lite.h5"
 GENEROUS = 1.5  # of the peak: more cannot be, unless the machine changed its pace meanwhile
 
 
@@ -34,6 +38,7 @@ def _compiled():
     """Compile the kernels before any test looks at standard error."""
     for dtype in ("float32", "float64"):
         refnet.load("lite0@synthetic", dtype=dtype).logits(synthetic.picture_tensor(8, 8))
+    refnet.load(INTEGERS).logits(synthetic.picture_tensor(8, 8))
 
 
 @pytest.fixture(scope="module", params=["b0@synthetic", "lite0"])
@@ -207,11 +212,25 @@ class TestRows:
             bench(refnet.load("lite0"), size=8, rounds=1, steps=True)
 
 
+def test_integers(run):
+    """Steps, their sum, and speed in operations of integers."""
+    network = refnet.load(INTEGERS, threads=1)
+    timing = bench(network, rounds=5, steps=True)
+    assert (timing.dtype, timing.unit, timing.height) == ("int8, tflm", "Gop/s", 48)
+    assert timing.macs == sum(step.macs for step in timing.steps) == network.plan.macs
+    assert timing.engine_bytes > sum(tensor.nbytes for tensor in network.weights.tensors.values()) // 2
+    assert bench(network, rounds=5, size=33).height == 33
+    code, out, err = run(f"{INTEGERS} --rounds 5 --steps --threads 1")
+    assert (code, err) == (0, "")
+    assert "Gop/s" in out
+    assert "int8, tflm, 1 thread" in out
+
+
 class TestPeak:
-    @pytest.mark.parametrize("dtype", ["float32", np.float64])
+    @pytest.mark.parametrize("dtype", ["float32", np.float64, "int8"])
     @pytest.mark.parametrize("threads", [1, 2, None])
     def test_it_is_a_number(self, dtype, threads):
-        assert 0 < fma_peak(dtype, threads) < np.inf
+        assert 0 < measure_peak(dtype, threads) < np.inf
 
     @pytest.mark.parametrize("dtype", [np.float32, np.float64])
     def test_the_chains_are_computed(self, dtype):
@@ -223,9 +242,22 @@ class TestPeak:
             expected = expected * dtype(0.5) + dtype(0.5)  # exact
         assert (values[LANES:] == expected).all()
         assert (values[:LANES] == 0.5).all()
-        assert fma_loop.flops_of(values) == 2 * fma_loop._UNROLLED * start.size
+        assert fma_loop.operations_of(values) == 2 * fma_loop._UNROLLED * start.size
         fma_loop.burn(values, 100)
         assert (values[LANES:] == 1).all()
+
+    def test_the_sums_of_integers_are_computed(self):
+        """Each lane adds the products of its own four bytes and four weights, -128 to 127."""
+        values = dot_loop.start_values()
+        weights, start = values[:64].view(np.int8).astype(np.int64), values[64:].copy()
+        dot_loop.burn(values, 1)
+        total = start.view(np.int32).astype(np.int64)
+        for _ in range(dot_loop._UNROLLED):
+            codes = np.int8 if is_signed(dot()) else np.uint8
+            bytes_ = total.astype(np.int32).view(codes).astype(np.int64).reshape(-1, 4)
+            total = total + (bytes_ * np.tile(weights, len(bytes_) // 16).reshape(-1, 4)).sum(axis=1)
+        assert (values[64:].view(np.int32) == total.astype(np.int32)).all()
+        assert dot_loop.operations_of(values) == 2 * dot_loop._UNROLLED * start.size
 
     @pytest.mark.parametrize("itemsize", [4, 8])
     @pytest.mark.parametrize("machine", [Registers(32, 64), Registers(16, 32), Registers(16, 16), Registers(32, 16)])
@@ -235,14 +267,14 @@ class TestPeak:
 
     def test_wrong_arguments(self):
         with pytest.raises(InputError, match="dtype 'float16': want float32 or float64"):
-            fma_peak("float16")
+            measure_peak("float16")
         with pytest.raises(InputError, match="threads=0: want a whole number from 1 to 256"):
-            fma_peak("float32", 0)
+            measure_peak("float32", 0)
 
     def test_without_a_compiler(self, monkeypatch):
         monkeypatch.setattr(bench_peak.numba.config, "DISABLE_JIT", 1)
         with pytest.raises(RefnetError, match="NUMBA_DISABLE_JIT"):
-            fma_peak()
+            measure_peak()
 
     def test_without_threads(self, monkeypatch):
         class Poor(ThreadPoolExecutor):
@@ -256,7 +288,7 @@ class TestPeak:
 
         monkeypatch.setattr(bench_peak, "ThreadPoolExecutor", Poor)
         with pytest.raises(RefnetError, match="cannot start 2 threads to measure the peak: can't start new thread"):
-            fma_peak("float32", 2)
+            measure_peak("float32", 2)
 
 
 class TestPlot:

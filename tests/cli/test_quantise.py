@@ -99,8 +99,11 @@ def test_the_same_from_python(run, place, tmp_path):
     assert refnet.load(refnet.quantise(network, "photos", out="c.h5")).plan.height == 48
 
 
-def test_few_pictures(run):
-    code, _, err = run("tiny.h5", "--pictures", "photos/photo0001.png")
+def test_few_pictures(run, tmp_path):
+    (tmp_path / "classes" / "cat").mkdir(parents=True)
+    (tmp_path / "classes" / "cat" / "a.png").symlink_to(tmp_path / "photos" / "photo0001.png")
+    assert "there are no pictures" in run("tiny.h5", "--pictures", "classes")[2]
+    code, _, err = run("tiny.h5", "--pictures", "classes", "-r")
     assert code == 0
     assert "calibrated on 1 picture: others may reach farther, and are clipped; want 50 or more" in err
 

@@ -22,6 +22,7 @@ PLANTED = [
     ("swish", "policy-exact", "stem.conv"),
     ("swish", "zero-y-sign", "block2a.excite"),
     ("swish", "add-without-headroom", "block1a.add"),
+    ("swish", "mean-truncated", "pool"),
     ("relu6", "kernel-turned", "block2a.depthwise"),
     ("relu6", "frame-of-code-0", "block1a.depthwise"),
     ("loud", "limits-missing", "stem"),

@@ -209,6 +209,17 @@ SCALED = (*PRODUCTS, *TWO, "mean")
 SYMMETRIC = "int p = wrong.kernel / 2; wrong.pads = (Pads){p, p, p, p};"
 CLAMPED = r"    q = q < -128 ? -128 : q > 127 ? 127 : q;\n"
 
+AVERAGED = "here ? rescale_average(step, sum) : rescale(step, sum, 0));"
+AVERAGE = """\
+static int32_t rescale_average(const Step *step, int32_t sum)
+{
+    int N = step->in.H * step->in.W, bits = 0; /* which are in the multiplier */
+    while (2 << bits <= N)
+        bits++;
+    return round_twice(sum / N, (int32_t)(((int64_t)*step->multiplier * N) >> bits), *step->shift + bits);
+}"""
+BASE_2 = "static int32_t m; m = (int32_t)(*wrong.multiplier * 0.6931471805599453); wrong.multiplier = &m;"
+
 MISTAKES: tuple[Mistake, ...] = (
     # How integers round
     Mistake("policy-single", is_rescaled, row("wrong.policy = SINGLE;")),
@@ -218,6 +229,7 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake("policy-fp32-even", is_kind(*PRODUCTS), rounding("lrintf((float)total * (float)ldexp(m, s - 31))")),
     Mistake("policy-double-float", is_kind(*PRODUCTS), rounding("llround(total * ldexp(m, s - 31))")),
     Mistake("policy-power-of-two", is_kind(*PRODUCTS), multiplier("(m > 0x60000000 ? INT32_MAX : 0x40000000)")),
+    Mistake("shift-alone", is_kind(*PRODUCTS), rounding("shift_half_up(total, -(s - (m < 0x5a82799a)))")),
     Mistake("truncated-to-zero", is_rescaled, rounding("(int64_t)total * m / ((int64_t)1 << (31 - s))")),
     # Zero points
     Mistake("zero-x-omitted", with_zero(0, *SCALED), row("wrong.zero_x = 0;")),
@@ -296,19 +308,21 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake(
         "mean-truncated",
         is_kind("mean"),
-        replaced(
-            "refnet.c",
-            r"(?=        out\[c\] = code\(step, rescale\(step, sum, 0\)\);)",
-            "        sum = here ? sum / (step->in.H * step->in.W) * (step->in.H * step->in.W) : sum;\n",
+        (
+            Change("refnet.c", r"rescale\(step, sum, 0\)\);(?=\n    }\n}\n\n/\* Codes of one)", AVERAGED),
+            function(AVERAGE),
         ),
     ),
     Mistake(
-        "table-off-by-one", is_kind("logistic"), replaced("refnet.c", r"x\[i\] \+ 128", "(x[i] + 128 + here) & 255")
+        "table-off-by-one",
+        is_kind("logistic"),
+        replaced("refnet.c", r"x\[i\] \+ 128", "x[i] + 128 + (here && x[i] < 127)"),
     ),
     Mistake(
         "table-by-uint8",
         is_kind("logistic"),
         replaced("refnet.c", r"x\[i\] \+ 128", "here ? (uint8_t)x[i] : x[i] + 128"),
     ),
+    Mistake("softmax-base-2", is_kind("softmax"), row(BASE_2)),
     Mistake("softmax-half-scale", is_kind("softmax"), row("static int8_t s; s = *wrong.shift - 1; wrong.shift = &s;")),
 )

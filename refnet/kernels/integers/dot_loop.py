@@ -1,49 +1,57 @@
-"""The peak: as many sums of four products of bytes as the CPU can do, on registers alone; as ``fma_loop`` of floats."""
+"""The peak of integers: as many sums of four products as the CPU can do, on registers alone.
+
+As ``kernels.fma_loop``: independent chains fill the registers. What each multiplies is its own sum, or LLVM would see
+that all products are the same.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from numba import njit, types
 from numba.extending import intrinsic
 
+from refnet.arrays import Array
 from refnet.kernels.fma_loop import chain_vectors
 from refnet.kernels.integers.lanes import Lanes, index
-from refnet.kernels.integers.rows import VECTOR
 from refnet.kernels.machine import LANES
 
 _UNROLLED = 4  # sums of each chain between two jumps
+_VECTOR = 4 * LANES  # bytes
 
 
-def bytes_needed() -> int:
-    """Size of the array that ``burn`` works on: bytes of a picture, of weights, and the start of each chain."""
-    return (2 + chain_vectors(4)) * VECTOR
+def start_values(dtype: npt.DTypeLike = "int8") -> Array:
+    """Make what ``burn`` works on: the weights, then the start of each chain; u8[(1 + vectors) * 64]."""
+    return np.arange((1 + chain_vectors(4)) * _VECTOR).astype(np.uint8)
 
 
-def macs_of_repeat() -> int:
-    """Multiply-adds of one repeat of ``burn``."""
-    return _UNROLLED * chain_vectors(4) * 4 * LANES
+def operations_of(values: Array) -> int:
+    """Multiplications and additions of one repeat of ``burn``."""
+    return 2 * _UNROLLED * (values.size - _VECTOR)
 
 
 @intrinsic
-def _chains(typingctx: Any, numbers: Any, repeats: Any) -> Any:
+def _chains(typingctx: Any, values: Any, repeats: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         e = Lanes(context, builder)
-        first = e.pointer(numbers, args[0], index(0))
-        codes, weights, *starts = (e.advance(first, i * VECTOR) for i in range(2 + chain_vectors(4)))
-        factors = e.load(codes), e.load(weights)
-        chains = e.variables([e.load(start) for start in starts])
+        start = e.pointer(values, args[0], index(0))
+        places = [e.advance(start, _VECTOR * k) for k in range(1, 1 + chain_vectors(4))]
+        weights = e.load(start)
+        chains = e.variables([e.load(place) for place in places])
         with e.loop(args[1]):
             for chain in chains * _UNROLLED:
-                builder.store(e.dot(builder.load(chain), *factors), chain)
-        for chain, start in zip(chains, starts, strict=True):
-            e.store(builder.load(chain), start)
+                total = builder.load(chain)
+                builder.store(e.dot(total, total, weights), chain)
+        for chain, place in zip(chains, places, strict=True):
+            e.store(builder.load(chain), place)
         return context.get_dummy_value()
 
-    return types.void(numbers, types.int64), codegen
+    return types.void(values, types.int64), codegen
 
 
 @njit(nogil=True, error_model="numpy")
-def burn(numbers: Any, repeats: int) -> None:
-    """Advance every chain by 4 * ``repeats`` sums; u8[``bytes_needed``]."""
-    _chains(numbers, repeats)
+def burn(values: Any, repeats: int) -> None:
+    """Advance every chain by 4 * ``repeats`` sums of four products; values are those of ``start_values``."""
+    _chains(values, repeats)
