@@ -201,10 +201,10 @@ class TestC99:
         assert (x == X).all()
 
     def test_of_integers(self, run):
-        code, out, err = run(DATA / "integers" / "lite.h5", "--image", CHELSEA, "--c", "port")
+        code, out, err = run(DATA / "integers" / "lite.h5", "--input", "x.npy", "--c", "port")
         assert (code, err) == (0, "")
-        assert out.startswith("port  30 operations in C99 without floating point, input 48x48; `make -C port check`")
-        assert len(Path("port/input.bin").read_bytes()) == 48 * 48 * 3
+        assert out.startswith("port  30 operations in C99 without floating point, input 33x30; `make -C port check`")
+        assert len(Path("port/input.bin").read_bytes()) == 33 * 30 * 3
 
     def test_a_picture_by_another_recipe(self, run):
         for recipe in ((), ("--recipe", "timm")):
