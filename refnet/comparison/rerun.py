@@ -87,6 +87,8 @@ def prepare_rerun(
     """
     if model is None:
         name = run.model
+        if run.dtype == "int8":
+            return None, [_without(f"it is a file of integers of {name}; name it by --model FILE.h5")]
         if is_file(name):
             return None, [_without(f"{name} is a file, which is only opened if you say --model {name}")]
         try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import product
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import numpy as np
 
@@ -19,17 +19,18 @@ from refnet.golden.cases import Case
 from refnet.reference.integers import elementwise, pooling, sums
 from refnet.reference.integers.activation import SIGMOID, look_up, swish_table
 from refnet.reference.integers.fixed_point import INT32_MAX, INT32_MIN
-from refnet.reference.integers.logistic import logistic_table
+from refnet.reference.integers.logistic import LOGISTICS, logistic_table
 from refnet.reference.integers.policy import POLICIES, Policy
 from refnet.reference.integers.quantisation import (
     RANGES,
     Quantisation,
+    Rounding,
     activation_limits,
     dequantise,
     quantise,
     requantise,
 )
-from refnet.reference.integers.softmax import softmax
+from refnet.reference.integers.softmax import softmax, softmax_by_table
 from refnet.weights.synthetic import uniform
 
 ZERO_POINTS: Final = (-128, 3, 127)
@@ -170,6 +171,8 @@ def _additions() -> Iterator[Case]:
             yield Case(f"int8-add-zero{zero}-{policy.name}", "add", about | {"policy": policy.name}, pairs, {}, y)
         y = elementwise.add_weighted(pairs["x"], pairs["y"], of_x, of_y, to)
         yield Case(f"int8-add-zero{zero}-weighted", "add", about | {"policy": "weighted"}, pairs, {}, y)
+        y = to.clamp(elementwise.add_fused(pairs["x"], pairs["y"], of_x, of_y, to))
+        yield Case(f"int8-add-zero{zero}-fused", "add", about | {"policy": "fused"}, pairs, {}, y)
 
 
 def _means() -> Iterator[Case]:
@@ -183,6 +186,8 @@ def _means() -> Iterator[Case]:
             yield Case(f"{name}-{policy.name}", "mean", _said(x=of, out=to) | {"policy": policy.name}, {"x": x}, {}, y)
         about = _said(x=of, out=to) | {"policy": "float32"}
         yield Case(f"{name}-float32", "mean", about, {"x": x}, {}, pooling.mean_in_float32(x, of, to))
+        about = _said(x=of, out=to) | {"policy": "rescaled"}
+        yield Case(f"{name}-rescaled", "mean", about, {"x": x}, {}, pooling.mean_rescaled(x, of, to))
         yield Case(f"int8-average_pool-{H}x{W}", "average_pool", {}, {"x": x}, {}, pooling.average_pool(x))
 
 
@@ -191,8 +196,9 @@ def _tables() -> Iterator[Case]:
     for zero, scale in product(ZERO_POINTS, _SCALES):
         of, to = Quantisation(scale, zero), Quantisation(scale, -100)
         name = f"zero{zero}-scale{scale}"
-        y = look_up(every, logistic_table(of))
-        yield Case(f"int8-logistic-{name}", "logistic", _said(x=of, out=SIGMOID), {"x": every}, {}, y)
+        for way in LOGISTICS:
+            y, about = look_up(every, logistic_table(of, way)), _said(x=of, out=SIGMOID) | {"policy": way}
+            yield Case(f"int8-logistic-{name}-{way}", "logistic", about, {"x": every}, {}, y)
         y = look_up(every, swish_table(of, to))
         yield Case(f"int8-swish-{name}", "swish", _said(x=of, out=to), {"x": every}, {}, y)
 
@@ -202,7 +208,9 @@ def _softmax() -> Iterator[Case]:
         of, name = Quantisation(scale, 0), f"int8-softmax-scale{scale}"
         x = np.concatenate([_codes(name, "x", (3, 33)), np.full((1, 33), 7, np.int8), np.full((1, 33), -128, np.int8)])
         x[4, 16] = 127
-        yield Case(name, "softmax", _said(x=of, out=SIGMOID), {"x": x}, {}, softmax(x, of))
+        for policy, function in (("fixed-point", softmax), ("table", softmax_by_table)):
+            about = _said(x=of, out=SIGMOID) | {"policy": policy}
+            yield Case(f"{name}-{policy}", "softmax", about, {"x": x}, {}, SIGMOID.clamp(function(x, of)))
 
 
 def _ends() -> Iterator[Case]:
@@ -215,7 +223,7 @@ def _ends() -> Iterator[Case]:
                 [np.arange(-600, 601, dtype=np.float32) * np.float32(0.125), np.array([-1e9, 1e9], np.float32)]
             )
         )[None]
-        for rounding in ("half-away", "half-even"):
+        for rounding in get_args(Rounding):
             about = _said(out=of) | {"rounding": rounding}
             yield Case(
                 f"int8-quantise-zero{zero}-{rounding}", "quantise", about, {"x": x}, {}, quantise(x, of, rounding)

@@ -182,12 +182,12 @@ class TestVectors:
         assert header.split() == ["case", "inputs", "and", "weights", "output"]
         assert first.split() == ["convolution-1x1-s1-same-4x5-c1-k3", "x", "1x4x5x1,", "kernel", "1x1x1x3", "1x4x5x3"]
         assert gap == ""
-        assert summary.startswith("v  vectors  float32, int32, int8  891 tensors  ")
-        assert len(list(Path("v").glob("*.mem"))) == 891
+        assert summary.startswith("v  vectors  float32, int32, int8  956 tensors  ")
+        assert len(list(Path("v").glob("*.mem"))) == 956
 
     def test_json(self, run):
         _, out, _ = run("--vectors", "-o", "v.npz", "--json")
-        assert len(json.loads(out)["cases"]) == 312
+        assert len(json.loads(out)["cases"]) == 343
 
 
 class TestC99:
@@ -201,10 +201,10 @@ class TestC99:
         assert (x == X).all()
 
     def test_of_integers(self, run):
-        code, out, err = run(DATA / "integers" / "lite.h5", "--image", CHELSEA, "--c", "port")
+        code, out, err = run(DATA / "integers" / "lite.h5", "--input", "x.npy", "--c", "port")
         assert (code, err) == (0, "")
-        assert out.startswith("port  30 operations in C99 without floating point, input 48x48; `make -C port check`")
-        assert len(Path("port/input.bin").read_bytes()) == 48 * 48 * 3
+        assert out.startswith("port  30 operations in C99 without floating point, input 33x30; `make -C port check`")
+        assert len(Path("port/input.bin").read_bytes()) == 33 * 30 * 3
 
     def test_a_picture_by_another_recipe(self, run):
         for recipe in ((), ("--recipe", "timm")):

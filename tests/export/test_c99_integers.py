@@ -299,7 +299,7 @@ def test_input_of_another_size(program, tmp_path, content):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("tflite", r"\w+: the engine tflite rounds a .* by double-float, .*want one of fixed point: --engine tflm"),
+        ("tflite", r"\w+: the engine tflite rounds a .* by double-float, .*make the network with .*--engine tflm"),
         ("xnnpack", r"stem: the engine xnnpack rounds a convolution by fp32-even, .*--engine tflm"),
     ],
 )

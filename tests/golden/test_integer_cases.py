@@ -27,6 +27,7 @@ def test_every_policy_meets_every_kind_of_sum():
         "single",
         "truncate",
         "weighted",
+        "fused",
     }
     assert {case.op for case in CASES.values()} >= {"mean", "average_pool", "logistic", "swish", "softmax", "quantise"}
 

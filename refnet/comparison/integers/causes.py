@@ -10,6 +10,7 @@ import numpy as np
 from refnet.architecture import names
 from refnet.arrays import Array
 from refnet.comparison.diagnosis.diagnosis import Diagnosis
+from refnet.comparison.findings import DUMP
 from refnet.comparison.integers.diagnose import diagnose, diagnose_within
 from refnet.comparison.integers.entry import diagnose_entry, real_input
 from refnet.comparison.integers.rerun import IntegerRerun
@@ -36,7 +37,9 @@ def find_integer_causes(
 ) -> dict[str, Diagnosis]:
     """Find out what the first tensors that are wrong by themselves are instead, by name."""
     wrong = [result for result in found.wrong_by_themselves if result.outcome == "wrong"]
-    asked = [result for result in wrong if result.name not in explained and not result.holds][:MOST]
+    damaged = {finding.step for finding in found.findings if finding.kind == DUMP}
+    left = [result for result in wrong if result.name not in damaged and not result.holds]
+    asked = [result for result in left if result.name not in explained][:MOST]
     causes = {result.name: _asked(result, rerun, port) for result in asked}
     return {name: cause for name, cause in causes.items() if cause is not None}
 

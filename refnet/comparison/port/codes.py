@@ -65,19 +65,20 @@ def _forms(dtype: str, wanted: str, by: OperationEntry | None) -> Iterator[Form]
     if dtype == "uint8" and wanted == "int8":
         yield Form("uint8 with the bits of int8, two's complement", lambda x: x.view(np.int8).astype(np.int64))
         yield Form("uint8, 128 more than int8", lambda x: x.astype(np.int64) - 128)
+    if dtype not in WHOLE:
+        yield Form(f"{dtype} that are whole numbers", as_they_are)
     if dtype == "float32":
         yield Form("words of 32 bits, two's complement", _bits)
     if dtype not in WHOLE:
-        yield Form(f"{dtype} that are whole numbers", as_they_are)
         yield Form(f"{dtype} that are whole numbers, 128 more than int8", lambda x: _less(as_they_are(x), 128))
         if by is not None and wanted == "int8":
             yield Form(f"{dtype}, the real numbers that codes stand for", lambda x: _quantised(x, by))
 
 
 def _bits(x: Array) -> Array | None:
-    """Words that make no sense as floats, as whole numbers."""
+    """Words that are small as whole numbers: as floats they are next to nothing, or none at all."""
     bits = np.ascontiguousarray(x, np.float32).view(np.int32).astype(np.int64)
-    return bits if np.abs(bits).max(initial=0) < 1 << 30 or not np.isfinite(x).all() else None
+    return bits if np.abs(bits).max(initial=0) < 1 << 30 else None
 
 
 def _less(codes: Array | None, offset: int) -> Array | None:

@@ -54,7 +54,9 @@ def legend(results: Sequence[TensorResult]) -> str:
         for outcome, words in WORDS.items()
         if any(result.outcome == outcome for result in results)
     ]
-    lines = [('<path class="noise" d="M0 6H22"/>', "noise floor"), ('<path class="whole" d="M0 6H22"/>', "end to end")]
+    lines = [('<path class="whole" d="M0 6H22"/>', "end to end")]
+    if any(result.decisive and result.decisive.noise is not None for result in results):
+        lines.insert(0, ('<path class="noise" d="M0 6H22"/>', "noise floor"))
     return "\n".join(f'<span><svg viewBox="0 0 22 12">{shape}</svg>{words}</span>' for shape, words in marks + lines)
 
 

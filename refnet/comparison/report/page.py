@@ -7,8 +7,9 @@ from pathlib import Path
 
 from refnet.comparison.report.chart import chart, legend
 from refnet.comparison.report.pictures import bars, data_uri
+from refnet.comparison.report.words import OF_CODES, OF_REALS
 from refnet.comparison.result import DIFFERENT, IMPOSSIBLE, SAME, Comparison
-from refnet.comparison.tensor_result import TensorResult
+from refnet.comparison.tensor_result import Deviation, TensorResult
 from refnet.files.whole import check_file_target, not_written, whole_file
 from refnet.pages import fill
 from refnet.pages.text import index, number, safe
@@ -56,6 +57,7 @@ def page(found: Comparison) -> str:
         counts="".join(_counts(found.tensors)),
         chart=chart(found.tensors),
         legend=legend(found.tensors),
+        **(OF_CODES if found.of_codes else OF_REALS),
         findings=_findings(found),
         map=_maps("Where the error is", maps[:1], _KEY),
         maps=_maps("Where the other errors are", maps[1:MOST_MAPS], more),
@@ -127,6 +129,9 @@ def _line(place: int, result: TensorResult) -> str:
         return f'{head}<td colspan="10"></td></tr>'
     distance, judgement = found.distance, found.judgement
     judged, run = ("by itself", f"run from {', '.join(result.run_from)}") if result.by_itself else ("end to end", "")
+    by = f'<td class="judged" title="{safe(run)}">{judged}</td>'
+    if found.of_codes:
+        return f"{head}{by}{_of_codes(result, found, whole)}</tr>"
     cells = [
         number(found.relative),
         number(found.noise),
@@ -139,5 +144,14 @@ def _line(place: int, result: TensorResult) -> str:
     ]
     numbers = "".join(f'<td class="n">{cell}</td>' for cell in cells[:4])
     rest = "".join(f'<td class="n">{cell}</td>' for cell in cells[4:])
-    by = f'<td class="judged" title="{safe(run)}">{judged}</td>'
     return f"{head}{by}{numbers}<td>{bars(distance.ulps)}</td>{rest}</tr>"
+
+
+def _of_codes(result: TensorResult, found: Deviation, whole: Deviation) -> str:
+    """The numbers of a tensor of integers."""
+    distance, beside = found.distance, whole.distance
+    before = [number(found.relative), f"{distance.elements - distance.equal:,}"]
+    after = [f"{distance.elements:,}", f"{distance.max_abs:.0f}"]
+    after.append(f"{beside.elements - beside.equal:,}" if result.by_itself else "")
+    first, last = ("".join(f'<td class="n">{cell}</td>' for cell in cells) for cells in (before, after))
+    return f"{first}<td>{bars(distance.ulps)}</td>{last}"

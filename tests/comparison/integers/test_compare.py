@@ -7,6 +7,7 @@ import pytest
 from helpers.places import DATA
 
 import refnet
+from refnet.cli import main
 from refnet.comparison import compare
 from refnet.errors import InputError
 from refnet.golden.read import open_reader
@@ -62,13 +63,14 @@ def test_a_right_port_is_exact(golden, port):
 
 @pytest.mark.parametrize("name", ["xnnpack", "onnxruntime", "tflite"])
 def test_another_engine_s_port_is_told_as_such(golden, port, name):
-    found = compare(golden, port(lambda _: ENGINES[name]), model=MODEL)
+    target = port(lambda _: ENGINES[name])
+    found = compare(golden, target, model=MODEL)
     assert found.exit_code == 0
     assert "wrong" not in outcomes(found).values()
     if name != "tflite":  # which differs nowhere on this picture
         assert name in found.rounds_as
         assert "to the bit: 31 tensors, 18 of them other codes than the golden's" in found.verdict
-        assert compare(golden, golden.parent / "golden", model=MODEL, exact=True).exit_code == 0
+        assert compare(golden, target, model=MODEL, exact=True).exit_code == 1
 
 
 def test_one_step_is_wrong_and_its_consequences_are_right(golden, port):
@@ -89,6 +91,7 @@ def test_without_a_model_it_is_end_to_end(golden, port):
     found = compare(golden, port(lambda name: of_one_policy("truncate") if name == "block2a.depthwise" else TFLM))
     assert found.first_wrong.name == "block2a.depthwise"
     assert {result.by_itself for result in found.tensors} == {None}
+    assert any("name it by --model FILE.h5" in finding.text for finding in found.findings)
 
 
 def test_a_step_that_was_not_dumped_is_looked_into(golden, port):
@@ -189,3 +192,49 @@ def test_the_input_s_codes_are_explained_from_the_picture(golden, network, tmp_p
     np.save(tmp_path / "port" / "input.npy", codes)
     found = compare(golden, tmp_path / "port", model=MODEL)
     assert found.diagnoses["input"].mistake == name
+
+
+def test_a_damaged_dump_is_told_apart_from_a_wrong_step(golden, port):
+    target = port()
+    tensor = np.load(target / "block2a.project.npy")
+    tensor[0, 3] = 0
+    np.save(target / "block2a.project.npy", tensor)
+    found = compare(golden, target, model=MODEL)
+    assert [name for name, outcome in outcomes(found).items() if outcome == "wrong"] == ["block2a.project"]
+    assert found.places == (
+        "block2a.project: wrong in row 3 of 12, where 0 stands: 94 of 1,152 elements, first (0, 3, 0, 0): "
+        "0 instead of 21; all else is right",
+    )
+    assert "the port went on with the right codes" in found.findings[0].text
+    assert not found.diagnoses
+
+
+def test_nan_is_no_code(golden, port):
+    target = port()
+    np.save(target / "stem.npy", np.full((1, 24, 24, 32), np.nan, np.float32))
+    found = compare(golden, target, model=MODEL)
+    assert (found.first_wrong.name, found.exit_code) == ("stem", 1)
+    assert "no numbers that codes of int8 stand for" in found.findings[0].text
+
+
+def test_runs_that_differ(golden, port, tmp_path):
+    target = port()
+    (tmp_path / "other").mkdir()
+    for path in target.iterdir():
+        np.save(tmp_path / "other" / path.name, np.load(path) ^ np.int8(path.stem == "pool"))
+    found = compare(golden, target, tmp_path / "other", model=MODEL)
+    assert found.verdict.startswith("the runs differ, first in pool; ")
+    assert found.runs.judged == 0
+
+
+def test_the_page_and_the_table(golden, port, tmp_path, capsys):
+    target = port(lambda name: of_one_policy("truncate") if name == "block2a.depthwise" else TFLM)
+    page = tmp_path / "report.html"
+    assert main(["compare", str(golden), str(target), "--model", str(MODEL), "--html", str(page)]) == 1
+    header, *lines = capsys.readouterr().out.splitlines()
+    assert header.split() == ["tensor", "verdict", "judged", "differ", "of", "largest", "end", "to", "end"]
+    (line,) = [line.split() for line in lines if line.startswith("block2a.depthwise ")]
+    assert line[:7] == ["block2a.depthwise", "wrong", "by", "itself", "1,613", "6,912", "1"]
+    text = page.read_text()
+    assert "policy truncate" in text
+    assert "noise floor" not in text

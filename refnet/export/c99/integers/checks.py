@@ -29,7 +29,8 @@ def check(
     if FACTOR in stored or WEIGHTS in stored or (operation.kind == "softmax" and engine.softmax != "fixed-point"):
         raise InputError(
             f"{name}: the engine {engine.name} rounds a {operation.kind} by {_way(operation, engine)}, and the C99 "
-            "program of an integer network is in fixed point; want one of fixed point: --engine tflm"
+            "program of an integer network is in fixed point; make the network with `refnet quantise --engine tflm`, "
+            "or `refnet convert --engine tflm` of a .tflite file"
         )
     if operation.kind == "softmax":
         if length > MOST_CLASSES:
