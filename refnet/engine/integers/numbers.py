@@ -19,7 +19,7 @@ from refnet.reference.integers.exponential import RATIO_32_17, RATIO_48_17, exp_
 from refnet.reference.integers.fixed_point import BITS, INT32_MAX, high_product, shift_half_away
 from refnet.reference.integers.network import Operation
 from refnet.reference.integers.quantisation import Quantisation, activation_limits
-from refnet.reference.integers.softmax import ARGUMENT_BITS, SUM_BITS, exponentials
+from refnet.reference.integers.softmax import ARGUMENT_BITS, SUM_BITS, exponentials, float32_exponentials
 
 OFFSET = 128  # a code q lies in memory as the byte q + 128
 MOST_CODE = 255
@@ -226,7 +226,10 @@ def of_softmax(operation: Operation, of: Quantisation, to: Quantisation, engine:
     limits = activation_limits(operation.limit, to)
     if engine.softmax == "table":
         entries = exponentials(of, classes)
-        return np.concatenate([entries, entries, limits, [0, 0, 0]]).astype(np.int32)
+        return np.concatenate([entries, entries, limits, [0, 0, rows.SOFTMAX_BY_TABLE]]).astype(np.int32)
+    if engine.softmax == "float32":
+        bits = float32_exponentials(of).view(np.int32)
+        return np.concatenate([bits, bits, limits, [0, 0, rows.SOFTMAX_IN_FLOAT32]]).astype(np.int32)
     if classes > _MOST_CLASSES:
         raise InputError(f"{operation.name}: a softmax in integers has at most {_MOST_CLASSES} classes, not {classes}")
     kept = stored.constants(operation, [of], to, engine, 1)

@@ -128,3 +128,6 @@ ROW = np.dtype(
         )
     ]
 )
+
+# In the place of the bits before the point of a softmax's sum, where that is not in fixed point.
+SOFTMAX_BY_TABLE, SOFTMAX_IN_FLOAT32 = 0, -1

@@ -36,8 +36,8 @@ def constants(
     """The stored numbers of one operation.
 
     Of sums of products there is one for each channel; of a rescaled addition one for each input and one for their sum;
-    of a mean one, or two of float32: factor and offset. Of a fused addition there are three
-    factors, the last of them added. Of softmax by a table there is none: its table is of the scale and the classes.
+    of a mean one, or two of float32: factor and offset. Of a fused addition there are three factors, the last of them
+    added. Of a softmax that is not in fixed point there is none: its table is of the scale, and of the classes.
 
     Parameters
     ----------

@@ -23,7 +23,7 @@ FUSED = "fused"
 FLOAT32 = "float32"
 RESCALED = "rescaled"
 
-Softmax = Literal["fixed-point", "table"]
+Softmax = Literal["fixed-point", "table", "float32"]
 
 
 class Rescaling(NamedTuple):
@@ -80,7 +80,7 @@ class Engine:
     logistic
         How a table of the logistic function is made.
     softmax
-        Which of two.
+        Which of ``softmax.SOFTMAXES``.
     """
 
     name: str
@@ -150,6 +150,7 @@ ENGINES: Final[dict[str, Engine]] = {
             mean=FLOAT32,
             quantise="half-even",
             logistic="float64",
+            softmax="float32",
         ),
         Engine(
             name="onnxruntime",

@@ -14,7 +14,7 @@ from refnet.reference.integers.logistic import logistic_table
 from refnet.reference.integers.network import IntegerNetwork, Operation
 from refnet.reference.integers.policy import policy
 from refnet.reference.integers.quantisation import Quantisation, activation_limits, quantise
-from refnet.reference.integers.softmax import softmax, softmax_by_table
+from refnet.reference.integers.softmax import SOFTMAXES
 
 
 def evaluate(network: IntegerNetwork, engine: Engine, x: Array) -> Iterator[tuple[str, Array]]:
@@ -67,7 +67,7 @@ def evaluate_operation(
         case "swish":
             q = look_up(x, swish_table(first, to))
         case "softmax":
-            q = softmax(x, first) if engine.softmax == "fixed-point" else softmax_by_table(x, first)
+            q = SOFTMAXES[engine.softmax](x, first)
     return to.clamp(q, activation_limits(operation.limit, to))
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Final
+
 import numpy as np
 
 from refnet.arrays import Array
@@ -74,6 +77,35 @@ def softmax_by_table(x: Array, of: Quantisation) -> Array:
     return SIGMOID.clamp((e * 256 + (total >> 1)) // total + SIGMOID.zero_point)
 
 
+def softmax_in_float32(x: Array, of: Quantisation) -> Array:
+    """The same codes in float32, where the order counts: the sum from the first class to the last.
+
+    e = ``float32_exponentials`` of the differences; e * (1 / (sum * (1/256))) + 1/2, each operation rounded to nearest;
+    the fraction of that is dropped.
+
+    Examples
+    --------
+    >>> softmax_in_float32(np.array([[0, 0, 0, 0]], np.int8), Quantisation(np.float32(0.1), 0))
+    array([[-64, -64, -64, -64]], dtype=int8)
+    """
+    e = float32_exponentials(of)[x.max(axis=-1, keepdims=True).astype(np.int64) - x]
+    total = np.add.accumulate(e, axis=-1, dtype=np.float32)[..., -1:]  # one after the other
+    inverse = np.float32(1) / (total * SIGMOID.scale)
+    whole = (e * inverse + np.float32(0.5)).astype(np.int64)
+    return SIGMOID.clamp(whole + SIGMOID.zero_point)
+
+
+def float32_exponentials(of: Quantisation) -> Array:
+    """The table of ``softmax_in_float32``: exp(-scale * i), its argument and the result rounded to float32.
+
+    Examples
+    --------
+    >>> float32_exponentials(Quantisation(np.float32(0.1), 0))[:3]
+    array([1.       , 0.9048374, 0.8187308], dtype=float32)
+    """
+    return exp(-of.scale * np.arange(256, dtype=np.float32)).astype(np.float32)
+
+
 def exponentials(of: Quantisation, classes: int) -> Array:
     """The table of ``softmax_by_table``: of the differences 0 to 255, for so many classes.
 
@@ -85,3 +117,10 @@ def exponentials(of: Quantisation, classes: int) -> Array:
     unit = min((2**32 - 1) / classes, float(2**23 - 1))
     result: Array = np.rint(unit * exp(-np.arange(256) * np.float64(of.scale))).astype(np.int64)
     return result
+
+
+SOFTMAXES: Final[dict[str, Callable[[Array, Quantisation], Array]]] = {
+    "fixed-point": softmax,
+    "table": softmax_by_table,
+    "float32": softmax_in_float32,
+}

@@ -53,7 +53,7 @@ def test_each_kind_says_what_it_keeps(engine: str) -> None:
     assert kinds["add"] == {"xnnpack": {WEIGHTS, SHIFT}, "onnxruntime": real}.get(engine, fixed)
     assert kinds["mean"] == sums
     assert kinds["logistic"] == {TABLE}
-    assert kinds["softmax"] == (set() if engine == "onnxruntime" else fixed)
+    assert kinds["softmax"] == (fixed if engine in ("tflm", "tflite") else set())
 
 
 @pytest.mark.parametrize("name", POLICIES)

@@ -1,5 +1,6 @@
 """The fixed point against plain Python integers, and against the softmax it stands for."""
 
+import math
 from fractions import Fraction
 from math import floor
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 from refnet.reference.integers.quantisation import Quantisation
-from refnet.reference.integers.softmax import exp_of_negative, reciprocal, softmax
+from refnet.reference.integers.softmax import exp_of_negative, reciprocal, softmax, softmax_in_float32
 
 
 def high(x: int, y: int) -> int:
@@ -68,3 +69,26 @@ def test_rows_do_not_meet():
     of = Quantisation(np.float32(0.05), 0)
     together = softmax(x, of)
     assert [softmax(row[None], of)[0].tolist() for row in x] == together.tolist()
+
+
+@pytest.mark.parametrize("scale", [0.01, 0.08, 0.3, 1.5])
+def test_in_float32_one_after_the_other(scale):
+    """Typed as a loop over classes; the same sum from the other end gives other codes now and then."""
+    scale = np.float32(scale)
+    x = np.random.default_rng(12).integers(-128, 128, (40, 300)).astype(np.int8)
+    for row, found in zip(x, softmax_in_float32(x, Quantisation(scale, 3)), strict=True):
+        largest = int(row.max())
+        e = [np.float32(math.exp(float(np.float32(-scale) * np.float32(largest - int(q))))) for q in row]
+        total = np.float32(0)
+        for each in e:
+            total = np.float32(total + each)
+        inverse = np.float32(1) / np.float32(total * np.float32(1 / 256))
+        codes = [min(int(np.float32(np.float32(each * inverse) + np.float32(0.5))) - 128, 127) for each in e]
+        assert found.tolist() == codes
+
+
+def test_the_order_of_float32_counts():
+    """In one row of 10,000 or so: which the definition must have as the engine does."""
+    of = Quantisation(np.float32(0.003), 0)
+    x = np.random.default_rng(13).integers(-128, 128, (40_000, 20)).astype(np.int8)
+    assert (softmax_in_float32(x, of) != softmax_in_float32(x[:, ::-1], of)[:, ::-1]).any()
