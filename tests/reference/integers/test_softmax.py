@@ -88,7 +88,9 @@ def test_in_float32_one_after_the_other(scale):
 
 
 def test_the_order_of_float32_counts():
-    """In one row of 10,000 or so: which the definition must have as the engine does."""
+    """In this row, one of 10,000 or so."""
     of = Quantisation(np.float32(0.003), 0)
-    x = np.random.default_rng(13).integers(-128, 128, (40_000, 20)).astype(np.int8)
+    x = np.array(
+        [[104, -36, 123, -42, 110, 77, -53, -53, 67, 110, 72, -74, 48, 76, -55, 53, -31, 123, 27, -101]], np.int8
+    )
     assert (softmax_in_float32(x, of) != softmax_in_float32(x[:, ::-1], of)[:, ::-1]).any()
