@@ -163,11 +163,10 @@ def test_real_numbers_that_are_no_codes(golden, port):
     assert "float32, and no numbers that codes of int8 stand for" in found.findings[0].text
 
 
-def test_codes_beside_a_golden_of_real_numbers(tmp_path):
-    manifest = record("lite0", tmp_path / "golden", steps=["pool"], stimulus="noise")
+def test_codes_beside_a_golden_of_real_numbers(recorded, tmp_path):
     (tmp_path / "port").mkdir()
-    np.save(tmp_path / "port" / "pool.npy", np.zeros(manifest.entries[-1].shape, np.int8))
-    found = compare(tmp_path / "golden", tmp_path / "port")
+    np.save(tmp_path / "port" / "logits.npy", recorded.tensors["logits"].astype(np.int8))
+    found = compare(recorded.path, tmp_path / "port")
     assert "int8, where the golden has real numbers, float32" in found.findings[0].text
 
 
