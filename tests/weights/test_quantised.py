@@ -118,7 +118,7 @@ NUMBERS = [
     ("stem/scale", np.zeros(1, np.float32), "a scale of 0.0: want a positive number"),
     ("stem/scale", np.full(1, np.nan, np.float32), "a scale of nan"),
     ("stem/scale", np.full(1, 0.5, np.float32), "stem/multiplier is not what tflm makes of the scales beside it"),
-    ("stem/scale", np.full(1, 1e-38, np.float32), "a multiplier must be from 0 to below"),
+    ("stem/scale", np.full(1, 1e-38, np.float32), "stem: a multiplier must be from 0 to below"),
     (
         "stem/scale",
         np.full(1, 1e-9, np.float32),

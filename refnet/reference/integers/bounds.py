@@ -113,8 +113,11 @@ def check_network(network: IntegerNetwork, engine: Engine) -> None:
             check_sums(each.name, each.kernel.weights, each.kernel.bias, of[0])
         if each.kind not in ("logistic", "swish"):  # which are tables
             pixels = prod(shapes[each.inputs[0]][:-1])
-            with np.errstate(over="ignore", divide="ignore", invalid="ignore"):  # what is infinite is refused
-                kept = constants(each, of, to, engine, pixels)
+            try:
+                with np.errstate(over="ignore", divide="ignore", invalid="ignore"):  # what is infinite is refused
+                    kept = constants(each, of, to, engine, pixels)
+            except InputError as error:
+                raise InputError(f"{each.name}: {error}") from None
             if each.kind == "softmax" and SHIFT in kept and kept[SHIFT][0] < 0:
                 raise InputError(f"{each.name}: a scale of {of[0].scale} is too small for a softmax in fixed point")
             if each.kind != "softmax":
