@@ -96,7 +96,8 @@ def prepare_rerun(
         except RefnetError as error:
             return None, [_without(f"{error}")]
         if weights.digest() != run.weights:
-            return None, [_without(f"the {name} on this machine has other weights than the golden was recorded with")]
+            other = f"the {name} on this machine has other weights than the golden was recorded with"
+            return None, [_without(f"{other}; name the file that has them by --model FILE")]
     else:
         weights = find_any_weights(model)
         if weights.digest() != run.weights:

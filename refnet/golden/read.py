@@ -33,11 +33,14 @@ class StoredTensor(NamedTuple):
         Of the numbers in the file.
     entry
         What the manifest says of it, or None.
+    is_typed
+        Whether anybody says the dtype; else it is the usual one of such words.
     """
 
     array: Array
     dtype: str
     entry: TensorEntry | None
+    is_typed: bool = True
 
 
 class TensorReader:
@@ -95,13 +98,13 @@ class TensorReader:
         A file that is damaged, or not what its format says, is an ``UnreadableError``: the others may be fine.
         """
         wanted = self._wanted(name, count)
-        words, dtype, shape = self._container.read(wanted)
+        words, dtype, shape, is_typed = self._container.read(wanted)
         if wanted.entry is not None:
             stored_shape = Heading.of(wanted.entry).shape
             if words.size == math.prod(stored_shape):
                 shape = stored_shape
         array = decode(words, dtype)
-        return StoredTensor(array if shape is None else array.reshape(shape), dtype, wanted.entry)
+        return StoredTensor(array if shape is None else array.reshape(shape), dtype, wanted.entry, is_typed)
 
     def verify(self, name: str) -> bool:
         """Whether a tensor's bytes are those of the manifest; true where there is none."""

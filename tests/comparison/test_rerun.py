@@ -40,6 +40,7 @@ def test_other_weights(run):
     assert none is None
     assert finding.text.endswith(
         "the lite0@synthetic on this machine has other weights than the golden was recorded with"
+        "; name the file that has them by --model FILE"
     )
     with pytest.raises(InputError, match="lite0@synthetic has the weights"):
         prepare_rerun(run, "lite0@synthetic")

@@ -12,15 +12,20 @@ from refnet.golden.read import open_reader, to_logical_axes
 from refnet.golden.vectors import record_vectors
 
 
+@pytest.fixture(scope="module")
+def every():
+    return (*cases(), *integer_cases())
+
+
 @pytest.mark.parametrize("kind", ["npy", "raw", "hex", "h", ".h5", ".npz"])
-def test_read_back(tmp_path, kind):
+def test_read_back(tmp_path, kind, every):
     target = tmp_path / ("vectors" + kind if kind.startswith(".") else "vectors")
     options = {} if kind.startswith(".") else {"format": kind}
     layouts = {"layout": activation_layout("NCHW", "C:16"), "kernel_layout": kernel_layout("OIHW")}
     manifest = record_vectors(target, **layouts, **options)
     described = {case.name: case for case in manifest.cases}
     with open_reader(target) as reader:
-        for case in (*cases(), *integer_cases()):
+        for case in every:
             about = described.pop(case.name)
             assert (about.op, about.parameters) == (case.op, case.parameters)
             tensors = case.inputs | case.weights | {about.output: case.output}

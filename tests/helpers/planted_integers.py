@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from refnet.comparison.diagnosis.diagnosis import Diagnosis
 from refnet.reference.integers.network import IntegerNetwork, Operation
 from refnet.reference.integers.quantisation import activation_limits
 
@@ -326,3 +327,53 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake("softmax-base-2", is_kind("softmax"), row(BASE_2)),
     Mistake("softmax-half-scale", is_kind("softmax"), row("static int8_t s; s = *wrong.shift - 1; wrong.shift = &s;")),
 )
+
+#: How names begin that are right for each mistake; where none stands here, the mistake's own name.
+NAMES: dict[str, tuple[str, ...]] = {
+    "policy-single": ("policy-single", "add-single", "mean-single"),
+    "policy-double-up": ("policy-double-up", "add-double-up", "mean-double-up"),
+    "policy-truncate": ("policy-truncate", "add-truncate", "mean-truncate"),
+    "policy-power-of-two": ("multiplier-2147483647",),
+    "shift-alone": ("power-of-two-nearest",),
+    "truncated-to-zero": ("fixed-toward-zero",),
+    "zero-x-omitted": ("input-zero-omitted", "first-zero-omitted", "mean-zero-omitted"),
+    "zero-x-sign": ("input-zero-sign", "first-zero-sign", "mean-zero-sign"),
+    "zero-y-omitted": ("second-zero-omitted",),
+    "zero-y-sign": ("second-zero-sign",),
+    "zero-out-omitted": ("output-zero-omitted",),
+    "zero-out-sign": ("output-zero-sign",),
+    "frame-of-code-0": ("zero-padding",),
+    "one-scale": ("one-scale-first",),
+    "next-scale": ("scale-next-channel",),
+    "shift-less-one": ("shift-too-far-right",),
+    "multiplier-16-bits": ("multiplier-15-bits-cut",),  # and a sign
+    "multiplier-24-bits": ("multiplier-23-bits-cut",),
+    "clamp-missing": ("wraps",),
+    "limits-missing": ("limits-no-limits",),
+    "clamp-from-minus-127": ("limits-symmetric",),
+    "limit-6-as-a-code": ("limits-seen-high", "limits-seen-both"),
+    "clamp-before-zero-point": ("clamp-before-zero",),
+    "codes-uint8": ("codes-without-sign",),
+    "weights-uint8": ("weights-without-sign",),
+    "pairs-saturate": ("int16-pairs",),
+    "bias-of-next": ("bias-next-channel",),
+    "bias-16-bits": ("bias-16-bits-wrap",),
+    "bias-negative": ("bias-sign",),
+    "kernel-of-next-channel": ("kernel-next-channel",),
+    "kernel-by-channel": ("kernel-RSC-as-CRS",),
+    "zeros-of-pytorch": ("pads-",),
+    "blue-green-red": ("inputs-reversed",),
+    "add-one-scale": ("one-scale-first",),
+    "add-scales-swapped": ("scales-exchanged",),
+    "add-without-headroom": ("add-headroom-0",),
+    "mean-truncated": ("mean-divided-toward-zero", "mean-whole-toward-zero"),
+    "table-off-by-one": ("table-off-by-1",),
+    "table-by-uint8": ("table-unsigned",),
+    "softmax-half-scale": ("softmax-scale-times-0.5",),
+}
+
+
+def is_named(mistake: str, found: Diagnosis) -> bool:
+    """Whether a diagnosis names a planted mistake, by itself or as one that makes the same codes."""
+    names = [one.mistake or "" for one in (found, *found.alternatives)]
+    return any(name.startswith(NAMES.get(mistake, (mistake,))) for name in names)

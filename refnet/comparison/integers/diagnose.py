@@ -27,7 +27,8 @@ from refnet.reference.integers.quantisation import Quantisation
 PIXELS, CHANNELS = 192, 8  # that every mistake is tried on
 AT_ONCE = 1 << 22  # products that are gathered together
 NEAR = 0.5  # of the codes that differ, a lead explains more
-OTHERS = 6  # alternatives that are told
+OTHERS = 6  # alternatives that are looked for
+TOLD = 4  # of them, in the sentence
 FEWEST = 8  # codes that differ, for two mistakes together to be more than chance
 MOST_WORK = 1 << 26  # codes that are made to find a mistake behind which there is another operation
 MOST_PAIRED = 32  # mistakes of either kind of which two are tried together
@@ -80,19 +81,16 @@ def diagnose(
     every = list(in_sums(situation)) if of_sums else _every(situation)
     stages = (
         chain(
+            search.reproducing([mistake for mistake in every if mistake.first]),
             () if of_sums else _of_engines(situation),
-            search.reproducing([mistake for mistake in every if not mistake.last]),
+            search.reproducing([mistake for mistake in every if not (mistake.first or mistake.last)]),
         ),
         search.reproducing([mistake for mistake in every if mistake.last]),
         islice(search.of_two(), 1),
     )
     found = next(filter(None, (list(islice(_different(stage), 1 + OTHERS)) for stage in stages)), [])
     before = float(np.mean(actual != expected))
-    if found:
-        (name, sentence), *others = found
-        alternatives = tuple(Diagnosis(other, words, 0.0, before) for other, words in others[:OTHERS])
-        return Diagnosis(name, sentence, 0.0, before, alternatives)
-    return search.lead(before)
+    return _named(found, before) if found else search.lead(before)
 
 
 def diagnose_within(
@@ -125,6 +123,17 @@ def _situation(
     right = computation_of(operation, inputs, codes, engine)
     of = [codes[name] for name in operation.inputs]
     return Situation(operation, engine, inputs, of, codes[operation.name], right, codes, actual)
+
+
+def _named(found: Sequence[tuple[str, str]], before: float) -> Diagnosis:
+    """The first of those that make the same codes, and in its sentence what else may be meant."""
+    (name, sentence), *others = found
+    alternatives = tuple(Diagnosis(other, words, 0.0, before) for other, words in others)
+    briefly = [brief for _, words in others if (brief := words.partition(":")[0]) not in sentence]
+    if briefly:
+        told = list(dict.fromkeys(briefly))[:TOLD]
+        sentence += f" (other ways to the same codes: {'; '.join(told)})"
+    return Diagnosis(name, sentence, 0.0, before, alternatives)
 
 
 def _every(situation: Situation) -> list[Mistake]:

@@ -16,7 +16,8 @@ from refnet.reference.integers.quantisation import Quantisation
 class Mistake(NamedTuple):
     """One of them; two that touch nothing in common may both be made.
 
-    One that is tried ``alone`` is no half of two; ``last`` are those that are tried where no other makes the codes.
+    One that is tried ``alone`` is no half of two; ``first`` are those that are simpler than another engine's way, and
+    ``last`` those that are tried where no other makes the codes.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Mistake(NamedTuple):
     change: Callable[[Computation], Computation]
     touches: frozenset[str]
     alone: bool = False
+    first: bool = False
     last: bool = False
 
     @property

@@ -47,7 +47,9 @@ def _policies(situation: Situation) -> Iterator[Mistake]:
             by = Rescaling(name, scales)
             if by != own:
                 said = f"policy {name}: {words}; the multiplier divided in {scales}"
-                yield _method(f"policy-{name}-{scales}", said, rescaled(by), alone=name == "exact")
+                is_first = POLICIES[name].is_fixed_point and scales == own.scales  # only the rounding differs
+                mistake = _method(f"policy-{name}-{scales}", said, rescaled(by), alone=name == "exact")
+                yield mistake._replace(first=is_first)
     for name, (rounding, words) in ROUNDINGS.items():
         for format_ in ("float64", "float32"):
             if (name, format_) != ("half-away", "float64"):

@@ -32,8 +32,12 @@ def as_they_are(array: Array) -> Array | None:
 SAME = Form("", as_they_are)
 
 
-def form_of(array: Array, dtype: str, golden: Array, by: OperationEntry | None) -> Form | None:
+def form_of(
+    array: Array, dtype: str, golden: Array, by: OperationEntry | None, *, is_typed: bool = True
+) -> Form | None:
     """How a port wrote a tensor of codes, or of sums: what comes nearest to the golden's, whatever the order of axes.
+
+    Where the file says no type (``is_typed``), bytes and words are the golden's own: nothing is to be told of them.
 
     Examples
     --------
@@ -43,7 +47,7 @@ def form_of(array: Array, dtype: str, golden: Array, by: OperationEntry | None) 
     >>> form_of(np.array([127, 0, 128], np.uint8), "uint8", golden, None).words
     "uint8 with the bits of int8, two's complement"
     """
-    forms = [form for form in _forms(dtype, golden.dtype.name, by) if form.codes(array) is not None]
+    forms = [form for form in _forms(dtype, golden.dtype.name, by, is_typed) if form.codes(array) is not None]
     if not forms or array.size != golden.size:
         return forms[0] if forms else None
     wanted = np.sort(golden.astype(np.int64), axis=None)
@@ -56,19 +60,20 @@ def form_of(array: Array, dtype: str, golden: Array, by: OperationEntry | None) 
     return min(forms, key=distance)
 
 
-def _forms(dtype: str, wanted: str, by: OperationEntry | None) -> Iterator[Form]:
+def _forms(dtype: str, wanted: str, by: OperationEntry | None, is_typed: bool) -> Iterator[Form]:
     """The ways that there are in this format, the plainest first."""
     if dtype == wanted:
         yield SAME
     elif dtype in WHOLE and dtype != "uint8":
         yield Form(dtype, as_they_are)
     if dtype == "uint8" and wanted == "int8":
-        yield Form("uint8 with the bits of int8, two's complement", lambda x: x.view(np.int8).astype(np.int64))
+        words = "uint8 with the bits of int8, two's complement" if is_typed else ""
+        yield Form(words, lambda x: x.view(np.int8).astype(np.int64))
         yield Form("uint8, 128 more than int8", lambda x: x.astype(np.int64) - 128)
     if dtype not in WHOLE:
         yield Form(f"{dtype} that are whole numbers", as_they_are)
     if dtype == "float32":
-        yield Form("words of 32 bits, two's complement", _bits)
+        yield Form("words of 32 bits, two's complement" if is_typed or wanted != "int32" else "", _bits)
     if dtype not in WHOLE:
         yield Form(f"{dtype} that are whole numbers, 128 more than int8", lambda x: _less(as_they_are(x), 128))
         if by is not None and wanted == "int8":

@@ -168,7 +168,8 @@ class PortTensors:
             if stored.dtype in CODES:
                 raise InputError(f"{stored.dtype}, where the golden has real numbers, {wanted}")
             return stored.array, SAME
-        form = form_of(stored.array, stored.dtype, golden, self.golden.operations.get(name))
+        by = self.golden.operations.get(name)
+        form = form_of(stored.array, stored.dtype, golden, by, is_typed=stored.is_typed)
         codes = None if form is None else form.codes(stored.array)
         if form is None or codes is None:
             raise InputError(f"{stored.dtype}, and no numbers that codes of {wanted} stand for")

@@ -56,7 +56,8 @@ def read_words(opened: TensorFile, pieces: Iterator[Lines], heading: Heading | N
     dtype = opened.known_dtype(digits // 2, told)
     parts = (_from_hexadecimal(opened, lines, digits) for lines in chain([first], pieces))
     words = collect(opened, parts, DIGITS[digits])
-    return StoredWords(words, dtype, heading.shape if heading and heading.holds(words.size) else None)
+    shape = heading.shape if heading and heading.holds(words.size) else None
+    return StoredWords(words, dtype, shape, stated is not None)
 
 
 def _from_hexadecimal(opened: TensorFile, lines: Lines, digits: int) -> Array:

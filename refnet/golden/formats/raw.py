@@ -31,7 +31,7 @@ def _read(opened: TensorFile) -> StoredWords:
     opened.check_count(opened.size // itemsize, itemsize)
     words = np.empty(opened.size // itemsize, WORDS[dtype])
     read_into(opened, words)
-    return StoredWords(words, dtype, None)
+    return StoredWords(words, dtype, None, opened.dtype is not None)
 
 
 def _by_width(opened: TensorFile) -> str:

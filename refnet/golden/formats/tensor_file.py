@@ -150,6 +150,7 @@ class StoredWords(NamedTuple):
     words: Array
     dtype: str
     shape: Shape | None
+    is_typed: bool = True  # else nobody says the dtype, which is the usual one of such words
 
 
 class OutputFile(Protocol):

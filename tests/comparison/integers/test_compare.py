@@ -55,6 +55,11 @@ def outcomes(found):
     return {result.name: result.outcome for result in found.tensors}
 
 
+def told(found):
+    """How codes are written."""
+    return [finding.text for finding in found.findings if finding.kind == "dtype"]
+
+
 def test_a_right_port_is_exact(golden, port):
     found = compare(golden, port(), model=MODEL)
     assert (found.exit_code, found.verdict) == (0, "exact: 31 tensors")
@@ -120,14 +125,36 @@ def test_ways_to_write_codes_are_recognised_and_told(golden, network, port, word
 
     found = compare(golden, port(write=write), model=MODEL)
     assert found.exit_code == 0
-    assert [finding.text for finding in found.findings if finding.kind == "dtype"] == [
-        f"the port's codes are {words}, 31 of 31: taken for what they are"
-    ]
+    assert told(found) == [f"the port's codes are {words}, 31 of 31: taken for what they are"]
 
 
-def test_raw_bytes_in_two_s_complement(golden, port, tmp_path):
-    found = compare(golden, port(write=lambda path, tensor: tensor.tofile(path.with_suffix(".bin"))), model=MODEL)
-    assert found.verdict == "exact: 31 tensors"
+def raw(path, tensor):
+    tensor.tofile(path.with_suffix(".bin"))
+
+
+def hexadecimal(path, tensor):
+    path.with_suffix(".hex").write_text("\n".join(f"{byte:02x}" for byte in tensor.tobytes()))
+
+
+@pytest.mark.parametrize("write", [raw, hexadecimal])
+def test_bytes_of_no_type_are_the_golden_s(golden, port, write):
+    """Files that do not say what they hold; sums among them."""
+    target = port(write=write)
+    with open_reader(golden) as reader:
+        reader.read("stem.accumulator").array.tofile(target / "stem.accumulator.bin")
+    found = compare(golden, target, model=MODEL)
+    assert (found.verdict, told(found)) == ("exact: 32 tensors", [])
+
+
+def test_bytes_of_no_type_that_are_128_more(golden, port):
+    found = compare(golden, port(write=lambda path, tensor: raw(path, tensor ^ np.int8(-128))), model=MODEL)
+    assert found.exit_code == 0
+    assert told(found) == ["the port's codes are uint8, 128 more than int8, 31 of 31: taken for what they are"]
+
+
+def test_bytes_are_what_is_said_of_them(golden, port):
+    found = compare(golden, port(write=raw), model=MODEL, dtype="uint8")
+    assert "uint8 with the bits of int8, two's complement" in told(found)[0]
 
 
 def test_real_numbers_that_are_no_codes(golden, port):
@@ -136,11 +163,10 @@ def test_real_numbers_that_are_no_codes(golden, port):
     assert "float32, and no numbers that codes of int8 stand for" in found.findings[0].text
 
 
-def test_codes_beside_a_golden_of_real_numbers(tmp_path):
-    manifest = record("lite0", tmp_path / "golden", steps=["pool"], stimulus="noise")
+def test_codes_beside_a_golden_of_real_numbers(recorded, tmp_path):
     (tmp_path / "port").mkdir()
-    np.save(tmp_path / "port" / "pool.npy", np.zeros(manifest.entries[-1].shape, np.int8))
-    found = compare(tmp_path / "golden", tmp_path / "port")
+    np.save(tmp_path / "port" / "logits.npy", recorded.tensors["logits"].astype(np.int8))
+    found = compare(recorded.path, tmp_path / "port")
     assert "int8, where the golden has real numbers, float32" in found.findings[0].text
 
 

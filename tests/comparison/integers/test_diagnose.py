@@ -10,7 +10,7 @@ from helpers import integer_networks
 from helpers.numpy_integer_port import PLANTED, Port
 
 from refnet.comparison.integers.diagnose import diagnose
-from refnet.reference.integers.engine import ENGINES, TFLM
+from refnet.reference.integers.engine import ENGINES, TFLM, of_one_policy
 from refnet.reference.integers.evaluate import evaluate, evaluate_operation
 from refnet.reference.integers.quantisation import activation_limits
 
@@ -85,6 +85,16 @@ def test_each_engine_is_named(file):
                 assert said.mistake is not None, (operation.name, name, said)
                 assert name in said.sentence or any(name in other.sentence for other in said.alternatives)
     assert {kind for kind, _ in seen} >= {"convolution"}
+
+
+def test_the_simplest_is_named_and_what_makes_the_same_codes_is_told():
+    """A policy alone before an engine, which divides its multiplier otherwise as well."""
+    network, operation, inputs, of, to, expected = given("relu6.tflite", "stem")
+    actual = evaluate_operation(operation, inputs, of, to, of_one_policy("single"))
+    assert (actual == evaluate_operation(operation, inputs, of, to, ENGINES["xnnpack"])).all()
+    found = diagnose(operation, inputs, network.codes, TFLM, actual, expected)
+    assert found.mistake == "policy-single-float64"
+    assert "(other ways to the same codes: as xnnpack and onnxruntime compute it; policy " in found.sentence
 
 
 def test_what_is_no_known_mistake_is_a_lead():
