@@ -14,10 +14,11 @@ from refnet import progress
 from refnet.architecture import names
 from refnet.arrays import Array
 from refnet.checks import pictures as check_prepared
-from refnet.errors import InputError
+from refnet.errors import ImageError, ImageNotFoundError, InputError
 from refnet.pipeline.many import naming
 from refnet.pipeline.pipeline import Pipeline
-from refnet.pipeline.source import Item, Source, items
+from refnet.pipeline.source import Item, Source, is_path, items
+from refnet.preprocessing.image_like import is_address
 from refnet.reference.digest import tensor_digest
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ class Pictures:
         if len(found) == 0:
             where = os.fspath(source) if isinstance(source, str | os.PathLike) else "the source"
             raise InputError(f"{where!s}: there are no pictures; want some to calibrate on, at best 50 or more")
+        if not prepared:
+            _check_they_are_there(cast("Sequence[Item]", found))
         if count is not None:
             if isinstance(count, bool) or not (isinstance(count, int) and count >= 1):
                 raise InputError(f"count={count!r:.80}: want a whole number of pictures, at least 1")
@@ -100,3 +103,12 @@ class Pictures:
                 if answer.error is not None:
                     raise naming(answer.name, answer.error)
                 yield answer.tensors[names.INPUT][None]
+
+
+def _check_they_are_there(found: Sequence[Item]) -> None:
+    """Refuse files that are not there before anything is run on the others."""
+    for each in found:
+        if isinstance(each.image, ImageError):
+            raise naming(each.name, each.image)
+        if is_path(each.image) and not is_address(each.image) and not os.path.exists(each.image):  # noqa: PTH110
+            raise ImageNotFoundError(f"{each.name}: there is no such folder or picture", filename=each.name)

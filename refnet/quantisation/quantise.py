@@ -148,7 +148,7 @@ def quantise(network: Network, pictures: Source | Pictures, **settings: Any) -> 
     integers = IntegerNetwork(plan, lay_out(plan, forms, _kernels(network, outline, codes, chosen.per)), codes)
     if chosen.correct_bias:
         integers = correct_biases(integers, engine, twin, found.prepared(original, "correcting biases"))
-    check_network(integers)
+    check_network(integers, engine)
     about = original.weights
     calibration = Calibration(
         method=chosen.method_in_words,
@@ -166,7 +166,10 @@ def quantise(network: Network, pictures: Source | Pictures, **settings: Any) -> 
 def check_quantisable(network: Network) -> None:
     """Refuse a network that cannot be quantised, before a picture is looked at."""
     if network.dtype.kind != "f":
-        raise InputError(f"{network!r} is of integers already; want the network of float32 that it was made of")
+        file = network._file and network._file.path
+        raise InputError(
+            f"{file or repr(network)} is of integers already; want the network of float32 that it was made of"
+        )
     if network.dtype.name != "float32":
         raise InputError(f"{network!r}: want one of float32, as `refnet.load` gives it")
     lay_out(integer_plan(network.plan), {}, {})

@@ -72,7 +72,7 @@ def to_metadata(weights: QuantisedWeights) -> Metadata:
     network = weights.network
     try:
         forms = forms_of(network)
-        check_network(network)
+        check_network(network, weights.engine)
     except InputError as error:
         raise WeightsError(str(error)) from None
     if network.given is not None and network.given != unsigned(network.codes["input"]):
@@ -144,7 +144,7 @@ def from_metadata(metadata: Metadata, tensors: Tensors) -> QuantisedWeights:
 def _network(plan: Plan, forms: Forms, given: DType, tensors: Tensors, engine: Engine) -> IntegerNetwork:
     try:
         network = from_tensors(plan, forms, given, tensors)
-        check_network(network)
+        check_network(network, engine)
         wanted = to_tensors(network, engine)
     except InputError as error:
         raise WeightsError(str(error)) from None

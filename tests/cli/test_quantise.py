@@ -109,7 +109,8 @@ def test_few_pictures(run, tmp_path):
 
 
 WRONG = [
-    ("nowhere", "nowhere"),
+    ("nowhere", "nowhere: there is no such folder or picture"),
+    ("photos --check nowhere", "nowhere: there is no such folder or picture"),
     ("empty", "empty: there are no pictures; want some to calibrate on"),
     ("text", "photo.png"),
     ("photos --count 0", "count=0: want a whole number of pictures"),
@@ -139,7 +140,10 @@ def test_networks_that_cannot_be(run, tmp_path):
     write(tmp_path / "top.h5", quantisable(lite=True, top=Top("max")))
     assert "pool is a step of the kind max" in run("top.h5", "--pictures", "photos")[2]
     assert run("tiny.h5", "--pictures", "photos")[0] == 0
-    assert "is of integers already; want the network of float32" in run("tiny-int8.h5", "--pictures", "photos")[2]
+    assert (
+        "tiny-int8.h5 is of integers already; want the network of float32"
+        in run("tiny-int8.h5", "--pictures", "photos")[2]
+    )
     assert "tiny-int8.h5 is there already; name the output with -o" in run("tiny.h5", "--pictures", "photos")[2]
 
 

@@ -52,7 +52,9 @@ def test_one_that_cannot_be_read(tmp_path):
     with pytest.raises(ImageError, match=r"photo0001\.png"):
         prepared(Pictures(str(tmp_path)))
     with pytest.raises(ImageError, match=r"missing\.png"):
-        prepared(Pictures(str(tmp_path / "missing.png")))
+        Pictures(str(tmp_path / "missing.png"))
+    with pytest.raises(ImageError, match=r"missing.*there is no file of that name"):
+        Pictures(str(tmp_path / "missing*"))
 
 
 def test_arrays_of_another_size():

@@ -119,6 +119,11 @@ NUMBERS = [
     ("stem/scale", np.full(1, np.nan, np.float32), "a scale of nan"),
     ("stem/scale", np.full(1, 0.5, np.float32), "stem/multiplier is not what tflm makes of the scales beside it"),
     ("stem/scale", np.full(1, 1e-38, np.float32), "a multiplier must be from 0 to below"),
+    (
+        "stem/scale",
+        np.full(1, 1e-9, np.float32),
+        r"stem: a sum of channel 0 can reach \d+, times 2\*\*\d+: more than 32",
+    ),
     ("stem/kernel_scale", np.full(32, -1, np.float32), "stem: a scale of its kernel is no positive number"),
     ("stem/kernel_scale", np.full(32, np.inf, np.float32), "stem: a scale of its kernel is no positive number"),
     ("stem/zero_point", np.full(1, 128, np.int32), "a zero point of 128: want one of int8"),
@@ -231,4 +236,4 @@ def test_numbers_that_were_changed_and_sealed(tmp_path, data):
         weights = reader.read_any(changed(tmp_path, change))
     except WeightsError:
         return
-    check_network(weights.network)
+    check_network(weights.network, weights.engine)

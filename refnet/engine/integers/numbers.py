@@ -12,7 +12,7 @@ from refnet.errors import InputError
 from refnet.kernels.integers import rows
 from refnet.kernels.machine import LANES
 from refnet.reference.integers import constants as stored
-from refnet.reference.integers.bounds import largest_sums
+from refnet.reference.integers.bounds import FARTHEST, check_stored, largest, largest_sums
 from refnet.reference.integers.engine import FLOAT32, FUSED, RESCALED, WEIGHTED, Engine
 from refnet.reference.integers.evaluate import evaluate_operation
 from refnet.reference.integers.exponential import RATIO_32_17, RATIO_48_17, exp_of_negative
@@ -22,7 +22,6 @@ from refnet.reference.integers.quantisation import Quantisation, activation_limi
 from refnet.reference.integers.softmax import ARGUMENT_BITS, SUM_BITS, exponentials, float32_exponentials
 
 OFFSET = 128  # a code q lies in memory as the byte q + 128
-MOST_CODE = 255
 CODES = np.arange(-128, 128).astype(np.int8)
 _MOST_CLASSES = INT32_MAX >> (BITS - SUM_BITS)
 
@@ -81,33 +80,21 @@ def rescaling(name: str, kept: Mapping[str, Array], code: int, bound: Array) -> 
 
     ``bound`` is what no sum's magnitude exceeds, of each.
     """
+    check_stored(name, kept, bound)
     if stored.MULTIPLIER in kept:
         mantissa, shift = (kept[part].astype(np.int64) for part in (stored.MULTIPLIER, stored.SHIFT))
         shift = np.where(mantissa == 0, 0, shift)
         left = np.maximum(shift, 0)
-        reach = bound.astype(object) << left.astype(object)
-        if (reach > INT32_MAX).any():
-            channel = int(np.argmax(reach > INT32_MAX))
-            raise InputError(
-                f"{name}: a sum of channel {channel} can reach {bound[channel]}, times 2**{left[channel]}: more than "
-                "32 bits hold"
-            )
         if code in (rows.DOUBLE, rows.DOUBLE_UP):
             return _columns(mantissa, left, np.where(mantissa == 0, 1, np.maximum(-shift, 0)))
         return _columns(mantissa, BITS - shift, 0 * shift)
     factor = kept[stored.FACTOR]
-    _check_finite(name, factor)
     if factor.dtype == np.float64:
         halves = _whole_blocks(factor).view(np.int32).reshape(-1, 2, LANES)  # of each block
         first, second = halves.transpose(1, 0, 2).reshape(2, -1)
         return _columns(first, second, 0 * first)
     bits = np.ascontiguousarray(factor, np.float32).view(np.int32)
     return _columns(bits, 0 * bits, 0 * bits)
-
-
-def _check_finite(name: str, factors: Array) -> None:
-    if not np.isfinite(factors).all():
-        raise InputError(f"{name}: a multiplier is infinite; its scales are too far apart")
 
 
 def _columns(*columns: Array) -> Array:
@@ -147,22 +134,21 @@ def of_addition(operation: Operation, of: Sequence[Quantisation], to: Quantisati
     """The numbers of an addition."""
     code = policy_code(operation, engine)
     kept = stored.constants(operation, of, to, engine, 1)
+    bound = largest(operation, of[0], 1)
     zeros = tuple(each.zero_point + OFFSET for each in of)
     if code == rows.WEIGHTED:
+        check_stored(operation.name, kept, bound)
         (A, B), shift = kept[stored.WEIGHTS], -int(kept[stored.SHIFT][0])
-        if shift < 1:
-            raise InputError(f"{operation.name}: its scales are too far apart to be added")
         if shift > BITS:  # every sum, of 30 bits at most, becomes 0
             A, B, shift = 0, 0, 1
         by = spread(int(A), int(B), shift, *[0] * 6)
     elif code == rows.FUSED:
         factors = kept[stored.FACTOR]
-        _check_finite(operation.name, factors)
+        check_stored(operation.name, kept, bound)
         by = spread(*factors, *[0] * 6)
         zeros = (OFFSET, OFFSET)  # those of the codes are within the third factor
     else:
-        raised = MOST_CODE << 20
-        columns = rescaling(operation.name, kept, code, np.array([raised, raised, raised]))
+        columns = rescaling(operation.name, kept, code, bound)
         by = spread(*columns.ravel().tolist())
     return np.concatenate([spread(*zeros), by, limits_of(operation, to, code)])
 
@@ -170,12 +156,12 @@ def of_addition(operation: Operation, of: Sequence[Quantisation], to: Quantisati
 def of_product(operation: Operation, of: Sequence[Quantisation], to: Quantisation, engine: Engine) -> Array:
     """The numbers of a product."""
     code = policy_code(operation, engine)
-    kept = stored.constants(operation, of, to, engine, 1)
+    kept, bound = stored.constants(operation, of, to, engine, 1), largest(operation, of[0], 1)
     if code == rows.DOUBLE_FLOAT:
         kept = {stored.FACTOR: np.repeat(kept[stored.FACTOR], LANES)}
-        by = rescaling(operation.name, kept, code, np.array([MOST_CODE**2])).T.ravel()
+        by = rescaling(operation.name, kept, code, bound).T.ravel()
     else:
-        (one,) = rescaling(operation.name, kept, code, np.array([MOST_CODE**2]))
+        (one,) = rescaling(operation.name, kept, code, bound)
         if code == rows.SHIFTED:
             one[1] = np.float32(to.zero_point).view(np.int32)
         by = spread(*one.tolist())
@@ -186,19 +172,19 @@ def of_product(operation: Operation, of: Sequence[Quantisation], to: Quantisatio
 def of_mean(operation: Operation, of: Quantisation, to: Quantisation, engine: Engine, count: int) -> Array:
     """The numbers of a mean of so many pixels."""
     code = policy_code(operation, engine)
-    if count * MOST_CODE > INT32_MAX:
+    if count * FARTHEST > INT32_MAX:
         raise InputError(f"{operation.name}: 32 bits do not hold a sum over {count} pixels")
     zero = OFFSET
     if code == rows.DIVIDED:
         by = spread(count, 0, 0)
     else:
-        kept = stored.constants(operation, [of], to, engine, count)
+        kept, bound = stored.constants(operation, [of], to, engine, count), largest(operation, of, count)
         if code == rows.SHIFTED:
-            _check_finite(operation.name, kept[stored.FACTOR])
+            check_stored(operation.name, kept, bound)
             by = spread(*kept[stored.FACTOR], 0)
         else:
             zero += of.zero_point
-            (one,) = rescaling(operation.name, kept, code, np.array([count * MOST_CODE]))
+            (one,) = rescaling(operation.name, kept, code, bound)
             by = spread(*one.tolist())
     return np.concatenate([spread(count * zero), by, limits_of(operation, to, code)])
 

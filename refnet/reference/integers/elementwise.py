@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from refnet.arrays import Array
+from refnet.errors import InputError
 from refnet.reference.integers.elementary import fma
 from refnet.reference.integers.fixed_point import int32, shift_half_up
 from refnet.reference.integers.policy import Policy
@@ -67,6 +68,8 @@ def add_weights(of_x: Quantisation, of_y: Quantisation, to: Quantisation) -> tup
     (524288, 1048576, 20)
     """
     ratios = np.array([of_x.scale, of_y.scale], np.float32) / np.float32(to.scale)
+    if not np.isfinite(ratios).all():
+        raise InputError(f"scales of {of_x.scale}, {of_y.scale} and {to.scale} are too far apart to be added")
     _, exponent = np.frexp(ratios.max())
     shift = MULTIPLIER_BITS + 1 - int(exponent)
     A, B = np.rint(np.ldexp(ratios, shift))
