@@ -3,7 +3,7 @@
 The port is the C99 program that refnet writes; each mistake of ``tests/helpers/planted_integers.py`` is put into
 operations of small networks, one at a time. It is named if what is named makes all of the port's codes, and named
 rightly if that is the mistake which was planted, or this is told to make the same codes. What shows in neither network
-of the fixtures is planted in two that are made for it. The right ports, of every engine, must get no name at all.
+of the fixtures is planted in two that are made for it. Of the same programs without a mistake every code must be right.
 ``--each N`` says into how many operations of a network each goes.
 """
 
@@ -65,7 +65,7 @@ def main() -> int:
     kinds = {planted.kind for planted in found}
     named, rightly = sum(planted.is_named for planted in found), sum(planted.is_right for planted in found)
     print(f"{named} of {len(found)} named, {rightly} rightly; {len(kinds)} of {len(MISTAKES)} kinds of mistakes show")
-    print(f"{false_alarms} of {right_ports} operations of right ports differ")
+    print(f"{false_alarms} of {right_ports} operations of the right ports differ")
     missing = sorted({mistake.name for mistake in MISTAKES} - kinds)
     if missing:
         print(f"shown nowhere: {', '.join(missing)}")

@@ -80,14 +80,19 @@ class Graph:
         """Real numbers of codes."""
         return self.append("DequantizeLinear", (codes, *self.scale(codes, by)), real)
 
+    def answer(self) -> None:
+        """Real numbers of what is made last, [N, C]: in a network without a classifier that is still a picture."""
+        name = self.network.operations[-1].name
+        self.dequantise(self._as(name, is_flat=True), name, self.network.codes[name])
+
     def shaped(self, operation: Operation) -> list[str]:
         """What an operation reads, as vectors [N, C] or pictures [N, C, H, W], whichever it wants."""
         own = [self.flat.get(self.name(name), False) for name in operation.inputs]
         follows = operation.kind in ("logistic", "swish", "add", "multiply")
         is_flat = all(own) if follows else operation.kind in FLAT
-        return [self._as(name, is_flat) for name in operation.inputs]
+        return [self._as(name, is_flat=is_flat) for name in operation.inputs]
 
-    def _as(self, of: str, is_flat: bool) -> str:
+    def _as(self, of: str, *, is_flat: bool) -> str:
         name = self.name(of)
         if self.flat.get(name, False) == is_flat:
             return name

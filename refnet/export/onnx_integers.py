@@ -96,7 +96,7 @@ def model_of(weights: QuantisedWeights, form: Form) -> onnx.ModelProto:
     graph.quantise(names.INPUT, f"{names.INPUT}.{CODES}", network.codes[names.INPUT])
     for operation in network.operations:
         graph.operate(operation)
-    graph.dequantise(graph.name(answer), answer, network.codes[answer])
+    graph.answer()
     picture: list[str | int] = [BATCH, *channels_first(plan.steps[0].in_shape)]
     vector: list[str | int] = [BATCH, channels(network, answer)]
     made = helper.make_graph(

@@ -6,6 +6,7 @@ import numpy as np
 import onnx
 import pytest
 from helpers.integer_networks import FILES, FOLDER, network, of_kinds, picture, symmetric
+from helpers.integer_variants import without_classifier
 
 import refnet
 from refnet.cli import main
@@ -15,6 +16,7 @@ from refnet.preprocessing.recipe import LITE
 from refnet.reference.integers.engine import ENGINES, engine
 from refnet.reference.integers.evaluate import evaluate
 from refnet.reference.integers.network import IntegerNetwork
+from refnet.reference.integers.quantisation import dequantise
 from refnet.weights.quantised import QuantisedWeights
 from refnet.weights.weights import Provenance
 
@@ -108,6 +110,19 @@ def test_swish_by_a_table(exported, form):
     (answer,) = run(exported(net, form), picture(2)).values()
     *_, (_, codes) = evaluate(net, engine("onnxruntime"), picture(2))
     assert np.abs(answer * 256 - 128 - codes).max() <= (0 if form == "qlinear" else 2)
+
+
+@pytest.mark.parametrize("form", ["qdq", "qlinear"])
+def test_without_a_classifier(exported, form):
+    """The answer is the vector that the graph declares, and no picture of one pixel."""
+    net = without_classifier(network("relu6.tflite").network)
+    content = exported(net, form)
+    onnx.checker.check_model(onnx.load_from_string(content), full_check=True)
+    (answer,) = run(content, picture(2)).values()
+    *_, (_, codes) = evaluate(net, engine("onnxruntime"), picture(2))
+    assert answer.shape == codes.shape == (1, 1280)
+    if form == "qlinear":
+        assert answer.tolist() == dequantise(codes, net.codes["pool"]).tolist()
 
 
 def test_codes_that_a_limit_cuts_off(exported):

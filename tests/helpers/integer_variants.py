@@ -27,6 +27,27 @@ def fused(network: IntegerNetwork) -> IntegerNetwork:
     return replace(network, operations=tuple(operations))
 
 
+def grey(network: IntegerNetwork) -> IntegerNetwork:
+    """The same, of the first of a picture's channels alone."""
+    stem = network.operations[0].name
+    kernel = _kernel(network, stem)
+    network = _with_kernel(network, stem, kernel._replace(weights=kernel.weights[:, :, :1]))
+    return _of(network, channels=1)
+
+
+def without_classifier(network: IntegerNetwork) -> IntegerNetwork:
+    """The same, up to the pool."""
+    kept = tuple(each for each in network.operations if each.name not in ("logits", "probabilities"))
+    codes = {name: network.codes[name] for name in ("input", *(each.name for each in kept))}
+    return _of(replace(network, operations=kept, codes=codes), classes=0)
+
+
+def _of(network: IntegerNetwork, **changes: int) -> IntegerNetwork:
+    plan = network.plan
+    architecture = replace(plan.architecture, **changes)
+    return replace(network, plan=make_plan(architecture, (plan.height, plan.width), padding=plan.padding))
+
+
 def powers_of_two(network: IntegerNetwork) -> IntegerNetwork:
     """All scales rounded to the nearest one."""
 

@@ -82,10 +82,11 @@ def match(
     name, where its pads follow that one too.
     """
     simple = simplify(graph, _answer(graph) if output is None else output)
-    size = _picture(simple.nodes[simple.input])
+    allowed = every_variant() if candidates is None else tuple(candidates)
+    size = _picture(simple.nodes[simple.input], {each.channels for each in allowed})
     walk, trunk = walk_trunk(simple)
     top = walk_top(walk, trunk.output, features_only=head == "none")
-    network = find_variant(trunk, every_variant() if candidates is None else tuple(candidates))
+    network = find_variant(trunk, allowed)
     units = dict(_units(network, trunk))
     left = _has_scales_left(units)
     if left:
@@ -128,11 +129,12 @@ def _answer(graph: Graph) -> str:
     raise CheckpointError(f"the graph has {len(graph.outputs)} outputs, none of which leads to the others: {shown}")
 
 
-def _picture(node: Node) -> Size | None:
+def _picture(node: Node, allowed: set[int]) -> Size | None:
     """The one size of picture that the graph takes, or None if it takes any."""
     height, width, channels = node.settings.get("shape", (None, None, None))
-    if channels not in (None, CHANNELS):
-        raise refusal(node, f"has {channels} channels", f"here pictures have {CHANNELS}: red, green, blue")
+    if channels is not None and channels not in allowed:
+        want = f"{CHANNELS}: red, green, blue" if allowed == {CHANNELS} else " or ".join(map(str, sorted(allowed)))
+        raise refusal(node, f"has {channels} channels", f"here pictures have {want}")
     return None if height is None or width is None else (height, width)
 
 

@@ -172,6 +172,8 @@ class PortTensors:
         form = form_of(stored.array, stored.dtype, golden, by, is_typed=stored.is_typed)
         codes = None if form is None else form.codes(stored.array)
         if form is None or codes is None:
+            if not stored.is_typed and stored.array.size != golden.size:
+                raise InputError(f"{stored.array.nbytes:,} bytes, where {golden.size:,} numbers of {wanted} belong")
             raise InputError(f"{stored.dtype}, and no numbers that codes of {wanted} stand for")
         return codes, form
 

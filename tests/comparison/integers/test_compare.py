@@ -152,6 +152,14 @@ def test_bytes_of_no_type_that_are_128_more(golden, port):
     assert told(found) == ["the port's codes are uint8, 128 more than int8, 31 of 31: taken for what they are"]
 
 
+def test_too_few_bytes_of_no_type(golden, port):
+    target = port(write=raw)
+    path = target / "stem.bin"
+    path.write_bytes(path.read_bytes()[:-768])
+    found = compare(golden, target, model=MODEL)
+    assert found.findings[0].text == "cannot be read: 17,664 bytes, where 18,432 numbers of int8 belong"
+
+
 def test_bytes_are_what_is_said_of_them(golden, port):
     found = compare(golden, port(write=raw), model=MODEL, dtype="uint8")
     assert "uint8 with the bits of int8, two's complement" in told(found)[0]

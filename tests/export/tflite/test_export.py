@@ -1,8 +1,12 @@
 """Files of TensorFlow Lite from weight files, and from the command line."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from helpers.integer_networks import FOLDER
+from helpers.integer_variants import grey, without_classifier
+from helpers.quantised_weights import make_quantised
 
 import refnet
 from refnet.cli import main
@@ -26,6 +30,20 @@ def test_another_size(tmp_path):
     *_, (_, codes) = evaluate(again.weights.network, again.weights.engine, x)
     assert RUNNERS["tflm"]((tmp_path / "wide.tflite").read_bytes(), x).tolist() == codes.tolist()
     assert net.probabilities(x).tolist() == again.probabilities(x).tolist()
+
+
+@pytest.mark.parametrize("change", [grey, without_classifier])
+def test_other_ends(tmp_path, change):
+    """Pictures of one channel, and no classes: engines run them, and they come back."""
+    weights = make_quantised(labels=None)
+    weights = replace(weights, network=change(weights.network))
+    export_tflite(weights, tmp_path / "x.tflite")
+    again = refnet.load(tmp_path / "x.tflite").weights
+    assert again.digest() == weights.digest()
+    plan = again.network.plan
+    x = np.random.default_rng(1).integers(-128, 128, (1, *plan.steps[0].in_shape)).astype(np.int8)
+    *_, (_, codes) = evaluate(again.network, again.engine, x)
+    assert RUNNERS["tflm"]((tmp_path / "x.tflite").read_bytes(), x).tolist() == codes.tolist()
 
 
 def test_the_same_bytes(tmp_path):
