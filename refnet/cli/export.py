@@ -29,7 +29,11 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("model", metavar="MODEL", help=terminal.MODEL)
     parser.add_argument(
-        "-o", "--output", required=True, metavar="FILE", help="the file to write; its name ends in .onnx or .tflite"
+        "-o",
+        "--output",
+        required=True,
+        metavar="FILE",
+        help="the file to write; its name ends in .onnx or .tflite (a C99 program: `refnet golden MODEL --c DIR`)",
     )
     parser.add_argument("--size", type=picture_size, metavar="HxW", help="of the picture (default: the network's own)")
     parser.add_argument(

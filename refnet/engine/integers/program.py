@@ -34,9 +34,6 @@ _ELEMENT_DOTS = 8
 # A depthwise convolution with its expansion: a strip is so many times the rows that two of them share.
 _LEAST_SHARE = 16
 
-# Of sums that are made before they are finished, tiles: ``kernels.integers.pointwise`` says the same.
-_TILES_AT_ONCE = 4
-
 
 @dataclass(frozen=True)
 class IntegerProgram(Program):
@@ -113,7 +110,7 @@ class _Table:
     def __init__(self, packed: PackedNetwork, tensors: dict[str, Tensor], tiles: IntegerTiles) -> None:
         self.packed, self.tensors, self.tiles = packed, tensors, tiles
         self.rows: list[dict[str, int]] = []
-        self.sums = (_TILES_AT_ONCE + 1) * tiles.pixels * tiles.blocks * rows.VECTOR
+        self.sums = (rows.TILES_TO_FINISH + 1) * tiles.pixels * tiles.blocks * rows.VECTOR
         self.scratch = 0
         self._by_name = {each.name: each for each in packed.network.operations}
 
@@ -125,7 +122,7 @@ class _Table:
             scratch = self._scratch(self.rows[-1])
         self.rows.append(self._row(sweep, sweep.expansion))
         self.scratch = max(self.scratch, scratch + self._scratch(self.rows[-1]))
-        pixels = max(self.rows[-1]["out_width"], _TILES_AT_ONCE * self.tiles.pixels) + self.tiles.row_pixels
+        pixels = max(self.rows[-1]["out_width"], rows.TILES_TO_FINISH * self.tiles.pixels) + self.tiles.row_pixels
         self.sums = max(self.sums, pixels * rows.VECTOR)
 
     def _row(self, sweep: Sweep, expansion: Sweep | None = None) -> dict[str, int]:
@@ -205,7 +202,9 @@ class _Table:
             return _Chunks(panels, height, 1)
         if sweep.op == rows.POINTWISE:
             tile = tiles.pixels * tiles.blocks * (steps + _ELEMENT_DOTS)
-            return _cut(panels, height * width, _TILES_AT_ONCE * tiles.pixels * max(1, round(_CHUNK_DOTS / tile / 4)))
+            return _cut(
+                panels, height * width, rows.TILES_TO_FINISH * tiles.pixels * max(1, round(_CHUNK_DOTS / tile / 4))
+            )
         if sweep.op == rows.DEPTHWISE:
             R, S, _ = operation.kernel.weights.shape  # type: ignore[union-attr]
             dots = R * len(rows.windows(S, operation.stride).offsets) // 2 + _ELEMENT_DOTS

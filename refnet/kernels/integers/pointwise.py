@@ -29,7 +29,6 @@ from refnet.kernels.integers.machine import IntegerTiles, integer_tiles
 from refnet.kernels.integers.rows import BLOCK_OF_SUMS, VECTOR
 
 BLOCKED, PICTURE = range(2)
-TILES_TO_FINISH = 4  # at once: their sums fit the first-level cache beside the weights
 
 
 class Operands(NamedTuple):

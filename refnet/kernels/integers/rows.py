@@ -131,3 +131,6 @@ ROW = np.dtype(
 
 # In the place of the bits before the point of a softmax's sum, where that is not in fixed point.
 SOFTMAX_BY_TABLE, SOFTMAX_IN_FLOAT32 = 0, -1
+
+# Tiles whose sums are made before they are finished, all at once: they fit the first-level cache beside the weights.
+TILES_TO_FINISH = 4

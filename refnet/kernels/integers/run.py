@@ -21,14 +21,13 @@ from refnet.kernels.integers.finish import finish
 from refnet.kernels.integers.machine import IntegerTiles
 from refnet.kernels.integers.memory import copy, fill, fill_pixels
 from refnet.kernels.integers.pointwise import (
-    TILES_TO_FINISH,
     Operands,
     picture_strip_of_1,
     picture_strip_of_2,
     strip_of_1,
     strip_of_2,
 )
-from refnet.kernels.integers.rows import BLOCK_OF_SUMS, LIMITS, VECTOR, Constants
+from refnet.kernels.integers.rows import BLOCK_OF_SUMS, LIMITS, TILES_TO_FINISH, VECTOR, Constants
 from refnet.kernels.integers.softmax import softmax
 from refnet.kernels.line_buffer import LineBuffer, copy_rows
 from refnet.kernels.machine import LANES, PIXEL, ZERO
