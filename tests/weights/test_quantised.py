@@ -204,7 +204,7 @@ def test_a_number_that_was_changed_and_not_sealed(tmp_path):
 GOOD = (DATA / "integers" / "lite.h5").read_bytes()
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=20))
 def test_damaged_anywhere(tmp_path, changes):
     """Either the reader refuses, or the change was in bytes that mean nothing and all content is as written."""
@@ -219,7 +219,7 @@ def test_damaged_anywhere(tmp_path, changes):
     assert weights.digest() == make_quantised().digest()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_numbers_that_were_changed_and_sealed(tmp_path, data):
     """A network comes out that 32 bits hold, or an error of weights."""

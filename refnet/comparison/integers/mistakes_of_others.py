@@ -12,7 +12,7 @@ from refnet.arrays import Array
 from refnet.comparison.integers.computation import Method, added, as_defined, changed
 from refnet.comparison.integers.curves import CURVES, ROUNDINGS, rounded_away
 from refnet.comparison.integers.mistake import Mistake, Situation
-from refnet.comparison.integers.totals import Codes, Operands, Pixels
+from refnet.comparison.integers.totals import Operands, Pixels
 from refnet.reference.integers.elementwise import HEADROOM
 from refnet.reference.integers.engine import WEIGHTED
 from refnet.reference.integers.policy import POLICIES
@@ -248,15 +248,13 @@ def _softmax(situation: Situation) -> Iterator[Mistake]:
     yield _method(
         "softmax-left-out", "the codes are handed on as they are", lambda rows, *_: rows - situation.to.zero_point
     )
-    total = situation.right.total
-    if not isinstance(total, Codes):
-        yield _method(
-            "softmax-sigmoid",
-            "a sigmoid of each code, not a softmax",
-            lambda rows, x, y, out: rounded_away(
-                CURVES["logistic"]((rows - situation.of[0].zero_point) * np.float64(x)) * 256
-            ),
-        )
+    yield _method(
+        "softmax-sigmoid",
+        "a sigmoid of each code, not a softmax",
+        lambda rows, x, y, out: rounded_away(
+            CURVES["logistic"]((rows - situation.of[0].zero_point) * np.float64(x)) * 256
+        ),
+    )
 
 
 def _real_softmax(number: Any, rounding: Callable[[Array], Array], full: int, base: float) -> Method:
