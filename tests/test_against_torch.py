@@ -16,8 +16,9 @@ from helpers.places import ROOT
 import refnet
 from refnet.architecture import names
 from refnet.architecture.variants import variant
+from refnet.arrays import Array
 from refnet.hub.models import synthetic_weights
-from refnet.network import Array, Network
+from refnet.network import Network
 from refnet.weights import synthetic
 
 TIGER_CAT = 282

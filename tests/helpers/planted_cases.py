@@ -12,8 +12,8 @@ from helpers.planted_mistakes import PLANTS, Plant
 
 from refnet.architecture.names import INPUT
 from refnet.architecture.plan import Plan, make_plan
+from refnet.arrays import Array
 from refnet.hub.models import find_weights
-from refnet.network import Array
 
 SIZE = (64, 80)
 MODELS = ("b0@synthetic", "lite0")

@@ -7,10 +7,10 @@ import pytest
 from helpers.planted_cases import MODELS, Model, cases, model, picture, plants, port
 
 from refnet.architecture.step import Step
+from refnet.arrays import Array
 from refnet.comparison.diagnosis import diagnose
 from refnet.comparison.diagnosis.computation import computation_of, evaluate
 from refnet.comparison.judgement.verdict import judge
-from refnet.network import Array
 
 NAMED_RIGHTLY = 0.95
 
