@@ -98,7 +98,7 @@ def _cause(
     if given and len(given) == len(result.run_from):
         found = other_flow(result.name, given, actual, result.dtype, rerun, seen)
         steps = needed(rerun.plan.steps, given, [result.name])
-        if found is None and len(steps) > 1 and result.name == steps[-1].name:
+        if found is None and result.outcome == "wrong" and len(steps) > 1 and result.name == steps[-1].name:
             return _of_span(steps, given, result, actual, seen, rerun, port, other)
         if found is not None:
             return found
