@@ -67,7 +67,7 @@ def show_summary(target: Path, manifest: Manifest) -> None:
     run = manifest.run
     written = {entry.dtype for entry in manifest.entries} - {"uint8", run.dtype}
     dtype = run.dtype
-    for other in sorted(written, key=WHOLE.__contains__):
+    for other in sorted(written, key=lambda dtype: (dtype in WHOLE, dtype)):
         dtype += f"{', ' if other in WHOLE or run.dtype in WHOLE else ' written as '}{other}"
     files = list(target.iterdir()) if target.is_dir() else [target]
     size = sum(path.stat().st_size for path in files)
