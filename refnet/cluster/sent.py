@@ -15,9 +15,8 @@ from refnet.errors import RefnetError, WeightsError
 from refnet.network import Network
 from refnet.network.restore import make_network
 from refnet.preprocessing.recipe import Recipe
-from refnet.weights import quantised_schema, reader, writer
+from refnet.weights import reader, writer
 from refnet.weights.quantised import QuantisedWeights
-from refnet.weights.schema import Metadata, to_metadata
 from refnet.weights.weight_file import WeightFile, file_of
 from refnet.weights.weights import Weights
 
@@ -42,12 +41,8 @@ class Lacking(NamedTuple):
 def describe(network: Network) -> SentNetwork:
     """Put a network into a few words."""
     weights = network.weights
-    file = network._file or WeightFile(None, weights.digest(), _metadata(weights).digest())
+    file = network._file or WeightFile(None, weights.digest(), writer.metadata_of(weights).digest())
     return SentNetwork(file, network.dtype.name, *network._own_ways())
-
-
-def _metadata(weights: Weights | QuantisedWeights) -> Metadata:
-    return quantised_schema.to_metadata(weights) if isinstance(weights, QuantisedWeights) else to_metadata(weights)
 
 
 def content_of(network: Network) -> bytes:

@@ -20,13 +20,13 @@ from refnet.errors import InputError
 from refnet.network.network import Network
 from refnet.prediction import Prediction
 from refnet.preprocessing.recipe import Recipe
+from refnet.reference.integers.bounds import check_network
 from refnet.reference.integers.engine import Engine
 from refnet.reference.integers.layout import on
 from refnet.reference.integers.network import IntegerNetwork
 from refnet.reference.integers.quantisation import Quantisation, dequantise
 from refnet.weights.quantised import QuantisedWeights
 from refnet.weights.releases.recipes import find_recipe
-from refnet.weights.weight_file import file_of
 
 _SIZES_KEPT = 4
 
@@ -48,7 +48,7 @@ class QuantisedNetwork(Network):
     Raises
     ------
     InputError
-        As ``Network``.
+        As ``Network``; and if 32 bits do not hold what the engine computes.
 
     Examples
     --------
@@ -72,7 +72,8 @@ class QuantisedNetwork(Network):
         recipe: str | Recipe | None = None,
         size: int | tuple[int, int] | None = None,
     ) -> None:
-        self._file = file_of(weights)
+        check_network(weights.network, weights.engine)
+        self._file = None  # somebody had the weights in hand, and may have changed them
         self.weights = weights
         self.dtype = np.dtype(np.int8)
         self.threads = thread_count(threads)

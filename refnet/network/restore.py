@@ -13,7 +13,7 @@ from refnet.network.network import Network
 from refnet.preprocessing.recipe import Recipe
 from refnet.weights import reader
 from refnet.weights.quantised import QuantisedWeights
-from refnet.weights.weight_file import WeightFile
+from refnet.weights.weight_file import WeightFile, file_of
 from refnet.weights.weights import Weights
 
 
@@ -38,7 +38,9 @@ def make_network(
 
     if dtype == np.float64:
         raise InputError(f"dtype {dtype}: {weights.architecture.name} is of integers, which are exact; leave dtype out")
-    return QuantisedNetwork(weights, threads=threads, recipe=recipe, size=size)
+    network = QuantisedNetwork(weights, threads=threads, recipe=recipe, size=size)
+    network._file = file_of(weights)
+    return network
 
 
 def restore(

@@ -48,11 +48,11 @@ def write(path: str | Path, weights: Weights | QuantisedWeights) -> None:
 
 def file_bytes(weights: Weights | QuantisedWeights, *, tensors_digest: str = "") -> bytes:
     """All bytes of the file that ``write`` writes; who knows the tensors' digest already may hand it in."""
+    metadata = metadata_of(weights)
     if isinstance(weights, QuantisedWeights):
-        metadata, tensors = quantised_schema.to_metadata(weights), weights.tensors
+        tensors = weights.tensors
         digest = digest_of(tensors)
     else:
-        metadata = to_metadata(weights)
         check_tensors(weights)
         tensors = {weight.key: weights.tensors[weight.key] for weight in make_plan(weights.architecture).weights}
         digest = tensors_digest or weights.digest()
@@ -61,6 +61,11 @@ def file_bytes(weights: Weights | QuantisedWeights, *, tensors_digest: str = "")
         return _image(tensors, metadata)
     except (OSError, RuntimeError) as error:
         raise WeightsError(f"cannot be put together as HDF5: {error}") from error
+
+
+def metadata_of(weights: Weights | QuantisedWeights) -> Metadata:
+    """All that a file says beside the tensors and the digests, of real numbers or of integers."""
+    return quantised_schema.to_metadata(weights) if isinstance(weights, QuantisedWeights) else to_metadata(weights)
 
 
 def _image(tensors: Mapping[str, Array], metadata: Metadata) -> bytes:

@@ -16,6 +16,7 @@ from refnet.reference.integers.engine import ENGINES
 from refnet.reference.integers.evaluate import evaluate
 from refnet.reference.integers.layout import on
 from refnet.reference.integers.quantisation import quantise
+from refnet.weights import reader
 
 LITE = DATA / "integers" / "lite.h5"
 SIZES = [(48, 48), (33, 47)]
@@ -120,6 +121,21 @@ def test_it_goes_to_another_process_as_its_path(net):
 def test_what_is_refused(net, ask, message):
     with pytest.raises(InputError, match=message):
         ask(net, pictures(1, (48, 48)))
+
+
+def test_weights_in_hand_are_sent_whole():
+    """They came from a file, and may have been changed since: the file is not what this network is."""
+    weights = reader.read_any(LITE)
+    weights.network.operations[0].kernel.weights[...] = 0
+    again = pickle.loads(pickle.dumps(QuantisedNetwork(weights)))
+    assert not again.weights.network.operations[0].kernel.weights.any()
+
+
+def test_weights_in_hand_are_checked():
+    weights = reader.read_any(LITE)
+    weights.network.operations[0].kernel.bias[3] = 2**31 - 1
+    with pytest.raises(InputError, match=r"stem: the sum of channel 3 can reach .*, which 32 bits do not hold"):
+        QuantisedNetwork(weights)
 
 
 def test_a_moved_file_is_told(tmp_path: Path):

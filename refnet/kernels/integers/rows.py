@@ -8,9 +8,9 @@ operation needs stands there 16 times, a vector of 64 bytes, or once for each of
     multiply    zeros[2], stored[3], limits[3]
     mean        zeros[1], stored[3], limits[3]
     table       256 bytes
-    softmax     the exponential of each difference, i32[256]; what each counts in the sum, i32[256]; then five numbers:
-                limits; the line where Newton's reciprocal begins, its constant and slope; bits before the point of the
-                sum, 0 where whole numbers are divided
+    softmax     the exponential of each difference, i32[256] or f32[256]; what each counts in the sum, i32[256]; then
+                five numbers: limits; the line where Newton's reciprocal begins, its constant and slope; bits before the
+                point of the sum, or ``SOFTMAX_BY_TABLE`` or ``SOFTMAX_IN_FLOAT32``
 
 ``stored`` is what a way to round keeps of a real number: multiplier, shift to the left, to the right (``DOUBLE``,
 ``DOUBLE_UP``; to the left by one more, ``DOUBLE_NARROW``); multiplier, shift to the right (``SINGLE``, ``TRUNCATE``); a

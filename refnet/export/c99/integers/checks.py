@@ -9,14 +9,14 @@ import numpy as np
 
 from refnet.arrays import Array
 from refnet.errors import InputError
-from refnet.reference.integers.bounds import largest_sums
+from refnet.reference.integers.bounds import FARTHEST, largest
 from refnet.reference.integers.constants import FACTOR, SHIFT, WEIGHTS
 from refnet.reference.integers.engine import Engine
 from refnet.reference.integers.fixed_point import INT32_MAX
 from refnet.reference.integers.network import Operation
 from refnet.reference.integers.quantisation import Quantisation
 
-LARGEST: Final = INT32_MAX - 255  # of what is rescaled, and so of a result: its zero point is added in 32 bits
+LARGEST: Final = INT32_MAX - FARTHEST  # of what is rescaled, and so of a result: its zero point is added in 32 bits
 MOST_BITS: Final = 62  # that an int64 is shifted to the right by
 MOST_CLASSES: Final = 4095  # each adds up to 2**19 to a sum of 32 bits
 
@@ -27,8 +27,9 @@ def check(
     """Refuse an operation of so many channels and pixels of input, given the numbers that are ``stored`` of it."""
     name = operation.name
     if FACTOR in stored or WEIGHTS in stored or (operation.kind == "softmax" and engine.softmax != "fixed-point"):
+        way = engine.way(operation.kind) or engine.mean  # an average pool goes the way of a mean
         raise InputError(
-            f"{name}: the engine {engine.name} rounds a {operation.kind} by {_way(operation, engine)}, and the C99 "
+            f"{name}: the engine {engine.name} rounds a {operation.kind} by {way}, and the C99 "
             "program of an integer network is in fixed point; make the network with `refnet quantise --engine tflm`, "
             "or `refnet convert --engine tflm` of a .tflite file"
         )
@@ -38,20 +39,8 @@ def check(
         if stored[SHIFT][0] < 0:
             raise InputError(f"{name}: a scale of {of.scale} is too small for a softmax in fixed point")
     elif SHIFT in stored:
-        _check_shifts(name, np.broadcast_to(_bound(operation, of, pixels), stored[SHIFT].shape), stored[SHIFT])
-
-
-def _way(operation: Operation, engine: Engine) -> str:
-    """What the set calls its way of rounding such an operation."""
-    ways = {"add": engine.add, "mean": engine.mean, "average_pool": engine.mean, "softmax": engine.softmax}
-    return ways.get(operation.kind) or engine.rescaling(operation.kind).policy
-
-
-def _bound(operation: Operation, of: Quantisation, pixels: int) -> Array:
-    """What no number that is rescaled exceeds in magnitude."""
-    if operation.kernel is not None:
-        return largest_sums(operation.kernel.weights, operation.kernel.bias, of)
-    return np.asarray({"add": 255 << 20, "multiply": 255 * 255, "mean": 255 * pixels}[operation.kind])
+        bound = np.broadcast_to(largest(operation, of, pixels), stored[SHIFT].shape)
+        _check_shifts(name, bound, stored[SHIFT])
 
 
 def _check_shifts(name: str, bound: Array, shifts: Array) -> None:
