@@ -27,6 +27,7 @@ from refnet.reference.integers.network import IntegerNetwork
 from refnet.reference.integers.quantisation import Quantisation, dequantise
 from refnet.weights.quantised import QuantisedWeights
 from refnet.weights.releases.recipes import find_recipe
+from refnet.weights.weight_file import file_of
 
 _SIZES_KEPT = 4
 
@@ -74,6 +75,30 @@ class QuantisedNetwork(Network):
     ) -> None:
         check_network(weights.network, weights.engine)
         self._file = None  # somebody had the weights in hand, and may have changed them
+        self._begin(weights, threads, recipe, size)
+
+    @classmethod
+    def _of_checked(
+        cls,
+        weights: QuantisedWeights,
+        *,
+        threads: int | None,
+        recipe: str | Recipe | None,
+        size: int | tuple[int, int] | None,
+    ) -> QuantisedNetwork:
+        """Make a network of weights that were just read, which checks them, and that nobody else has."""
+        network = cls.__new__(cls)
+        network._file = file_of(weights)
+        network._begin(weights, threads, recipe, size)
+        return network
+
+    def _begin(
+        self,
+        weights: QuantisedWeights,
+        threads: int | None,
+        recipe: str | Recipe | None,
+        size: int | tuple[int, int] | None,
+    ) -> None:
         self.weights = weights
         self.dtype = np.dtype(np.int8)
         self.threads = thread_count(threads)

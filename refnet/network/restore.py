@@ -13,7 +13,7 @@ from refnet.network.network import Network
 from refnet.preprocessing.recipe import Recipe
 from refnet.weights import reader
 from refnet.weights.quantised import QuantisedWeights
-from refnet.weights.weight_file import WeightFile, file_of
+from refnet.weights.weight_file import WeightFile
 from refnet.weights.weights import Weights
 
 
@@ -38,9 +38,7 @@ def make_network(
 
     if dtype == np.float64:
         raise InputError(f"dtype {dtype}: {weights.architecture.name} is of integers, which are exact; leave dtype out")
-    network = QuantisedNetwork(weights, threads=threads, recipe=recipe, size=size)
-    network._file = file_of(weights)
-    return network
+    return QuantisedNetwork._of_checked(weights, threads=threads, recipe=recipe, size=size)
 
 
 def restore(
