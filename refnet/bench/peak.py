@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import numba
 import numpy as np
 import numpy.typing as npt
 
+from refnet.bench.bursts import repeats_of, shortest_of
 from refnet.checks import float_dtype, thread_count
 from refnet.compiler_lock import COMPILER_LOCK
 from refnet.errors import RefnetError
@@ -40,40 +39,6 @@ def measure_peak(dtype: npt.DTypeLike = "float32", threads: int | None = None) -
         raise RefnetError("Numba's compiler is switched off by NUMBA_DISABLE_JIT; the peak cannot be measured")
     with COMPILER_LOCK:
         loop.burn(values, 1)  # compiles, the first time
-    repeats = _repeats_of_a_burst(loop, values)
-    bursts = zip(*_bursts(loop, values, repeats, threads), strict=True)
-    shortest = min(max(ends) - min(begins) for begins, ends in (zip(*burst, strict=True) for burst in bursts))
-    return float(threads * repeats * loop.operations_of(values) / shortest / 1e9)
-
-
-def _repeats_of_a_burst(loop: Any, values: Any) -> int:
-    """How many repeats take as long as a burst should."""
-    repeats = 1000
-    while True:
-        begin = time.perf_counter()
-        loop.burn(values, repeats)
-        if time.perf_counter() - begin >= _BURST_SECONDS:
-            return repeats
-        repeats *= 2
-
-
-def _bursts(loop: Any, values: Any, repeats: int, threads: int) -> list[list[tuple[float, float]]]:
-    """Begin and end of each burst in each thread; they begin together."""
-    barrier = threading.Barrier(threads)
-
-    def work() -> list[tuple[float, float]]:
-        mine, times = values.copy(), []
-        for _ in range(_BURSTS):
-            barrier.wait()
-            begin = time.perf_counter()
-            loop.burn(mine, repeats)
-            times.append((begin, time.perf_counter()))
-        return times
-
-    with ThreadPoolExecutor(threads) as pool:
-        try:
-            workers = [pool.submit(work) for _ in range(threads)]
-        except RuntimeError as error:
-            barrier.abort()  # those that have started would wait for ever
-            raise RefnetError(f"cannot start {threads} threads to measure the peak: {error}") from error
-        return [worker.result() for worker in workers]
+    repeats = repeats_of(partial(loop.burn, values), _BURST_SECONDS)
+    seconds = shortest_of([partial(loop.burn, values.copy(), repeats) for _ in range(threads)], _BURSTS)
+    return float(threads * repeats * loop.operations_of(values) / seconds / 1e9)
