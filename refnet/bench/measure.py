@@ -1,11 +1,11 @@
-"""Measuring: whole calls with the peak before and after them, then single steps."""
+"""Measuring: whole calls with the peak before and after them, and in turns with them calls whose steps are timed."""
 
 from __future__ import annotations
 
 import math
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -14,10 +14,12 @@ import numpy as np
 
 from refnet import memory
 from refnet.architecture.plan import Plan, sides
+from refnet.bench.bound import bounds_of
+from refnet.bench.costs import Costs, measure_costs
+from refnet.bench.passes import Passes
 from refnet.bench.peak import measure_peak
 from refnet.bench.result import StepTime, Timing, kind_of
 from refnet.checks import MAX_BATCH, whole_number
-from refnet.engine.clock import RowTime, time_rows
 from refnet.errors import InputError
 from refnet.network import Network
 from refnet.weights import synthetic
@@ -27,7 +29,6 @@ MAX_CALLS = 1 << 20
 
 _WARM_UP_CALLS = 3
 _FEWEST_CALLS = 5
-_MOST_PASSES = 200
 
 
 def bench(
@@ -42,8 +43,9 @@ def bench(
 ) -> Timing:
     """Time ``network.logits`` on generated pictures; ``network.features`` where there is no classifier.
 
-    ``rounds`` calls are timed, or as many as fit into ``seconds`` and at least 5; with ``steps``, each step as well, in
-    passes over one picture; ``progress`` is called between measurements with a few words on what comes next.
+    ``rounds`` calls are timed, or as many as fit into ``seconds`` and at least 5. With ``steps``, a pass follows each
+    of them, a call on one picture in which each step is timed, and the steps have bounds. ``progress`` is called
+    between measurements with a few words on what comes next.
 
     Examples
     --------
@@ -51,6 +53,8 @@ def bench(
     >>> timing = bench(refnet.load("lite0", threads=1), size=64, rounds=5, steps=True)
     >>> len(timing.calls), timing.macs == sum(step.macs for step in timing.steps)
     (5, True)
+    >>> 0 < timing.all_steps.bound < timing.all_steps.seconds < timing.seconds_of_pass
+    True
     """
     if not isinstance(network, Network):
         raise InputError(f"cannot time {type(network).__name__}; want a network, as refnet.load gives it")
@@ -59,17 +63,21 @@ def bench(
     seconds = _duration(seconds)
     plan = network.plan if size is None else network._plan_for(*sides(size))
     memory.check(4 * batch * plan.height * plan.width * plan.architecture.channels, f"{batch} pictures")
-    x = np.repeat(synthetic.picture_tensor(plan.height, plan.width, plan.architecture.channels), batch, axis=0)
-    call = partial(network.features, x, at=plan.output)
+    picture = synthetic.picture_tensor(plan.height, plan.width, plan.architecture.channels)
+    call = partial(network.features, np.repeat(picture, batch, axis=0), at=plan.output)
+    passes = Passes(network, plan, picture) if steps else None
     for _ in range(_WARM_UP_CALLS):
         call()
     progress("the peak")
     before = measure_peak(network.dtype, network.threads)
+    costs = _costs(network, plan) if steps else None
     _reset_most_resident()
-    calls = _time_calls(call, rounds, seconds, progress)
+    calls = _time_calls(call, rounds, seconds, progress, passes)
     resident = _most_resident()
-    progress("step by step" if steps else "the peak")
-    times = _time_steps(network, plan, min(len(calls) * batch, _MOST_PASSES)) if steps else ()
+    progress("the peak")
+    peak = max(before, measure_peak(network.dtype, network.threads))
+    bounds = None if costs is None else bounds_of(plan, costs, peak, network.dtype)
+    timed, whole = ((), 0.0) if passes is None else _steps_of(passes, plan, bounds)
     return Timing(
         variant=network.variant,
         dtype=network.arithmetic,
@@ -79,10 +87,11 @@ def bench(
         width=plan.width,
         macs=plan.macs,
         calls=calls,
-        peak=max(before, measure_peak(network.dtype, network.threads)),
+        peak=peak,
         resident_bytes=resident,
         engine_bytes=network._memory_of_a_run(plan, batch).total,
-        steps=times,
+        steps=timed,
+        seconds_of_pass=whole,
     )
 
 
@@ -97,31 +106,43 @@ def _duration(seconds: float) -> float:
 
 
 def _time_calls(
-    call: Callable[[], object], rounds: int | None, seconds: float, progress: Callable[[str], None]
+    call: Callable[[], object],
+    rounds: int | None,
+    seconds: float,
+    progress: Callable[[str], None],
+    passes: Passes | None,
 ) -> tuple[float, ...]:
-    """Seconds of each call."""
+    """Seconds of each call; after each comes a pass, if there are to be some."""
     calls: list[float] = []
-    end = time.perf_counter() + seconds
     while len(calls) < (rounds or _FEWEST_CALLS) or (
-        rounds is None and len(calls) < MAX_CALLS and time.perf_counter() < end
+        rounds is None and len(calls) < MAX_CALLS and math.fsum(calls) < seconds
     ):
         progress(f"call {len(calls) + 1}" + (f" of {rounds}" if rounds else ""))
         begin = time.perf_counter()
         call()
         calls.append(time.perf_counter() - begin)
+        if passes is not None:
+            passes.add()
     return tuple(calls)
 
 
-def _time_steps(network: Network, plan: Plan, passes: int) -> tuple[StepTime, ...]:
-    """Put the times of the engine's rows beside what the plan says of their steps."""
+def _costs(network: Network, plan: Plan) -> Costs | None:
+    """What the operations of a network of real numbers cost here."""
+    if network.dtype.kind != "f":
+        return None
+    weights = network._engine_at(plan)._flat
+    return measure_costs(weights, (step.activation for step in plan), network.threads)
 
-    def describe(row: RowTime) -> StepTime:
-        steps = [plan[name] for name in row.steps]
-        return StepTime(row.steps, kind_of(steps), row.seconds, sum(step.macs for step in steps))
 
-    (picture,) = synthetic.picture_tensor(plan.height, plan.width, plan.architecture.channels)
-    engine, entry = network._engine_at(plan), network._entry(picture)
-    return tuple(map(describe, time_rows(engine, plan, entry, passes)))
+def _steps_of(passes: Passes, plan: Plan, bounds: Mapping[str, float] | None) -> tuple[tuple[StepTime, ...], float]:
+    """Put the times of the passes beside what the plan says of their steps; and the seconds of a whole pass."""
+    seconds, whole = passes.means()
+    found = []
+    for names, of_these in zip(passes.steps, seconds, strict=True):
+        steps = [plan[name] for name in names]
+        bound = None if bounds is None else math.fsum(bounds[name] for name in names)
+        found.append(StepTime(names, kind_of(steps), of_these, sum(step.macs for step in steps), bound))
+    return tuple(found), whole
 
 
 def _reset_most_resident() -> None:

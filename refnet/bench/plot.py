@@ -1,12 +1,14 @@
-"""A picture of where the time goes: a bar for each step, coloured by kind, and beside it its share of the peak."""
+"""A picture of where the time goes: a bar for each block, its kinds of steps in colours, a mark at its bound."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING
+from string import ascii_lowercase
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from refnet.bench.result import StepTime, Timing
+from refnet.bench.result import StepTime, Timing, short_label, total
 from refnet.errors import InputError, RefnetError
 from refnet.files.whole import check_file_target, not_written, whole_file
 
@@ -37,12 +39,14 @@ _COLOURS = {
     "logits": "#c9b037",
 }
 _OTHER = "#4c4c4c"
-_INK, _FAINT, _BAND = "#222222", "#dddddd", "#f5f5f5"
+_INK, _FAINT, _BAND, _SHARE = "#222222", "#dddddd", "#f3f3f3", "#9aa5b1"
 
-_ROW_INCHES = 0.13
-_HEADER_INCHES, _FOOTER_INCHES = 1.55, 0.3
-_BARS_INCHES, _LETTER_INCHES = 7.0, 0.056
-_DOTS_PER_INCH = 150
+_DOTS_PER_INCH = 100
+_WIDTH, _HIGHEST = 1200, 1380  # dots
+_ROW, _LETTER = 26, 7.2  # of few bars; many get less room
+_HEADER, _LEGEND_LINE, _SCALE, _FOOTER = 66, 19, 46, 26
+_LEGEND_COLUMNS = 4
+_SHARES = 0.22  # of the width of both scales
 
 
 def check_path(path: str | Path) -> Path:
@@ -76,91 +80,136 @@ def save_plot(timing: Timing, path: str | Path, *, title: str | None = None) -> 
         figure.savefig(unfinished, format=path.suffix[1:].lower(), dpi=_DOTS_PER_INCH)
 
 
+class _Bar(NamedTuple):
+    """A block, or what stands outside of blocks."""
+
+    label: str
+    stage: str
+    steps: list[StepTime]  # one of each kind
+    whole: StepTime
+
+
+def _bars(timing: Timing) -> list[_Bar]:
+    """Put neighbouring steps of a block together.
+
+    Steps outside of blocks, and what begins with one, stand by themselves.
+    """
+    bars = []
+    for label, group in groupby(timing.steps, lambda step: _block(step) or short_label(step.steps)):
+        steps = list(group)
+        kinds = list(dict.fromkeys(step.kind for step in steps))
+        parts = [total(kind, [step for step in steps if step.kind == kind]) for kind in kinds]
+        stage = label.rstrip(ascii_lowercase) if _block(steps[0]) else label
+        bars.append(_Bar(label, stage, parts, total(label, steps)))
+    return bars
+
+
+def _block(step: StepTime) -> str:
+    return step.steps[0].rpartition(".")[0]
+
+
 def draw(timing: Timing, title: str) -> Figure:
     """Draw a timing that has steps, as a figure of matplotlib outside its global state."""
     from matplotlib.figure import Figure
 
-    labels = [_short_label(step.steps) for step in timing.steps]
-    height = _HEADER_INCHES + len(labels) * _ROW_INCHES + _FOOTER_INCHES
-    left = 0.3 + _LETTER_INCHES * max(map(len, labels))
-    width = left + _BARS_INCHES + 0.25
-    figure = Figure(figsize=(width, height), facecolor="white")
+    bars = _bars(timing)
+    top = _HEADER + _LEGEND_LINE * -(-(len(timing.by_kind()) + 1) // _LEGEND_COLUMNS) + _SCALE
+    row = min(_ROW, (_HIGHEST - top - _FOOTER) / len(bars))
+    height = top + row * len(bars) + _FOOTER
+    points = min(9.0, 0.45 * row)
+    left = 30 + _LETTER * points / 9 * max(len(bar.label) for bar in bars)
+    figure = Figure(figsize=(_WIDTH / _DOTS_PER_INCH, height / _DOTS_PER_INCH), dpi=_DOTS_PER_INCH, facecolor="white")
     times, shares = figure.subplots(
         1,
         2,
         sharey=True,
         gridspec_kw={
-            "width_ratios": (3, 1),
+            "width_ratios": (1 - _SHARES, _SHARES),
             "wspace": 0.03,
-            "left": left / width,
-            "right": (left + _BARS_INCHES) / width,
-            "bottom": _FOOTER_INCHES / height,
-            "top": 1 - _HEADER_INCHES / height,
+            "left": left / _WIDTH,
+            "right": 1 - 25 / _WIDTH,
+            "bottom": _FOOTER / height,
+            "top": 1 - top / height,
         },
     )
-    _draw_times(times, timing.steps, labels)
-    _draw_shares(shares, timing)
+    _draw_times(times, bars, points)
+    _draw_shares(shares, bars, timing, points)
     for axes in (times, shares):
-        _draw_bands(axes, [step.steps[0].rpartition(".")[0] for step in timing.steps])
+        _draw_stages(axes, bars)
     _write_header(figure, timing, title)
     return figure
 
 
-def _draw_times(axes: Axes, steps: Sequence[StepTime], labels: Sequence[str]) -> None:
-    micros = [step.seconds * 1e6 for step in steps]
-    axes.barh(range(len(steps)), micros, height=0.78, color=[_colour(step.kind) for step in steps])
-    axes.set_yticks(range(len(steps)), labels, fontsize=6.5, color=_INK)
-    axes.set_ylim(len(steps) - 0.4, -0.6)
-    axes.set_xlim(0, max(micros) * 1.09)
-    _write_numbers(axes, [(value, f"{value:.0f}" if value >= 10 else f"{value:.1f}") for value in micros])
-    _dress(axes, "µs for one picture")
+def _draw_times(axes: Axes, bars: Sequence[_Bar], points: float) -> None:
+    longest = max(max(bar.whole.seconds, bar.whole.bound or 0) for bar in bars)
+    unit, scale = ("ms", 1e3) if longest >= 10e-3 else ("µs", 1e6)
+    for y, bar in enumerate(bars):
+        done = 0.0
+        for part in bar.steps:
+            axes.barh(y, scale * part.seconds, height=0.76, left=scale * done, color=_colour(part.kind))
+            done += part.seconds
+        if bar.whole.bound is not None:
+            x = scale * bar.whole.bound
+            axes.plot([x, x], [y - 0.44, y + 0.44], color="white", linewidth=4, solid_capstyle="butt")
+            axes.plot([x, x], [y - 0.44, y + 0.44], color=_INK, linewidth=2, solid_capstyle="butt")
+    axes.set_yticks(range(len(bars)), [bar.label for bar in bars], fontsize=points, color=_INK)
+    axes.set_ylim(len(bars) - 0.4, -0.6)
+    axes.set_xlim(0, scale * longest * 1.08)
+    values = [scale * bar.whole.seconds for bar in bars]
+    _write_numbers(axes, [(value, f"{value:.0f}" if value >= 100 else f"{value:.1f}") for value in values], points)
+    _dress(axes, f"{unit} for one picture")
 
 
-def _draw_shares(axes: Axes, timing: Timing) -> None:
-    shares = [100 * step.gflops / timing.peak for step in timing.steps]
-    colours = [_colour(step.kind) for step in timing.steps]
-    axes.barh(range(len(shares)), shares, height=0.78, color=colours, alpha=0.55)
-    _write_numbers(axes, [(share, f"{share:.0f}" if share else "") for share in shares])
-    overall = 100 * timing.share_of_peak
-    axes.axvline(overall, color=_INK, linewidth=0.8, linestyle=(0, (4, 3)))
-    axes.set_xlim(0, max(100, *shares) * 1.05)
-    _dress(axes, f"% of the peak (dashed: whole call, {overall:.0f})")
+def _draw_shares(axes: Axes, bars: Sequence[_Bar], timing: Timing, points: float) -> None:
+    """Draw the shares of the bound, or of the peak where there is no bound."""
+    what, overall = "peak", timing.share_of_peak
+    shares = [bar.whole.gflops / timing.peak for bar in bars]
+    if timing.all_steps.share_of_bound is not None:
+        what, overall = "bound", timing.all_steps.share_of_bound
+        shares = [bar.whole.share_of_bound or 0.0 for bar in bars]
+    percent = [100 * share for share in shares]
+    axes.barh(range(len(bars)), percent, height=0.76, color=_SHARE)
+    _write_numbers(axes, [(share, f"{share:.0f}" if share else "") for share in percent], points)
+    axes.axvline(100 * overall, color=_INK, linewidth=0.8, linestyle=(0, (4, 3)))
+    axes.set_xlim(0, max(100, *percent) * 1.1)
+    _dress(axes, f"% of the {what} (dashed: all, {100 * overall:.0f})")
     axes.tick_params(axis="y", length=0, labelleft=False)
 
 
-def _write_numbers(axes: Axes, numbers: Sequence[tuple[float, str]]) -> None:
+def _write_numbers(axes: Axes, numbers: Sequence[tuple[float, str]], points: float) -> None:
     """Write a number behind each bar, on a halo that keeps lines away from it."""
     from matplotlib.patheffects import withStroke
 
     for y, (value, text) in enumerate(numbers):
-        axes.annotate(text, (value, y), (2, 0), textcoords="offset points", va="center", fontsize=5.5, color=_INK,
-                      path_effects=[withStroke(linewidth=1.5, foreground="white")])  # fmt: skip
+        axes.annotate(text, (value, y), (3, 0), textcoords="offset points", va="center", fontsize=0.9 * points,
+                      color=_INK, path_effects=[withStroke(linewidth=1.5, foreground="white")])  # fmt: skip
 
 
-def _draw_bands(axes: Axes, blocks: Sequence[str]) -> None:
-    """Shade the rows of every second block, to lead the eye."""
-    names = list(dict.fromkeys(blocks))
-    for y, block in enumerate(blocks):
-        if names.index(block) % 2:
+def _draw_stages(axes: Axes, bars: Sequence[_Bar]) -> None:
+    """Shade every second stage, to lead the eye."""
+    stages = list(dict.fromkeys(bar.stage for bar in bars))
+    for y, bar in enumerate(bars):
+        if stages.index(bar.stage) % 2:
             axes.axhspan(y - 0.5, y + 0.5, color=_BAND, linewidth=0, zorder=0)
 
 
 def _dress(axes: Axes, label: str) -> None:
-    """Scale at the top and the bottom, for pictures that may be long; no frame."""
+    """Scale at the top and the bottom; no frame."""
     axes.set_axisbelow(True)
     axes.grid(axis="x", color=_FAINT, linewidth=0.6)
-    axes.tick_params(axis="x", top=True, labeltop=True, length=2, labelsize=7, colors=_INK)
+    axes.tick_params(axis="x", top=True, labeltop=True, length=2, labelsize=8, colors=_INK)
     axes.tick_params(axis="y", length=0, pad=3)
-    axes.set_xlabel(label, fontsize=7.5, color=_INK)
+    axes.set_xlabel(label, fontsize=9, color=_INK)
     axes.xaxis.set_label_position("top")
     axes.spines[["top", "right", "bottom"]].set_visible(False)
     axes.spines["left"].set_color(_FAINT)
 
 
 def _write_header(figure: Figure, timing: Timing, title: str) -> None:
+    from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
-    width, height = figure.get_size_inches()
+    height = figure.get_size_inches()[1] * _DOTS_PER_INCH
     low, high = timing.quartiles
     what = f"{timing.height}×{timing.width}, {timing.dtype}, batch {timing.batch}"
     threads = f"{timing.threads} thread{'s' if timing.threads > 1 else ''}"
@@ -168,33 +217,26 @@ def _write_header(figure: Figure, timing: Timing, title: str) -> None:
         f"{timing.seconds * 1e3:.2f} ms a call (quartiles {low * 1e3:.2f}–{high * 1e3:.2f}), "
         f"{timing.gflops:.0f} of {timing.peak:.0f} {timing.unit}"
     )
-    figure.text(0.25 / width, 1 - 0.22 / height, title, fontsize=13, weight="bold", color=_INK, va="center")
-    figure.text(
-        0.25 / width, 1 - 0.45 / height, f"{what}, {threads}: {how_fast}", fontsize=8.5, color=_INK, va="center"
-    )
-    total = timing.seconds_of_steps
-    kinds = [
-        Patch(color=_colour(kind.kind), label=f"{kind.kind}  {kind.seconds / total:.1%}") for kind in timing.by_kind()
+    texts = ((22, title, 14, "bold"), (46, f"{what}, {threads}: {how_fast}", 10, "normal"))
+    for y, text, points, weight in texts:
+        figure.text(25 / _WIDTH, 1 - y / height, text, fontsize=points, weight=weight, color=_INK, va="center")
+    handles: list[Any] = [
+        Patch(color=_colour(kind.kind), label=f"{kind.kind}  {kind.seconds / timing.seconds_of_pass:.1%}")
+        for kind in timing.by_kind()
     ]
+    bound = timing.all_steps.bound
+    if bound is not None:
+        label = f"bound  {bound / timing.seconds_of_pass:.1%}"
+        handles.append(
+            Line2D([], [], color=_INK, linewidth=2, marker="|", linestyle="none", markersize=11, label=label)
+        )
     figure.legend(
-        handles=kinds, loc="upper left", bbox_to_anchor=(0.25 / width, 1 - 0.56 / height), ncols=4, fontsize=7.5,
-        frameon=False, handlelength=1.0, handleheight=0.8, columnspacing=1.6, labelcolor=_INK, borderpad=0,
+        handles=handles, loc="upper left", bbox_to_anchor=(25 / _WIDTH, 1 - _HEADER / height), ncols=_LEGEND_COLUMNS,
+        fontsize=9, frameon=False, handlelength=1.0, handleheight=0.8, columnspacing=1.6, labelcolor=_INK, borderpad=0,
+        labelspacing=0.35,
     )  # fmt: skip
 
 
 def _colour(kind: str) -> str:
     """A colour for a kind; for several that run as one without having their own, that of the first."""
     return _COLOURS.get(kind, _COLOURS.get(kind.partition(" + ")[0], _OTHER))
-
-
-def _short_label(steps: Sequence[str]) -> str:
-    """Join the names of one block: ``block2b.project + add``.
-
-    Examples
-    --------
-    >>> _short_label(("block2b.project", "block2b.add")), _short_label(("head", "pool"))
-    ('block2b.project + add', 'head + pool')
-    """
-    block = steps[0].rpartition(".")[0]
-    rest = [name.removeprefix(f"{block}.") if block else name for name in steps[1:]]
-    return " + ".join((steps[0], *rest))

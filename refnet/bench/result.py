@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,25 +23,35 @@ class StepTime:
     kind
         What they do: ``stem``, ``expand``, ``depthwise 3x3/2``, ``squeeze-excite``, ``project``, …
     seconds
-        For one picture.
+        For one picture: the mean over the middle half of the passes (see ``Timing``).
     macs
         Multiply-adds for one picture.
+    bound
+        Seconds that the arithmetic takes at least: if nothing waited for anything, on all threads. None in networks of
+        integers, for which there is no model.
 
     Examples
     --------
-    >>> StepTime(("block2b.project", "block2b.add"), "project", 100e-6, 10_000_000).gflops
-    200.0
+    >>> step = StepTime(("block2b.project", "block2b.add"), "project", 100e-6, 10_000_000, bound=50e-6)
+    >>> step.gflops, step.share_of_bound
+    (200.0, 0.5)
     """
 
     steps: tuple[str, ...]
     kind: str
     seconds: float
     macs: int
+    bound: float | None = None
 
     @property
     def gflops(self) -> float:
         """10^9 operations a second; 0 where nothing is multiplied and added."""
         return _gflops(self.macs, self.seconds)
+
+    @property
+    def share_of_bound(self) -> float | None:
+        """The bound as a part of the time: 1 could not be faster."""
+        return None if self.bound is None or self.seconds <= 0 else self.bound / self.seconds
 
 
 @dataclass(frozen=True)
@@ -67,6 +78,10 @@ class Timing:
         The engine's part: packed weights, and what a run needs for activations.
     steps
         What each step took, in execution order up to the logits or features; empty unless asked for.
+    seconds_of_pass
+        What a pass took, a call on one picture with clocks between the steps, made in turns with the calls: the mean
+        over the middle half of the passes, those that took neither least nor most. Those of the steps are from the same
+        passes. 0 where no steps were asked for.
     """
 
     variant: str
@@ -81,6 +96,7 @@ class Timing:
     resident_bytes: int | None
     engine_bytes: int
     steps: tuple[StepTime, ...] = field(default=(), repr=False)
+    seconds_of_pass: float = field(default=0.0, repr=False)
 
     @property
     def seconds(self) -> float:
@@ -114,22 +130,34 @@ class Timing:
         return self.gflops / self.peak
 
     @property
-    def seconds_of_steps(self) -> float:
-        """The sum of all steps: one picture, without what a call does before the first step and after the last."""
-        return sum(step.seconds for step in self.steps)
+    def all_steps(self) -> StepTime:
+        """The sum of all steps."""
+        return total("all steps", self.steps)
+
+    @property
+    def rest(self) -> StepTime:
+        """What a pass takes beyond its steps: checks, memory, the picture put in place, the answer taken out."""
+        return StepTime((), "rest of the call", self.seconds_of_pass - self.all_steps.seconds, 0)
 
     def by_kind(self) -> list[StepTime]:
         """Sum up the steps of each kind; the kind that takes longest comes first."""
         kinds: dict[str, list[StepTime]] = {}
         for step in self.steps:
             kinds.setdefault(step.kind, []).append(step)
-        return sorted((_total(kind, steps) for kind, steps in kinds.items()), key=lambda total: -total.seconds)
+        return sorted((total(kind, steps) for kind, steps in kinds.items()), key=lambda total: -total.seconds)
 
 
-def _total(kind: str, steps: Iterable[StepTime]) -> StepTime:
-    steps = list(steps)
+def total(kind: str, steps: Sequence[StepTime]) -> StepTime:
+    """The sum of steps; it has a bound if all of them have one."""
     members = tuple(name for step in steps for name in step.steps)
-    return StepTime(members, kind, sum(step.seconds for step in steps), sum(step.macs for step in steps))
+    bounds = [step.bound for step in steps if step.bound is not None]
+    return StepTime(
+        members,
+        kind,
+        math.fsum(step.seconds for step in steps),
+        sum(step.macs for step in steps),
+        math.fsum(bounds) if len(bounds) == len(steps) else None,
+    )
 
 
 def _gflops(macs: int, seconds: float) -> float:
@@ -162,3 +190,16 @@ def _kind_of_one(step: Step) -> str:
     if step.op == "depthwise":
         return f"{last} {step.kernel}x{step.kernel}" + (f"/{step.stride}" if step.stride > 1 else "")
     return "squeeze-excite" if last in _SQUEEZE_EXCITE else last
+
+
+def short_label(steps: Sequence[str]) -> str:
+    """Join the names of one block: ``block2b.project + add``.
+
+    Examples
+    --------
+    >>> short_label(("block2b.project", "block2b.add")), short_label(("head", "pool"))
+    ('block2b.project + add', 'head + pool')
+    """
+    block = steps[0].rpartition(".")[0]
+    rest = [name.removeprefix(f"{block}.") if block else name for name in steps[1:]]
+    return " + ".join((steps[0], *rest))

@@ -40,7 +40,7 @@ def add(commands: Any) -> None:
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--seconds", type=float, metavar="S", help="time calls for so long (default: 2)")
     length.add_argument("--rounds", type=int, metavar="N", help="time so many calls")
-    parser.add_argument("--steps", action="store_true", help="show what each step takes")
+    parser.add_argument("--steps", action="store_true", help="show what each step takes, and its bound")
     parser.add_argument("--plot", metavar="FILE", help="draw what each step takes, as .png, .svg or .pdf")
     parser.add_argument("--json", action="store_true", help="print JSON, when all is done")
     parser.set_defaults(run=run)
@@ -152,6 +152,9 @@ def describe(name: str, timing: Timing) -> dict[str, Any]:
     if timing.steps:
         found["steps"] = [_describe_step(step, timing) for step in timing.steps]
         found["kinds"] = [_describe_step(step, timing) for step in timing.by_kind()]
+        found["all_steps"] = _describe_step(timing.all_steps, timing)
+        found["rest"] = _describe_time(timing.rest, timing)
+        found["us_of_pass"] = timing.seconds_of_pass * 1e6
     return found
 
 
@@ -159,9 +162,14 @@ def _describe_step(step: StepTime, timing: Timing) -> dict[str, Any]:
     return {
         "steps": list(step.steps),
         "kind": step.kind,
-        "us": step.seconds * 1e6,
-        "share_of_time": step.seconds / timing.seconds_of_steps,
+        **_describe_time(step, timing),
+        "bound_us": None if step.bound is None else step.bound * 1e6,
+        "share_of_bound": step.share_of_bound,
         "macs": step.macs,
         "gflops": step.gflops,
         "share_of_peak": step.gflops / timing.peak,
     }
+
+
+def _describe_time(step: StepTime, timing: Timing) -> dict[str, float]:
+    return {"us": step.seconds * 1e6, "share_of_time": step.seconds / timing.seconds_of_pass}

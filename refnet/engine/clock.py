@@ -1,13 +1,13 @@
-"""The clock: how long each row of a program takes, as it runs inside a whole pass.
+"""The clock: how long each row of a program takes, as it runs inside a whole call.
 
 A clock between two rows of the compiled interpreter costs less than calling it row by row from Python would. All that
-this module knows of the engine's insides is in ``_Pass`` and ``_clocked``.
+this module knows of the engine's insides is in ``RowClock`` and ``_clocked``.
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -22,70 +22,73 @@ from refnet.compiler_lock import COMPILER_LOCK
 from refnet.engine.runner import Runner
 from refnet.errors import RefnetError
 from refnet.kernels.compilation import function_of
-from refnet.kernels.rows import COUNTER_STRIDE
-from refnet.kernels.units import INTEGERS, flat_constants, run_unit
+from refnet.kernels.rows import COUNTER_STRIDE, Constants
+from refnet.kernels.units import INTEGERS, RunRows, flat_constants, run_unit
 
 
-@dataclass(frozen=True)
-class RowTime:
-    """What one row of a program took."""
+class RowClock:
+    """An interpreter that reads the clock after each row that ends a step of a plan.
 
-    steps: tuple[str, ...]  # that it computes, in order; several where they are fused
-    seconds: float  # the median over the passes
-
-
-def time_rows(engine: Runner, plan: Plan, x: Array, passes: int) -> list[RowTime]:
-    """Time the rows from the first step to the plan's output, in ``passes`` whole passes over one picture.
-
-    A row lasts from the end of the one before until the first thread sees that all of it is done. Every step of the
-    plan, which is the one for the size of ``x`` [H, W, C], is in exactly one row, in execution order.
+    ``steps`` are what is timed: names of the steps that the rows compute, in order; several where they are fused. Every
+    step up to the plan's output is there once.
 
     Examples
     --------
     >>> import refnet
     >>> from refnet.weights import synthetic
-    >>> net = refnet.load("lite0")
-    >>> rows = time_rows(net._engine, net.plan, synthetic.picture_tensor(224, 224)[0], passes=3)
-    >>> [row.steps for row in rows][-3:]
-    [('head',), ('pool',), ('logits',)]
+    >>> net, x = refnet.load("lite0"), synthetic.picture_tensor(224, 224)
+    >>> clock = RowClock(net._engine, net.plan)
+    >>> seconds = clock.time(lambda: net._run_by(clock.interpreter).logits(x))
+    >>> clock.steps[-3:], len(seconds) == len(clock.steps) + 1
+    ([('head',), ('pool',), ('logits',)], True)
     """
-    pass_ = _Pass(engine, plan, x)
-    times = np.median([pass_.run() for _ in range(passes)], axis=0)
-    return [RowTime(steps, float(seconds)) for steps, seconds in zip(pass_.steps, times, strict=True)]
 
-
-class _Pass:
-    """One network on one picture, to be run again and again."""
-
-    def __init__(self, engine: Runner, plan: Plan, x: Array) -> None:
-        self._x = x.astype(engine.dtype)
-        self._team = engine._team
-        self._program = engine._program((plan.height, plan.width), frozenset([plan.output]), frozenset([names.INPUT]))
-        self._arena = self._program.make_arena(engine._team.threads)
-        self._weights = engine._flat
-        self._clocked = _clocked(engine.dtype)
-        self.steps, ends = _steps_by_row(plan, {name: tensor.row for name, tensor in self._program.tensors.items()})
+    def __init__(self, engine: Runner, plan: Plan) -> None:
+        program = engine._program((plan.height, plan.width), frozenset([plan.output]), frozenset([names.INPUT]))
+        self._loop = _clocked(engine.dtype)
+        self.steps, ends = _steps_by_row(plan, {name: tensor.row for name, tensor in program.tensors.items()})
         self._bounds = np.array([0, *ends], np.int64)
+        self._stamps: list[Array] = []  # of each thread: seconds and nanoseconds before the first row and after each
 
-    def run(self) -> Array:
-        """Run once; the seconds of each row."""
-        program, bounds, constants = self._program, self._bounds, flat_constants(self._program.constants)
-        longest = int(np.diff(bounds).max())
+    def interpreter(self, dtype: np.dtype[Any]) -> RunRows:
+        """Take the place of the engine's interpreter."""
+        return self._run_rows
+
+    def time(self, call: Callable[[], object]) -> Array:
+        """Seconds of each row in a call by this interpreter, then those of the call beyond the rows.
+
+        A row lasts from the end of the one before until the first thread sees that all of it is done.
+        """
+        self._stamps.clear()
+        begin = _now()
+        call()
+        whole = _now() - begin
+        stamps = np.array(self._stamps)
+        ends = (stamps[:, :, 0] * 10**9 + stamps[:, :, 1]).min(axis=0)
+        rows = np.diff(ends) / 1e9
+        return np.array([*rows, whole - rows.sum()])
+
+    def _run_rows(
+        self, program: Array, first: int, last: int, arena: Array, weights: Array, constants: Constants, counters: Array
+    ) -> Callable[[], None]:
+        """As ``RunRows``: each timed piece of the program is one of its own, with counters of its own."""
+        bounds, longest = self._bounds, int(np.diff(self._bounds).max())
+        assert (first, last) == (bounds[0], bounds[-1])
         counters = np.zeros((len(bounds) - 1, 2 * longest + 1, COUNTER_STRIDE), np.int64)
-        stamps: list[Array] = []
+        arrays = (program, arena, weights, flat_constants(constants), counters)
 
-        def work() -> None:
+        def run() -> None:
             mine = np.zeros((len(bounds), 2), np.int64)
-            arrays = (array.ctypes.data for array in (program.rows, self._arena, self._weights, constants, counters))
-            self._clocked(bounds, mine, program.rows.itemsize, counters[0].nbytes, *arrays)
-            stamps.append(mine)
+            addresses = (array.ctypes.data for array in arrays)
+            self._loop(bounds, mine, program.itemsize, counters[0].nbytes, *addresses)
+            self._stamps.append(mine)
 
-        program.put(self._arena, names.INPUT, self._x)
-        self._team.run(work)
-        seen = np.array(stamps)
-        ends = (seen[:, :, 0] * 10**9 + seen[:, :, 1]).min(axis=0)
-        seconds: Array = np.diff(ends) / 1e9
-        return seconds
+        return run
+
+
+def _now() -> float:
+    """Seconds by the clock that the rows are timed by."""
+    return time.clock_gettime(time.CLOCK_MONOTONIC)
 
 
 def _steps_by_row(plan: Plan, rows: dict[str, int]) -> tuple[list[tuple[str, ...]], list[int]]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy as copying
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -43,6 +44,12 @@ class Runner:
         self._interpret = interpret
         self._new_program = new_program
         self._program = lru_cache(_PROGRAMS_KEPT)(new_program)
+
+    def run_by(self, interpret: Interpret) -> Self:
+        """The same by another interpreter: weights, programs and threads are shared."""
+        runner = copying.copy(self)
+        runner._interpret = interpret
+        return runner
 
     def run(
         self, given: Mapping[str, Array], wanted: Collection[str], size: tuple[int, int]

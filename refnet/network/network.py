@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any, cast, overload
+from typing import TYPE_CHECKING, Any, Self, cast, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -32,7 +32,7 @@ from refnet.checks import (
 )
 from refnet.engine.memory_report import MemoryReport, report_memory
 from refnet.engine.packed import Take
-from refnet.engine.runner import Engine, Runner
+from refnet.engine.runner import Engine, Interpret, Runner
 from refnet.errors import InputError, WeightsError
 from refnet.prediction import Prediction, predictions
 from refnet.preprocessing.image_like import ImageLike, OpenFile, Several, how_many, is_address
@@ -163,13 +163,13 @@ class Network:
         """What its bits depend on beside weights and picture: ``float32``, or ``int8, tflm``."""
         return self.dtype.name
 
-    def __copy__(self) -> Network:
+    def __copy__(self) -> Self:
         """The same network once more: nothing of it changes when it runs, so that both share its weights."""
         network = type(self).__new__(type(self))
         vars(network).update(vars(self))
         return network
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Network:
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return self.__copy__()
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -207,12 +207,14 @@ class Network:
         return {}
 
     def _engine_at(self, plan: Plan) -> Runner:
-        """What runs pictures of a plan's size; it takes what ``_entry`` makes of one."""
+        """What runs pictures of a plan's size."""
         return self._engine
 
-    def _entry(self, picture: Array) -> Array:
-        """A prepared picture as the engine takes it."""
-        return picture
+    def _run_by(self, interpret: Interpret) -> Self:
+        """The same network, run by another interpreter."""
+        network = self.__copy__()
+        network._engine = self._engine.run_by(interpret)
+        return network
 
     def _memory_of_a_run(self, plan: Plan, batch: int) -> MemoryReport:
         """What a plain run on so many pictures takes."""

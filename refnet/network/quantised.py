@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
+from copy import copy
 from functools import lru_cache, partial
+from typing import Self
 
 import numpy as np
 
@@ -15,7 +17,7 @@ from refnet.checks import check_recipe, given_tensors, shaped_pictures, thread_c
 from refnet.engine.integers.entry import codes_of
 from refnet.engine.integers.runner import IntegerEngine
 from refnet.engine.memory_report import MemoryReport, report_of
-from refnet.engine.runner import Runner
+from refnet.engine.runner import Interpret, Runner
 from refnet.errors import InputError
 from refnet.network.network import Network
 from refnet.prediction import Prediction
@@ -181,9 +183,6 @@ class QuantisedNetwork(Network):
     def _engine_at(self, plan: Plan) -> Runner:
         return self._pictures.at(plan.height, plan.width)
 
-    def _entry(self, picture: Array) -> Array:
-        return input_codes(self.weights.network, self.weights.engine, picture)
-
     def _memory_of_a_run(self, plan: Plan, batch: int) -> MemoryReport:
         runner = self._engine_at(plan)
         program = runner._program((plan.height, plan.width), frozenset([plan.output]), frozenset([names.INPUT]))
@@ -242,7 +241,12 @@ class _FromPictures:
 
         self._engine = engine
         self._network_for = network_for
-        self.at = lru_cache(_SIZES_KEPT)(engine_for)
+        self.at: Callable[[int, int], Runner] = lru_cache(_SIZES_KEPT)(engine_for)
+
+    def run_by(self, interpret: Interpret) -> Self:
+        pictures = copy(self)
+        pictures.at = lambda height, width: self.at(height, width).run_by(interpret)
+        return pictures
 
     def run(
         self, given: Mapping[str, Array], wanted: Collection[str], size: tuple[int, int]

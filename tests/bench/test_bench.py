@@ -5,6 +5,7 @@ import re
 import shlex
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +18,9 @@ from refnet import cli
 from refnet.architecture import names
 from refnet.architecture.plan import make_plan
 from refnet.architecture.variants import variant
-from refnet.bench import StepTime, Timing, bench, measure, measure_peak, plot
+from refnet.bench import StepTime, Timing, bench, bursts, costs, measure, measure_peak, passes, plot
 from refnet.bench import peak as bench_peak
-from refnet.bench.result import kind_of
+from refnet.bench.result import kind_of, short_label
 from refnet.engine import clock
 from refnet.errors import InputError, RefnetError
 from refnet.kernels import fma_loop
@@ -55,6 +56,8 @@ def timing(network):
 def _quick_bursts(monkeypatch):
     monkeypatch.setattr(bench_peak, "_BURSTS", 2)
     monkeypatch.setattr(bench_peak, "_BURST_SECONDS", 1e-3)
+    monkeypatch.setattr(costs, "_BURSTS", 20)
+    monkeypatch.setattr(costs, "_PASSES", 3)
 
 
 @pytest.fixture
@@ -70,15 +73,15 @@ def run(capsys):
 
 def made_up(**changes):
     steps = (
-        StepTime(("stem",), "stem", 2e-3, 10_000_000),
-        StepTime(("block1a.expand",), "expand", 1e-3, 20_000_000),
-        StepTime(("block1a.squeeze",), "squeeze-excite", 0.5e-3, 0),
-        StepTime(("block1b.expand", "block1b.add"), "expand", 2e-3, 40_000_000),
+        StepTime(("stem",), "stem", 2e-3, 10_000_000, 1e-3),
+        StepTime(("block1a.expand",), "expand", 1e-3, 20_000_000, 0.9e-3),
+        StepTime(("block1a.squeeze",), "squeeze-excite", 0.5e-3, 0, 0.1e-3),
+        StepTime(("block2b.expand", "block2b.add"), "expand", 2e-3, 40_000_000, 1.5e-3),
     )
     values = {
         "variant": "b0", "dtype": "float32", "threads": 2, "batch": 2, "height": 32, "width": 48, "macs": 70_000_000,
         "calls": (0.014, 0.010, 0.012, 0.016, 0.018), "peak": 50.0, "resident_bytes": None, "engine_bytes": 1 << 20,
-        "steps": steps,
+        "steps": steps, "seconds_of_pass": 6.25e-3,
     }  # fmt: skip
     return Timing(**values | changes)
 
@@ -89,12 +92,22 @@ class TestTiming:
         assert (timing.seconds, timing.quartiles, timing.seconds_per_picture) == (0.014, (0.012, 0.016), 0.007)
         assert timing.gflops == pytest.approx(20)
         assert timing.share_of_peak == pytest.approx(0.4)
-        assert timing.seconds_of_steps == pytest.approx(5.5e-3)
+        assert timing.all_steps.seconds == pytest.approx(5.5e-3)
+        assert timing.rest.seconds == pytest.approx(0.75e-3)
+
+    def test_bounds(self):
+        timing = made_up()
+        assert [step.share_of_bound for step in timing.steps] == pytest.approx([0.5, 0.9, 0.2, 0.75])
+        assert timing.all_steps.bound == pytest.approx(3.5e-3)
+        assert timing.by_kind()[0].bound == pytest.approx(2.4e-3)
+        unknown = StepTime(("stem",), "stem", 2e-3, 10_000_000)
+        assert unknown.share_of_bound is None
+        assert made_up(steps=(unknown, *timing.steps)).all_steps.bound is None
 
     def test_kinds_are_sums(self):
         expand, stem, gate = made_up().by_kind()
         assert (expand.kind, expand.macs, expand.seconds) == ("expand", 60_000_000, 3e-3)
-        assert expand.steps == ("block1a.expand", "block1b.expand", "block1b.add")
+        assert expand.steps == ("block1a.expand", "block2b.expand", "block2b.add")
         assert expand.gflops == pytest.approx(40)
         assert (stem.kind, gate.kind, gate.gflops) == ("stem", "squeeze-excite", 0)
 
@@ -133,7 +146,24 @@ class TestBench:
         assert timed == steps[: steps.index(names.LOGITS) + 1]
         assert sum(step.macs for step in timing.steps) == timing.macs
         assert sum(step.macs for step in timing.by_kind()) == timing.macs
-        assert timing.seconds_of_steps == pytest.approx(sum(step.seconds for step in timing.by_kind()))
+        assert timing.all_steps.seconds == pytest.approx(sum(step.seconds for step in timing.by_kind()))
+
+    def test_steps_and_the_rest_are_a_whole_call(self, timing):
+        assert timing.rest.seconds > 0
+        whole = timing.all_steps.seconds + timing.rest.seconds
+        assert whole == pytest.approx(timing.seconds_of_pass, rel=1e-12)
+
+    def test_calls_and_passes_take_turns(self, monkeypatch):
+        made = []
+        monkeypatch.setattr(passes.Passes, "add", lambda self: made.append("pass"))
+        measure._time_calls(
+            lambda: made.append("call"), 2, 1.0, lambda phase: None, passes.Passes.__new__(passes.Passes)
+        )
+        assert made == ["call", "pass", "call", "pass"]
+
+    def test_every_step_has_a_bound(self, timing):
+        assert all(step.bound > 0 for step in timing.steps)
+        assert 0 < timing.all_steps.share_of_bound < GENEROUS
 
     def test_every_kind_has_a_colour(self, timing):
         colours = [plot._COLOURS[kind.kind] for kind in timing.by_kind()]
@@ -182,16 +212,25 @@ class TestBench:
 
 class TestRows:
     @pytest.mark.parametrize("threads", [1, 3])
-    def test_a_timed_pass_is_a_run(self, threads):
+    def test_a_timed_pass_is_a_call(self, threads):
         net = refnet.load("b0@synthetic", threads=threads)
         x = synthetic.picture_tensor(40, 33)
-        plan = make_plan(net.weights.architecture, (40, 33))
-        timed = clock._Pass(net._engine, plan, x[0])
+        rows = clock.RowClock(net._engine, make_plan(net.weights.architecture, (40, 33)))
+        timed, found = net._run_by(rows.interpreter), []
         for _ in range(2):
-            seconds = timed.run()
-            assert (seconds >= 0).all()
-            assert seconds.shape == (len(timed.steps),)
-            assert (timed._program.get(timed._arena, names.LOGITS) == net.logits(x)[0]).all()
+            seconds = rows.time(lambda: found.append(timed.logits(x)))
+            assert (seconds[:-1] >= 0).all()
+            assert seconds[-1] > 0
+            assert seconds.shape == (len(rows.steps) + 1,)
+            assert (found[-1] == net.logits(x)).all()
+        assert net._engine._interpret != rows.interpreter
+
+    def test_the_middle_half_counts(self):
+        counted = passes.Passes.__new__(passes.Passes)
+        counted._found = [np.array(each) for each in ([1.0, 9.0], [2.0, 1.0], [3.0, 3.0], [0.0, 1.0])]
+        assert counted.means() == ([2.5], 4.5)
+        counted._found = [np.array([2.0, 0.5])]
+        assert counted.means() == ([2.0], 2.5)
 
     def test_steps_that_run_as_one(self):
         """Fused into a later row, sharing a row, and with rows before them that make no tensor of a step."""
@@ -218,11 +257,13 @@ def test_integers(run):
     timing = bench(network, rounds=5, steps=True)
     assert (timing.dtype, timing.unit, timing.height) == ("int8, tflm", "Gop/s", 48)
     assert timing.macs == sum(step.macs for step in timing.steps) == network.plan.macs
+    assert timing.all_steps.bound is None
     assert timing.engine_bytes > sum(tensor.nbytes for tensor in network.weights.tensors.values()) // 2
     assert bench(network, rounds=5, size=33).height == 33
     code, out, err = run(f"{INTEGERS} --rounds 5 --steps --threads 1")
     assert (code, err) == (0, "")
     assert "Gop/s" in out
+    assert "bound" not in out
     assert "int8, tflm, 1 thread" in out
 
 
@@ -286,7 +327,7 @@ class TestPeak:
                     raise RuntimeError("can't start new thread")
                 return super().submit(*arguments)
 
-        monkeypatch.setattr(bench_peak, "ThreadPoolExecutor", Poor)
+        monkeypatch.setattr(bursts, "ThreadPoolExecutor", Poor)
         with pytest.raises(RefnetError, match="cannot start 2 threads to measure the peak: can't start new thread"):
             measure_peak("float32", 2)
 
@@ -308,13 +349,34 @@ class TestPlot:
         timing = made_up()
         figure = plot.draw(timing, "b0, now")
         times, shares = figure.axes
-        assert [bar.get_width() for bar in times.patches[:4]] == pytest.approx([2000, 1000, 500, 2000])
-        assert [bar.get_width() for bar in shares.patches[:4]] == pytest.approx([20, 80, 0, 80])
-        labels = [label.get_text() for label in times.get_yticklabels()]
-        assert labels == ["stem", "block1a.expand", "block1a.squeeze", "block1b.expand + add"]
+        bars = [(bar.get_y() + bar.get_height() / 2, bar.get_x(), bar.get_width()) for bar in times.patches[:4]]
+        expected = [(0, 0, 2000), (1, 0, 1000), (1, 1000, 500), (2, 0, 2000)]
+        assert np.array(bars) == pytest.approx(np.array(expected))
+        marks = [line.get_xdata()[0] for line in times.lines[1::2]]
+        assert marks == pytest.approx([1000, 1000, 1500])
+        assert [bar.get_width() for bar in shares.patches[:3]] == pytest.approx([50, 100 / 1.5, 75])
+        assert [label.get_text() for label in times.get_yticklabels()] == ["stem", "block1a", "block2b"]
         assert figure.texts[0].get_text() == "b0, now"
         legend = [text.get_text() for text in figure.legends[0].get_texts()]
-        assert legend == ["expand  54.5%", "stem  36.4%", "squeeze-excite  9.1%"]
+        assert legend == ["expand  48.0%", "stem  32.0%", "squeeze-excite  8.0%", "bound  56.0%"]
+
+    def test_without_bounds(self):
+        steps = [replace(step, bound=None) for step in made_up().steps]
+        times, shares = plot.draw(made_up(steps=tuple(steps)), "b0").axes
+        assert not times.lines
+        assert [bar.get_width() for bar in shares.patches[:3]] == pytest.approx([20, 160 / 3, 80])
+
+    @pytest.mark.parametrize("name", ["b0", "b7", "l2"])
+    def test_it_is_seen_in_one_look(self, name):
+        plan = make_plan(variant(name))
+        steps = tuple(StepTime((step.name,), kind_of([step]), 1e-3, step.macs, 1e-3) for step in plan)
+        width, height = plot.draw(made_up(steps=steps), name).get_size_inches() * plot._DOTS_PER_INCH
+        assert width <= 1600
+        assert height <= 1400
+
+    def test_short_labels(self):
+        labels = [short_label(step.steps) for step in made_up().steps]
+        assert labels == ["stem", "block1a.expand", "block1a.squeeze", "block2b.expand + add"]
 
     def test_nothing_to_draw(self, tmp_path):
         with pytest.raises(InputError, match=r"no steps to draw; measure it with bench\(\.\.\., steps=True\)"):
@@ -346,21 +408,26 @@ class TestCommand:
         assert (code, err) == (0, "")
         (found,) = json.loads(out)
         steps, kinds, ms = (found.pop(key) for key in ("steps", "kinds", "ms"))
+        all_steps, rest = (found.pop(key) for key in ("all_steps", "rest"))
         plan = make_plan(variant("b0"), SMALL)
         settings = {"model": "b0@synthetic", "size": [64, 64], "batch": 2, "dtype": "float64", "threads": 2}
         assert {key: found[key] for key in settings} == settings
         assert (found["macs"], found["calls"]) == (plan.macs, 3)
         assert set(found) - set(settings) == {
             *("macs", "calls", "ms_per_picture", "gflops", "peak_gflops", "share_of_peak"),
-            *("resident_bytes", "engine_bytes"),
+            *("resident_bytes", "engine_bytes", "us_of_pass"),
         }
         assert 0 < ms["min"] <= ms["low_quartile"] <= ms["median"] <= ms["high_quartile"]
         assert found["ms_per_picture"] == ms["median"] / 2
         assert 0 < found["share_of_peak"] < GENEROUS
         for rows in (steps, kinds):
             assert sum(row["macs"] for row in rows) == plan.macs
-            assert sum(row["share_of_time"] for row in rows) == pytest.approx(1)
-        assert set(steps[0]) == {"steps", "kind", "us", "share_of_time", "macs", "gflops", "share_of_peak"}
+            assert sum(row["share_of_time"] for row in (*rows, rest)) == pytest.approx(1)
+            assert sum(row["us"] for row in (*rows, rest)) == pytest.approx(found["us_of_pass"])
+            assert sum(row["bound_us"] for row in rows) == pytest.approx(all_steps["bound_us"])
+        assert set(steps[0]) == {
+            *("steps", "kind", "us", "share_of_time", "bound_us", "share_of_bound", "macs", "gflops", "share_of_peak"),
+        }
         assert steps[0]["steps"] == ["stem", "block1a.depthwise"]
 
     def test_steps_and_a_plot(self, run, tmp_path):
@@ -368,10 +435,13 @@ class TestCommand:
         assert (code, err) == (0, "")
         title, _, header, stem, *_ = out.splitlines()
         assert title == "lite0, one picture of 64x64, float32, 2 threads"
-        assert header.split() == ["step", "kind", "us", "time", "GFLOP/s", "of", "peak"]
+        assert header.split() == [*["step", "us", "time", "bound", "of", "bound", "GFLOP/s", "of", "peak", "kind"]]
         assert stem.startswith("stem ")
-        assert re.search(r"\nblock2b\.project \+ block2b\.add +project ", out)
-        assert "\nall steps " in out
+        assert re.search(r"\nblock2b\.project \+ add +[\d.% ]+project\n", out)
+        assert re.search(
+            r"\nall steps +[\d.]+ .*\nrest of the call +[\d.]+ +[\d.]+%\nthe whole call +[\d.]+ +100\.0%", out
+        )
+        assert max(map(len, out.splitlines())) <= 120
         assert (tmp_path / "lite0.png").stat().st_size > 10_000
 
     def test_a_line_for_a_terminal(self, run, monkeypatch):
