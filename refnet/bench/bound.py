@@ -1,8 +1,8 @@
 """The bound of a step: the least time that its arithmetic takes on this CPU when nothing waits for anything.
 
-Arithmetic is what the engine computes: vectors of 16 channels, the last one filled up. What is read, stored or waited
-for takes no time, with one exception: a large dense layer uses each of its many weights once, so these must come from
-memory meanwhile. Those of small ones may have been asked for in the time of the step before.
+Arithmetic is what the engine computes: vectors of 16 channels, the last one filled up. Besides, each weight must come
+from memory once in a picture, but for those that may have been asked for in the time of the step before. What else is
+read, stored or waited for takes no time here.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from refnet.architecture.step import Shape, Step
+from refnet.architecture.step import CONVOLUTIONS, Shape, Step
 from refnet.bench.costs import Costs
 from refnet.engine.layout import blocks_of, packed_size
 from refnet.kernels.machine import LANES
@@ -68,8 +68,8 @@ def _multiply_adds(step: Step, costs: Costs) -> float:
 
 
 def _bytes_from_memory(step: Step, dtype: np.dtype[np.generic]) -> int:
-    """Bytes of the weights of a dense layer that cannot be there when it begins."""
-    if step.op != "dense":
+    """Bytes of a step's kernel that cannot be there when it begins."""
+    if step.op not in (*CONVOLUTIONS, "dense"):
         return 0
     return max(0, packed_size(step.weights[0].shape) * dtype.itemsize - _ASKED_FOR_BEFORE)
 

@@ -31,6 +31,11 @@ class Costs:
     activations: Mapping[str, float]  # by name; ``none`` is 0
     byte: float  # seconds, all threads together
 
+    def or_less(self, other: Costs) -> Costs:
+        """The lesser of two measurements of each cost: what is too much was disturbed."""
+        activations = {name: min(cost, other.activations[name]) for name, cost in self.activations.items()}
+        return Costs(min(self.addition, other.addition), activations, min(self.byte, other.byte))
+
 
 def measure_costs(weights: Array, activations: Iterable[str], threads: int) -> Costs:
     """Measure the costs of some activations and of reading all weights of a network."""

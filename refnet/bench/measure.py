@@ -69,13 +69,12 @@ def bench(
     for _ in range(_WARM_UP_CALLS):
         call()
     progress("the peak")
-    before = measure_peak(network.dtype, network.threads)
-    costs = _costs(network, plan) if steps else None
+    peak, costs = _look(network, plan, steps)
     _reset_most_resident()
     calls = _time_calls(call, rounds, seconds, progress, passes)
     resident = _most_resident()
     progress("the peak")
-    peak = max(before, measure_peak(network.dtype, network.threads))
+    peak, costs = _look(network, plan, steps, before=(peak, costs))
     bounds = None if costs is None else bounds_of(plan, costs, peak, network.dtype)
     timed, whole = ((), 0.0) if passes is None else _steps_of(passes, plan, bounds)
     return Timing(
@@ -126,12 +125,20 @@ def _time_calls(
     return tuple(calls)
 
 
-def _costs(network: Network, plan: Plan) -> Costs | None:
-    """What the operations of a network of real numbers cost here."""
-    if network.dtype.kind != "f":
-        return None
+_Look = tuple[float, Costs | None]
+
+
+def _look(network: Network, plan: Plan, steps: bool, before: _Look = (0.0, None)) -> _Look:
+    """Look at the CPU: the peak and, for the steps of a network of real numbers, the costs of its operations.
+
+    Of these and those of a look before, the better ones.
+    """
+    peak = max(before[0], measure_peak(network.dtype, network.threads))
+    if not steps or network.dtype.kind != "f":
+        return peak, None
     weights = network._engine_at(plan)._flat
-    return measure_costs(weights, (step.activation for step in plan), network.threads)
+    costs = measure_costs(weights, (step.activation for step in plan), network.threads)
+    return peak, costs if before[1] is None else costs.or_less(before[1])
 
 
 def _steps_of(passes: Passes, plan: Plan, bounds: Mapping[str, float] | None) -> tuple[tuple[StepTime, ...], float]:

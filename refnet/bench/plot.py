@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
@@ -143,15 +144,18 @@ def draw(timing: Timing, title: str) -> Figure:
 def _draw_times(axes: Axes, bars: Sequence[_Bar], points: float) -> None:
     longest = max(max(bar.whole.seconds, bar.whole.bound or 0) for bar in bars)
     unit, scale = ("ms", 1e3) if longest >= 10e-3 else ("µs", 1e6)
-    for y, bar in enumerate(bars):
-        done = 0.0
-        for part in bar.steps:
-            axes.barh(y, scale * part.seconds, height=0.76, left=scale * done, color=_colour(part.kind))
-            done += part.seconds
-        if bar.whole.bound is not None:
-            x = scale * bar.whole.bound
-            axes.plot([x, x], [y - 0.44, y + 0.44], color="white", linewidth=4, solid_capstyle="butt")
-            axes.plot([x, x], [y - 0.44, y + 0.44], color=_INK, linewidth=2, solid_capstyle="butt")
+    parts = [(y, k, part) for y, bar in enumerate(bars) for k, part in enumerate(bar.steps)]
+    axes.barh(
+        [y for y, _, _ in parts],
+        [scale * part.seconds for _, _, part in parts],
+        height=0.76,
+        left=[scale * math.fsum(before.seconds for before in bars[y].steps[:k]) for y, k, _ in parts],
+        color=[_colour(part.kind) for _, _, part in parts],
+    )
+    marks = [(scale * bar.whole.bound, y) for y, bar in enumerate(bars) if bar.whole.bound is not None]
+    for colour, width in ("white", 4), (_INK, 2):
+        axes.vlines([x for x, _ in marks], [y - 0.44 for _, y in marks], [y + 0.44 for _, y in marks], colour,
+                    linewidth=width)  # fmt: skip
     axes.set_yticks(range(len(bars)), [bar.label for bar in bars], fontsize=points, color=_INK)
     axes.set_ylim(len(bars) - 0.4, -0.6)
     axes.set_xlim(0, scale * longest * 1.08)

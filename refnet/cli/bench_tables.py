@@ -14,7 +14,7 @@ _MIB = 1 << 20
 _HEADER = (
     "model", "size", "calls", "ms", "quartiles", "min", "ms/picture", "speed", "peak", "of peak", "memory", "engine",
 )  # fmt: skip
-_LEGEND = "ms: the median call; memory: the most that the process held meanwhile; engine: its part of it."
+_LEGEND = "ms: the median call; memory: the most that the process held; engine: its part of it."
 _LEGEND_OF_SPEED = "speed, peak: 10^9 operations a second; the peak is that of multiply-adds on registers alone."
 _LEGEND_OF_STEPS = (
     "us: in calls on one picture, made in turns with those of the last table; time: as a part of such a call."

@@ -352,8 +352,8 @@ class TestPlot:
         bars = [(bar.get_y() + bar.get_height() / 2, bar.get_x(), bar.get_width()) for bar in times.patches[:4]]
         expected = [(0, 0, 2000), (1, 0, 1000), (1, 1000, 500), (2, 0, 2000)]
         assert np.array(bars) == pytest.approx(np.array(expected))
-        marks = [line.get_xdata()[0] for line in times.lines[1::2]]
-        assert marks == pytest.approx([1000, 1000, 1500])
+        _, marks = times.collections
+        assert [segment[0][0] for segment in marks.get_segments()] == pytest.approx([1000, 1000, 1500])
         assert [bar.get_width() for bar in shares.patches[:3]] == pytest.approx([50, 100 / 1.5, 75])
         assert [label.get_text() for label in times.get_yticklabels()] == ["stem", "block1a", "block2b"]
         assert figure.texts[0].get_text() == "b0, now"
@@ -363,10 +363,10 @@ class TestPlot:
     def test_without_bounds(self):
         steps = [replace(step, bound=None) for step in made_up().steps]
         times, shares = plot.draw(made_up(steps=tuple(steps)), "b0").axes
-        assert not times.lines
+        assert not any(marks.get_segments() for marks in times.collections)
         assert [bar.get_width() for bar in shares.patches[:3]] == pytest.approx([20, 160 / 3, 80])
 
-    @pytest.mark.parametrize("name", ["b0", "b7", "l2"])
+    @pytest.mark.parametrize("name", ["b0", "l2"])
     def test_it_is_seen_in_one_look(self, name):
         plan = make_plan(variant(name))
         steps = tuple(StepTime((step.name,), kind_of([step]), 1e-3, step.macs, 1e-3) for step in plan)

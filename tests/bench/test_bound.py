@@ -40,11 +40,14 @@ def test_arithmetic(bounds, step, multiply_adds):
     assert bounds[step] == pytest.approx(multiply_adds * 1e-9)
 
 
-def test_weights_that_are_used_once_come_from_memory(bounds):
-    """1280 x 1008 numbers, less what may be there before; twice as many bytes of float64."""
+def test_weights_come_from_memory(bounds):
+    """Less what may be there before; behind the arithmetic of a large picture they cannot be seen."""
     assert bounds["logits"] == pytest.approx((1280 * 1008 * 4 - 2**20) * 1e-9)
     of_float64 = bounds_of(make_plan(variant("b0")), COSTS, PEAK, np.dtype(np.float64))
     assert of_float64["logits"] == pytest.approx((1280 * 1008 * 8 - 2**20) * 1e-9)
+    small = bounds_of(make_plan(variant("b0"), 32), COSTS, PEAK, FLOAT32)
+    assert small["head"] == pytest.approx((320 * 1280 * 4 - 2**20) * 1e-9)
+    assert bounds["head"] == pytest.approx(49 * 80 * (320 + 9 * 0.5 + 1 + 11) * 1e-9)
 
 
 def test_without_a_squeeze_nothing_is_added_up_on_the_way():

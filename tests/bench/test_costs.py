@@ -25,6 +25,12 @@ def test_costs(dtype, monkeypatch):
     assert 1e-13 < found.byte < 1e-7
 
 
+def test_the_lesser_of_two_measurements():
+    first = costs.Costs(0.5, {"none": 0.0, "swish": 12.0}, 3e-10)
+    second = costs.Costs(1.0, {"none": 0.0, "swish": 11.0}, 2e-10)
+    assert first.or_less(second) == costs.Costs(0.5, {"none": 0.0, "swish": 11.0}, 2e-10)
+
+
 def test_the_tiniest_weights():
     assert costs.measure_costs(np.ones(100, np.float32), [], threads=2).byte == 0
 
