@@ -152,16 +152,18 @@ def describe(name: str, timing: Timing) -> dict[str, Any]:
     if timing.steps:
         found["steps"] = [_describe_step(step, timing) for step in timing.steps]
         found["kinds"] = [_describe_step(step, timing) for step in timing.by_kind()]
-        found["all_steps"] = _describe_step(timing.all_steps, timing)
+        found["all_steps"] = _describe_sum(timing.all_steps, timing)
         found["rest"] = _describe_time(timing.rest, timing)
         found["us_of_pass"] = timing.seconds_of_pass * 1e6
     return found
 
 
 def _describe_step(step: StepTime, timing: Timing) -> dict[str, Any]:
+    return {"steps": list(step.steps), "kind": step.kind, **_describe_sum(step, timing)}
+
+
+def _describe_sum(step: StepTime, timing: Timing) -> dict[str, Any]:
     return {
-        "steps": list(step.steps),
-        "kind": step.kind,
         **_describe_time(step, timing),
         "bound_us": None if step.bound is None else step.bound * 1e6,
         "share_of_bound": step.share_of_bound,
