@@ -16,8 +16,8 @@ from refnet.errors import RefnetError
 from refnet.kernels import fma_loop
 from refnet.kernels.integers import dot_loop
 
-_BURST_SECONDS = 5e-3  # short, so that some are not disturbed; long against the start of the threads
-_BURSTS = 20
+_BURST_SECONDS = 2e-3  # short, so that some are not disturbed; long against the start of the threads
+_BURSTS = 100
 
 
 def measure_peak(dtype: npt.DTypeLike = "float32", threads: int | None = None) -> float:
