@@ -32,10 +32,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from bench_peers import cpu_name, header, positive, row, spread
+from bench_peers import positive
 from folder_engines import ENGINES, files_in
-from peer_workers import WorkerError, weights_of
+from peer_files import weights_of
+from peer_workers import WorkerError
 from PIL import Image
+from tables import header, row, spread
+from this_cpu import cpu_name
 
 import refnet
 from refnet.checks import available_cores

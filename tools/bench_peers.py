@@ -1,13 +1,13 @@
-"""Measure refnet beside ONNX Runtime, OpenVINO and PyTorch eager: the same weights and inputs, one machine, one run.
+"""Measure refnet beside its peers, engines that run the same network: same weights and inputs, one machine, one run.
 
-    pip install -e '.[test]' openvino
-    python tools/bench_peers.py [--models b0 b1] [--threads 1 2] [--batch 1 8] [--rounds 15] [--all-variants]
+    pip install -e '.[test]' openvino ncnn pnnx mnn
+    python tools/bench_peers.py [--models b0 b1] [--threads 1 2] [--batch 1 8] [--rounds 15] [--engines openvino …]
 
-Every engine runs in a process of its own (tools/peer_engines.py). In a round each gets a block of calls, of which the
-median counts, while the others wait; the one that begins changes. ONNX Runtime and OpenVINO run what `refnet export`
-writes, with the batch made known to them; PyTorch runs efficientnet-pytorch or efficientnet-lite-pytorch in both memory
-formats, of which the better counts. Inputs are ready in each engine's own layout. An engine that is not installed is
-left out. Prints Markdown tables; --tables says which.
+Every engine runs in a process of its own (tools/peer_engines.py), in the settings that tools/peers.py says. In a round
+each gets a block of calls, of which the median counts, while the others wait; the one that begins changes. Inputs are
+ready in each engine's own layout. Before and after each block a burst of multiply-adds tells how fast the machine is:
+a round with a burst much slower than the fastest one is left out, if at least half of all are not. An engine that is
+not installed, or fails, is left out. Prints Markdown tables; --tables says which.
 """
 
 from __future__ import annotations
@@ -16,27 +16,22 @@ import argparse
 import platform
 import sys
 import tempfile
-from collections.abc import Iterable
 from contextlib import ExitStack
-from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-from peer_workers import OPENVINO, ORT, REFNET, REFNET64, TORCH, Model, alternate, say, workers
+from peer_files import Model
+from peer_workers import CALM, alternate, say, start_worker, workers
+from peers import PEERS, REFNET, REFNET64, Peer, described, missing
+from tables import distance, fastest, header, milliseconds, ratio, row, share, spread
+from this_cpu import cpu_name, rates
 
 from refnet.architecture.scaling import TABLE
 from refnet.bench import measure_peak
 from refnet.checks import available_cores
 from refnet.version import __version__
 
-ENGINES = {"refnet": (REFNET, REFNET64), "onnxruntime": (ORT,), "openvino": (OPENVINO,), "torch": TORCH}
-NEEDS = {
-    "refnet": ("refnet",),
-    "onnxruntime": ("onnx", "onnxruntime"),
-    "openvino": ("onnx", "openvino"),
-    "torch": ("torch", "efficientnet_pytorch", "efficientnet_lite_pytorch"),
-}
 DTYPES = {REFNET: "float32", REFNET64: "float64"}
 TABLES = ("speed", "start", "exactness")
 MODELS = ("b0", "lite0", "b1", "b4", "b7")
@@ -46,47 +41,12 @@ GROWING_BATCHES = (1, 2, 4, 8, 16, 32)
 STARTS = 5
 
 
-def row(cells: Iterable[object]) -> str:
-    """One line of a Markdown table."""
-    return f"| {' | '.join(map(str, cells))} |"
-
-
-def header(*titles: str) -> str:
-    """First two lines of a Markdown table."""
-    return f"{row(titles)}\n{'|---' * len(titles)}|"
-
-
-def spread(values: np.ndarray, digits: int) -> str:
-    """Median and quartiles."""
-    low, median, high = np.percentile(values, (25, 50, 75))
-    return f"{median:.{digits}f} ({low:.{digits}f}–{high:.{digits}f})"
-
-
-def milliseconds(times: dict[str, np.ndarray], *engines: str) -> str:
-    """Time of an engine, or of the faster of several that are variations of one."""
-    there = [engine for engine in engines if engine in times]
-    if not there:
-        return "–"
-    best = min(there, key=lambda engine: np.median(times[engine]))
-    return spread(times[best], 1) + (f" {best.split()[-1]}" if len(engines) > 1 else "")
-
-
-def ratio(times: dict[str, np.ndarray], ours: str, *theirs: str) -> str:
-    """Our time over the shortest of theirs, round by round."""
-    there = [times[engine] for engine in theirs if engine in times]
-    return spread(times[ours] / np.min(there, axis=0), 2) if ours in times and there else "–"
-
-
-def share(times: dict[str, np.ndarray], engine: str, macs: int, peak: float) -> str:
-    """How much of the peak in GFLOP/s an engine reaches."""
-    return f"{2 * macs / 1e6 / np.median(times[engine]) / peak:.0%}" if engine in times else "–"
-
-
 class Report:
     """Measures and prints one table after the other."""
 
-    def __init__(self, options: argparse.Namespace, engines: list[str], folder: Path) -> None:
-        self.options, self.engines, self.folder = options, engines, folder
+    def __init__(self, options: argparse.Namespace, ours: list[str], peers: list[Peer], folder: Path) -> None:
+        self.options, self.ours, self.peers, self.folder = options, ours, peers, folder
+        self.engines = [*ours, *(engine for peer in peers for engine in peer.engines)]
         self.models: dict[str, Model] = {}
 
     def model(self, name: str) -> Model:
@@ -100,27 +60,37 @@ class Report:
         print("\n## Speed\n")
         print(
             "Milliseconds a call: median of the rounds (quartiles). Ratio: refnet's time in parts of that of the\n"
-            "faster of ONNX Runtime and OpenVINO in the same round. Peak: of fused multiply-adds on registers.\n"
+            "fastest peer in the same round; who that was, and in how many rounds if not always the same. Peak: of\n"
+            "fused multiply-adds on registers, on so many threads. Calm: rounds in which no burst of multiply-adds\n"
+            f"reached less than {CALM:.0%} of the fastest one; only they count, or all if fewer than half are.\n"
         )
-        both = REFNET64 in self.engines
+        both = self.ours == [REFNET, REFNET64]
         more = ("refnet float64", "float64 / float32", "of its peak") if both else ()
-        print(header("model", "batch", "threads", REFNET, ORT, OPENVINO, "PyTorch", "ratio", "of peak", *more))
+        names = [peer.name for peer in self.peers]
+        titles = ("ratio", "the fastest peer", "of peak", "calm")
+        print(header("model", "batch", "threads", self.ours[0], *names, *titles, *more))
         for name, batch in self.cases():
-            model = self.model(name)
-            macs = batch * model.plan.macs
             for threads in self.options.threads:
                 say(f"speed: {name}, batch {batch}, {threads} threads")
-                peaks = Peaks(threads)
-                with workers(model, self.engines, batch, threads) as started:
-                    peaks.look()
-                    times = alternate(started, self.options.rounds)
-                    peaks.look()
-                cells = [milliseconds(times, *group) for group in ((REFNET,), (ORT,), (OPENVINO,), TORCH)]
-                cells += [ratio(times, REFNET, ORT, OPENVINO), share(times, REFNET, macs, peaks.float32)]
-                if both:
-                    cells += [milliseconds(times, REFNET64), ratio(times, REFNET64, REFNET)]
-                    cells += [share(times, REFNET64, macs, peaks.float64)]
-                print(row((name, batch, threads, *cells)), flush=True)
+                print(row((name, batch, threads, *self._speed(name, batch, threads, both))), flush=True)
+
+    def _speed(self, name: str, batch: int, threads: int, both: bool) -> list[str]:
+        """Cells of one case."""
+        model, peaks = self.model(name), Peaks(threads)
+        macs, ours = batch * model.plan.macs, self.ours[0]
+        with workers(model, self.engines, batch, threads) as started:
+            peaks.look()
+            rounds = alternate(started, self.options.rounds, threads)
+            peaks.look()
+        times = rounds.times
+        theirs = [times[engine] for peer in self.peers for engine in peer.engines if engine in times]
+        cells = [milliseconds(times, ours), *(milliseconds(times, *peer.engines) for peer in self.peers)]
+        cells += [ratio(times.get(ours), theirs), fastest(times, self.peers)]
+        cells += [share(times, ours, macs, peaks.of(DTYPES[ours])), str(rounds)]
+        if both:
+            cells += [milliseconds(times, REFNET64), ratio(times.get(REFNET64), [times[REFNET]])]
+            cells += [share(times, REFNET64, macs, peaks.of("float64"))]
+        return cells
 
     def cases(self) -> list[tuple[str, int]]:
         """Model and batch of what is timed."""
@@ -166,7 +136,7 @@ class Report:
             say(f"exactness: {name}")
             model = self.model(name)
             pictures = model.input(self.options.inputs)
-            with model.start(REFNET64, 1, threads) as worker:
+            with start_worker(model, REFNET64, 1, threads) as worker:
                 truth = worker.logits(pictures)
             cells = dict.fromkeys(engines, "–")
             for engine in engines:
@@ -184,9 +154,9 @@ class Report:
             contenders, macs = {}, {}
             for name in GROWING_VARIANTS:
                 say(f"growth: {name}")
-                contenders[name] = stack.enter_context(self.model(name).start(REFNET, 1, threads))
+                contenders[name] = stack.enter_context(start_worker(self.model(name), REFNET, 1, threads))
                 macs[name] = self.model(name).plan.macs
-            times = alternate(contenders, self.options.rounds)
+            times = alternate(contenders, self.options.rounds, threads).times
         print(header("model", "GMAC", "ms", "ms / GMAC"))
         for name, each in times.items():
             print(row((name, f"{macs[name] / 1e9:.2f}", spread(each, 1), spread(each / macs[name] * 1e9, 1))))
@@ -194,8 +164,8 @@ class Report:
             contenders = {}
             for batch in GROWING_BATCHES:
                 say(f"growth: b0, batch {batch}")
-                contenders[batch] = stack.enter_context(self.model("b0").start(REFNET, batch, threads))
-            times = alternate(contenders, self.options.rounds)
+                contenders[batch] = stack.enter_context(start_worker(self.model("b0"), REFNET, batch, threads))
+            times = alternate(contenders, self.options.rounds, threads).times
         print(f"\n{header('b0, batch', 'ms a call', 'ms a picture')}")
         for batch, each in times.items():
             print(row((batch, spread(each, 1), spread(each / batch, 2))))
@@ -206,44 +176,28 @@ class Peaks:
 
     def __init__(self, threads: int) -> None:
         self.threads = threads
-        self.float32 = self.float64 = 0.0
+        self.best = dict.fromkeys(DTYPES.values(), 0.0)
 
     def look(self) -> None:
         """Measure once more."""
-        self.float32 = max(self.float32, measure_peak("float32", self.threads))
-        self.float64 = max(self.float64, measure_peak("float64", self.threads))
+        self.best = {dtype: max(best, measure_peak(dtype, self.threads)) for dtype, best in self.best.items()}
+
+    def of(self, dtype: str) -> float:
+        """GFLOP/s of a dtype."""
+        return self.best[dtype]
 
 
-def distance(logits: np.ndarray, truth: np.ndarray) -> str:
-    """Relative rms, median and largest ulp of float32 logits."""
-    error = np.abs(logits - truth)
-    relative = np.sqrt(np.mean(error**2) / np.mean(truth**2))
-    ulp = error / np.spacing(np.abs(truth).astype(np.float32))
-    return f"{relative:.2e}, ulp {np.median(ulp):.1f}, {ulp.max():.0f}"
-
-
-def preamble(arguments: list[str]) -> str:
-    """Say what was run, where, and by which versions."""
-    found = []
-    for package in ("numpy", "numba", "onnxruntime", "openvino", "torch", "efficientnet-pytorch"):
-        try:
-            found.append(f"{package} {version(package)}")
-        except PackageNotFoundError:
-            continue
+def preamble(arguments: list[str], peers: list[Peer]) -> str:
+    """Say what was run, where, in which versions and settings."""
+    found = ", ".join(f"{package} {version(package)}" for package in ("numpy", "numba"))
+    ours = ("refnet", __version__, f"float32 and float64; {found}")
     return (
         f"# refnet and its peers\n\n`{' '.join(['python tools/bench_peers.py', *arguments])}`\n\n"
-        f"{cpu_name()}, {available_cores()} cores, {platform.system()}, Python {platform.python_version()}, "
-        f"refnet {__version__}, {', '.join(found)}.\n"
-        "Weights are trained where they are on this machine (lite0 is), else generated."
+        f"{cpu_name()}, {available_cores()} cores; {rates()}.\n"
+        f"{platform.system()}, Python {platform.python_version()}.\n"
+        "Weights are trained where they are on this machine (lite0 is), else generated.\n\n"
+        + "\n".join([header("engine", "version", "settings"), *map(row, [ours, *described(peers)])])
     )
-
-
-def cpu_name() -> str:
-    """What the CPU calls itself."""
-    file = Path("/proc/cpuinfo")
-    lines = file.read_text("utf-8").splitlines() if file.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -254,7 +208,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--batch", nargs="+", type=positive, help="by default 1, and for b0 8 as well")
     parser.add_argument("--rounds", type=positive, default=15)
     parser.add_argument("--inputs", type=positive, default=8, help="pictures for the table of exactness")
-    parser.add_argument("--engines", nargs="+", choices=list(ENGINES), default=list(ENGINES))
+    parser.add_argument("--engines", nargs="*", choices=list(PEERS), default=list(PEERS), help="the peers")
     parser.add_argument(
         "--dtype", nargs="+", choices=list(DTYPES.values()), default=list(DTYPES.values()), help="of refnet"
     )
@@ -274,22 +228,22 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line."""
     arguments = sys.argv[1:] if arguments is None else arguments
     options = parse(arguments)
-    chosen = [name for name in ENGINES if name in options.engines and installed(name)]
-    engines = [engine for name in chosen for engine in ENGINES[name] if DTYPES.get(engine) in (None, *options.dtype)]
-    print(preamble(arguments), flush=True)
+    ours = [engine for engine, dtype in DTYPES.items() if dtype in options.dtype]
+    peers = [PEERS[name] for name in PEERS if name in options.engines and installed(name)]
+    print(preamble(arguments, peers), flush=True)
     with tempfile.TemporaryDirectory() as folder:
-        report = Report(options, engines, Path(folder))
+        report = Report(options, ours, peers, Path(folder))
         for table in (*options.tables, *(["growth"] if options.all_variants else [])):
             getattr(report, table)()
     return 0
 
 
-def installed(engine: str) -> bool:
+def installed(name: str) -> bool:
     """Whether all that an engine needs is here; say so if not."""
-    missing = [package for package in NEEDS[engine] if find_spec(package) is None]
-    if missing:
-        say(f"left out: {engine}, for want of {', '.join(missing)}")
-    return not missing
+    absent = missing(PEERS[name])
+    if absent:
+        say(f"left out: {name}, for want of {', '.join(absent)}")
+    return not absent
 
 
 if __name__ == "__main__":

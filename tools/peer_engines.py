@@ -37,10 +37,11 @@ def refnet(dtype: str) -> Callable[..., Engine]:
 
 
 def onnx_runtime(file: str, threads: int, shape: list[int]) -> Engine:
-    """Run ONNX Runtime with its default optimisations, told the batch beforehand."""
+    """Run ONNX Runtime with all its optimisations, told the batch beforehand."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.add_free_dimension_override_by_name("N", shape[0])
@@ -75,8 +76,82 @@ def openvino(file: str, threads: int, shape: list[int]) -> Engine:
     return ready
 
 
-def torch(memory_format: str) -> Callable[..., Engine]:
-    """Run PyTorch eager, on a pickled module."""
+def litert(file: str, threads: int, shape: list[int]) -> Engine:
+    """Run LiteRT with its default kernels, XNNPACK's; input and output stay where it has them."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(file, num_threads=threads)
+    interpreter.allocate_tensors()
+    (entry,), (answer,) = interpreter.get_input_details(), interpreter.get_output_details()
+    output = interpreter.tensor(answer["index"])
+
+    def ready(x: Array) -> Call:
+        interpreter.tensor(entry["index"])()[...] = x
+
+        def call() -> Array:
+            interpreter.invoke()
+            return output().copy()  # the interpreter does not run while somebody looks at its memory
+
+        return call
+
+    return ready
+
+
+def ncnn(file: str, threads: int, shape: list[int]) -> Engine:
+    """Run ncnn in float32; it knows no batches, so that pictures come one after the other."""
+    import ncnn
+
+    net = ncnn.Net()
+    net.opt.num_threads = threads
+    for kind in ("fp16_packed", "fp16_storage", "fp16_arithmetic", "bf16_storage", "bf16_packed"):
+        setattr(net.opt, f"use_{kind}", False)
+    if net.load_param(file) or net.load_model(str(Path(file).with_suffix(".bin"))):
+        raise OSError(f"ncnn cannot read {file}")
+    entry, answer = net.input_names()[0], net.output_names()[0]  # logits are in front of probabilities
+
+    def ready(x: Array) -> Call:
+        pictures = [ncnn.Mat(picture).clone() for picture in channels_first(x)]
+
+        def one(picture: Any) -> Array:
+            extractor = net.create_extractor()
+            extractor.input(entry, picture)
+            return np.array(extractor.extract(answer)[1])
+
+        return lambda: np.stack([one(picture) for picture in pictures])
+
+    return ready
+
+
+def mnn(file: str, threads: int, shape: list[int]) -> Engine:
+    """Run MNN in float32; it computes in its input's memory, which a call has to fill again."""
+    import MNN
+
+    interpreter = MNN.Interpreter(file)
+    session = interpreter.createSession({"backend": "CPU", "numThread": threads, "precision": "high"})
+    entry = interpreter.getSessionInput(session)
+    interpreter.resizeTensor(entry, (shape[0], shape[3], *shape[1:3]))
+    interpreter.resizeSession(session)
+    answer = interpreter.getSessionOutput(session, "logits")
+
+    def tensor(values: Array) -> Any:
+        return MNN.Tensor(values.shape, MNN.Halide_Type_Float, values, MNN.Tensor_DimensionType_Caffe)
+
+    def ready(x: Array) -> Call:
+        picture, logits = tensor(channels_first(x)), tensor(np.zeros(answer.getShape(), np.float32))
+
+        def call() -> Array:
+            entry.copyFrom(picture)
+            interpreter.runSession(session)
+            answer.copyToHostTensor(logits)
+            return np.array(logits.getNumpyData())
+
+        return call
+
+    return ready
+
+
+def torch(memory_format: str, *, compiled: bool = False) -> Callable[..., Engine]:
+    """Run PyTorch, eager or compiled by inductor, on a pickled module."""
 
     def load(file: str, threads: int, shape: list[int]) -> Engine:
         import torch
@@ -85,12 +160,19 @@ def torch(memory_format: str) -> Callable[..., Engine]:
         torch.set_num_interop_threads(1)
         layout = getattr(torch, memory_format)
         model = torch.load(file, weights_only=False).to(memory_format=layout)
+        if compiled:
+            import torch._inductor.config
+
+            torch._inductor.config.freezing = True  # weights are constants, which it folds and lays out anew
+            model = torch.compile(model, dynamic=False)
+        # Eager, the inference mode saves some bookkeeping; inductor freezes in no_grad alone.
+        quiet = torch.no_grad if compiled else torch.inference_mode
 
         def ready(x: Array) -> Call:
             picture = torch.from_numpy(channels_first(x)).contiguous(memory_format=layout)
 
             def call() -> Array:
-                with torch.inference_mode():
+                with quiet():
                     return model(picture).numpy()
 
             return call
@@ -105,8 +187,12 @@ ENGINES: dict[str, Callable[[str, int, list[int]], Engine]] = {
     "refnet float64": refnet("float64"),
     "ONNX Runtime": onnx_runtime,
     "OpenVINO": openvino,
+    "LiteRT": litert,
+    "ncnn": ncnn,
+    "MNN": mnn,
     "PyTorch NCHW": torch("contiguous_format"),
     "PyTorch NHWC": torch("channels_last"),
+    "PyTorch compiled": torch("channels_last", compiled=True),
 }
 
 

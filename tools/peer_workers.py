@@ -1,6 +1,7 @@
 """Engines at work side by side: what tools/bench_peers.py measures with.
 
-A model is written once for each engine to read; an engine is a process of its own that runs tools/peer_engines.py.
+An engine is a process of its own that runs tools/peer_engines.py. They take turns, in rounds. How fast the machine is
+at that moment is measured in between, so that rounds in which somebody else used it can be told.
 """
 
 from __future__ import annotations
@@ -9,30 +10,29 @@ import contextlib
 import json
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from peer_files import Model
 
-from refnet.architecture.plan import make_plan
-from refnet.errors import WeightsNotFoundError
-from refnet.export import onnx
-from refnet.hub.models import find_weights, synthetic_weights
-from refnet.weights import synthetic, writer
-from refnet.weights.weights import Weights
+from refnet.kernels import fma_loop
 
 PROGRAM = Path(__file__).with_name("peer_engines.py")
-REFNET, REFNET64, ORT, OPENVINO = "refnet", "refnet float64", "ONNX Runtime", "OpenVINO"
-TORCH = ("PyTorch NCHW", "PyTorch NHWC")
 
 PAUSE = 0.15  # seconds before a block: the threads of the last engine stop spinning, which ONNX Runtime's do for 0.05
 BLOCK = 0.3  # seconds of a block of calls, of which there are at least and at most so many
 CALLS = (3, 20)
 WARM_UP = 2
+BURST = 0.01  # seconds; a process that wants the same core gets it within less
+CALM = 0.85  # of the fastest burst: what a round's slowest has at least, if the machine was ours
 
 say = partial(print, file=sys.stderr, flush=True)
 
@@ -84,53 +84,9 @@ class Worker:
         self.close()
 
 
-class Model:
-    """One model as files for every engine, and inputs for it, in a folder."""
-
-    def __init__(self, name: str, folder: Path) -> None:
-        self.name, self.folder = name, folder
-        self.weights = weights_of(name)
-        self.plan = make_plan(self.weights.architecture)
-
-    def file(self, engine: str) -> Path:
-        """Get the file that an engine reads; write it if this is the first to ask."""
-        suffix = "h5" if engine in (REFNET, REFNET64) else "pt" if engine in TORCH else "onnx"
-        path = self.folder / f"{self.name}.{suffix}"
-        if not path.exists():
-            {"h5": self._write_h5, "pt": self._write_torch, "onnx": self._write_onnx}[suffix](path)
-        return path
-
-    def _write_h5(self, path: Path) -> None:
-        writer.write(path, self.weights)
-
-    def _write_onnx(self, path: Path) -> None:
-        onnx.export_onnx(self.weights, path)
-
-    def _write_torch(self, path: Path) -> None:
-        import torch
-        from torch_peer import peer
-
-        torch.save(peer(self.weights, self.plan.height), path)
-
-    def input(self, count: int) -> Path:
-        """Write ``count`` generated pictures, all different: f32[N, H, W, 3] in [-2, 2)."""
-        path = self.folder / f"{self.name}-{count}.npy"
-        shape = (self.plan.height, self.plan.width, 3)
-        pictures = [synthetic.uniform(f"input {number}", shape) for number in range(1, count + 1)]
-        np.save(path, np.stack(pictures) * np.float32(2))
-        return path
-
-    def start(self, engine: str, batch: int, threads: int) -> Worker:
-        """Start a worker for this model."""
-        return Worker(engine, self.file(engine), self.input(batch), threads)
-
-
-def weights_of(name: str) -> Weights:
-    """Find trained weights or, if there are none on this machine, generate some."""
-    try:
-        return find_weights(name, download=False)
-    except WeightsNotFoundError:
-        return synthetic_weights(name)
+def start_worker(model: Model, engine: str, batch: int, threads: int) -> Worker:
+    """Start an engine on a model."""
+    return Worker(engine, model.file(engine, batch), model.input(batch), threads)
 
 
 @contextlib.contextmanager
@@ -140,25 +96,95 @@ def workers(model: Model, engines: list[str], batch: int, threads: int) -> Itera
         started = {}
         for engine in engines:
             try:
-                started[engine] = stack.enter_context(model.start(engine, batch, threads))
-            except WorkerError as error:
+                started[engine] = stack.enter_context(start_worker(model, engine, batch, threads))
+            except (WorkerError, OSError) as error:
                 say(f"left out: {error}")
         yield started
 
 
-def alternate(contenders: dict[Any, Worker], rounds: int) -> dict[Any, np.ndarray]:
-    """Time contenders in turns; for each, the median call of each round in milliseconds."""
-    calls = {}
+class Burst:
+    """Multiply-adds on so many threads at once, for a moment: how fast the machine is."""
+
+    def __init__(self, threads: int) -> None:
+        self.values = [fma_loop.start_values(np.float32) for _ in range(threads)]
+        self.repeats = 1
+        self._seconds(0)  # compiles
+        while self._seconds(0) < BURST:
+            self.repeats *= 2
+
+    def rate(self) -> float:
+        """Bursts a second."""
+        barrier = threading.Barrier(len(self.values))
+
+        def work(thread: int) -> float:
+            barrier.wait()
+            return self._seconds(thread)
+
+        with ThreadPoolExecutor(len(self.values)) as pool:
+            return 1 / max(pool.map(work, range(len(self.values))))
+
+    def _seconds(self, thread: int) -> float:
+        begin = time.perf_counter()
+        fma_loop.burn(self.values[thread], self.repeats)
+        return time.perf_counter() - begin
+
+
+@dataclass
+class Rounds:
+    """What was measured in turns.
+
+    Attributes
+    ----------
+    all_times
+        Of each contender, the median call of each round in milliseconds.
+    pace
+        Of each round the rate of the slowest burst, in parts of that of the fastest in any round.
+    """
+
+    all_times: dict[Any, np.ndarray]
+    pace: np.ndarray
+
+    @property
+    def calm(self) -> np.ndarray:
+        """In which rounds the machine was ours, as far as bursts show."""
+        return self.pace >= CALM
+
+    @property
+    def counted(self) -> np.ndarray:
+        """Which rounds count: the calm ones, or all where fewer than half are."""
+        return self.calm if 2 * self.calm.sum() >= len(self.calm) else np.ones_like(self.calm)
+
+    @property
+    def times(self) -> dict[Any, np.ndarray]:
+        """The times that count."""
+        return {name: each[self.counted] for name, each in self.all_times.items()}
+
+    def __str__(self) -> str:
+        """Say how many rounds count, and why all do if they do in spite of it."""
+        calm, all_of_them = self.calm.sum(), len(self.calm)
+        return f"{calm} of {all_of_them}" + ("" if self.counted.sum() == calm else ", all counted")
+
+
+def alternate(contenders: dict[Any, Worker], rounds: int, threads: int) -> Rounds:
+    """Time contenders in turns, with a burst before each turn and after the last."""
+    burst, calls = Burst(threads), {}
     for name, worker in contenders.items():
         (seconds,) = worker.ask("time", warm_up=1, calls=1)
         calls[name] = int(np.clip(BLOCK / seconds, *CALLS))
     times: dict[Any, list[float]] = {name: [] for name in contenders}
+    pace, fastest = [], 0.0
     order = list(contenders)
     for number in range(rounds):
         first = number % max(1, len(order))
+        bursts = []
         for name in order[first:] + order[:first]:
             time.sleep(PAUSE)
+            bursts.append(burst.rate())
             warm_up = min(WARM_UP, calls[name] - 1)
             block = contenders[name].ask("time", warm_up=warm_up, calls=calls[name])
             times[name].append(1e3 * float(np.median(block)))
-    return {name: np.array(each) for name, each in times.items()}
+        time.sleep(PAUSE)
+        bursts.append(burst.rate())
+        pace.append(min(bursts))
+        fastest = max(fastest, *bursts)
+    return Rounds({name: np.array(each) for name, each in times.items()}, np.array(pace) / fastest)
