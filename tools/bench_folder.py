@@ -35,9 +35,9 @@ import numpy as np
 from bench_peers import positive
 from folder_engines import ENGINES, files_in
 from peer_files import weights_of
+from peer_tables import header, row, spread
 from peer_workers import WorkerError
 from PIL import Image
-from tables import header, row, spread
 from this_cpu import cpu_name
 
 import refnet

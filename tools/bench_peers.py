@@ -22,9 +22,9 @@ from pathlib import Path
 
 import numpy as np
 from peer_files import Model
+from peer_tables import distance, fastest, header, milliseconds, ratio, row, share, spread
 from peer_workers import CALM, alternate, say, start_worker, workers
 from peers import PEERS, REFNET, REFNET64, Peer, described, missing
-from tables import distance, fastest, header, milliseconds, ratio, row, share, spread
 from this_cpu import cpu_name, rates
 
 from refnet.architecture.scaling import TABLE
@@ -76,7 +76,7 @@ class Report:
 
     def _speed(self, name: str, batch: int, threads: int, both: bool) -> list[str]:
         """Cells of one case."""
-        model, peaks = self.model(name), Peaks(threads)
+        model, peaks = self.model(name), Peaks(threads, [DTYPES[engine] for engine in self.ours])
         macs, ours = batch * model.plan.macs, self.ours[0]
         with workers(model, self.engines, batch, threads) as started:
             peaks.look()
@@ -172,11 +172,11 @@ class Report:
 
 
 class Peaks:
-    """The CPU's peak on so many threads, as the best of all looks."""
+    """The CPU's peaks on so many threads, as the best of all looks."""
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, dtypes: list[str]) -> None:
         self.threads = threads
-        self.best = dict.fromkeys(DTYPES.values(), 0.0)
+        self.best = dict.fromkeys(dtypes, 0.0)
 
     def look(self) -> None:
         """Measure once more."""

@@ -50,15 +50,7 @@ def cpu_info(file: Path) -> dict[str, str]:
 
 
 def generation(found: Mapping[str, str]) -> str:
-    """Name the generation of a CPU by what it can do; empty if that is not known.
-
-    Examples
-    --------
-    >>> generation({"vendor_id": "AuthenticAMD", "cpu family": "25", "flags": "avx2 avx512f"})
-    'Zen 4'
-    >>> generation({"vendor_id": "GenuineIntel", "model": "167", "flags": "avx512f amx_tile"})
-    'Sapphire or Emerald Rapids'
-    """
+    """Name the generation of a CPU by what it can do; empty if that is not known."""
     flags, family = found.get("flags", "").split(), found.get("cpu family")
     match found.get("vendor_id"):
         case "GenuineIntel":
