@@ -88,7 +88,10 @@ class Report:
         cells += [ratio(times.get(ours), theirs), fastest(times, self.peers)]
         cells += [share(times, ours, macs, peaks.of(DTYPES[ours])), str(rounds)]
         if both:
-            cells += [milliseconds(times, REFNET64), ratio(times.get(REFNET64), [times[REFNET]])]
+            cells += [
+                milliseconds(times, REFNET64),
+                ratio(times.get(REFNET64), [times[REFNET]] if REFNET in times else []),
+            ]
             cells += [share(times, REFNET64, macs, peaks.of("float64"))]
         return cells
 
@@ -105,7 +108,7 @@ class Report:
         print(
             f"A fresh process of one model, batch 1, {threads} threads: from its start to its first answer, and the\n"
             f"most memory it had resident by then; median of {STARTS}. Files are in the page cache, and refnet's\n"
-            "kernels in Numba's.\n"
+            "kernels in Numba's; PyTorch compiles anew in each.\n"
         )
         engines = [engine for engine in self.engines if engine != REFNET64]
         print(header("model", *engines))

@@ -165,14 +165,12 @@ def torch(memory_format: str, *, compiled: bool = False) -> Callable[..., Engine
 
             torch._inductor.config.freezing = True  # weights are constants, which it folds and lays out anew
             model = torch.compile(model, dynamic=False)
-        # Eager, the inference mode saves some bookkeeping; inductor freezes in no_grad alone.
-        quiet = torch.no_grad if compiled else torch.inference_mode
 
         def ready(x: Array) -> Call:
             picture = torch.from_numpy(channels_first(x)).contiguous(memory_format=layout)
 
             def call() -> Array:
-                with quiet():
+                with torch.inference_mode():
                     return model(picture).numpy()
 
             return call

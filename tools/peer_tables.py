@@ -46,7 +46,8 @@ def fastest(times: dict[str, np.ndarray], peers: list[Peer]) -> str:
     if not names:
         return "–"
     order = list(names)
-    wins = Counter(names[order[row]] for row in np.argmin([times[engine] for engine in order], axis=0)).most_common()
+    first = np.argmin([times[engine] for engine in order], axis=0)
+    wins = Counter(names[order[place]] for place in first).most_common()
     return wins[0][0] if len(wins) == 1 else ", ".join(f"{name} {count}" for name, count in wins)
 
 

@@ -80,7 +80,7 @@ PEERS = {
         ("PyTorch compiled",),
         TORCH,
         "torch",
-        "the same by torch.compile: inductor, weights frozen, shapes static, channels last",
+        "the same by torch.compile: inductor, weights frozen, shapes static, channels last (max-autotune is no faster)",
     ),
 }
 
