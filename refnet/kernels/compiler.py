@@ -23,12 +23,11 @@ def compile_function(function: Any, signature: Any) -> ObjectCode:
     compiled = emit.compiled(function)
     compiled.compile(signature)
     (overload,) = compiled.overloads.values()
-    ((_, text),) = compiled.inspect_llvm().items()
-    module = binding.parse_assembly(text)
-    code = _machine().emit_object(module)
+    _, _, (code, _) = overload.library.serialize_using_object_code()
     calls = undefined_symbols(code)
     if calls is None:
-        declared = {each.name for each in module.functions if each.is_declaration}
+        ((_, text),) = compiled.inspect_llvm().items()
+        declared = {each.name for each in binding.parse_assembly(text).functions if each.is_declaration}
         calls = {name for name in declared if not name.startswith("llvm.")}
     return ObjectCode(overload.fndesc.llvm_func_name, tuple(sorted(calls)), code)
 
