@@ -8,10 +8,18 @@ from typing import NamedTuple
 from refnet.engine.fusion import Operation
 from refnet.engine.layout import as_picture, blocks_of
 from refnet.kernels import rows
-from refnet.kernels.machine import LANES, TileShapes
+from refnet.kernels.machine import AT_ONCE, LANES, TileShapes
 
 # Multiply-adds in a chunk: many against the 100 ns of claiming it, few against a step.
 _CHUNK_MACS = 400_000
+
+# A pointwise chunk reads its panel's weights once, so it is large, but its pixels must fit a cache near the core; to
+# begin one takes as long as such a part of a tile.
+_POINTWISE_CHUNK_MACS = 3_000_000
+_TILES_TO_BEGIN = 0.25
+
+# A dense layer waits for its weights: fewer multiply-adds take as long.
+_DENSE_CHUNK_MACS = 60_000
 
 # An element that is only read and written takes as long as so many multiply-adds.
 _ELEMENT_MACS = 16
@@ -33,8 +41,8 @@ class Chunks(NamedTuple):
     per_strip: int
 
 
-def chunks_of(o: Operation, tiles: TileShapes) -> Chunks:
-    """Cut an operation.
+def chunks_of(o: Operation, tiles: TileShapes, threads: int = 1) -> Chunks:
+    """Cut an operation for so many threads.
 
     Examples
     --------
@@ -51,9 +59,14 @@ def chunks_of(o: Operation, tiles: TileShapes) -> Chunks:
         return Chunks(1, 1, blocks)
     if o.op == rows.CONVOLUTION:
         return Chunks(panels, height, 1)
+    if o.op == rows.DENSE:
+        panel_macs = tiles.blocks * LANES * o.in_shape[-1]
+        enough = AT_ONCE * -(-_DENSE_CHUNK_MACS // (AT_ONCE * panel_macs))
+        return _cut(1, blocks, tiles.blocks * enough)
     if o.op == rows.POINTWISE:
-        tile_macs = tiles.pixels * tiles.blocks * LANES * o.in_shape[-1]
-        return _cut(panels, height * width, tiles.pixels * max(1, _CHUNK_MACS // tile_macs))
+        tile = tiles.sums // tiles.blocks
+        most = round(_POINTWISE_CHUNK_MACS / (tile * tiles.blocks * LANES * o.in_shape[-1]))
+        return _cut(panels, height * width, tile * _tiles_of_a_strip(-(-height * width // tile), panels, most, threads))
     if o.op == rows.DEPTHWISE:
         strips = -(-height // _strip_rows(o, tiles))
         return _cut(panels, height, -(-height // strips))
@@ -63,6 +76,19 @@ def chunks_of(o: Operation, tiles: TileShapes) -> Chunks:
 
 def _cut(panels: int, count: int, per_strip: int) -> Chunks:
     return Chunks(panels, -(-count // per_strip), per_strip)
+
+
+def _tiles_of_a_strip(count: int, panels: int, most: int, threads: int) -> int:
+    """As few strips of ``count`` tiles as let the threads end together, each of ``most`` tiles or less.
+
+    Examples
+    --------
+    >>> [_tiles_of_a_strip(28, panels=3, most=28, threads=threads) for threads in (1, 2, 8)]
+    [28, 14, 6]
+    """
+    fewest = max(1, -(-count // max(1, most)))
+    sizes = [-(-count // strips) for strips in range(fewest, max(fewest, min(count, fewest + 4 * threads)) + 1)]
+    return min(sizes, key=lambda size: -(-panels * -(-count // size) // threads) * (size + _TILES_TO_BEGIN))
 
 
 def _strip_rows(o: Operation, tiles: TileShapes) -> int:

@@ -55,7 +55,7 @@ _CODES = {
     "mean": rows.MEAN,
     "excite": rows.EXCITE,
     "add": rows.ADD,
-    "dense": rows.POINTWISE,
+    "dense": rows.DENSE,
     "softmax": rows.SOFTMAX,
     "max": rows.MAX,
     "gem": rows.GEM,
@@ -89,7 +89,7 @@ def fuse(steps: Sequence[Step], weights: WeightsLayout, visible: Collection[str]
                 sums = f"{last.name}/row_sums"
                 operations[-1] = replace(last, row_sums=sums)
                 operations.append(replace(operation, inputs=(sums,)))
-            elif step.op == "dense" and step.activation not in rows.IN_TILES:
+            elif step.op == "dense" and step.activation not in rows.IN_DENSE:
                 operations += _in_two(operation, weights)
             else:
                 operations.append(operation)

@@ -113,8 +113,9 @@ def make_program(
     *,
     visible: Collection[str] = (),
     given: Mapping[str, Shape] | None = None,
+    threads: int = 1,
 ) -> Program:
-    """Make the program of ``steps``, in which every tensor named in ``visible`` can be read.
+    """Make the program of ``steps`` for so many threads, in which every tensor named in ``visible`` can be read.
 
     ``given`` are the tensors that the steps begin with and their shapes; by default the network's input.
     """
@@ -125,9 +126,9 @@ def make_program(
     table: list[dict[str, int]] = []
     for operation in fused.operations:
         if operation.expansion is not None:
-            table.append(_row(operation.expansion, tensors, tiles, dtype) | {"chunks": 0})
-        table.append(_row(operation, tensors, tiles, dtype))
-    zeros = max((row["pitch"] for row in table), default=0) * LANES + _overhang(tiles)
+            table.append(_row(operation.expansion, tensors, tiles, dtype, threads) | {"chunks": 0})
+        table.append(_row(operation, tensors, tiles, dtype, threads))
+    zeros = max((row["pitch"] for row in table), default=0) * LANES
     scratch = max(
         (
             _scratch(row, tiles) + (_scratch(before, tiles) if row["expansion"] else 0)
@@ -174,14 +175,17 @@ def _plan_arena(fused: FusedSteps, given: Mapping[str, Shape]) -> tuple[dict[str
     return tensors, arena.size
 
 
-def _row(o: Operation, tensors: dict[str, Tensor], tiles: TileShapes, dtype: np.dtype[Any]) -> dict[str, int]:
+def _row(
+    o: Operation, tensors: dict[str, Tensor], tiles: TileShapes, dtype: np.dtype[Any], threads: int
+) -> dict[str, int]:
     in_height, in_width, channels = as_picture(o.in_shape)
     out_height, out_width, out_channels = as_picture(o.shape)
     source = tensors[o.inputs[0]]
     if o.op == rows.MEAN:
         in_height, in_width, _ = source.shape  # of the row sums, where there are some
     pitch = max(o.pads.left + in_width, (out_width - 1) * o.stride + o.kernel)
-    panels, strips, per_strip = chunks_of(o, tiles)
+    panels, strips, per_strip = chunks_of(o, tiles, threads)
+    long_tiles, short_tiles = _tiles_in_a_row(out_width, tiles)
     return {
         "op": o.op,
         "chunks": panels * strips,
@@ -208,6 +212,8 @@ def _row(o: Operation, tensors: dict[str, Tensor], tiles: TileShapes, dtype: np.
         "expansion": o.expansion is not None,
         "buffer_rows": max(o.kernel, min(in_height, _BUFFER_BYTES // (pitch * LANES * tiles.blocks * dtype.itemsize))),
         "pitch": pitch,
+        "long_tiles": long_tiles,
+        "short_tiles": short_tiles,
         "count": math.prod(o.in_shape[:-1]),
         "weights": o.offsets.kernel,
         "scale": o.offsets.scale,
@@ -223,10 +229,21 @@ def _scratch(row: dict[str, int], tiles: TileShapes) -> int:
     if row["op"] == rows.MEAN:
         return row["height"] * LANES
     if row["op"] == rows.DEPTHWISE:
-        return tiles.blocks * row["buffer_rows"] * row["pitch"] * LANES + _overhang(tiles)
+        return tiles.blocks * row["buffer_rows"] * row["pitch"] * LANES
     return 0
 
 
-def _overhang(tiles: TileShapes) -> int:
-    """Elements behind a row of a line buffer that a tile wider than the picture may touch."""
-    return (2 * tiles.short_row_pixels + 5) * LANES
+def _tiles_in_a_row(width: int, tiles: TileShapes) -> tuple[int, int]:
+    """How many long and short tiles of a depthwise convolution make a row: tiles of one pixel make the rest.
+
+    One pixel takes longer than it would in a tile, so as few as can be are left over; few tiles are faster than many.
+
+    Examples
+    --------
+    >>> from refnet.kernels.machine import Registers
+    >>> [_tiles_in_a_row(width, tile_shapes(4, Registers(32, 64))) for width in (28, 19, 12, 9)]
+    [(4, 0), (2, 1), (1, 1), (1, 0)]
+    """
+    long, short = tiles.row_pixels, tiles.short_row_pixels
+    longs = min(range(width // long, -1, -1), key=lambda longs: (width - longs * long) % short)
+    return longs, (width - longs * long) // short

@@ -154,7 +154,7 @@ class Engine(Runner):
         interpreter: Interpret = interpreter,
     ) -> None:
         self.weights = PackedWeights(steps, take, eps, dtype)
-        new_program = partial(_program_for, steps_for, self.weights.layout, dtype)
+        new_program = partial(_program_for, steps_for, self.weights.layout, dtype, threads)
         super().__init__(self.weights.flat, new_program, dtype, threads, interpreter)
 
 
@@ -172,6 +172,7 @@ def _program_for(
     steps_for: StepsFor,
     layout: WeightsLayout,
     dtype: np.dtype[Any],
+    threads: int,
     size: tuple[int, int],
     wanted: frozenset[str],
     given: frozenset[str],
@@ -180,6 +181,5 @@ def _program_for(
     shapes = {names.INPUT: steps[0].in_shape} | {step.name: step.shape for step in steps}
     steps = needed(steps, given, wanted)
     read = {name for step in steps for name in step.inputs}
-    return make_program(
-        steps, layout, dtype, visible=wanted, given={name: shapes[name] for name in sorted(given & read)}
-    )
+    begin_with = {name: shapes[name] for name in sorted(given & read)}
+    return make_program(steps, layout, dtype, visible=wanted, given=begin_with, threads=threads)

@@ -1,6 +1,8 @@
-"""The epilogue, what follows a sum: batch norm, activation, residual, in place, for some pixels of 16 channels.
+"""The epilogue, what follows a sum: batch norm, activation, residual.
 
-The vectors of a few pixels take each step of the exponential together: one alone would wait for every result.
+``finish_sums`` is for the sums of a tile while they are in registers. ``finish``, after a tile, and ``finish_alone``,
+for an operation by itself, work in place on some pixels of 16 channels. A few vectors take each step of the exponential
+together: one alone would wait for every result.
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ from refnet.kernels.machine import LANES
 from refnet.kernels.rows import ACTIVATION_CODES, IN_TILES
 from refnet.reference.numerics import EXP
 
-_TOGETHER = 4  # pixels
+_TOGETHER, _MOST_TOGETHER = 4, 5  # vectors
+LINEAR = ACTIVATION_CODES["none"]
 
 Vectors = Sequence[ir.Value]
 
@@ -30,6 +33,25 @@ class Epilogue(NamedTuple):
     activation: int  # one of ACTIVATION_CODES
     residual: int  # arena offset of what is added, laid out like the sums; negative: none
     total: int  # arena offset of where the sum of the pixels goes, from +0 in order; negative: nowhere
+
+
+def finish_sums(
+    e: Emitter, sums: Vectors, scale: Vectors, shift: Vectors, activation: ir.Value, names: Sequence[str]
+) -> None:
+    """Batch norm and activation of variables that hold the sums of a tile: all that follows but a residual.
+
+    Each has a scale and a shift of its own. The activation is one of ``names``, or none: each takes time to compile.
+    """
+    b = e.builder
+    for sum_, by, and_ in zip(sums, scale, shift, strict=True):
+        b.store(e.fma(b.load(sum_), by, and_), sum_)
+    for name in names:
+        with b.if_then(b.icmp_signed("==", activation, index(ACTIVATION_CODES[name]))):
+            size = -(-len(sums) // -(-len(sums) // _MOST_TOGETHER))  # 14 are 5, 5 and 4
+            for first in range(0, len(sums), size):
+                some = sums[first : first + size]
+                for sum_, result in zip(some, FORMULAS[name](e, [b.load(sum_) for sum_ in some]), strict=True):
+                    b.store(result, sum_)
 
 
 def _finishing(names: Sequence[str]) -> Any:
@@ -53,7 +75,7 @@ def _finishing(names: Sequence[str]) -> Any:
                     b.store(e.fma(e.load(e.advance(y_pointer, offset)), scale, shift), value)
                 for name in names:
                     with b.if_then(b.icmp_signed("==", of.activation, index(ACTIVATION_CODES[name]))):
-                        for value, result in zip(values, _FORMULAS[name](e, [b.load(v) for v in values]), strict=True):
+                        for value, result in zip(values, FORMULAS[name](e, [b.load(v) for v in values]), strict=True):
                             b.store(result, value)
                 with b.if_then(b.icmp_signed(">=", of.residual, index(0))):
                     for value, offset in zip(values, at, strict=True):
@@ -99,19 +121,19 @@ def _tanh(e: Emitter, ys: Vectors) -> Vectors:
     return [b.fsub(q, e.constant(1.0)) for q in quotients]
 
 
-_FORMULAS = {"swish": _swish, "relu6": _relu6, "sigmoid": _sigmoid, "relu": _relu, "tanh": _tanh}
+FORMULAS = {"swish": _swish, "relu6": _relu6, "sigmoid": _sigmoid, "relu": _relu, "tanh": _tanh}
 
 # In each pixel of one block, from ``y`` on: fma(y, scale, shift), then the activation, then plus the residual. The
 # first is for what follows a sum, in a tile; the second, for an operation by itself.
 finish = _finishing(IN_TILES[1:])
-finish_alone = _finishing(tuple(_FORMULAS))
+finish_alone = _finishing(tuple(FORMULAS))
 
 
 def _one_plus_exp_of_minus(e: Emitter, xs: Vectors) -> Vectors:
     """1 + exp(clamp(-x)): the denominators of sigmoid and swish. See reference/elementary.py for the steps.
 
-    The last differs in form, not in bits: p * 2**n adds n to the exponent of p. Both are normal numbers, as the clamp
-    makes sure; and n is 0 in the bits of a NaN that arithmetic made.
+    Two differ in form, not in bits. x is negated inside of the fmas that use it. And p * 2**n adds n to the exponent of
+    p: both are normal numbers, as the clamp makes sure; and n is 0 in the bits of a NaN that arithmetic made.
     """
     b, c = e.builder, EXP[str(e.dtype)]
     integers = ir.VectorType(e.integer, LANES)
@@ -124,10 +146,10 @@ def _one_plus_exp_of_minus(e: Emitter, xs: Vectors) -> Vectors:
         n = b.shl(b.bitcast(shifted, integers), mantissa)
         return b.bitcast(b.add(b.bitcast(p, integers), n), e.vector)
 
-    z = each(lambda x: e.clamp(b.fneg(x), -c.sigmoid_bound, c.sigmoid_bound), xs)
-    shifted = each(lambda z: e.fma(z, e.constant(c.inverse_ln2), e.constant(c.shifter)), z)
+    z = each(lambda x: e.clamp(x, -c.sigmoid_bound, c.sigmoid_bound), xs)
+    shifted = each(lambda z: e.fma(z, e.constant(-c.inverse_ln2), e.constant(c.shifter)), z)
     n = each(lambda s: b.fsub(s, e.constant(c.shifter)), shifted)
-    r = each(lambda n, z: e.fma(n, e.constant(-c.ln2_high), z), n, z)
+    r = each(lambda n, z: e.fma(n, e.constant(-c.ln2_high), b.fneg(z)), n, z)
     r = each(lambda n, r: e.fma(n, e.constant(-c.ln2_low), r), n, r)
     p: Vectors = [e.constant(c.coefficients[0])] * len(xs)
     for a in c.coefficients[1:]:

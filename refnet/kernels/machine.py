@@ -16,6 +16,9 @@ from refnet.compiler_lock import COMPILER_LOCK
 
 LANES = 16  # channels in a block of the activation layout, whatever the CPU
 
+# Sums of a dense layer that are made together: chains of 32 taps, or panels of channels.
+AT_ONCE = 4
+
 # Numbers of a type: Numba would compile a function once more for each literal that it is called with.
 NOWHERE: Any = np.int64(-1)
 ZERO: Any = np.int64(0)
@@ -93,32 +96,47 @@ def registers() -> Registers:
 class TileShapes(NamedTuple):
     """Tile shapes for one dtype."""
 
-    pixels: int  # of a pointwise tile
-    half: int  # pixels of the tile for the end of a strip
-    blocks: int  # of 16 output channels, in a pointwise tile
+    sums: int  # of 16 lanes, of a pointwise tile: its pixels times its blocks of output channels
+    finishes: int  # 1: a full tile has registers for the totals as well, and for what follows
+    unrolled: int  # taps of a pointwise tile between two jumps
+    piece: int  # vectors of weights that a pointwise tile takes before its neighbour does
+    blocks: int  # of 16 output channels, in a tile
     row_pixels: int  # neighbours in a row, of a depthwise tile
     short_row_pixels: int  # of the tile for the end of a row
 
 
-def tile_shapes(itemsize: int, machine: Registers | None = None) -> TileShapes:
-    """Choose the tiles whose sums fill the registers, less one for each block of weights and one spare.
+# Bytes of registers that hold a tile's totals beside its sums.
+_ROOM_FOR_TOTALS = 2048
 
-    A depthwise tile keeps the weights of a row of its kernel beside its sums: these get half of the registers, but at
-    most 7 pixels, for B0's widths of 112 to 7 are multiples of 7.
+# Of weights: they stay in a first-level cache of 32 kB beside what else a tile reads.
+_PIECE_BYTES = 20 * 1024
+
+
+def tile_shapes(itemsize: int, machine: Registers | None = None) -> TileShapes:
+    """Choose the tiles.
+
+    Pointwise: the sums, and the totals where there is room for both, fill the registers, less one for each block of
+    weights and one spare. Depthwise: a tile keeps the weights of a row of its kernel beside its sums, which get half of
+    the registers, but at most 7 pixels of each block, for B0's widths of 112 to 7 are multiples of 7; most widths are
+    sums of 7s and 5s.
 
     Examples
     --------
     >>> tile_shapes(4, Registers(32, 64))
-    TileShapes(pixels=14, half=7, blocks=2, row_pixels=7, short_row_pixels=4)
+    TileShapes(sums=14, finishes=1, unrolled=4, piece=320, blocks=2, row_pixels=7, short_row_pixels=5)
     >>> tile_shapes(4, Registers(16, 32))
-    TileShapes(pixels=6, half=3, blocks=1, row_pixels=3, short_row_pixels=2)
+    TileShapes(sums=6, finishes=0, unrolled=1, piece=320, blocks=1, row_pixels=4, short_row_pixels=3)
     """
     machine = machine or registers()
     per_block = max(1, LANES * itemsize // machine.size)
     blocks = 2 if per_block == 1 else 1
-    pixels = max(1, (machine.count - blocks * per_block - 1) // (blocks * per_block))
-    row = max(1, min(7, machine.count // per_block // 2 - 1))
-    return TileShapes(pixels, max(1, pixels // 2), blocks, row, (row + 1) // 2)
+    room = (machine.count - blocks * per_block - 1) // per_block
+    finishes = machine.count * machine.size >= _ROOM_FOR_TOTALS
+    sums = max(1, room // 2 if finishes else room)
+    row = max(1, min(7, machine.count // per_block // 2))
+    return TileShapes(
+        sums, int(finishes), 4 if finishes else 1, _PIECE_BYTES // (LANES * itemsize), blocks, row, (2 * row + 1) // 3
+    )
 
 
 def tile_shapes_of(array_type: Any) -> TileShapes:

@@ -20,7 +20,7 @@ from numba.extending import intrinsic
 
 from refnet.arrays import Array
 from refnet.kernels.emit import Emitter, aligned_frame, index
-from refnet.kernels.epilogue import _FORMULAS, Vectors
+from refnet.kernels.epilogue import FORMULAS, Vectors
 from refnet.kernels.machine import LANES, Registers, registers
 
 MULTIPLY_ADDS = 32  # of a round, as vectors: a division, the slowest operation there is, takes as long as 20 of them
@@ -94,7 +94,7 @@ def _add(e: Emitter, xs: Vectors) -> Vectors:
     return [e.builder.fadd(x, e.constant(1.0)) for x in xs]
 
 
-_OPERATIONS = {ADDITION: _add, **_FORMULAS}
+_OPERATIONS = {ADDITION: _add, **FORMULAS}
 
 
 class _Pipeline:

@@ -15,11 +15,13 @@ from refnet.kernels.machine import TileShapes
 
 # Operation codes.
 CONVOLUTION, POINTWISE, DEPTHWISE, MEAN, EXCITE, ADD, AFFINE, SOFTMAX = range(8)
-MAX, GEM, DIVIDE, CONCATENATE, LOG_SOFTMAX = range(8, 13)  # of tops that few networks have
+DENSE = 8
+MAX, GEM, DIVIDE, CONCATENATE, LOG_SOFTMAX = range(9, 14)  # of tops that few networks have
 
 # What follows a sum, in tiles: the activations of published networks. An operation by itself knows all.
-IN_TILES = ("none", "swish", "relu6", "sigmoid")
-ACTIVATION_CODES = {name: code for code, name in enumerate((*IN_TILES, "relu", "tanh"))}
+IN_TILES = ("none", "swish", "relu6")
+IN_DENSE = (*IN_TILES, "sigmoid")
+ACTIVATION_CODES = {name: code for code, name in enumerate((*IN_DENSE, "relu", "tanh"))}
 
 # Elements of a thread's counters: each counter has a cache line of its own.
 COUNTER_STRIDE = 8
@@ -63,6 +65,8 @@ ROW = np.dtype(
             "expansion",  # 1: the row before makes the input, piece by piece; 0: the input is at x
             "buffer_rows",  # of the line buffer, and the pixels in each
             "pitch",
+            "long_tiles",  # of a depthwise convolution, in a row; short ones; the rest have one pixel
+            "short_tiles",
             "count",  # what a mean is divided by
             "weights",  # weights offsets: kernel, or what an operation has instead; scale; shift
             "scale",

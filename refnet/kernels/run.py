@@ -14,7 +14,8 @@ import numpy as np
 from numba import njit, types
 
 from refnet.kernels import atomic, elementwise, rows, tops
-from refnet.kernels.depthwise import OutputRow, row_k3s1, row_k3s2, row_k5s1, row_k5s2
+from refnet.kernels.dense import Layer, dense
+from refnet.kernels.depthwise import OutputRows, ask_for, rows_k3s1, rows_k3s2, rows_k5s1, rows_k5s2
 from refnet.kernels.emit import OPTIONS, SIZE_UNKNOWN, array_at
 from refnet.kernels.epilogue import Epilogue
 from refnet.kernels.float_mode import restore_mode, set_default_mode
@@ -33,8 +34,9 @@ from refnet.kernels.softmax import log_softmax, softmax
 
 _CONVOLUTION, _POINTWISE, _DEPTHWISE = rows.CONVOLUTION, rows.POINTWISE, rows.DEPTHWISE
 _MEAN, _EXCITE, _ADD, _AFFINE, _SOFTMAX = rows.MEAN, rows.EXCITE, rows.ADD, rows.AFFINE, rows.SOFTMAX
-_MAX, _GEM, _DIVIDE = rows.MAX, rows.GEM, rows.DIVIDE
+_DENSE, _MAX, _GEM, _DIVIDE = rows.DENSE, rows.MAX, rows.GEM, rows.DIVIDE
 _CONCATENATE, _LOG_SOFTMAX = rows.CONCATENATE, rows.LOG_SOFTMAX
+_ON_VECTORS = (_DENSE, _SOFTMAX, _LOG_SOFTMAX, _CONCATENATE)
 
 
 # LLVM optimises all that a function calls anew with every function around it: no functions between here and the tiles.
@@ -128,15 +130,46 @@ def _pointwise_chunk(row: Any, panel: int, strip: int, arena: Any, weights: Any,
     first = strip * row.per_strip
     y_block = all_pixels * LANES
     y = row.y + panel * tiles.blocks * y_block + first * LANES
-    output = Output(y=y, y_block=y_block, width=row.width, gap=ZERO)
+    output = Output(y=y, y_block=y_block, width=all_pixels, gap=ZERO)
     _pointwise_panel(row, panel, first, min(row.per_strip, all_pixels - first), arena, weights, tiles, output)
 
 
 @_inlined
+def _vector_chunk(row: Any, strip: int, arena: Any, weights: Any, tiles: TileShapes) -> None:
+    """An operation on a vector, or some blocks of output channels of one."""
+    if row.op == _DENSE:
+        _dense_chunk(row, strip, arena, weights, tiles)
+    elif row.op == _SOFTMAX:
+        softmax(arena, row.x, row.y, row.channels)
+    elif row.op == _LOG_SOFTMAX:
+        log_softmax(arena, row.x, row.y, row.channels)
+    else:
+        tops.concatenate(arena, row.x, row.other, row.y, row.channels)
+
+
+@_inlined
+def _dense_chunk(row: Any, strip: int, arena: Any, weights: Any, tiles: TileShapes) -> None:
+    """Some blocks of output channels of a dense layer."""
+    block = strip * row.per_strip
+    at = block * LANES
+    layer = Layer(x=row.x, taps=row.channels, w=row.weights + at * row.channels, y=row.y + at)
+    epilogue = _epilogue(row, block, NOWHERE, NOWHERE)
+    dense(arena, weights, layer, epilogue, min(row.per_strip, row.out_blocks - block), tiles.blocks)
+
+
+@_inlined
 def _depthwise_chunk(
-    program: Any, i: int, panel: int, strip: int, arena: Any, weights: Any, constants: Constants, scratch: int
+    program: Any,
+    i: int,
+    panel: int,
+    strip: int,
+    arena: Any,
+    weights: Any,
+    constants: Constants,
+    scratch: int,
+    is_first: bool,
 ) -> None:
-    """Some output rows of a panel of channels.
+    """Some output rows of a panel of channels; ``is_first`` of those that this thread computes.
 
     The input goes through a line buffer that stays in the cache: it is copied there from the arena, or made there by
     the convolution before it, which then is nowhere else.
@@ -147,7 +180,11 @@ def _depthwise_chunk(
     oy, end = strip * row.per_strip, min((strip + 1) * row.per_strip, row.out_height)
     buffer_rows, pitch, width = row.buffer_rows, row.pitch, row.width
     buffer_block = buffer_rows * pitch * LANES
-    for b in range(blocks):
+    taps = row.kernel * row.kernel
+    ask_for(weights, row.weights + first_block * LANES * taps, blocks * taps)
+    ask_for(weights, row.scale + first_block * LANES, blocks)
+    ask_for(weights, row.shift + first_block * LANES, blocks)
+    for b in range(constants.tiles.blocks if is_first else 0):
         clear_margins(arena, _line_buffer(row, scratch + b * buffer_block))
     filled = max(0, oy * row.stride - row.top)
     needed = min(row.height, (end - 1) * row.stride - row.top + row.kernel)
@@ -172,11 +209,8 @@ def _depthwise_chunk(
                     copy_rows(arena, x, filled, filled + count, _line_buffer(row, scratch + b * buffer_block))
             filled += count
         ready = end if limit == needed else (limit + row.top - row.kernel) // row.stride + 1
-        for b in range(blocks):
-            buffer = _line_buffer(row, scratch + b * buffer_block)
-            behind = scratch + constants.tiles.blocks * buffer_block
-            for at in range(oy, ready):
-                _depthwise_row(row, first_block + b, at, arena, weights, constants, buffer, behind)
+        buffer = _line_buffer(row, scratch)
+        _depthwise_rows(row, first_block, blocks, oy, ready, arena, weights, constants, buffer)
         oy = ready
 
 
@@ -189,28 +223,39 @@ def _line_buffer(row: Any, at: int) -> LineBuffer:
 
 
 @_inlined
-def _depthwise_row(
-    row: Any, block: int, oy: int, arena: Any, weights: Any, constants: Constants, buffer: LineBuffer, scratch: int
+def _depthwise_rows(
+    row: Any,
+    block: int,
+    blocks: int,
+    first: int,
+    last: int,
+    arena: Any,
+    weights: Any,
+    constants: Constants,
+    buffer: LineBuffer,
 ) -> None:
-    """Output row ``oy`` of one block, from the line buffer, and its sum where that is wanted."""
-    at = block * row.out_height + oy
-    out = OutputRow(
-        top=oy * row.stride - row.top,
+    """Output rows ``first`` … ``last`` - 1 of some blocks, from the line buffer, and their sums where wanted."""
+    out = OutputRows(
+        blocks=blocks,
         zeros=constants.zeros,
         w=row.weights + block * LANES * row.kernel * row.kernel,
-        y=row.y + at * row.out_width * LANES,
+        y=row.y + block * row.out_height * row.out_width * LANES,
+        height=row.out_height,
         width=row.out_width,
-        scratch=scratch,
+        top=row.top,
+        long_tiles=row.long_tiles,
+        short_tiles=row.short_tiles,
     )
-    epilogue = _epilogue(row, block, NOWHERE, row.row_sums + at * LANES if row.row_sums >= 0 else NOWHERE)
+    total = row.row_sums + block * row.out_height * LANES if row.row_sums >= 0 else NOWHERE
+    epilogue = _epilogue(row, block, NOWHERE, total)
     if row.kernel == 3 and row.stride == 1:
-        row_k3s1(arena, weights, buffer, out, epilogue, constants.tiles)
+        rows_k3s1(arena, weights, buffer, out, epilogue, first, last, constants.tiles)
     elif row.kernel == 3:
-        row_k3s2(arena, weights, buffer, out, epilogue, constants.tiles)
+        rows_k3s2(arena, weights, buffer, out, epilogue, first, last, constants.tiles)
     elif row.stride == 1:
-        row_k5s1(arena, weights, buffer, out, epilogue, constants.tiles)
+        rows_k5s1(arena, weights, buffer, out, epilogue, first, last, constants.tiles)
     else:
-        row_k5s2(arena, weights, buffer, out, epilogue, constants.tiles)
+        rows_k5s2(arena, weights, buffer, out, epilogue, first, last, constants.tiles)
 
 
 @_inlined
@@ -252,7 +297,7 @@ def make(dtype: np.dtype[Any]) -> tuple[Any, Any]:
         program = array_at(program_at, count)
         arena, weights = array_at(arena_at, SIZE_UNKNOWN), array_at(weights_at, SIZE_UNKNOWN)
         counters = array_at(counters_at, (2 * count + 1) * COUNTER_STRIDE)
-        constants = Constants(TileShapes(c[0], c[1], c[2], c[3], c[4]), c[5], c[6], c[7])
+        constants = Constants(TileShapes(c[0], c[1], c[2], c[3], c[4], c[5], c[6]), c[7], c[8], c[9])
         mode = set_default_mode()
         thread = atomic.fetch_add(counters, 2 * count * COUNTER_STRIDE, 1)
         scratch = constants.scratch + thread * constants.scratch_size
@@ -269,15 +314,11 @@ def make(dtype: np.dtype[Any]) -> tuple[Any, Any]:
                 if row.op == _POINTWISE:
                     _pointwise_chunk(row, panel, strip, arena, weights, constants.tiles)
                 elif row.op == _DEPTHWISE:
-                    _depthwise_chunk(program, i, panel, strip, arena, weights, constants, scratch)
+                    _depthwise_chunk(program, i, panel, strip, arena, weights, constants, scratch, computed == 0)
                 elif row.op == _CONVOLUTION:
                     _convolution_chunk(row, panel, strip, arena, weights, constants, scratch)
-                elif row.op == _SOFTMAX:
-                    softmax(arena, row.x, row.y, row.channels)
-                elif row.op == _LOG_SOFTMAX:
-                    log_softmax(arena, row.x, row.y, row.channels)
-                elif row.op == _CONCATENATE:
-                    tops.concatenate(arena, row.x, row.other, row.y, row.channels)
+                elif row.op in _ON_VECTORS:
+                    _vector_chunk(row, strip, arena, weights, constants.tiles)
                 else:
                     _blocks_chunk(row, strip, arena, weights, scratch)
                 computed += 1

@@ -14,7 +14,9 @@ from refnet.architecture.padding import NO_PADS, output_size, pads
 from refnet.architecture.plan import make_plan
 from refnet.architecture.step import Step, Weight, batch_norm_weights
 from refnet.architecture.top import PUBLISHED_TOP, Top
+from refnet.engine.program import _tiles_in_a_row
 from refnet.engine.runner import Engine
+from refnet.kernels.machine import Registers, tile_shapes
 from refnet.reference.evaluate import evaluate
 from refnet.weights.synthetic import picture_tensor
 
@@ -105,6 +107,18 @@ def test_expansion_and_depthwise(
     H: int, W: int, C: int, K: int, kernel: int, stride: int, padding: str, dtype: str
 ) -> None:
     assert_same(expanded_steps(H, W, C, K, kernel, stride, padding), dtype)
+
+
+@pytest.mark.parametrize("itemsize", [4, 8])
+@pytest.mark.parametrize("machine", [Registers(32, 64), Registers(16, 32), Registers(16, 16), Registers(32, 16)])
+def test_tiles_make_whole_rows_and_leave_few_pixels_over(machine: Registers, itemsize: int) -> None:
+    tiles = tile_shapes(itemsize, machine)
+    for width in range(1, 300):
+        longs, shorts = _tiles_in_a_row(width, tiles)
+        left = width - longs * tiles.row_pixels - shorts * tiles.short_row_pixels
+        assert min(longs, shorts) >= 0
+        assert 0 <= left < tiles.short_row_pixels
+        assert left == 0 or width < tiles.row_pixels * tiles.short_row_pixels
 
 
 def test_a_residual_before_a_depthwise_convolution_is_kept() -> None:

@@ -22,11 +22,13 @@ MACHINES = {
 def test_a_tile_has_something_to_do_and_its_sums_fit(machine: Registers, itemsize: int) -> None:
     tiles = tile_shapes(itemsize, machine)
     per_block = max(1, LANES * itemsize // machine.size)
-    assert min(tiles.pixels, tiles.row_pixels) >= 1
+    assert min(tiles.sums, tiles.row_pixels) >= 1
     assert tiles.row_pixels * per_block <= machine.count // 2 or tiles.row_pixels == 1
     assert tiles.short_row_pixels <= tiles.row_pixels <= 2 * tiles.short_row_pixels
     assert tiles.blocks in (1, 2)
-    assert tiles.pixels * tiles.blocks * per_block <= machine.count
+    vectors = (2 if tiles.finishes else 1) * tiles.sums + tiles.blocks
+    assert vectors * per_block < machine.count or tiles.sums == 1
+    assert tiles.sums % tiles.blocks == 0
 
 
 def test_this_machine_is_one_of_them() -> None:

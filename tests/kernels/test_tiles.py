@@ -85,10 +85,10 @@ def loops(strip: Strip) -> list[list[str]]:
 
 
 def widest_loop(strip: Strip) -> list[str]:
-    """The loop of the widest tile: it has a multiply-add for each register of its sums."""
+    """The loop of the widest tile: in each tap it has a multiply-add for each register of its sums."""
     itemsize = np.dtype(strip.dtype).itemsize
     tiles = tile_shapes(itemsize, strip.registers)
-    vectors = max(1, LANES * itemsize // strip.registers.size) * tiles.pixels * tiles.blocks
+    vectors = max(1, LANES * itemsize // strip.registers.size) * tiles.sums * tiles.unrolled
     if strip.multiply_add not in strip.assembly:
         pytest.skip("this CPU has no fma: the sums call a function")
     bodies = {sum(strip.multiply_add in line for line in body): body for body in loops(strip)}
