@@ -11,6 +11,7 @@ import argparse
 import os
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from llvmlite import binding
@@ -26,10 +27,21 @@ def compile_for(triple: str, cpu: str) -> None:
 
 def assembly_of(function: object) -> str:
     """What a compiled function of Numba is in the other machine's assembly."""
-    from refnet.kernels.compiler import _machine
-
     return "\n".join(
         _machine().emit_assembly(binding.parse_assembly(each)) for each in function.inspect_llvm().values()
+    )
+
+
+def _machine() -> Any:
+    """What makes assembly, as Numba sets it up for code that runs in its process."""
+    import numba
+
+    from refnet.kernels.machine import target
+
+    triple, cpu, features = target()
+    relocation = "static" if triple.startswith(("x86_64", "i686")) else "pic" if triple.startswith("ppc") else "default"
+    return binding.Target.from_triple(triple).create_target_machine(
+        cpu=cpu, features=features, opt=int(numba.config.OPT), reloc=relocation, codemodel="jitdefault", jit=True
     )
 
 

@@ -8,13 +8,13 @@ from typing import NamedTuple
 from refnet.engine.fusion import Operation
 from refnet.engine.layout import as_picture, blocks_of
 from refnet.kernels import rows
-from refnet.kernels.machine import AT_ONCE, LANES, TileShapes
+from refnet.kernels.machine import LANES, TileShapes
 
 # Multiply-adds in a chunk: many against the 100 ns of claiming it, few against a step.
 _CHUNK_MACS = 400_000
 
-# A pointwise chunk reads its panel's weights once, so it is large, but its pixels must fit a cache near the core; to
-# begin one takes as long as such a part of a tile.
+# A pointwise chunk reads its panel's weights once, so it is large, but its pixels must fit a cache near the core. To
+# begin it takes a part of the time of a tile.
 _POINTWISE_CHUNK_MACS = 3_000_000
 _TILES_TO_BEGIN = 0.25
 
@@ -41,7 +41,7 @@ class Chunks(NamedTuple):
     per_strip: int
 
 
-def chunks_of(o: Operation, tiles: TileShapes, threads: int = 1) -> Chunks:
+def chunks_of(o: Operation, tiles: TileShapes, threads: int) -> Chunks:
     """Cut an operation for so many threads.
 
     Examples
@@ -49,7 +49,7 @@ def chunks_of(o: Operation, tiles: TileShapes, threads: int = 1) -> Chunks:
     >>> from refnet.engine.packed import Offsets
     >>> from refnet.kernels.machine import tile_shapes
     >>> mean = Operation(rows.MEAN, "pool", ("head",), (7, 7, 1280), (1280,), Offsets(0, 0, 0))
-    >>> chunks_of(mean, tile_shapes(4))
+    >>> chunks_of(mean, tile_shapes(4), threads=2)
     Chunks(panels=1, strips=3, per_strip=31)
     """
     height, width, channels = as_picture(o.shape)
@@ -61,7 +61,7 @@ def chunks_of(o: Operation, tiles: TileShapes, threads: int = 1) -> Chunks:
         return Chunks(panels, height, 1)
     if o.op == rows.DENSE:
         panel_macs = tiles.blocks * LANES * o.in_shape[-1]
-        enough = AT_ONCE * -(-_DENSE_CHUNK_MACS // (AT_ONCE * panel_macs))
+        enough = tiles.at_once * -(-_DENSE_CHUNK_MACS // (tiles.at_once * panel_macs))
         return _cut(1, blocks, tiles.blocks * enough)
     if o.op == rows.POINTWISE:
         tile = tiles.sums // tiles.blocks

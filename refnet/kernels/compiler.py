@@ -9,7 +9,6 @@ from llvmlite import binding
 
 from refnet.errors import RefnetError
 from refnet.kernels import emit
-from refnet.kernels.machine import target
 from refnet.kernels.object_code import ObjectCode, undefined_symbols
 
 
@@ -30,12 +29,3 @@ def compile_function(function: Any, signature: Any) -> ObjectCode:
         declared = {each.name for each in binding.parse_assembly(text).functions if each.is_declaration}
         calls = {name for name in declared if not name.startswith("llvm.")}
     return ObjectCode(overload.fndesc.llvm_func_name, tuple(sorted(calls)), code)
-
-
-def _machine() -> Any:
-    """What makes object code, as Numba sets it up for code that runs in this process."""
-    triple, cpu, features = target()
-    relocation = "static" if triple.startswith(("x86_64", "i686")) else "pic" if triple.startswith("ppc") else "default"
-    return binding.Target.from_triple(triple).create_target_machine(
-        cpu=cpu, features=features, opt=int(numba.config.OPT), reloc=relocation, codemodel="jitdefault", jit=True
-    )

@@ -4,7 +4,8 @@ A sum of one pixel waits for itself, so several are made at once: the chains of 
 to its total in their order, or short sums of several panels of channels. Nothing is used twice: weights come from far
 away as fast as they can, and those of long sums are asked for early.
 
-Registers: chains * panels * B sums, panels * B totals, one broadcast.
+Registers: chains * panels * B sums, panels * B totals, one broadcast; ``machine.tile_shapes`` says how many sums are
+made at once for each of B blocks. The weights are operands in memory.
 Refuses nothing: callers pass offsets that lie inside the arrays.
 """
 
@@ -18,11 +19,10 @@ from numba.extending import intrinsic
 
 from refnet.kernels.emit import Emitter, aligned_frame, compiled, index
 from refnet.kernels.epilogue import Epilogue, finish_sums
-from refnet.kernels.machine import AT_ONCE, LANES, NOWHERE
+from refnet.kernels.machine import LANES, NOWHERE, TileShapes, tile_shapes_of
 from refnet.kernels.rows import IN_DENSE
 from refnet.reference.numerics import TAPS_PER_BLOCK
 
-_SHORT = AT_ONCE * TAPS_PER_BLOCK  # taps: below, there are not chains enough
 _AHEAD = 16 * 1024  # bytes from the weights of a long sum that are read to those that are asked for
 
 
@@ -35,13 +35,17 @@ class Layer(NamedTuple):
     y: int  # arena offset
 
 
-def _tile_of(panels: int, blocks: int, chains: int) -> Any:
-    """Make the function that computes so many panels of so many blocks, so many chains at once."""
-    P, B, Q = panels, blocks, chains
+def _tile_of(blocks: int, *, is_long: bool) -> Any:
+    """Make the function that computes one panel of so many blocks, several chains at once, or several panels."""
+    B = blocks
 
     @intrinsic
     def tile(typingctx: Any, arena: Any, weights: Any, layer: Any, epilogue: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            tiles = tile_shapes_of(arena)
+            if tiles.blocks < B:
+                return context.get_dummy_value()  # never called
+            P, Q = (1, tiles.at_once) if is_long else (tiles.at_once, 1)
             e, b = Emitter(context, builder, arena), builder
             arena_, weights_, *records = args
             of, then = (e.fields(t, v) for t, v in zip((layer, epilogue), records, strict=True))
@@ -94,14 +98,16 @@ def _tile_of(panels: int, blocks: int, chains: int) -> Any:
     return tile
 
 
-_long_of_1, _long_of_2 = (_tile_of(1, blocks, AT_ONCE) for blocks in (1, 2))
-_short_of_1, _short_of_2 = (_tile_of(AT_ONCE, blocks, 1) for blocks in (1, 2))
+_long_of_1, _long_of_2 = (_tile_of(blocks, is_long=True) for blocks in (1, 2))
+_short_of_1, _short_of_2 = (_tile_of(blocks, is_long=False) for blocks in (1, 2))
 
 
 @compiled
-def dense(arena: Any, weights: Any, layer: Layer, epilogue: Epilogue, blocks: int, panel: int) -> None:
-    """``blocks`` blocks of output channels, whose weights lie in panels of ``panel``: 1 or 2."""
+def dense(arena: Any, weights: Any, layer: Layer, epilogue: Epilogue, blocks: int, tiles: TileShapes) -> None:
+    """``blocks`` blocks of output channels, from the first one of a panel on."""
     aligned_frame()
+    panel, many = tiles.blocks, tiles.at_once * tiles.blocks
+    is_short = layer.taps < tiles.at_once * TAPS_PER_BLOCK
     block = 0
     while block < blocks:
         here = Layer(x=layer.x, taps=layer.taps, w=layer.w + block * LANES * layer.taps, y=layer.y + block * LANES)
@@ -110,15 +116,14 @@ def dense(arena: Any, weights: Any, layer: Layer, epilogue: Epilogue, blocks: in
             shift=epilogue.shift + block * LANES,
             activation=epilogue.activation,
             residual=NOWHERE,
-            total=NOWHERE,
         )
         left = blocks - block
-        if layer.taps < _SHORT and left >= AT_ONCE * panel:
+        if is_short and left >= many:
             if panel == 2:
                 _short_of_2(arena, weights, here, then)
             else:
                 _short_of_1(arena, weights, here, then)
-            block += AT_ONCE * panel
+            block += many
         elif panel == 2 and left >= 2:
             _long_of_2(arena, weights, here, then)
             block += 2

@@ -38,6 +38,7 @@ class OutputRows(NamedTuple):
     zeros: int  # arena offset of a row of zeros, read above and below the picture
     w: int  # weights offset: [block][tap][16]
     y: int  # arena offset: [block][row][pixel][16]
+    total: int  # arena offset of the sums of rows: [block][row][16]; negative: not wanted
     height: int
     width: int
     top: int  # rows of zeros above the picture
@@ -186,7 +187,7 @@ def _rows_of(kernel: int, stride: int) -> Any:
             top = oy * stride - out.top
             slot = top % buffer.rows
             y = out.y + oy * out.width * LANES
-            total = epilogue.total + oy * LANES if epilogue.total >= 0 else NOWHERE
+            total = out.total + oy * LANES if out.total >= 0 else NOWHERE
             tile = ox = 0
             while ox < out.width:
                 at = _Tile(top=top, slot=slot, column=ox * stride, y=y + ox * LANES, total=total)

@@ -19,6 +19,7 @@ from numba.np.arrayobj import populate_array
 from refnet.kernels.machine import LANES
 
 INDEX = ir.IntType(64)
+LINE_BITS = 512  # of a line of a cache
 
 # Of an array whose length no kernel asks for. It is small enough to be counted in bytes, and cut.
 SIZE_UNKNOWN = 1 << 58
@@ -100,12 +101,14 @@ class Emitter:
         return self.builder.load(self._as_vector(pointer), align=self.dtype.bitwidth // 8)
 
     def prefetch(self, pointer: ir.Value) -> None:
-        """Ask for the line of memory at an address, which need not be there, before it is read."""
+        """Ask for the 16 elements at an address, which need not be there, before they are read."""
         i8, i32 = ir.IntType(8).as_pointer(), ir.IntType(32)
         signature = ir.FunctionType(ir.VoidType(), [i8, i32, i32, i32])
         function = cgutils.get_or_insert_function(self.builder.module, signature, "llvm.prefetch.p0")
         read, keep, data = i32(0), i32(2), i32(1)
-        self.builder.call(function, [self.builder.bitcast(pointer, i8), read, keep, data])
+        for first in range(0, LANES, LINE_BITS // self.dtype.bitwidth):
+            line = self.builder.bitcast(self.advance(pointer, first), i8)
+            self.builder.call(function, [line, read, keep, data])
 
     def store(self, value: ir.Value, pointer: ir.Value) -> None:
         """Store 16 elements."""

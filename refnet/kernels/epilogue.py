@@ -32,7 +32,6 @@ class Epilogue(NamedTuple):
     shift: int
     activation: int  # one of ACTIVATION_CODES
     residual: int  # arena offset of what is added, laid out like the sums; negative: none
-    total: int  # arena offset of where the sum of the pixels goes, from +0 in order; negative: nowhere
 
 
 def finish_sums(
@@ -64,9 +63,7 @@ def _finishing(names: Sequence[str]) -> Any:
             arena_, weights_, y_, pixels_, epilogue_ = args
             of: Epilogue = e.fields(epilogue, epilogue_)
             scale, shift = (e.load(e.pointer(weights, weights_, offset)) for offset in (of.scale, of.shift))
-            y_pointer, residual, total = (e.pointer(arena, arena_, o) for o in (y_, of.residual, of.total))
-            (sum_,) = e.variables(1)
-            e.set_all([sum_], 0.0)
+            y_pointer, residual = (e.pointer(arena, arena_, o) for o in (y_, of.residual))
 
             def some(count: int, first: ir.Value) -> None:
                 at = [b.mul(b.add(first, index(i)), index(LANES)) for i in range(count)]
@@ -82,7 +79,6 @@ def _finishing(names: Sequence[str]) -> Any:
                         b.store(b.fadd(b.load(value), e.load(e.advance(residual, offset))), value)
                 for value, offset in zip(values, at, strict=True):
                     e.store(b.load(value), e.advance(y_pointer, offset))
-                    b.store(b.fadd(b.load(sum_), b.load(value)), sum_)
 
             groups = b.sdiv(pixels_, index(_TOGETHER))
             with e.loop(groups) as group:
@@ -90,8 +86,6 @@ def _finishing(names: Sequence[str]) -> Any:
             done = b.mul(groups, index(_TOGETHER))
             with e.loop(b.sub(pixels_, done)) as pixel:
                 some(1, b.add(done, pixel))
-            with b.if_then(b.icmp_signed(">=", of.total, index(0))):
-                e.store(b.load(sum_), total)
             return context.get_dummy_value()
 
         return types.void(arena, weights, types.int64, types.int64, epilogue), codegen

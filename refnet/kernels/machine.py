@@ -16,9 +16,6 @@ from refnet.compiler_lock import COMPILER_LOCK
 
 LANES = 16  # channels in a block of the activation layout, whatever the CPU
 
-# Sums of a dense layer that are made together: chains of 32 taps, or panels of channels.
-AT_ONCE = 4
-
 # Numbers of a type: Numba would compile a function once more for each literal that it is called with.
 NOWHERE: Any = np.int64(-1)
 ZERO: Any = np.int64(0)
@@ -97,10 +94,11 @@ class TileShapes(NamedTuple):
     """Tile shapes for one dtype."""
 
     sums: int  # of 16 lanes, of a pointwise tile: its pixels times its blocks of output channels
-    finishes: int  # 1: a full tile has registers for the totals as well, and for what follows
+    holds_totals: int  # 1: there are registers for a full tile's totals beside its sums, and for any activation
     unrolled: int  # taps of a pointwise tile between two jumps
     piece: int  # vectors of weights that a pointwise tile takes before its neighbour does
     blocks: int  # of 16 output channels, in a tile
+    at_once: int  # sums of a dense layer for each of these blocks: chains of 32 taps, or panels of channels
     row_pixels: int  # neighbours in a row, of a depthwise tile
     short_row_pixels: int  # of the tile for the end of a row
 
@@ -118,24 +116,31 @@ def tile_shapes(itemsize: int, machine: Registers | None = None) -> TileShapes:
     Pointwise: the sums, and the totals where there is room for both, fill the registers, less one for each block of
     weights and one spare. Depthwise: a tile keeps the weights of a row of its kernel beside its sums, which get half of
     the registers, but at most 7 pixels of each block, for B0's widths of 112 to 7 are multiples of 7; most widths are
-    sums of 7s and 5s.
+    sums of 7s and 5s. Dense: 4 sums hide the latency of each other; they, a total, and two operands fit.
 
     Examples
     --------
     >>> tile_shapes(4, Registers(32, 64))
-    TileShapes(sums=14, finishes=1, unrolled=4, piece=320, blocks=2, row_pixels=7, short_row_pixels=5)
+    TileShapes(sums=14, holds_totals=1, unrolled=4, piece=320, blocks=2, at_once=4, row_pixels=7, short_row_pixels=5)
     >>> tile_shapes(4, Registers(16, 32))
-    TileShapes(sums=6, finishes=0, unrolled=1, piece=320, blocks=1, row_pixels=4, short_row_pixels=3)
+    TileShapes(sums=6, holds_totals=0, unrolled=1, piece=320, blocks=1, at_once=4, row_pixels=4, short_row_pixels=3)
     """
     machine = machine or registers()
     per_block = max(1, LANES * itemsize // machine.size)
     blocks = 2 if per_block == 1 else 1
     room = (machine.count - blocks * per_block - 1) // per_block
-    finishes = machine.count * machine.size >= _ROOM_FOR_TOTALS
-    sums = max(1, room // 2 if finishes else room)
+    holds_totals = machine.count * machine.size >= _ROOM_FOR_TOTALS
+    at_once = max(1, min(4, (machine.count - 2) // (blocks * per_block) - 1))
     row = max(1, min(7, machine.count // per_block // 2))
     return TileShapes(
-        sums, int(finishes), 4 if finishes else 1, _PIECE_BYTES // (LANES * itemsize), blocks, row, (2 * row + 1) // 3
+        sums=max(1, room // 2 if holds_totals else room),
+        holds_totals=int(holds_totals),
+        unrolled=4 if holds_totals else 1,
+        piece=_PIECE_BYTES // (LANES * itemsize),
+        blocks=blocks,
+        at_once=at_once,
+        row_pixels=row,
+        short_row_pixels=(2 * row + 1) // 3,
     )
 
 

@@ -87,6 +87,8 @@ def _tile_of(pixels: Callable[[int], int], blocks: int, layout: int, *, finishes
         M = pixels(shapes.sums // B)
 
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            if shapes.blocks < B:
+                return context.get_dummy_value()  # never called
             e, b = Emitter(context, builder, arena), builder
             arena_, weights_, *records = args
             of, out, then, at = (
@@ -115,7 +117,7 @@ def _tile_of(pixels: Callable[[int], int], blocks: int, layout: int, *, finishes
                         [e.load(e.advance(e.pointer(weights, weights_, offset), i * LANES)) for i in range(B)] * M
                         for offset in (then.scale, then.shift)
                     )
-                    finish_sums(e, totals, scale, shift, then.activation, IN_TILES[1:] if shapes.finishes else ())
+                    finish_sums(e, totals, scale, shift, then.activation, IN_TILES[1:] if shapes.holds_totals else ())
                     with b.if_then(b.icmp_signed(">=", at.residual, index(0))):
                         residual = e.pointer(arena, arena_, at.residual)
                         for total, other in zip(totals, _neighbours(e, M, B, residual, out), strict=True):
@@ -249,7 +251,7 @@ def _strip_of(blocks: int, layout: int) -> Any:
         aligned_frame()
         full = tiles.sums // blocks
         half = (full + 1) // 2
-        finishes = layout == BLOCKED and (epilogue.activation == LINEAR or tiles.finishes != 0)
+        finishes = layout == BLOCKED and (epilogue.activation == LINEAR or tiles.holds_totals != 0)
         piece = _taps_of_a_piece(operands.taps, blocks, tiles) if layout == BLOCKED else operands.taps
         tap = ZERO
         while tap < operands.taps:
@@ -323,7 +325,6 @@ def _finish_pixels(
                 shift=epilogue.shift + block * LANES,
                 activation=epilogue.activation,
                 residual=epilogue.residual + at if epilogue.residual >= 0 else NOWHERE,
-                total=NOWHERE,
             )
             finish(arena, weights, output.y + at + row * output.gap, end - first, of_block)
         first = end

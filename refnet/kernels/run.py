@@ -71,7 +71,7 @@ def _convolution_panel(
         w=row.weights + block * LANES * taps,
         taps=taps,
     )
-    epilogue = _epilogue(row, block, NOWHERE, NOWHERE)
+    epilogue = _epilogue(row, block, NOWHERE)
     if min(constants.tiles.blocks, row.out_blocks - block) == 2:
         picture_strip_of_2(arena, weights, operands, output, epilogue, row.out_width, constants.tiles)
     else:
@@ -90,14 +90,13 @@ def _convolution_chunk(
 
 
 @_inlined
-def _epilogue(row: Any, block: int, residual: int, total: int) -> Epilogue:
+def _epilogue(row: Any, block: int, residual: int) -> Epilogue:
     """What follows the sums of a block of output channels."""
     return Epilogue(
         scale=row.scale + block * LANES,
         shift=row.shift + block * LANES,
         activation=row.activation,
         residual=residual,
-        total=total,
     )
 
 
@@ -116,7 +115,7 @@ def _pointwise_panel(
         w=row.weights + block * LANES * row.channels,
         taps=row.channels,
     )
-    epilogue = _epilogue(row, block, row.other + output.y - row.y if row.other >= 0 else NOWHERE, NOWHERE)
+    epilogue = _epilogue(row, block, row.other + output.y - row.y if row.other >= 0 else NOWHERE)
     if min(tiles.blocks, row.out_blocks - block) == 2:
         strip_of_2(arena, weights, operands, output, epilogue, pixels, tiles)
     else:
@@ -153,8 +152,8 @@ def _dense_chunk(row: Any, strip: int, arena: Any, weights: Any, tiles: TileShap
     block = strip * row.per_strip
     at = block * LANES
     layer = Layer(x=row.x, taps=row.channels, w=row.weights + at * row.channels, y=row.y + at)
-    epilogue = _epilogue(row, block, NOWHERE, NOWHERE)
-    dense(arena, weights, layer, epilogue, min(row.per_strip, row.out_blocks - block), tiles.blocks)
+    epilogue = _epilogue(row, block, NOWHERE)
+    dense(arena, weights, layer, epilogue, min(row.per_strip, row.out_blocks - block), tiles)
 
 
 @_inlined
@@ -240,14 +239,14 @@ def _depthwise_rows(
         zeros=constants.zeros,
         w=row.weights + block * LANES * row.kernel * row.kernel,
         y=row.y + block * row.out_height * row.out_width * LANES,
+        total=row.row_sums + block * row.out_height * LANES if row.row_sums >= 0 else NOWHERE,
         height=row.out_height,
         width=row.out_width,
         top=row.top,
         long_tiles=row.long_tiles,
         short_tiles=row.short_tiles,
     )
-    total = row.row_sums + block * row.out_height * LANES if row.row_sums >= 0 else NOWHERE
-    epilogue = _epilogue(row, block, NOWHERE, total)
+    epilogue = _epilogue(row, block, NOWHERE)
     if row.kernel == 3 and row.stride == 1:
         rows_k3s1(arena, weights, buffer, out, epilogue, first, last, constants.tiles)
     elif row.kernel == 3:
@@ -278,7 +277,7 @@ def _blocks_chunk(row: Any, strip: int, arena: Any, weights: Any, scratch: int) 
         elif row.op == _DIVIDE:
             tops.divide(arena, weights, row.weights, x, y)
         elif row.op == _AFFINE:
-            elementwise.affine(arena, weights, x, y, pixels, _epilogue(row, block, NOWHERE, NOWHERE))
+            elementwise.affine(arena, weights, x, y, pixels, _epilogue(row, block, NOWHERE))
 
 
 def make(dtype: np.dtype[Any]) -> tuple[Any, Any]:
@@ -297,7 +296,7 @@ def make(dtype: np.dtype[Any]) -> tuple[Any, Any]:
         program = array_at(program_at, count)
         arena, weights = array_at(arena_at, SIZE_UNKNOWN), array_at(weights_at, SIZE_UNKNOWN)
         counters = array_at(counters_at, (2 * count + 1) * COUNTER_STRIDE)
-        constants = Constants(TileShapes(c[0], c[1], c[2], c[3], c[4], c[5], c[6]), c[7], c[8], c[9])
+        constants = Constants(TileShapes(c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7]), c[8], c[9], c[10])
         mode = set_default_mode()
         thread = atomic.fetch_add(counters, 2 * count * COUNTER_STRIDE, 1)
         scratch = constants.scratch + thread * constants.scratch_size

@@ -75,7 +75,7 @@ def interpreter_of(function: Function) -> RunRows:
 
 
 def flat_constants(constants: Constants) -> Array:
-    """Return the constants as compiled code wants them: i64[10], the tiles first."""
+    """Return the constants as compiled code wants them: i64[11], the tiles first."""
     return np.array([*constants.tiles, *constants[1:]], np.int64)
 
 

@@ -74,6 +74,8 @@ def assert_same(steps: list[Step], dtype: str, seed: int = 0, *, threads: int = 
         (6, 3, 33, 48),
         (3, 5, 65, 1),
         (2, 2, 1, 17),
+        (7, 7, 480, 40),
+        (3, 5, 511, 33),
     ],
 )
 def test_pointwise(H: int, W: int, C: int, K: int, act: str, dtype: str) -> None:
@@ -101,7 +103,8 @@ def test_large_kernel(H: int, W: int, C: int, K: int, kernel: int, stride: int, 
 @pytest.mark.parametrize("padding", ["same", "symmetric"])
 @pytest.mark.parametrize(("kernel", "stride"), [(3, 1), (3, 2), (5, 1), (5, 2)])
 @pytest.mark.parametrize(
-    ("H", "W", "C", "K"), [(1, 1, 8, 16), (3, 2, 5, 33), (70, 9, 40, 48), (300, 131, 3, 17), (12, 520, 3, 17)]
+    ("H", "W", "C", "K"),
+    [(1, 1, 8, 16), (3, 2, 5, 33), (9, 8, 300, 40), (70, 9, 40, 48), (300, 131, 3, 17), (12, 520, 3, 17)],
 )
 def test_expansion_and_depthwise(
     H: int, W: int, C: int, K: int, kernel: int, stride: int, padding: str, dtype: str
@@ -171,7 +174,9 @@ def vector_steps(H: int, W: int, C: int, squeezed: int) -> list[Step]:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize(("H", "W", "C", "squeezed"), [(1, 1, 16, 4), (7, 7, 100, 6), (12, 31, 33, 1), (5, 3, 1, 1)])
+@pytest.mark.parametrize(
+    ("H", "W", "C", "squeezed"), [(1, 1, 16, 4), (7, 7, 100, 6), (12, 31, 33, 1), (5, 3, 1, 1), (3, 2, 300, 40)]
+)
 def test_squeeze_excite_residual_softmax(H: int, W: int, C: int, squeezed: int, dtype: str) -> None:
     assert_same(vector_steps(H, W, C, squeezed), dtype)
 

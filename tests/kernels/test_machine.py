@@ -26,7 +26,7 @@ def test_a_tile_has_something_to_do_and_its_sums_fit(machine: Registers, itemsiz
     assert tiles.row_pixels * per_block <= machine.count // 2 or tiles.row_pixels == 1
     assert tiles.short_row_pixels <= tiles.row_pixels <= 2 * tiles.short_row_pixels
     assert tiles.blocks in (1, 2)
-    vectors = (2 if tiles.finishes else 1) * tiles.sums + tiles.blocks
+    vectors = (2 if tiles.holds_totals else 1) * tiles.sums + tiles.blocks
     assert vectors * per_block < machine.count or tiles.sums == 1
     assert tiles.sums % tiles.blocks == 0
 
