@@ -34,13 +34,14 @@ def chain_vectors(itemsize: int, machine: Registers | None = None) -> int:
     return max(1, min(machine.count - 2, _ENOUGH_CHAINS) // per_vector)
 
 
-def start_values(dtype: npt.DTypeLike) -> Array:
-    """Make what ``burn`` works on: the factor, then the start of each chain; dtype[(1 + vectors) * 16].
+def start_values(dtype: npt.DTypeLike, vectors: int | None = None) -> Array:
+    """Make what a loop works on: the factor, then the start of each chain; dtype[(1 + vectors) * 16].
 
-    All chains tend to 1, far from the slow numbers, and begin apart, or LLVM would see that they are the same.
+    All chains tend to 1, far from the slow numbers, and begin apart, or LLVM would see that they are the same. By
+    default there are as many as ``burn`` has.
     """
     dtype = np.dtype(dtype)
-    values = np.arange((1 + chain_vectors(dtype.itemsize)) * LANES).astype(dtype)
+    values = np.arange((1 + (vectors or chain_vectors(dtype.itemsize))) * LANES).astype(dtype)
     values[:LANES] = 0.5
     return values
 

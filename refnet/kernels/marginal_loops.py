@@ -19,6 +19,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from refnet.arrays import Array
+from refnet.kernels import fma_loop
 from refnet.kernels.emit import Emitter, aligned_frame, index
 from refnet.kernels.epilogue import FORMULAS, Vectors
 from refnet.kernels.machine import LANES, Registers, registers
@@ -44,11 +45,8 @@ def chain_vectors(itemsize: int, machine: Registers | None = None) -> int:
 
 
 def start_values(dtype: npt.DTypeLike) -> Array:
-    """Make what the loops work on, as those of ``fma_loop``; the result comes to lie in the first vector."""
-    dtype = np.dtype(dtype)
-    values = np.arange((1 + chain_vectors(dtype.itemsize)) * LANES).astype(dtype)
-    values[:LANES] = 0.5
-    return values
+    """Make what the loops work on; the result comes to lie in the first vector."""
+    return fma_loop.start_values(dtype, chain_vectors(np.dtype(dtype).itemsize))
 
 
 @cache
